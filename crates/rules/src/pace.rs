@@ -1,0 +1,160 @@
+//! How fast the clock hand walks the table.
+//!
+//! The hand goes round the table page by page and removes what is due. Owns the arithmetic of its pace: how many
+//! pages a step takes, how long to rest after it, and how long the next turn should last. Must never let the hand
+//! work for more than its share of the time, however much is due.
+//!
+//! A turn lasts `sweep_interval` when little is due. When much is due, turns get shorter in proportion, so that
+//! the share of dead rows stays near [`TARGET_SHARE`] under any steady load; a step that finds mostly dead rows
+//! does not wait for its turn to come to that conclusion but goes on at once. (Redis repeats its expiry cycle
+//! while over a tenth of a sample is stale; this is the same idea over pages that lie side by side.)
+
+use std::time::Duration;
+
+/// The share of rows that the hand would like to find due in a turn. Rows fall due evenly between two visits, so
+/// about half of it is due at any moment.
+pub const TARGET_SHARE: f64 = 0.08;
+/// The largest share of the time that the hand may work.
+pub const MAX_DUTY: f64 = 0.25;
+/// The shortest turn, so that a tiny table is not walked without end.
+pub const SHORTEST_TURN: Duration = Duration::from_millis(100);
+/// How often the hand would like to take a step: short steps hold buffers and row locks for a short time.
+const STEP_EVERY: Duration = Duration::from_millis(50);
+/// The fewest and the most pages of a step: under the first, the fixed cost of a transaction would rule; the last
+/// is about 5 ms of reading.
+const STEP_PAGES: (u32, u32) = (32, 1024);
+
+/// What a step, or a whole turn, came across.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Rows that were there.
+    pub rows: u64,
+    /// Rows of these that were due, removed or not.
+    pub due: u64,
+}
+
+impl Found {
+    /// Adds what another step came across.
+    pub fn add(&mut self, step: Found) {
+        self.rows += step.rows;
+        self.due += step.due;
+    }
+
+    /// The share of rows that were due, 0 to 1.
+    pub fn due_share(self) -> f64 {
+        if self.rows == 0 { 0.0 } else { self.due as f64 / self.rows as f64 }
+    }
+}
+
+/// How many pages the next step should take, for a table of `pages` pages and a turn of length `turn`.
+pub fn step_pages(pages: u32, turn: Duration) -> u32 {
+    let even = f64::from(pages) * STEP_EVERY.as_secs_f64() / turn.max(STEP_EVERY).as_secs_f64();
+    (even.ceil() as u32).clamp(STEP_PAGES.0, STEP_PAGES.1)
+}
+
+/// How long to rest after a step that walked `walked` of `pages` pages in `took` and came across `found`.
+pub fn rest(pages: u32, walked: u32, turn: Duration, took: Duration, found: Found) -> Duration {
+    let duty = took.mul_f64(1.0 / MAX_DUTY - 1.0);
+    if found.due_share() > TARGET_SHARE * 2.0 {
+        return duty;
+    }
+    let share_of_turn = f64::from(walked.min(pages)) / f64::from(pages.max(1));
+    turn.mul_f64(share_of_turn).saturating_sub(took).max(duty)
+}
+
+/// How long the next turn should last, after one of length `turn` that came across `found`; `interval` is the
+/// longest. It at most halves twice and at most doubles from one turn to the next.
+pub fn next_turn(turn: Duration, interval: Duration, found: Found) -> Duration {
+    let factor = (TARGET_SHARE / found.due_share()).clamp(0.25, 2.0);
+    turn.mul_f64(factor).clamp(SHORTEST_TURN.min(interval), interval)
+}
+
+/// The longest time that a table goes without a visit when nothing in it is due and the functions of the extension
+/// have written nothing: what plain SQL has written is found by then.
+pub const LONGEST_QUIET: Duration = Duration::from_secs(60);
+
+/// How long the hand may stay away after a turn, when nothing is written meanwhile: until the earliest deadline
+/// (`next_due` from now; None: there is none), between one `interval` and the longer of that and [`LONGEST_QUIET`].
+pub fn quiet(interval: Duration, next_due: Option<Duration>) -> Duration {
+    next_due.unwrap_or(Duration::MAX).clamp(interval, LONGEST_QUIET.max(interval))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Walks whole turns over a table whose rows fall due at a steady rate, and returns the length that turns
+    /// settle at and the share that is due on average.
+    fn settle(rows_per_second: f64, ttl: f64, interval: Duration) -> (Duration, f64) {
+        let live = rows_per_second * ttl;
+        let mut turn = interval;
+        let mut share = 0.0;
+        for _ in 0..50 {
+            let due = rows_per_second * turn.as_secs_f64();
+            share = (due / 2.0) / (live + due / 2.0);
+            turn = next_turn(turn, interval, Found { rows: (live + due) as u64, due: due as u64 });
+        }
+        (turn, share)
+    }
+
+    #[test]
+    fn p8_the_expired_share_settles_under_a_tenth_whatever_the_ttl() {
+        for ttl in [1.0, 5.0, 30.0, 300.0, 86_400.0] {
+            let (turn, share) = settle(5_000.0, ttl, 10 * SECOND);
+            assert!(share < 0.06, "ttl {ttl} s: {share} due, turn {turn:?}");
+        }
+    }
+
+    #[test]
+    fn a_quiet_table_is_walked_once_an_interval() {
+        assert_eq!(next_turn(10 * SECOND, 10 * SECOND, Found { rows: 1_000, due: 0 }), 10 * SECOND);
+        assert_eq!(next_turn(SECOND, 10 * SECOND, Found::default()), 2 * SECOND);
+    }
+
+    #[test]
+    fn a_step_among_dead_rows_goes_on_as_soon_as_its_duty_allows() {
+        let took = Duration::from_millis(4);
+        let dead = Found { rows: 1_000, due: 900 };
+        assert_eq!(rest(1_000, 32, 60 * SECOND, took, dead), Duration::from_millis(12));
+        let quiet = Found { rows: 1_000, due: 1 };
+        assert_eq!(rest(1_000, 100, 60 * SECOND, took, quiet), 6 * SECOND - took);
+    }
+
+    #[test]
+    fn a_table_with_nothing_due_is_left_alone_until_something_is() {
+        let interval = 10 * SECOND;
+        assert_eq!(quiet(interval, None), LONGEST_QUIET);
+        assert_eq!(quiet(interval, Some(30 * SECOND)), 30 * SECOND);
+        assert_eq!(quiet(interval, Some(SECOND)), interval);
+        assert_eq!(quiet(120 * SECOND, None), 120 * SECOND);
+    }
+
+    proptest! {
+        #[test]
+        fn the_hand_never_works_more_than_its_duty(
+            pages: u32, walked: u32, turn_ms in 0_u64..1_000_000, took_ms in 0_u64..10_000, rows: u32, due: u32,
+        ) {
+            let found = Found { rows: rows.into(), due: due.min(rows).into() };
+            let took = Duration::from_millis(took_ms);
+            let rest = rest(pages, walked, Duration::from_millis(turn_ms), took, found);
+            prop_assert!(rest.as_secs_f64() >= took.as_secs_f64() * (1.0 / MAX_DUTY - 1.0) - 1e-6);
+        }
+
+        #[test]
+        fn a_step_is_bounded_and_a_turn_gets_round(pages in 1_u32.., turn_ms in 1_u64..100_000_000) {
+            let step = step_pages(pages, Duration::from_millis(turn_ms));
+            prop_assert!((STEP_PAGES.0..=STEP_PAGES.1).contains(&step));
+        }
+
+        #[test]
+        fn a_turn_stays_within_its_bounds(turn_ms in 1_u64..10_000_000, interval_ms in 1_u64..10_000_000, rows: u32, due: u32) {
+            let interval = Duration::from_millis(interval_ms);
+            let found = Found { rows: rows.into(), due: due.min(rows).into() };
+            let next = next_turn(Duration::from_millis(turn_ms), interval, found);
+            prop_assert!(next <= interval && next >= SHORTEST_TURN.min(interval));
+        }
+    }
+}

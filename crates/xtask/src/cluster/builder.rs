@@ -1,0 +1,104 @@
+//! Setting up a new cluster: its directory, port and configuration, and its first start.
+//!
+//! Must never use a directory that others can enter, or a fixed port.
+
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result};
+
+use super::settings::Settings;
+use super::{Cluster, template};
+use crate::postgres::Installation;
+use crate::{files, process};
+
+/// How a new cluster is to be.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    installation: Installation,
+    settings: Settings,
+    dir: Option<PathBuf>,
+}
+
+impl Builder {
+    pub(super) fn new(installation: &Installation) -> Self {
+        Self { installation: installation.clone(), settings: Settings::small(), dir: None }
+    }
+
+    /// Gives a configuration parameter a value, unquoted.
+    #[must_use]
+    pub fn conf(mut self, name: &str, value: &str) -> Self {
+        self.settings.set(name, value);
+        self
+    }
+
+    /// Whether the extension's library is in `shared_preload_libraries`. It is unless told otherwise.
+    #[must_use]
+    pub fn preload(self, preload: bool) -> Self {
+        self.conf("shared_preload_libraries", if preload { "cache_pg" } else { "" })
+    }
+
+    /// Its directory, which must not exist; otherwise it gets a new one with a short path.
+    #[must_use]
+    pub fn dir(mut self, dir: PathBuf) -> Self {
+        self.dir = Some(dir);
+        self
+    }
+
+    /// Starts from another cluster's settings. The port and the socket's directory are its own all the same.
+    pub(super) fn inherit(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Creates the cluster and starts it; it accepts connections when this returns.
+    ///
+    /// # Errors
+    /// When the server cannot be set up or does not start; the message has the end of its log.
+    pub fn start(self) -> Result<Cluster> {
+        let cluster = self.prepare()?;
+        template::copy(&cluster.installation, &cluster.data_dir())?;
+        cluster.settings().write(&cluster.data_dir())?;
+        cluster.start()?;
+        Ok(cluster)
+    }
+
+    /// The cluster with its directory, but no data directory in it.
+    pub(super) fn prepare(self) -> Result<Cluster> {
+        let dir = private_dir(self.dir)?;
+        let port = free_port()?;
+        let mut settings = self.settings;
+        settings.set("port", &port.to_string());
+        settings.set("unix_socket_directories", &dir.display().to_string());
+        Ok(Cluster {
+            installation: self.installation,
+            dir,
+            port,
+            settings: Mutex::new(settings),
+            server: Mutex::new(None),
+            left_running: false,
+        })
+    }
+}
+
+/// A new directory that only the server's user can enter. A socket's path has less than 108 bytes,
+/// so it lies in `/tmp`, whatever TMPDIR says.
+fn private_dir(wanted: Option<PathBuf>) -> Result<PathBuf> {
+    let dir = match wanted {
+        Some(dir) => {
+            fs::create_dir(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+            dir
+        }
+        None => tempfile::Builder::new().prefix("cache_pg.").tempdir_in("/tmp")?.keep(),
+    };
+    fs::set_permissions(&dir, Permissions::from_mode(0o700))?;
+    files::give(&dir, process::server_user()?.as_ref())?;
+    Ok(dir)
+}
+
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("no TCP port is free")?;
+    Ok(listener.local_addr()?.port())
+}

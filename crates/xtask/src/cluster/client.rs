@@ -1,0 +1,98 @@
+//! Talking to a cluster: connections, connection strings and psql.
+//!
+//! Must never read the caller's own `PG*` variables or psqlrc.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use postgres::{Client, NoTls};
+
+use super::{Cluster, wait};
+use crate::process;
+
+impl Cluster {
+    /// A new connection of the superuser `postgres`.
+    ///
+    /// # Errors
+    /// When the server does not let it in.
+    pub fn connect(&self, database: &str) -> Result<Client> {
+        self.connect_as("postgres", database)
+    }
+
+    /// A new connection of `user`.
+    ///
+    /// # Errors
+    /// When the server does not let it in.
+    pub fn connect_as(&self, user: &str, database: &str) -> Result<Client> {
+        let host = self.dir().display().to_string();
+        Client::configure()
+            .host(&host)
+            .port(self.port())
+            .user(user)
+            .dbname(database)
+            .connect_timeout(Duration::from_secs(30))
+            .connect(NoTls)
+            .with_context(|| format!("cannot connect to database {database} as {user}"))
+    }
+
+    /// What a libpq client connects with, as the superuser, through the socket.
+    pub fn conninfo(&self, database: &str) -> String {
+        format!("host={} port={} user=postgres dbname={database}", self.dir().display(), self.port())
+    }
+
+    /// The same as a URL, through TCP, as drivers and poolers take it.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgresql://postgres@127.0.0.1:{}/{database}", self.port())
+    }
+
+    /// psql on `database`, which stops at the first error. The caller adds what it is to do.
+    pub fn psql_command(&self, database: &str) -> Command {
+        let mut command = self.installation().command("psql");
+        command.args(["--no-psqlrc", "--set=ON_ERROR_STOP=1", "--dbname"]).arg(self.conninfo(database));
+        command
+    }
+
+    /// What psql prints for `arguments`, such as `["-At", "-c", "SELECT 1"]`.
+    ///
+    /// # Errors
+    /// When a statement fails; the message has what psql said.
+    pub fn psql<S: AsRef<OsStr>>(&self, database: &str, arguments: &[S]) -> Result<String> {
+        process::output(self.psql_command(database).args(arguments))
+    }
+
+    /// What psql prints for the script `file`.
+    ///
+    /// # Errors
+    /// When a statement fails; the message has what psql said.
+    pub fn psql_file(&self, database: &str, file: &Path) -> Result<String> {
+        process::output(self.psql_command(database).arg("--file").arg(file))
+    }
+
+    /// Gives a configuration parameter a value, from the next [`reload`](Self::reload) or restart on.
+    ///
+    /// # Errors
+    /// When its file cannot be written.
+    pub fn set_conf(&self, name: &str, value: &str) -> Result<()> {
+        let mut settings = self.settings();
+        settings.set(name, value);
+        settings.write(&self.data_dir())
+    }
+
+    /// Makes the server read its configuration, and waits until a new connection has it.
+    /// Processes that run already read it when they next look.
+    ///
+    /// # Errors
+    /// When the server does not within 30 s.
+    pub fn reload(&self) -> Result<()> {
+        let loaded = || -> Result<std::time::SystemTime> {
+            let mut client = self.connect("postgres")?;
+            Ok(client.query_one("SELECT pg_conf_load_time()", &[])?.try_get(0)?)
+        };
+        let before = loaded()?;
+        self.signal_postmaster(nix::sys::signal::Signal::SIGHUP)?;
+        wait::poll(Duration::from_secs(30), "the configuration to be read again", || Ok(loaded()? > before))
+    }
+}

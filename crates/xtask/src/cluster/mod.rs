@@ -1,0 +1,126 @@
+//! A private PostgreSQL server in a directory of its own, for tests, benchmarks and the demo.
+//!
+//! Anyone on this machine who may connect to its port is its superuser, so it listens on a socket in a
+//! directory that is closed to others and on 127.0.0.1 only, and is meant to live for minutes.
+//!
+//! Must never touch a server that it did not start, nor outlive its [`Cluster`] unless told to.
+
+mod builder;
+mod client;
+mod control;
+mod crash;
+mod settings;
+mod standby;
+mod template;
+mod wait;
+
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+
+pub use builder::Builder;
+pub use control::StopMode;
+pub use wait::{poll, wait_for};
+
+use crate::postgres::Installation;
+use settings::Settings;
+
+/// A server and its directory. Dropping it stops the server at once and removes the directory, unless
+/// `CACHE_PG_KEEP` is set or the thread is panicking: then the directory stays and its place is printed.
+#[derive(Debug)]
+pub struct Cluster {
+    installation: Installation,
+    /// Closed to others; holds `data`, `log` and the socket.
+    dir: PathBuf,
+    port: u16,
+    settings: Mutex<Settings>,
+    /// The postmaster, while it runs.
+    server: Mutex<Option<Child>>,
+    /// Whether it goes on when this value is dropped.
+    left_running: bool,
+}
+
+impl Cluster {
+    /// A server of `installation`, to be set up and started.
+    pub fn builder(installation: &Installation) -> Builder {
+        Builder::new(installation)
+    }
+
+    /// A server of `installation` with the extension preloaded and everything at its defaults.
+    ///
+    /// # Errors
+    /// As [`Builder::start`].
+    pub fn start_new(installation: &Installation) -> Result<Self> {
+        Self::builder(installation).start()
+    }
+
+    /// The PostgreSQL that runs it.
+    pub fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// Its directory, which also holds its socket.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// The port of its socket and on 127.0.0.1. It stays the same over restarts.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Everything that the server has logged.
+    pub fn log(&self) -> String {
+        let bytes = std::fs::read(self.log_file()).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Lets the server go on after this process, and returns its directory.
+    pub fn leave_running(mut self) -> PathBuf {
+        self.left_running = true;
+        self.dir.clone()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+
+    /// The last lines of the log, for an error message.
+    fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    fn server(&self) -> MutexGuard<'_, Option<Child>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.left_running {
+            return;
+        }
+        if self.is_running() && self.stop_within(StopMode::Immediate, Duration::from_secs(10)).is_err() {
+            let _ = self.kill9();
+        }
+        if std::thread::panicking() || std::env::var_os("CACHE_PG_KEEP").is_some() {
+            eprintln!("the server's directory is kept: {}", self.dir.display());
+        } else {
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The developer's tool of cache_pg: gets PostgreSQL, builds and installs the extension, starts
+//! private servers, and runs the test suites and the demo.
+//!
+//! It must never write to a PostgreSQL that it did not provide itself, except in
+//! [`package::install_into_server`], which is what a user asks for by name.
+
+pub mod cluster;
+pub mod demo;
+pub mod files;
+pub mod package;
+pub mod paths;
+pub mod postgres;
+pub mod prerequisites;
+pub mod process;
+pub mod suites;

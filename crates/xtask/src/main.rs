@@ -1,0 +1,104 @@
+//! The command line of the developer's tool: `cargo xtask help`.
+//!
+//! Must hold no logic: it reads arguments and calls the library.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::suites::{self, Suite};
+use xtask::{demo, package, postgres};
+
+/// The developer's tool of cache_pg.
+#[derive(Parser)]
+#[command(name = "cargo xtask", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Get PostgreSQL, build the extension, run every test, and count
+    Test {
+        /// PostgreSQL majors, such as 15,18 [default: all that this machine can have]
+        #[arg(long, value_delimiter = ',')]
+        pg: Vec<u16>,
+        /// Suites [default: all]
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<Suite>,
+    },
+    /// Take what the golden tests printed last as what they must print
+    Bless {
+        /// The PostgreSQL major whose results are taken [default: 18]
+        #[arg(long)]
+        pg: Option<u16>,
+    },
+    /// Build the extension and install it into the private PostgreSQL copies that the tests use
+    Build {
+        /// PostgreSQL majors, such as 15,18 [default: all that this machine can have]
+        #[arg(long, value_delimiter = ',')]
+        pg: Vec<u16>,
+    },
+    /// Build the extension and install it into a PostgreSQL of yours
+    Install {
+        /// The pg_config of that PostgreSQL
+        #[arg(long, default_value = "pg_config")]
+        pg_config: PathBuf,
+        /// Install below this directory instead, for a packager
+        #[arg(long)]
+        destdir: Option<PathBuf>,
+    },
+    /// Start a server with the extension and show what it does
+    Demo {
+        /// Stop the server of an earlier demo and remove it
+        #[arg(long)]
+        stop: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Test { pg, only } => suites::run_and_report(&pg, &only),
+        Task::Bless { pg } => bless(pg),
+        Task::Build { pg } => build(&pg),
+        Task::Install { pg_config, destdir } => package::install_into_server(&pg_config, destdir.as_deref()),
+        Task::Demo { stop: true } => demo::stop(),
+        Task::Demo { stop: false } => demo::run(),
+    }
+}
+
+fn bless(major: Option<u16>) -> Result<()> {
+    let installations = match major {
+        Some(major) => postgres::at_hand(&[major])?.installations,
+        None => vec![postgres::preferred()?],
+    };
+    for installation in &installations {
+        let changed = suites::bless::results(installation)?;
+        println!("{changed} expected files changed");
+    }
+    Ok(())
+}
+
+fn build(majors: &[u16]) -> Result<()> {
+    let at_hand = postgres::at_hand(majors)?;
+    for installation in &at_hand.installations {
+        package::install(&package::build(installation)?, installation)?;
+        println!("installed into {}", installation.pkglibdir.display());
+    }
+    for left_out in &at_hand.left_out {
+        println!("left out PostgreSQL {}: {}", left_out.major, left_out.why);
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! The installable extension: its library, its control file and its SQL, built and put together for one
+//! PostgreSQL.
+//!
+//! Must never depend on `cargo pgrx` or its configuration: cargo and a `pg_config` are enough.
+
+mod place;
+mod schema;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+pub use place::{install, install_into_server};
+
+use crate::postgres::Installation;
+use crate::{files, paths, prerequisites, process};
+
+/// The files of the extension for one major.
+#[derive(Debug)]
+pub struct Package {
+    /// The major version that it was built for.
+    pub major: u16,
+    /// The version of the extension.
+    pub version: String,
+    /// `cache_pg.so`, for the server's library directory.
+    pub library: PathBuf,
+    /// `cache_pg.control` and every `cache_pg--*.sql`, for the server's extension directory.
+    pub scripts: Vec<PathBuf>,
+}
+
+/// Builds the extension for `installation`, optimised, and writes its package below the target directory.
+///
+/// # Errors
+/// When something to build it with is missing, or it does not compile.
+pub fn build(installation: &Installation) -> Result<Package> {
+    installation.require_headers()?;
+    println!("building cache_pg for PostgreSQL {}", installation.version);
+    process::run(cargo(installation, "build")?.args(["--release", "--lib"]).args(selection(installation)))?;
+    assemble(installation)
+}
+
+/// A cargo command that finds `installation` instead of a `cargo pgrx` configuration.
+///
+/// # Errors
+/// When something to build with is missing.
+pub fn cargo(installation: &Installation, subcommand: &str) -> Result<Command> {
+    let environment = prerequisites::for_build()?;
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .arg(subcommand)
+        .current_dir(paths::project())
+        .envs(environment)
+        .env("PGRX_PG_CONFIG_PATH", &installation.pg_config)
+        .env("CARGO_TARGET_DIR", paths::extension_target());
+    Ok(command)
+}
+
+/// The arguments that select the extension for this major.
+pub fn selection(installation: &Installation) -> [String; 5] {
+    [
+        "--package".to_owned(),
+        "cache_pg".to_owned(),
+        "--no-default-features".to_owned(),
+        "--features".to_owned(),
+        format!("pg{}", installation.major),
+    ]
+}
+
+fn assemble(installation: &Installation) -> Result<Package> {
+    let version = version()?;
+    let dir = paths::package(installation.major);
+    if dir.exists() {
+        fs::remove_dir_all(&dir)?;
+    }
+    fs::create_dir_all(&dir)?;
+
+    let library = dir.join("cache_pg.so");
+    let built = paths::extension_target().join("release").join(format!(
+        "{}cache_pg{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    ));
+    let content = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    files::put(&content, &library, 0o755)?;
+
+    let mut scripts = Vec::new();
+    let control = paths::project().join("cache_pg.control");
+    let text = fs::read_to_string(&control)
+        .with_context(|| format!("cannot read {}", control.display()))?
+        .replace("@CARGO_VERSION@", &version);
+    scripts.push(put_script(&dir, "cache_pg.control", &text)?);
+    let sql = schema::generate(&content, &text)?;
+    scripts.push(put_script(&dir, &format!("cache_pg--{version}.sql"), &sql)?);
+    for script in written_scripts(&paths::project().join("sql"))? {
+        let name = script.file_name().unwrap_or_default().to_string_lossy();
+        scripts.push(put_script(&dir, &name, &fs::read_to_string(&script)?)?);
+    }
+    Ok(Package { major: installation.major, version, library, scripts })
+}
+
+fn put_script(dir: &Path, name: &str, text: &str) -> Result<PathBuf> {
+    let file = dir.join(name);
+    files::put(text.as_bytes(), &file, 0o644)?;
+    Ok(file)
+}
+
+/// The scripts that lead from one version to the next: `sql/cache_pg--*--*.sql`.
+fn written_scripts(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut scripts = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten() {
+        let file = entry?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        if let Some(versions) = name.strip_prefix("cache_pg--")
+            && versions.ends_with(".sql")
+            && versions.contains("--")
+        {
+            scripts.push(file);
+        }
+    }
+    scripts.sort();
+    Ok(scripts)
+}
+
+/// The version of the extension, as its manifest has it.
+fn version() -> Result<String> {
+    let id = process::output(
+        Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["pkgid", "--package", "cache_pg"])
+            .current_dir(paths::project()),
+    )?;
+    match id.rsplit(['#', '@']).next() {
+        Some(version) if version.starts_with(|c: char| c.is_ascii_digit()) => Ok(version.to_owned()),
+        _ => bail!("cannot read a version from {id:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_upgrade_scripts_are_taken_from_the_sources() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["cache_pg--0.1.0--0.2.0.sql", "cache_pg--0.1.0.sql", "schema.sql"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let found = written_scripts(dir.path()).unwrap();
+        assert_eq!(found, [dir.path().join("cache_pg--0.1.0--0.2.0.sql")]);
+        assert!(written_scripts(&dir.path().join("absent")).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,88 @@
+//! Putting a package where a server finds it.
+//!
+//! Must never overwrite the library in place: a running server has it mapped and would crash.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::{Package, build};
+use crate::files;
+use crate::postgres::Installation;
+
+/// Installs into an installation of ours, and takes scripts of other versions out of it.
+///
+/// # Errors
+/// When its directories cannot be written to.
+pub fn install(package: &Package, installation: &Installation) -> Result<()> {
+    for entry in fs::read_dir(installation.extension_dir())? {
+        let file = entry?.path();
+        let name = file.file_name().unwrap_or_default();
+        let ours = name.to_string_lossy().starts_with("cache_pg--");
+        if ours && !package.scripts.iter().any(|s| s.file_name() == Some(name)) {
+            fs::remove_file(&file)?;
+        }
+    }
+    place(package, &installation.pkglibdir, &installation.extension_dir())
+}
+
+/// Builds for the PostgreSQL of `pg_config` and installs into it, or below `destdir` as a packager wants it,
+/// and says what is left to do.
+///
+/// # Errors
+/// When it cannot be built, or the caller may not write there; the message says what to run instead.
+pub fn install_into_server(pg_config: &Path, destdir: Option<&Path>) -> Result<()> {
+    let server = Installation::at(pg_config)?;
+    let package = build(&server)?;
+    let libdir = staged(destdir, &server.pkglibdir);
+    let extensions = staged(destdir, &server.extension_dir());
+    if destdir.is_some() {
+        fs::create_dir_all(&libdir)?;
+        fs::create_dir_all(&extensions)?;
+    }
+    place(&package, &libdir, &extensions).with_context(|| {
+        let mut by_hand = String::from("not installed. Whoever may write there can run:");
+        for (file, dir) in targets(&package, &libdir, &extensions) {
+            by_hand += &format!("\n  sudo install -m 644 {} {}/", file.display(), dir.display());
+        }
+        by_hand
+    })?;
+    println!(
+        "\ncache_pg {} is installed for PostgreSQL {}. What is left:\n\
+         \n  1. in postgresql.conf:    shared_preload_libraries = 'cache_pg'\
+         \n                            (after a comma, if it names others already)\
+         \n  2. restart the server\
+         \n  3. in your database:      CREATE EXTENSION cache_pg;\n",
+        package.version, server.version
+    );
+    Ok(())
+}
+
+fn staged(destdir: Option<&Path>, dir: &Path) -> PathBuf {
+    match destdir {
+        Some(root) => root.join(dir.strip_prefix("/").unwrap_or(dir)),
+        None => dir.to_owned(),
+    }
+}
+
+/// Scripts first: a server that already runs the new library must find them.
+fn place(package: &Package, libdir: &Path, extensions: &Path) -> Result<()> {
+    for (file, dir) in targets(package, libdir, extensions) {
+        let name = file.file_name().context("it has no name")?;
+        files::copy(file, &dir.join(name))?;
+    }
+    Ok(())
+}
+
+fn targets<'a>(
+    package: &'a Package,
+    libdir: &'a Path,
+    extensions: &'a Path,
+) -> impl Iterator<Item = (&'a Path, &'a Path)> {
+    package
+        .scripts
+        .iter()
+        .map(move |script| (script.as_path(), extensions))
+        .chain([(package.library.as_path(), libdir)])
+}

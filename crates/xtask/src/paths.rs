@@ -1,0 +1,51 @@
+//! Where things are: the project, its build output, and the tool's own home on this machine.
+//!
+//! Must never create a directory as a side effect, except the home in [`home`].
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::process;
+
+/// The root of the project's work tree.
+pub fn project() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here)
+}
+
+/// Cargo's target directory for the extension itself. All majors share it: a major is a cargo feature,
+/// so their builds stand side by side, and what does not depend on it is compiled once.
+pub fn extension_target() -> PathBuf {
+    project().join("target").join("extension")
+}
+
+/// Where the files of the packaged extension for `major` are put together.
+pub fn package(major: u16) -> PathBuf {
+    extension_target().join("package").join(format!("pg{major}"))
+}
+
+/// The directory that holds the PostgreSQL copies, cluster templates and the demo; created when absent.
+///
+/// `CACHE_PG_HOME`, else `/var/cache/cache_pg` for root (a server never runs as root, so whoever it
+/// runs as must be able to read it), else the user's cache directory.
+///
+/// # Errors
+/// When neither `CACHE_PG_HOME`, `XDG_CACHE_HOME` nor `HOME` is set, or it cannot be created.
+pub fn home() -> Result<PathBuf> {
+    let home = match std::env::var_os("CACHE_PG_HOME") {
+        Some(given) => std::path::absolute(PathBuf::from(given))?,
+        None if process::is_root() => PathBuf::from("/var/cache/cache_pg"),
+        None => user_cache()?.join("cache_pg"),
+    };
+    std::fs::create_dir_all(&home)
+        .with_context(|| format!("cannot create {}; set CACHE_PG_HOME to a directory of yours", home.display()))?;
+    Ok(home)
+}
+
+fn user_cache() -> Result<PathBuf> {
+    std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+        .context("neither CACHE_PG_HOME nor HOME is set")
+}

@@ -1,0 +1,101 @@
+//! A private copy of an installed PostgreSQL, so that nothing is ever written into the system's own.
+//!
+//! PostgreSQL finds its files relative to where its program was started, as long as they lie to each other
+//! as they were compiled to. So the copy keeps every absolute path, below one directory of ours.
+//!
+//! Must never write outside the tool's home.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::Installation;
+use crate::{files, paths, process};
+
+/// What a finished copy leaves beside its programs: which version it is a copy of.
+const MARKER: &str = ".cache_pg_copy";
+
+/// The private copy of the PostgreSQL of `pg_config`, made now unless it is there already.
+/// What lies in the tool's home is ours already and is taken as it is.
+///
+/// # Errors
+/// When there is no such PostgreSQL, when it cannot be copied, or when the copy does not work.
+pub fn of(pg_config: &Path) -> Result<Installation> {
+    let original = Installation::at(pg_config)?;
+    if original.bindir.starts_with(paths::home()?) {
+        return check(original);
+    }
+    let root = paths::home()?.join("postgres").join(original.major.to_string());
+    let marker = below(&root, &original.bindir).join(MARKER);
+    let version = identity(&original)?;
+    if fs::read_to_string(&marker).ok().as_deref() != Some(version.as_str()) {
+        println!("copying PostgreSQL {} to {}", original.version, root.display());
+        for dir in [&original.bindir, &original.pkglibdir, &original.sharedir, &original.includedir_server] {
+            if dir.is_dir() {
+                files::copy_tree(dir, &below(&root, dir))?;
+            }
+        }
+        copy_client_libraries(pg_config, &root)?;
+        files::put(version.as_bytes(), &marker, 0o644)?;
+    }
+    let copy = Installation::at(&below(&root, &original.bindir).join("pg_config"))?;
+    if !copy.sharedir.starts_with(&root) || !copy.pkglibdir.starts_with(&root) {
+        bail!(
+            "PostgreSQL {} cannot be moved: its copy still looks for its files in {}",
+            original.version,
+            copy.sharedir.display()
+        );
+    }
+    check(copy)
+}
+
+/// Fails unless the user that servers run as can run this server.
+pub(super) fn check(installation: Installation) -> Result<Installation> {
+    for program in ["postgres", "initdb", "psql"] {
+        let mut command = installation.command(program);
+        process::output(process::as_server_user(command.arg("--version"))?).with_context(|| {
+            format!(
+                "{} cannot run; if it cannot be read by the user that servers run as, set CACHE_PG_HOME \
+                 to a directory that everyone may enter",
+                installation.bindir.join(program).display()
+            )
+        })?;
+    }
+    Ok(installation)
+}
+
+/// `dir`, an absolute path, below `root`.
+fn below(root: &Path, dir: &Path) -> PathBuf {
+    root.join(dir.strip_prefix("/").unwrap_or(dir))
+}
+
+/// What tells one build of PostgreSQL from another: the version that it prints and when it was installed,
+/// since a rebuild of the same version may have other headers.
+fn identity(original: &Installation) -> Result<String> {
+    let printed = process::output(original.command("postgres").arg("--version"))?;
+    let installed = fs::metadata(original.bindir.join("postgres"))?.modified()?;
+    Ok(format!("{printed}\n{installed:?}\n"))
+}
+
+/// A server that was built into its own directory keeps its libpq there, and its programs may look for it
+/// relative to themselves.
+fn copy_client_libraries(pg_config: &Path, root: &Path) -> Result<()> {
+    let libdir = PathBuf::from(process::output(Command::new(pg_config).arg("--libdir"))?);
+    let Ok(entries) = fs::read_dir(&libdir) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let file = entry?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        if ["libpq.", "libecpg", "libpgtypes"].iter().any(|start| name.starts_with(start))
+            && name.contains(".so")
+            && file.is_file()
+        {
+            fs::create_dir_all(below(root, &libdir))?;
+            files::copy(&file, &below(root, &libdir).join(name.as_ref()))?;
+        }
+    }
+    Ok(())
+}

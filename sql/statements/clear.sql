@@ -1,0 +1,27 @@
+-- $1 from, $2 before, $3 only keys without a namespace, $4 the clock, $5 how long the tombstones stay
+-- Rows are locked in key order, as every writer of many keys does.
+WITH found AS MATERIALIZED (
+    SELECT key, value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp() AS live
+    FROM @extschema@.cache_entries
+    WHERE key OPERATOR(pg_catalog.>=) $1 AND key OPERATOR(pg_catalog.<) $2
+      AND (NOT $3 OR pg_catalog.strpos(key, ':') OPERATOR(pg_catalog.<) 2)
+      AND (value IS NOT NULL OR lease_id IS NOT NULL)
+    ORDER BY key
+    FOR UPDATE
+), buried AS (
+    UPDATE @extschema@.cache_entries AS e
+    SET created_at = CASE WHEN found.live THEN e.created_at ELSE '-infinity' END,
+        version = pg_catalog.pg_current_xact_id(),
+        updated_at = $4,
+        expires_at = $4,
+        stale_until = $5,
+        lease_until = NULL,
+        lease_id = NULL,
+        value = NULL,
+        tags = NULL,
+        tag_versions = NULL
+    FROM found
+    WHERE e.key OPERATOR(pg_catalog.=) found.key
+    RETURNING found.live
+)
+SELECT pg_catalog.count(*) FROM buried WHERE live

@@ -1,0 +1,4 @@
+-- $1 key, $2 the clock
+SELECT key, value, tags, version, created_at, updated_at, expires_at, coalesce(stale_until, expires_at)
+FROM @extschema@.cache_entries
+WHERE key OPERATOR(pg_catalog.=) $1 AND value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) $2

@@ -1,0 +1,4 @@
+-- $1 key, $2 the clock
+SELECT value
+FROM @extschema@.cache_entries
+WHERE key OPERATOR(pg_catalog.=) $1 AND value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) $2

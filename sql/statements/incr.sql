@@ -1,0 +1,28 @@
+-- $1 key, $2 delta, $3 the clock, $4 expires_at, $5 stale_until
+-- A live value that is not an integer becomes SQL NULL here: the caller raises, and nothing of it stays.
+INSERT INTO @extschema@.cache_entries AS e
+    (key, created_at, version, updated_at, expires_at, stale_until, value)
+VALUES ($1, $3, pg_catalog.pg_current_xact_id(), $3, $4, $5, pg_catalog.to_jsonb($2))
+ON CONFLICT (key) DO UPDATE SET
+    (created_at, version, updated_at, expires_at, stale_until, lease_until, lease_id, value, tags, tag_versions) = (
+        SELECT
+            CASE WHEN live THEN e.created_at ELSE excluded.created_at END,
+            excluded.version,
+            excluded.updated_at,
+            CASE WHEN live THEN e.expires_at ELSE excluded.expires_at END,
+            CASE WHEN live THEN e.stale_until ELSE excluded.stale_until END,
+            NULL::pg_catalog.timestamptz,
+            NULL::pg_catalog.int8,
+            CASE
+                WHEN NOT live THEN excluded.value
+                WHEN pg_catalog.jsonb_typeof(e.value) OPERATOR(pg_catalog.=) 'number'
+                 AND e.value::pg_catalog.numeric
+                     OPERATOR(pg_catalog.=) pg_catalog.trunc(e.value::pg_catalog.numeric)
+                THEN pg_catalog.to_jsonb(e.value::pg_catalog.int8 OPERATOR(pg_catalog.+) $2)
+            END,
+            CASE WHEN live THEN e.tags END,
+            CASE WHEN live THEN e.tag_versions END
+        FROM (SELECT e.value IS NOT NULL
+                 AND e.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()) AS state (live)
+    )
+RETURNING value::pg_catalog.int8

@@ -1,0 +1,98 @@
+//! Who may do what, and as whom a statement runs.
+//!
+//! Owns the one check of privileges: reading needs SELECT on `cache_entries`, writing INSERT and UPDATE, deleting
+//! DELETE, and nothing else. Must never let a policy be passed over: where row security applies to the caller, or a
+//! trigger or rule hangs on the table, the statement runs as the caller through the executor.
+//!
+//! Why not always as the caller? A delete is an upsert of a tombstone inside; SQL would ask for INSERT and UPDATE
+//! to delete, and for SELECT to write. The owner's rights make the grants mean what they say.
+
+use crate::catalog::Home;
+use crate::error::CacheError;
+use crate::statement;
+use pgrx::pg_sys::{self, AclMode, Oid};
+use std::rc::Rc;
+
+/// What a function wants to do with entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Read,
+    Write,
+    Delete,
+}
+
+impl Verb {
+    fn needs(self) -> (AclMode, &'static str) {
+        match self {
+            Self::Read => (pg_sys::ACL_SELECT.into(), "SELECT"),
+            Self::Write => ((pg_sys::ACL_INSERT | pg_sys::ACL_UPDATE).into(), "INSERT, UPDATE"),
+            Self::Delete => (pg_sys::ACL_DELETE.into(), "DELETE"),
+        }
+    }
+}
+
+/// The permission to do it, and where the tables are.
+pub struct Access {
+    pub home: Rc<Home>,
+    /// Whether no policy, trigger or rule has a say in what the caller does.
+    pub plain: bool,
+}
+
+/// Checks that the current role may do `verb`.
+///
+/// # Errors
+/// [`CacheError::Denied`], or [`CacheError::NotInstalled`].
+pub fn check(verb: Verb) -> Result<Access, CacheError> {
+    let home = statement::home()?;
+    let (mask, privileges) = verb.needs();
+    // SAFETY: look-ups in the system caches for a table that exists; a dropped one is reported as no privilege.
+    let (granted, row_security) = unsafe {
+        let granted = pg_sys::pg_class_aclmask(home.entries, pg_sys::GetUserId(), mask, pg_sys::AclMaskHow::ACLMASK_ALL);
+        (granted, pg_sys::check_enable_rls(home.entries, Oid::INVALID, true))
+    };
+    if granted != mask {
+        return Err(CacheError::Denied { privileges, table: format!("{}.cache_entries", home.schema) });
+    }
+    let plain = row_security != pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32 && !home.has_triggers;
+    Ok(Access { home, plain })
+}
+
+impl Access {
+    /// Runs `work` with the rights of the table's owner where nothing but privileges rules, else as the caller.
+    pub fn run<R>(&self, work: impl FnOnce(&Home) -> R) -> R {
+        let _owner = self.plain.then(|| AsOwner::of(&self.home));
+        work(&self.home)
+    }
+}
+
+/// Until dropped, the current user is the owner of the tables, who can neither leave that role nor leave anything
+/// behind in the session.
+pub struct AsOwner {
+    user: Oid,
+    context: i32,
+}
+
+impl AsOwner {
+    /// Switches to the owner of `home`.
+    pub fn of(home: &Home) -> Self {
+        let (mut user, mut context) = (Oid::INVALID, 0);
+        // SAFETY: reads and sets two globals, as the executor does for a SECURITY DEFINER function.
+        unsafe {
+            pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+            pg_sys::SetUserIdAndSecContext(
+                home.owner,
+                context
+                    | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32
+                    | pg_sys::SECURITY_RESTRICTED_OPERATION as i32,
+            );
+        }
+        Self { user, context }
+    }
+}
+
+impl Drop for AsOwner {
+    fn drop(&mut self) {
+        // SAFETY: restores what `of` found, also while an error unwinds; an abort would restore the same.
+        unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
+    }
+}

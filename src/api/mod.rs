@@ -1,0 +1,54 @@
+//! The SQL functions.
+//!
+//! Owns what each takes and returns, its volatility and its comment; parses arguments into types that cannot be
+//! wrong, checks access, calls the [`crate::store`], and does nothing else. The contract is in the README.
+
+pub mod counter;
+pub mod delete;
+pub mod namespaces;
+pub mod read;
+pub mod sweep;
+pub mod write;
+
+use crate::datum::TextArray;
+use crate::error::CacheError;
+use cache_pg_rules::key::Key;
+use cache_pg_rules::namespace::{KeyRange, Namespace};
+use pgrx::IntoDatum;
+
+/// The key argument of every function.
+fn key(text: Option<&str>) -> Result<Key<'_>, CacheError> {
+    let text = text.ok_or(CacheError::NullName("cache key"))?;
+    Key::parse(text).map_err(|why| CacheError::Key(text.into(), why))
+}
+
+/// An argument that lists keys; SQL NULL lists none.
+fn keys(list: &Option<Vec<Option<String>>>) -> Result<Vec<Key<'_>>, CacheError> {
+    list.iter().flatten().map(|text| key(text.as_deref())).collect()
+}
+
+/// An argument that lists tags: each follows the rule for keys. None where there is none.
+fn tags(list: Option<Vec<Option<String>>>) -> Result<Option<TextArray>, CacheError> {
+    let mut tags = list
+        .unwrap_or_default()
+        .into_iter()
+        .map(|tag| {
+            let tag = tag.ok_or(CacheError::NullName("cache tag"))?;
+            Key::parse(&tag).map_err(|why| CacheError::Tag(tag.clone(), why))?;
+            Ok(tag)
+        })
+        .collect::<Result<Vec<_>, CacheError>>()?;
+    tags.sort_unstable();
+    tags.dedup();
+    Ok(if tags.is_empty() { None } else { tags.into_datum().map(TextArray) })
+}
+
+/// An argument that names a namespace.
+fn namespace(text: &str) -> Result<Namespace<'_>, CacheError> {
+    Namespace::parse(text).map_err(|why| CacheError::Namespace(text.into(), why))
+}
+
+/// The keys of a namespace; None: all.
+fn key_range(text: Option<&str>) -> Result<Option<KeyRange>, CacheError> {
+    text.map(|text| namespace(text).map(Namespace::keys)).transpose()
+}

@@ -1,0 +1,108 @@
+//! Functions that read. All are STABLE and PARALLEL SAFE, except the one that catches errors.
+
+use super::{key, key_range, keys};
+use crate::access::{self, Verb};
+use crate::clock;
+use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use crate::error::CacheError;
+use crate::store;
+use crate::subtransaction::attempt;
+use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+/// The value of a live entry; NULL on a miss.
+#[pg_extern(stable, parallel_safe)]
+fn cache_get(key: Option<&str>) -> Result<Option<Jsonb>, ErrorReport> {
+    Ok(store::get(&access::check(Verb::Read)?, self::key(key)?))
+}
+
+/// As cache_get, and NULL where that would raise; only cancel and shutdown pass. A subtransaction makes it about
+/// a microsecond slower, and parallel workers cannot start one.
+#[pg_extern(stable, parallel_unsafe)]
+fn cache_get_or_null(key: Option<&str>) -> Option<Jsonb> {
+    let key = self::key(key).ok()?;
+    attempt(|| Ok::<_, CacheError>(store::get(&access::check(Verb::Read)?, key))).and_then(Result::ok).flatten()
+}
+
+/// Whether there is a live entry.
+#[pg_extern(stable, parallel_safe)]
+fn cache_exists(key: Option<&str>) -> Result<bool, ErrorReport> {
+    Ok(store::expires_at(&access::check(Verb::Read)?, self::key(key)?).is_some())
+}
+
+/// What remains of a live entry's time; NULL on a miss. Without a deadline: the endless interval.
+#[pg_extern(stable, parallel_safe)]
+fn cache_ttl(key: Option<&str>) -> Result<Option<Interval>, ErrorReport> {
+    let expires_at = store::expires_at(&access::check(Verb::Read)?, self::key(key)?);
+    Ok(expires_at.and_then(|deadline| match deadline {
+        Timestamp::FOREVER => clock::endless(),
+        // The clock has gone on since the look-up: what remains is never negative.
+        Timestamp(micros) => Interval::new(0, 0, (micros - clock::now().0).max(0)).ok(),
+    }))
+}
+
+/// The deadline of a live entry, `infinity` without one; NULL on a miss.
+#[pg_extern(stable, parallel_safe)]
+fn cache_expires_at(key: Option<&str>) -> Result<Option<TimestampWithTimeZone>, ErrorReport> {
+    Ok(store::expires_at(&access::check(Verb::Read)?, self::key(key)?).map(Into::into))
+}
+
+/// The live entry with all that is known about it; no row on a miss.
+#[pg_extern(stable, parallel_safe)]
+#[allow(clippy::type_complexity, reason = "the row type of the function, spelled out for the generator")]
+fn cache_entry(
+    key: Option<&str>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(key, String),
+            name!(value, Jsonb),
+            name!(tags, Option<TextArray>),
+            name!(version, Xid8),
+            name!(created_at, TimestampWithTimeZone),
+            name!(updated_at, TimestampWithTimeZone),
+            name!(expires_at, TimestampWithTimeZone),
+            name!(stale_until, TimestampWithTimeZone),
+        ),
+    >,
+    ErrorReport,
+> {
+    let entry = store::entry(&access::check(Verb::Read)?, self::key(key)?);
+    Ok(TableIterator::new(entry.into_iter().map(|entry| {
+        (
+            entry.key,
+            entry.value,
+            entry.tags,
+            entry.version,
+            entry.created_at.into(),
+            entry.updated_at.into(),
+            entry.expires_at.into(),
+            entry.stale_until.into(),
+        )
+    })))
+}
+
+/// The live ones of these keys, in the order asked, each once.
+#[pg_extern(stable, parallel_safe)]
+#[allow(clippy::type_complexity, reason = "the row type of the function, spelled out for the generator")]
+fn cache_get_many(
+    keys: Option<Vec<Option<String>>>,
+) -> Result<TableIterator<'static, (name!(key, String), name!(value, Jsonb))>, ErrorReport> {
+    Ok(TableIterator::new(store::get_many(&access::check(Verb::Read)?, &self::keys(&keys)?)))
+}
+
+/// Keys of live entries in byte order, a page at a time: give the last key of a page as `after` for the next.
+#[pg_extern(stable, parallel_safe)]
+fn cache_keys(
+    namespace: default!(Option<&str>, "NULL"),
+    after: default!(Option<&str>, "NULL"),
+    max_keys: default!(i32, 1000),
+) -> Result<SetOfIterator<'static, String>, ErrorReport> {
+    if max_keys < 1 {
+        Err(CacheError::NotPositive("max_keys", max_keys))?;
+    }
+    let range = key_range(namespace)?;
+    Ok(SetOfIterator::new(store::keys(&access::check(Verb::Read)?, range, after, max_keys)))
+}

@@ -1,0 +1,107 @@
+//! Where the extension's tables are in this database.
+//!
+//! Owns the answer, looked up once in a backend and forgotten when PostgreSQL says that something about the tables
+//! or a schema has changed. Must never trust the search path: names are those of the extension's own schema.
+
+use crate::statement::{self, Statement, statement};
+use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::prelude::*;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+static HOME: Statement = statement!("home.sql", []);
+
+/// What every statement and every check needs to know about the extension in this database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    /// The schema's name, quoted where it has to be.
+    pub schema: String,
+    /// `cache_entries`.
+    pub entries: Oid,
+    /// Who owns it.
+    pub owner: Oid,
+    /// Whether triggers or rules hang on it, which only the executor runs.
+    pub has_triggers: bool,
+    /// `cache_namespaces`.
+    pub namespaces: Oid,
+}
+
+thread_local! {
+    static KNOWN: RefCell<Option<Rc<Home>>> = const { RefCell::new(None) };
+    /// Set by the callbacks, which may run in the middle of anything and so do nothing else.
+    static CHANGED: Cell<bool> = const { Cell::new(false) };
+    static NAMESPACES_CHANGED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Asks PostgreSQL to say when something changes. Called once, when the library is loaded.
+pub fn watch() {
+    // SAFETY: registers functions that live as long as the process.
+    unsafe {
+        pg_sys::CacheRegisterRelcacheCallback(Some(on_relation_change), Datum::null());
+        pg_sys::CacheRegisterSyscacheCallback(
+            pg_sys::SysCacheIdentifier::NAMESPACEOID as i32,
+            Some(on_schema_change),
+            Datum::null(),
+        );
+    }
+}
+
+/// The tables of the extension; None where it is not installed.
+pub fn home() -> Option<Rc<Home>> {
+    if !CHANGED.get()
+        && let Some(home) = KNOWN.with_borrow(Clone::clone)
+    {
+        return Some(home);
+    }
+    // Cleared before looking: what changes during the look-up is looked up again.
+    CHANGED.set(false);
+    let found = HOME.read_catalog(|rows| {
+        Some(Home {
+            schema: rows.get(0, 1)?,
+            entries: rows.get(0, 2)?,
+            owner: rows.get(0, 3)?,
+            has_triggers: rows.get(0, 4)?,
+            namespaces: rows.get(0, 5)?,
+        })
+    });
+    let moved = KNOWN.with_borrow(|known| {
+        known.as_ref().is_some_and(|known| {
+            found.as_ref().is_none_or(|found| (found.entries, &found.schema) != (known.entries, &known.schema))
+        })
+    });
+    if moved {
+        statement::forget_plans();
+        NAMESPACES_CHANGED.set(true);
+    }
+    let found = found.map(Rc::new);
+    KNOWN.set(found.clone());
+    found
+}
+
+/// Whether `cache_namespaces` may have changed since the last call.
+pub fn namespaces_changed() -> bool {
+    NAMESPACES_CHANGED.replace(false)
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_relation_change(_argument: Datum, relation: Oid) {
+    let about = |of: fn(&Home) -> Oid| {
+        relation == Oid::INVALID
+            || KNOWN.try_with(|known| {
+                // A borrow means that the look-up is under way: then anything may concern it.
+                known.try_borrow().map_or(true, |known| known.as_ref().is_some_and(|home| of(home) == relation))
+            }) != Ok(false)
+    };
+    if about(|home| home.entries) {
+        CHANGED.set(true);
+    }
+    if about(|home| home.namespaces) {
+        CHANGED.set(true);
+        NAMESPACES_CHANGED.set(true);
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_schema_change(_argument: Datum, _cache: i32, _hash: u32) {
+    CHANGED.set(true);
+}

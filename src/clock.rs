@@ -1,0 +1,61 @@
+//! The server's clock, and intervals on it.
+//!
+//! Owns the choice of clock: the moment of the call, not the start of the statement or of the transaction, so that
+//! a long transaction does not go on seeing what has expired. Must never read the client's clock.
+
+use crate::datum::Timestamp;
+use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::{IntoDatum, direct_function_call, pg_sys};
+
+/// A microsecond estimate of an interval beyond which no timestamp could be computed (200,000 years).
+const BEYOND_CALENDAR: i128 = 200_000 * 366 * 86_400_000_000;
+
+/// Now.
+pub fn now() -> Timestamp {
+    // SAFETY: reads the system's clock.
+    Timestamp(unsafe { pg_sys::GetCurrentTimestamp() })
+}
+
+/// The moment `interval` after `from`, months and days counted as `now() + interval` counts them.
+/// [`Timestamp::FOREVER`] when it lies beyond the calendar, or the interval is infinite.
+pub fn after(from: Timestamp, interval: Interval) -> Timestamp {
+    if interval.months() == 0 && interval.days() == 0 {
+        return Timestamp(from.0.saturating_add(interval.micros()));
+    }
+    let estimate = interval.as_micros();
+    if estimate > BEYOND_CALENDAR {
+        return Timestamp::FOREVER;
+    }
+    if estimate < -BEYOND_CALENDAR {
+        return Timestamp(i64::MIN);
+    }
+    let start = TimestampWithTimeZone::from(from);
+    // SAFETY: both arguments are of the types that the function takes, and the sum is within the calendar.
+    let sum: Option<TimestampWithTimeZone> =
+        unsafe { direct_function_call(pg_sys::timestamptz_pl_interval, &[start.into_datum(), interval.into_datum()]) };
+    sum.map_or(Timestamp::FOREVER, |moment| Timestamp(moment.into()))
+}
+
+/// The longest interval: `infinity` from PostgreSQL 17 on, the largest one before; they are the same bits.
+pub fn endless() -> Option<Interval> {
+    Interval::new(i32::MAX, i32::MAX, i64::MAX).ok()
+}
+
+/// An interval as SQL prints it.
+pub fn interval_text(interval: Interval) -> String {
+    // SAFETY: the argument is of the type that the function takes.
+    let text: Option<&std::ffi::CStr> =
+        unsafe { direct_function_call(pg_sys::interval_out, &[interval.into_datum()]) };
+    text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
+}
+
+/// An interval from text, as SQL reads it; raises 22007 where it is malformed.
+pub fn parse_interval(text: &str) -> Option<Interval> {
+    let text = std::ffi::CString::new(text).ok()?;
+    let any_precision = pg_sys::Datum::from(-1_i32);
+    let no_type = pg_sys::Datum::from(0_u32);
+    // SAFETY: an input function takes the text, its type's OID and a modifier.
+    unsafe {
+        direct_function_call(pg_sys::interval_in, &[Some(text.as_ptr().into()), Some(no_type), Some(any_precision)])
+    }
+}

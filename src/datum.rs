@@ -1,0 +1,113 @@
+//! Values on their way through.
+//!
+//! Owns the types that carry a datum as it is: a cached value is never parsed, only passed on or copied. Must
+//! never keep a datum longer than the call that it came with.
+
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
+use pgrx::datum::Datum as CallDatum;
+use pgrx::nullable::Nullable;
+use pgrx::pgrx_sql_entity_graph::metadata::{
+    ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
+};
+use pgrx::{FromDatum, IntoDatum, pg_sys};
+
+/// Declares a type that holds a datum of one SQL type without looking inside.
+macro_rules! opaque {
+    ($(#[$doc:meta])* $name:ident, $sql:literal, $oid:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name(pub pg_sys::Datum);
+
+        impl FromDatum for $name {
+            unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+                (!is_null).then_some(Self(datum))
+            }
+        }
+
+        impl IntoDatum for $name {
+            fn into_datum(self) -> Option<pg_sys::Datum> {
+                Some(self.0)
+            }
+
+            fn type_oid() -> pg_sys::Oid {
+                pg_sys::$oid
+            }
+        }
+
+        // SAFETY: the wrapper only hands the datum on; PostgreSQL has checked the argument's type.
+        unsafe impl<'fcx> ArgAbi<'fcx> for $name {
+            unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+                // SAFETY: as the caller promises; an argument that may be NULL is taken as Option.
+                unsafe { arg.unbox_arg_using_from_datum() }.unwrap_or(Self(pg_sys::Datum::null()))
+            }
+
+            unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+                // SAFETY: as the caller promises.
+                unsafe { arg.unbox_arg_using_from_datum() }.into()
+            }
+        }
+
+        // SAFETY: the datum is of the SQL type that the function declares.
+        unsafe impl BoxRet for $name {
+            unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> CallDatum<'fcx> {
+                // SAFETY: as above.
+                unsafe { fcinfo.return_raw_datum(self.0) }
+            }
+        }
+
+        // SAFETY: the names below are those of the SQL type.
+        unsafe impl SqlTranslatable for $name {
+            const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!($name);
+            const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+            const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal($sql));
+            const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal($sql)));
+        }
+    };
+}
+
+opaque! {
+    /// A JSON value, possibly compressed or out of line.
+    Jsonb, "jsonb", JSONBOID
+}
+opaque! {
+    /// The number of a transaction, with its epoch.
+    Xid8, "xid8", XID8OID
+}
+opaque! {
+    /// An array of texts, possibly NULL ones.
+    TextArray, "text[]", TEXTARRAYOID
+}
+
+impl Jsonb {
+    /// How large the value is without compression, in bytes; does not fetch it.
+    pub fn size(self) -> usize {
+        // SAFETY: the datum is a varlena; the function reads its header and, out of line, its pointer.
+        let with_header = unsafe { pg_sys::toast_raw_datum_size(self.0) };
+        with_header.saturating_sub(size_of::<u32>())
+    }
+}
+
+/// A moment in microseconds since 2000-01-01 UTC, as PostgreSQL counts; [`Timestamp::FOREVER`] is `infinity`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// `infinity`: no deadline.
+    pub const FOREVER: Self = Self(i64::MAX);
+}
+
+impl IntoDatum for Timestamp {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        Some(pg_sys::Datum::from(self.0))
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::TIMESTAMPTZOID
+    }
+}
+
+impl From<Timestamp> for pgrx::datum::TimestampWithTimeZone {
+    fn from(moment: Timestamp) -> Self {
+        pgrx::datum::TimestampWithTimeZone::try_from(moment.0).unwrap_or_else(|_| Self::positive_infinity())
+    }
+}

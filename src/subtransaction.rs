@@ -1,0 +1,54 @@
+//! Going on after an error.
+//!
+//! Owns the one way to catch an error and carry on: inside a subtransaction that is rolled back. Catching without
+//! one leaves half-done work, buffers and locks behind. Must never swallow a cancel or a shutdown.
+
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
+use std::panic::AssertUnwindSafe;
+
+/// Runs `work`; None, with nothing of it left, when it raised an error.
+///
+/// Cancel (also by `statement_timeout`) and shutdown pass on to the caller.
+pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
+    // SAFETY: as PL/pgSQL's exec_stmt_block: the context and the resource owner of the caller are restored on
+    // both ways out, and the subtransaction is ended exactly once.
+    unsafe {
+        let context = pg_sys::CurrentMemoryContext;
+        let owner = pg_sys::CurrentResourceOwner;
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+
+        let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
+            .catch_others(Err)
+            .catch_rust_panic(Err)
+            .execute();
+
+        pg_sys::MemoryContextSwitchTo(context);
+        match outcome {
+            Ok(_) => pg_sys::ReleaseCurrentSubTransaction(),
+            Err(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+
+        match outcome {
+            Ok(result) => Some(result),
+            Err(error) if must_pass(&error) => error.rethrow(),
+            Err(_) => None,
+        }
+    }
+}
+
+fn must_pass(error: &CaughtError) -> bool {
+    let (CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)) = error else {
+        return false;
+    };
+    matches!(
+        report.sql_error_code(),
+        PgSqlErrorCode::ERRCODE_QUERY_CANCELED
+            | PgSqlErrorCode::ERRCODE_ADMIN_SHUTDOWN
+            | PgSqlErrorCode::ERRCODE_CRASH_SHUTDOWN
+            | PgSqlErrorCode::ERRCODE_DATABASE_DROPPED
+    )
+}

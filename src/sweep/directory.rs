@@ -1,0 +1,196 @@
+//! Shared memory: which databases have the extension, and where the hand stands in each.
+//!
+//! One array of slots behind one lightweight lock, held for a look or an assignment, never across anything that
+//! can raise. Beside it, without a lock, one flag for each slot that says that something was written there: set by
+//! any backend (one load, and a store only where it was clear), cleared by a sweeper when it starts a turn.
+//! A slot belongs to its database until the launcher sees that the database is gone; so a backend may remember
+//! the number of its slot. Everything is lost in a crash restart and found again by looking.
+
+use crate::datum::Timestamp;
+use cache_pg_rules::pace::Found;
+use pgrx::pg_sys::{self, Oid};
+use pgrx::prelude::*;
+use pgrx::{PGRXSharedMemory, PgAtomic, PgLwLock, pg_shmem_init};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The most databases of one server that are swept: 1024, of 72 bytes each. More are left to `cache_sweep()`.
+pub const CAPACITY: usize = 1024;
+
+/// What is known about the extension in a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    Unknown,
+    Present,
+    Absent,
+}
+
+/// One database.
+#[derive(Debug, Clone, Copy)]
+pub struct Slot {
+    /// Which; InvalidOid: the slot is free.
+    pub database: Oid,
+    pub presence: Presence,
+    /// The process that sweeps it now, or 0.
+    pub sweeper: i32,
+    /// No visit before this moment.
+    pub visit_at: Timestamp,
+    /// Where nothing has been written: no visit before this moment.
+    pub quiet_until: Timestamp,
+    /// Failures in a row.
+    pub failures: u32,
+    /// The hand.
+    pub turn: Turn,
+}
+
+/// A turn of the hand round the table, as far as it has got.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Turn {
+    /// The next page; 0: a turn begins.
+    pub page: u32,
+    /// How many pages the table had at the last step.
+    pub pages: u32,
+    /// How long the turn should last; zero: not known yet.
+    pub length: Duration,
+    /// What it has come across.
+    pub found: Found,
+    /// The earliest deadline of what it has left.
+    pub next_due: Option<i64>,
+}
+
+const FREE: Slot = Slot {
+    database: Oid::INVALID,
+    presence: Presence::Unknown,
+    sweeper: 0,
+    visit_at: Timestamp(i64::MIN),
+    quiet_until: Timestamp(i64::MIN),
+    failures: 0,
+    turn: Turn { page: 0, pages: 0, length: Duration::ZERO, found: Found { rows: 0, due: 0 }, next_due: None },
+};
+
+/// What the processes share.
+pub struct Directory {
+    /// The launcher's process, or 0.
+    pub launcher: i32,
+    /// How many databases wait for a sweeper because too many are at work.
+    pub waiting: u32,
+    pub slots: [Slot; CAPACITY],
+}
+
+// SAFETY: plain data, no pointers.
+unsafe impl PGRXSharedMemory for Directory {}
+
+static DIRECTORY: PgLwLock<Directory> = unsafe {
+    // SAFETY: the name is used once.
+    PgLwLock::new(c"cache_pg directory")
+};
+static WRITTEN: PgAtomic<[AtomicBool; CAPACITY]> = unsafe {
+    // SAFETY: the name is used once.
+    PgAtomic::new(c"cache_pg written")
+};
+/// Set in the postmaster and inherited: whether the shared memory is there.
+static ATTACHED: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// The slot of this backend's database, once it is known.
+    static MINE: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Reserves the shared memory. Called by the postmaster while it loads libraries.
+pub fn register() {
+    pg_shmem_init!(DIRECTORY = Directory { launcher: 0, waiting: 0, slots: [FREE; CAPACITY] });
+    pg_shmem_init!(WRITTEN = [const { AtomicBool::new(false) }; CAPACITY]);
+    ATTACHED.store(true, Ordering::Relaxed);
+}
+
+/// Whether the library was preloaded, so that there is a directory at all.
+pub fn attached() -> bool {
+    ATTACHED.load(Ordering::Relaxed)
+}
+
+/// Looks at the directory. `look` must not raise. None where there is no directory.
+pub fn look<R>(look: impl FnOnce(&Directory) -> R) -> Option<R> {
+    attached().then(|| look(&DIRECTORY.share()))
+}
+
+/// Changes the directory. `change` must not raise. None where there is no directory.
+pub fn change<R>(change: impl FnOnce(&mut Directory) -> R) -> Option<R> {
+    attached().then(|| change(&mut DIRECTORY.exclusive()))
+}
+
+impl Directory {
+    /// The slot of a database.
+    pub fn find(&self, database: Oid) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.database == database)
+    }
+
+    /// The slot of a database, a free one where it has none yet; None where all are taken.
+    pub fn enter(&mut self, database: Oid) -> Option<usize> {
+        self.find(database).or_else(|| {
+            let free = self.find(Oid::INVALID)?;
+            self.slots[free] = Slot { database, ..FREE };
+            Some(free)
+        })
+    }
+}
+
+/// Says that something was written in this database, so that the next turn does not wait for a known deadline.
+pub fn note_write() {
+    if !attached() {
+        return;
+    }
+    if MINE.get().is_none() {
+        // SAFETY: a global that is set when the backend connects.
+        let database = unsafe { pg_sys::MyDatabaseId };
+        MINE.set(look(|directory| directory.find(database)).flatten());
+    }
+    if let Some(slot) = MINE.get() {
+        let flag = &WRITTEN.get()[slot];
+        if !flag.load(Ordering::Relaxed) {
+            flag.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether something was written since the flag was cleared.
+pub fn written(slot: usize) -> bool {
+    WRITTEN.get()[slot].load(Ordering::Relaxed)
+}
+
+/// Clears the flag: what is written from now on asks for another turn.
+pub fn clear_written(slot: usize) {
+    WRITTEN.get()[slot].store(false, Ordering::Relaxed);
+}
+
+/// Makes the launcher look at this database now: the extension has just been created here.
+pub fn announce() {
+    // SAFETY: a global that is set when the backend connects.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    let launcher = change(|directory| {
+        if let Some(slot) = directory.enter(database) {
+            directory.slots[slot] = Slot { database, ..FREE };
+        }
+        directory.launcher
+    });
+    wake(launcher.unwrap_or(0));
+}
+
+/// Wakes a process that naps, if it is still there.
+pub fn wake(pid: i32) {
+    if pid != 0 {
+        // SAFETY: the process array is searched under its lock; latches live in shared memory for ever.
+        unsafe {
+            let process = pg_sys::BackendPidGetProc(pid);
+            if !process.is_null() {
+                pg_sys::SetLatch(&raw mut (*process).procLatch);
+            }
+        }
+    }
+}
+
+/// Whether a process is still there.
+pub fn alive(pid: i32) -> bool {
+    // SAFETY: as above.
+    pid != 0 && !unsafe { pg_sys::BackendPidGetProc(pid) }.is_null()
+}

@@ -1,0 +1,188 @@
+//! The launcher: one process that starts a sweeper where a visit is due.
+//!
+//! Connected to the shared catalogs only, so that it holds no database open; it cannot look inside one, and learns
+//! from the directory what the sweepers found. Must never sweep itself, and never wait for a sweeper.
+
+use super::directory::{self, Presence};
+use super::process;
+use crate::clock;
+use crate::datum::Timestamp;
+use crate::settings;
+use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker};
+use pgrx::pg_sys::{self, Oid};
+use pgrx::prelude::*;
+use std::time::Duration;
+
+/// How soon the postmaster starts the launcher again.
+const RESTART_AFTER: Duration = Duration::from_secs(1);
+/// How long to leave a database alone when no process could be started for it.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// The longest time between two looks at the list of databases: one that was copied from another does not announce
+/// itself.
+const LIST_EVERY: Duration = Duration::from_secs(10);
+
+/// Registers the launcher with the postmaster.
+pub fn register() {
+    BackgroundWorkerBuilder::new("cache_pg launcher")
+        .set_type("cache_pg launcher")
+        .set_library("cache_pg")
+        .set_function("cache_pg_launcher_main")
+        .enable_spi_access()
+        .set_restart_time(Some(RESTART_AFTER))
+        .load();
+}
+
+/// The main function of the launcher.
+#[pg_guard]
+#[unsafe(no_mangle)]
+extern "C-unwind" fn cache_pg_launcher_main(_argument: pg_sys::Datum) {
+    process::start();
+    process::connect(None);
+    // SAFETY: a global that is set when the process starts.
+    let pid = unsafe { pg_sys::MyProcPid };
+    directory::change(|directory| directory.launcher = pid);
+    let mut launcher = Launcher { sweepers: Vec::new(), list_at: Timestamp(i64::MIN), complained: false };
+    loop {
+        let length = launcher.round();
+        process::report(None);
+        process::nap(length);
+    }
+}
+
+struct Launcher {
+    /// The sweepers that this launcher has started and that are not known to have ended.
+    sweepers: Vec<(Oid, DynamicBackgroundWorker)>,
+    /// When to look at the list of databases again.
+    list_at: Timestamp,
+    /// Whether the log already says that no process could be started.
+    complained: bool,
+}
+
+impl Launcher {
+    /// Starts what is due and returns how long there is nothing to do.
+    fn round(&mut self) -> Duration {
+        let now = clock::now();
+        if now >= self.list_at {
+            self.list_at = later(now, LIST_EVERY.min(settings::sweep_interval()));
+            self.list_databases();
+        }
+        self.sweepers.retain(|(_, sweeper)| {
+            matches!(sweeper.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted))
+        });
+        let (due, next) = self.due(now);
+        let free = settings::max_workers().saturating_sub(self.sweepers.len());
+        let waiting = due.len().saturating_sub(free) as u32;
+        directory::change(|directory| directory.waiting = waiting);
+        for &database in due.iter().take(free) {
+            self.start(database, now);
+        }
+        // Whoever waits for a free process is started when one ends: that wakes us.
+        let next = next.min(self.list_at);
+        Duration::from_micros(next.0.saturating_sub(now.0).max(1_000) as u64)
+    }
+
+    /// Databases where a visit is due, longest first, and when the next of the others is.
+    fn due(&self, now: Timestamp) -> (Vec<Oid>, Timestamp) {
+        let visits = directory::look(|directory| {
+            let slots = directory.slots.iter().enumerate();
+            slots
+                .filter(|(_, slot)| slot.database != Oid::INVALID && slot.presence != Presence::Absent)
+                .map(|(number, slot)| {
+                    let at = if directory::written(number) { slot.visit_at } else { slot.visit_at.max(slot.quiet_until) };
+                    (at, slot.database, slot.sweeper)
+                })
+                .collect::<Vec<_>>()
+        });
+        let mut visits = visits.unwrap_or_default();
+        visits.retain(|&(_, database, sweeper)| {
+            !directory::alive(sweeper) && !self.sweepers.iter().any(|(swept, _)| *swept == database)
+        });
+        visits.sort_unstable_by_key(|&(at, ..)| at);
+        let due = visits.partition_point(|&(at, ..)| at <= now);
+        let next = visits.get(due).map_or(Timestamp::FOREVER, |&(at, ..)| at);
+        (visits.iter().take(due).map(|&(_, database, _)| database).collect(), next)
+    }
+
+    fn start(&mut self, database: Oid, now: Timestamp) {
+        // SAFETY: a global that is set when the process starts.
+        let pid = unsafe { pg_sys::MyProcPid };
+        let started = BackgroundWorkerBuilder::new(&format!("cache_pg sweeper for database {}", database.to_u32()))
+            .set_type("cache_pg sweeper")
+            .set_library("cache_pg")
+            .set_function("cache_pg_sweeper_main")
+            .set_argument(database.into_datum())
+            .set_notify_pid(pid)
+            .enable_spi_access()
+            .load_dynamic();
+        if let Ok(sweeper) = started {
+            self.sweepers.push((database, sweeper));
+            self.complained = false;
+            return;
+        }
+        directory::change(|directory| {
+            if let Some(slot) = directory.find(database) {
+                directory.slots[slot].visit_at = later(now, RETRY_AFTER);
+            }
+        });
+        if !self.complained {
+            self.complained = true;
+            ereport!(
+                WARNING,
+                PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+                "cache_pg could not start a sweeper: no free background worker",
+                "Raise \"max_worker_processes\". Until then expired entries stay in the table; they are never returned."
+            );
+        }
+    }
+
+    /// Takes note of databases that are new and forgets those that are gone.
+    fn list_databases(&mut self) {
+        process::report(Some(c"listing databases"));
+        let Ok(databases) = process::transaction(connectable_databases) else { return };
+        let all_entered = directory::change(|directory| {
+            for slot in &mut directory.slots {
+                if slot.database != Oid::INVALID && !databases.contains(&slot.database) {
+                    slot.database = Oid::INVALID;
+                }
+            }
+            databases.iter().all(|&database| directory.enter(database).is_some())
+        });
+        if all_entered == Some(false) && !self.complained {
+            self.complained = true;
+            pgrx::warning!(
+                "cache_pg sweeps {} databases at most; call cache_sweep() in the others",
+                directory::CAPACITY
+            );
+        }
+    }
+}
+
+/// The databases that allow connections.
+fn connectable_databases() -> Vec<Oid> {
+    let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+    let mut databases = Vec::new();
+    // SAFETY: a scan of a shared catalog in a transaction, as autovacuum's get_database_list; the rows are read
+    // before the scan moves on.
+    unsafe {
+        let relation = pg_sys::table_open(pg_sys::DatabaseRelationId, lock);
+        let scan = pg_sys::table_beginscan_catalog(relation, 0, std::ptr::null_mut());
+        loop {
+            let tuple = pg_sys::heap_getnext(scan, pg_sys::ScanDirection::ForwardScanDirection);
+            if tuple.is_null() {
+                break;
+            }
+            let row = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>();
+            // A negative limit other than -1 marks a database whose DROP was interrupted.
+            if (*row).datallowconn && (*row).datconnlimit >= -1 {
+                databases.push((*row).oid);
+            }
+        }
+        pg_sys::table_endscan(scan);
+        pg_sys::table_close(relation, lock);
+    }
+    databases
+}
+
+fn later(now: Timestamp, length: Duration) -> Timestamp {
+    Timestamp(now.0.saturating_add(length.as_micros() as i64))
+}

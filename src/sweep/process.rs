@@ -1,0 +1,138 @@
+//! What the launcher and the sweepers need as processes: signals, naps, transactions that may fail.
+//!
+//! Owns the lessons of pgrx's own worker helpers: a SIGTERM interrupts a running statement, a reload reaches the
+//! settings, an error rolls back and the process goes on.
+
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::prelude::*;
+use pgrx::{PgTryBuilder, pg_sys};
+use std::ffi::CStr;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+/// Sets the handlers and lets signals in. Called first in a process.
+pub fn start() {
+    #[cfg(not(feature = "pg18"))]
+    use pg_sys::pqsignal as set_handler;
+    #[cfg(feature = "pg18")]
+    use pg_sys::pqsignal_be as set_handler;
+    // SAFETY: the handlers are async-signal-safe functions of PostgreSQL.
+    unsafe {
+        set_handler(pg_sys::SIGHUP as i32, Some(on_sighup));
+        set_handler(pg_sys::SIGTERM as i32, Some(on_sigterm));
+        pg_sys::BackgroundWorkerUnblockSignals();
+    }
+}
+
+unsafe extern "C-unwind" fn on_sighup(signal: i32) {
+    // SAFETY: sets a flag and the latch.
+    unsafe { pg_sys::SignalHandlerForConfigReload(signal) };
+}
+
+/// Ends the process at the next check for interrupts, with exit code 1: the postmaster then starts a launcher
+/// again, unless it is itself stopping.
+unsafe extern "C-unwind" fn on_sigterm(signal: i32) {
+    // SAFETY: sets flags and the latch; what every backend does.
+    unsafe { pg_sys::die(signal) };
+}
+
+/// Connects to a database with the rights of the bootstrap superuser; None: to the shared catalogs only.
+pub fn connect(database: Option<pg_sys::Oid>) {
+    // SAFETY: called once in a background worker that asked for a database connection.
+    unsafe {
+        match database {
+            Some(oid) => pg_sys::BackgroundWorkerInitializeConnectionByOid(oid, pg_sys::Oid::INVALID, 0),
+            None => pg_sys::BackgroundWorkerInitializeConnection(std::ptr::null(), std::ptr::null(), 0),
+        }
+    }
+    // What the administrator sets for sessions is not meant for us (autovacuum does the same).
+    for (name, value) in [
+        (c"default_transaction_isolation", c"read committed"),
+        (c"default_transaction_read_only", c"off"),
+        (c"statement_timeout", c"0"),
+        (c"lock_timeout", c"0"),
+        (c"idle_in_transaction_session_timeout", c"0"),
+        // A sweep that a crash forgets is done again.
+        (c"synchronous_commit", c"off"),
+    ] {
+        // SAFETY: names and values of built-in settings.
+        unsafe {
+            pg_sys::SetConfigOption(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_SUSET,
+                pg_sys::GucSource::PGC_S_OVERRIDE,
+            );
+        }
+    }
+}
+
+/// Sleeps until the time is over or somebody wakes the process, and takes over a changed configuration.
+pub fn nap(length: Duration) {
+    let wake_on = (pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH) as i32;
+    // SAFETY: waits on this process's own latch.
+    unsafe {
+        pg_sys::WaitLatch(pg_sys::MyLatch, wake_on, length.as_millis() as _, pg_sys::PG_WAIT_EXTENSION);
+        pg_sys::ResetLatch(pg_sys::MyLatch);
+    }
+    check_for_interrupts!();
+    // SAFETY: the flag is set by the handler of SIGHUP; reading the files is for the main loop.
+    unsafe {
+        if (&raw const pg_sys::ConfigReloadPending).read_volatile() != 0 {
+            (&raw mut pg_sys::ConfigReloadPending).write_volatile(0);
+            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
+        }
+    }
+}
+
+/// Runs `work` in a transaction of its own, under a fresh snapshot.
+///
+/// # Errors
+/// The message and SQLSTATE of an error that it raised; everything it did is rolled back.
+pub fn transaction<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
+        // SAFETY: started and committed in pairs; on an error the handler below aborts instead.
+        unsafe {
+            pg_sys::SetCurrentStatementStartTimestamp();
+            pg_sys::StartTransactionCommand();
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            let result = work();
+            pg_sys::PopActiveSnapshot();
+            pg_sys::CommitTransactionCommand();
+            Ok(result)
+        }
+    }))
+    .catch_others(|error| {
+        // SAFETY: rolls back whatever was going on; the error state is flushed after this handler.
+        unsafe { pg_sys::AbortCurrentTransaction() };
+        Err(describe(&error))
+    })
+    .execute();
+    // SAFETY: outside of a transaction, as every backend does before it waits: without it autovacuum would never
+    // learn of rows that a worker has removed.
+    unsafe { pg_sys::pgstat_report_stat(false) };
+    outcome
+}
+
+fn describe(error: &CaughtError) -> String {
+    let (CaughtError::PostgresError(report)
+    | CaughtError::ErrorReport(report)
+    | CaughtError::RustPanic { ereport: report, .. }) = error;
+    format!("{} ({:?})", report.message(), report.sql_error_code())
+}
+
+/// Shows in `pg_stat_activity` what the process is doing; None: it waits.
+pub fn report(activity: Option<&CStr>) {
+    let (state, text) = match activity {
+        Some(text) => (pg_sys::BackendState::STATE_RUNNING, text.as_ptr()),
+        None => (pg_sys::BackendState::STATE_IDLE, std::ptr::null()),
+    };
+    // SAFETY: the text is copied.
+    unsafe { pg_sys::pgstat_report_activity(state, text) };
+}
+
+/// A random number in 0 ≤ x < 1.
+pub fn chance() -> f64 {
+    // SAFETY: draws from this process's generator, seeded when it started.
+    unsafe { pg_sys::pg_prng_double(&raw mut pg_sys::pg_global_prng_state) }
+}

@@ -1,0 +1,202 @@
+//! A sweeper: a short-lived process that turns the hand in one database.
+//!
+//! It stays while the next step is near and leaves when it is not, when another database waits for a process, or
+//! when somebody wants to drop, rename or copy this one. One small transaction a step; must never wait for a lock.
+
+use super::directory::{self, Presence, Slot, Turn};
+use super::hand::{self, Step};
+use super::process;
+use crate::access::AsOwner;
+use crate::catalog;
+use crate::clock;
+use crate::datum::Timestamp;
+use crate::settings;
+use crate::statement::{IntoParam, Statement, statement};
+use cache_pg_rules::pace::{self, Found};
+use cache_pg_rules::backoff;
+use pgrx::pg_sys::{self, Oid};
+use pgrx::prelude::*;
+use std::ffi::CString;
+use std::time::{Duration, Instant};
+
+static SWEEP: Statement = statement!("sweep.sql", [TIMESTAMPTZOID, INT4OID]);
+
+/// The longest rest that a sweeper sits out; for a longer one it leaves and is started again.
+const LINGER: Duration = Duration::from_secs(1);
+/// How long to leave a database or a table alone that somebody else has locked.
+const YIELD: Duration = Duration::from_secs(1);
+
+/// What came of a visit to the table.
+enum Visit {
+    Stepped(Step),
+    /// The extension is not there.
+    Absent,
+    /// Somebody else needs the table or the database.
+    Locked,
+}
+
+/// The main function of a sweeper; its argument is the database.
+#[pg_guard]
+#[unsafe(no_mangle)]
+extern "C-unwind" fn cache_pg_sweeper_main(argument: pg_sys::Datum) {
+    process::start();
+    // SAFETY: the launcher passes an OID.
+    let database = unsafe { Oid::from_datum(argument, false) }.unwrap_or(Oid::INVALID);
+    process::connect(Some(database));
+    if let Some(sweeper) = Sweeper::claim(database) {
+        sweeper.run();
+    }
+}
+
+struct Sweeper {
+    slot: usize,
+    turn: Turn,
+}
+
+impl Sweeper {
+    /// Takes the slot of this database, unless another sweeper has it.
+    fn claim(database: Oid) -> Option<Self> {
+        // SAFETY: a global that is set when the process starts.
+        let pid = unsafe { pg_sys::MyProcPid };
+        let holder = directory::look(|directory| directory.find(database).map(|slot| directory.slots[slot].sweeper));
+        if directory::alive(holder.flatten()?) {
+            return None;
+        }
+        directory::change(|directory| {
+            let slot = directory.find(database)?;
+            directory.slots[slot].sweeper = pid;
+            Some(Self { slot, turn: directory.slots[slot].turn })
+        })
+        .flatten()
+    }
+
+    /// Steps until it is time to leave.
+    fn run(mut self) {
+        loop {
+            let started = Instant::now();
+            let rest = match process::transaction(|| self.visit()) {
+                Ok(Visit::Stepped(step)) => self.account(step, started.elapsed()),
+                Ok(Visit::Absent) => return self.leave(|slot| slot.presence = Presence::Absent),
+                Ok(Visit::Locked) => return self.leave(|slot| slot.visit_at = from_now(YIELD)),
+                Err(error) => return self.fail(&error),
+            };
+            process::report(None);
+            let complete = self.turn.page == 0;
+            let wanted = directory::look(|directory| directory.waiting > 0) == Some(true);
+            if rest > LINGER || complete && (wanted || !directory::written(self.slot)) {
+                return self.leave(|_| ());
+            }
+            process::nap(rest);
+        }
+    }
+
+    /// One step, within a transaction.
+    fn visit(&mut self) -> Visit {
+        if !database_is_free() {
+            return Visit::Locked;
+        }
+        let Some(home) = catalog::home() else { return Visit::Absent };
+        let now = clock::now();
+        let most = settings::sweep_batch_size();
+        if home.has_triggers {
+            // The executor has no hand: it looks at the whole table and removes a batch.
+            let _owner = AsOwner::of(&home);
+            let removed = SWEEP.write(&home, &[now.param(), (most as i32).param()], |rows| rows.len() as u32);
+            let found = Found { rows: removed.into(), due: removed.into() };
+            return Visit::Stepped(Step { removed, found, ..Step::default() });
+        }
+        if self.turn.length.is_zero() {
+            self.turn.length = settings::sweep_interval();
+        }
+        if self.turn.page == 0 {
+            directory::clear_written(self.slot);
+        }
+        report_step(&home.schema, &self.turn);
+        let pages = pace::step_pages(self.turn.pages, self.turn.length);
+        hand::step(&home, self.turn.page, pages, most, now).map_or(Visit::Locked, Visit::Stepped)
+    }
+
+    /// Takes note of a step that took `took`, and returns how long to rest.
+    fn account(&mut self, step: Step, took: Duration) -> Duration {
+        let turn = &mut self.turn;
+        let rest = pace::rest(step.pages, step.walked, turn.length, took, step.found);
+        turn.page = step.next;
+        turn.pages = step.pages;
+        turn.found.add(step.found);
+        turn.next_due = [turn.next_due, step.next_due].into_iter().flatten().min();
+        let now = clock::now();
+        let visit_at = from_now(rest);
+        let mut quiet_until = visit_at;
+        if turn.page == 0 {
+            let interval = settings::sweep_interval();
+            let next_due = turn.next_due.map(|at| Duration::from_micros(at.saturating_sub(now.0).max(0) as u64));
+            quiet_until = from_now(pace::quiet(interval, next_due));
+            let length = pace::next_turn(turn.length, interval, turn.found);
+            *turn = Turn { length, pages: turn.pages, ..Turn::default() };
+        }
+        let turn = *turn;
+        self.note(|slot| {
+            *slot = Slot { presence: Presence::Present, failures: 0, visit_at, quiet_until, turn, ..*slot };
+        });
+        rest
+    }
+
+    /// Says in the log, once for each failure, what went wrong and when the next attempt is, and leaves.
+    fn fail(self, error: &str) {
+        let failures = directory::look(|directory| directory.slots[self.slot].failures).unwrap_or(0) + 1;
+        let pause = backoff::pause(failures, process::chance());
+        self.leave(|slot| {
+            slot.failures = failures;
+            slot.visit_at = from_now(pause);
+            slot.quiet_until = slot.visit_at;
+        });
+        // SAFETY: a global that is set when the process connects.
+        let database = unsafe { pg_sys::MyDatabaseId }.to_u32();
+        pgrx::warning!(
+            "cache_pg sweep failed in database {database}, attempt {failures}: {error}; next attempt in {:.1} s",
+            pause.as_secs_f64()
+        );
+    }
+
+    /// Gives the slot back.
+    fn leave(&self, change: impl FnOnce(&mut Slot)) {
+        // SAFETY: outside of a transaction; forced, because this process reports nothing later.
+        unsafe { pg_sys::pgstat_report_stat(true) };
+        self.note(|slot| {
+            change(slot);
+            slot.sweeper = 0;
+        });
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Slot)) {
+        directory::change(|directory| change(&mut directory.slots[self.slot]));
+    }
+}
+
+/// Whether nobody is about to drop, rename or copy this database: each takes a lock on it and then waits five
+/// seconds for its connections to end. The lock that a connecting backend takes is asked for again, without
+/// waiting, and goes with the transaction.
+fn database_is_free() -> bool {
+    // SAFETY: a global that is set when the process connects.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    let tag = pg_sys::LOCKTAG {
+        locktag_field1: Oid::INVALID.to_u32(),
+        locktag_field2: pg_sys::DatabaseRelationId.to_u32(),
+        locktag_field3: database.to_u32(),
+        locktag_field4: 0,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
+        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+    };
+    // SAFETY: the tag is that of SET_LOCKTAG_OBJECT for a shared object; in a transaction, which releases the lock.
+    let taken = unsafe { pg_sys::LockAcquire(&tag, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE, false, true) };
+    taken != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+fn report_step(schema: &str, turn: &Turn) {
+    let text = format!("sweeping {schema}.cache_entries from page {} of {}", turn.page, turn.pages);
+    process::report(Some(&CString::new(text).unwrap_or_default()));
+}
+
+fn from_now(length: Duration) -> Timestamp {
+    Timestamp(clock::now().0.saturating_add(length.as_micros() as i64))
+}

@@ -47,7 +47,8 @@ pub fn check(verb: Verb) -> Result<Access, CacheError> {
     let (mask, privileges) = verb.needs();
     // SAFETY: look-ups in the system caches for a table that exists; a dropped one is reported as no privilege.
     let (granted, row_security) = unsafe {
-        let granted = pg_sys::pg_class_aclmask(home.entries, pg_sys::GetUserId(), mask, pg_sys::AclMaskHow::ACLMASK_ALL);
+        let granted =
+            pg_sys::pg_class_aclmask(home.entries, pg_sys::GetUserId(), mask, pg_sys::AclMaskHow::ACLMASK_ALL);
         (granted, pg_sys::check_enable_rls(home.entries, Oid::INVALID, true))
     };
     if granted != mask {
@@ -81,9 +82,7 @@ impl AsOwner {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
             pg_sys::SetUserIdAndSecContext(
                 home.owner,
-                context
-                    | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32
-                    | pg_sys::SECURITY_RESTRICTED_OPERATION as i32,
+                context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32 | pg_sys::SECURITY_RESTRICTED_OPERATION as i32,
             );
         }
         Self { user, context }

@@ -44,8 +44,7 @@ pub fn endless() -> Option<Interval> {
 /// An interval as SQL prints it.
 pub fn interval_text(interval: Interval) -> String {
     // SAFETY: the argument is of the type that the function takes.
-    let text: Option<&std::ffi::CStr> =
-        unsafe { direct_function_call(pg_sys::interval_out, &[interval.into_datum()]) };
+    let text: Option<&std::ffi::CStr> = unsafe { direct_function_call(pg_sys::interval_out, &[interval.into_datum()]) };
     text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }
 

@@ -79,6 +79,13 @@ opaque! {
 }
 
 impl Jsonb {
+    /// Whether the value is a JSON object.
+    pub fn is_object(self) -> bool {
+        // SAFETY: the function takes a jsonb and returns a text.
+        let kind: Option<&str> = unsafe { pgrx::direct_function_call(pg_sys::jsonb_typeof, &[Some(self.0)]) };
+        kind == Some("object")
+    }
+
     /// How large the value is without compression, in bytes; does not fetch it.
     pub fn size(self) -> usize {
         // SAFETY: the datum is a varlena; the function reads its header and, out of line, its pointer.

@@ -7,14 +7,20 @@ use cache_pg_rules::key::KeyError;
 use cache_pg_rules::namespace::NamespaceError;
 use cache_pg_rules::ttl::TtlError;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{PgSqlErrorCode, function_name};
+use pgrx::PgSqlErrorCode;
 
 /// Every error that the extension raises itself.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    /// SQL NULL where a key, namespace or tag is needed; says which.
-    #[error("{0} must not be null")]
-    NullName(&'static str),
+    /// SQL NULL where a key is needed.
+    #[error("cache key must not be null")]
+    NullKey,
+    /// SQL NULL among tags.
+    #[error("cache tag must not be null")]
+    NullTag,
+    /// SQL NULL where a namespace is needed.
+    #[error("cache namespace must not be null")]
+    NullNamespace,
     /// Not a key.
     #[error("invalid cache key {}", quoted(.0))]
     Key(String, KeyError),
@@ -64,7 +70,9 @@ impl CacheError {
             Self::ValueTooLarge { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::Denied { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotInstalled => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            Self::NullName(_)
+            Self::NullKey
+            | Self::NullTag
+            | Self::NullNamespace
             | Self::Key(..)
             | Self::Tag(..)
             | Self::Namespace(..)
@@ -94,11 +102,14 @@ impl CacheError {
 
     fn hint(&self) -> Option<String> {
         let sentence = match self {
-            Self::NullName(_) | Self::Key(..) | Self::Tag(..) => {
-                "A key is 1 to 512 bytes of UTF-8, without control characters and without white space at either end."
+            Self::NullKey | Self::NullTag | Self::Key(..) | Self::Tag(..) => {
+                "Keys and tags are 1 to 512 bytes of UTF-8, without control characters and without white space at \
+                 either end."
                     .into()
             }
-            Self::Namespace(..) => "A namespace is what stands before the first \":\" of a key.".into(),
+            Self::NullNamespace | Self::Namespace(..) => {
+                "A namespace is what stands before the first \":\" of a key.".into()
+            }
             Self::NullValue => "Store a JSON null ('null'::jsonb) to remember that there is nothing.".into(),
             Self::ValueTooLarge { .. } => {
                 "Store less, or raise \"cache_pg.max_value_size\" or the namespace's max_value_size.".into()
@@ -118,7 +129,7 @@ impl CacheError {
 
 impl From<CacheError> for ErrorReport {
     fn from(error: CacheError) -> Self {
-        let mut report = ErrorReport::new(error.sqlstate(), error.to_string(), function_name!());
+        let mut report = ErrorReport::new(error.sqlstate(), error.to_string(), "cache_pg");
         if let Some(detail) = error.detail() {
             report = report.set_detail(detail);
         }
@@ -126,6 +137,17 @@ impl From<CacheError> for ErrorReport {
             report = report.set_hint(hint);
         }
         report
+    }
+}
+
+/// Keeps Rust's backtraces out of the DETAIL that clients see, where the server's environment asks for them
+/// (`RUST_BACKTRACE`): an error of PostgreSQL, such as a cancel, is no defect of ours. `RUST_LIB_BACKTRACE=1` still
+/// brings them back.
+pub fn silence_backtraces() {
+    const CAPTURED: &str = "RUST_LIB_BACKTRACE";
+    if std::env::var_os(CAPTURED).is_none() {
+        // SAFETY: a PostgreSQL process has one thread.
+        unsafe { std::env::set_var(CAPTURED, "0") };
     }
 }
 

@@ -33,12 +33,17 @@ use pgrx::prelude::*;
 pgrx::pg_module_magic!(name, version);
 
 extension_sql_file!("../sql/tables.sql", name = "tables", bootstrap);
-extension_sql_file!("../sql/text_ttl.sql", name = "text_ttl", requires = ["tables", api::write, api::counter]);
+extension_sql_file!(
+    "../sql/text_ttl.sql",
+    name = "text_ttl",
+    requires = [cache_set, cache_add, cache_replace, cache_cas, cache_set_many, cache_touch, cache_incr]
+);
 extension_sql_file!("../sql/finish.sql", name = "finish", finalize);
 
 /// Runs once in the postmaster under `shared_preload_libraries`, else once in each backend that uses the extension.
 #[pg_guard]
 extern "C-unwind" fn _PG_init() {
+    error::silence_backtraces();
     settings::register();
     catalog::watch();
     sweep::register();

@@ -19,10 +19,8 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
 
-        let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
-            .catch_others(Err)
-            .catch_rust_panic(Err)
-            .execute();
+        let outcome =
+            PgTryBuilder::new(AssertUnwindSafe(|| Ok(work()))).catch_others(Err).catch_rust_panic(Err).execute();
 
         pg_sys::MemoryContextSwitchTo(context);
         match outcome {

@@ -18,7 +18,7 @@ use pgrx::IntoDatum;
 
 /// The key argument of every function.
 fn key(text: Option<&str>) -> Result<Key<'_>, CacheError> {
-    let text = text.ok_or(CacheError::NullName("cache key"))?;
+    let text = text.ok_or(CacheError::NullKey)?;
     Key::parse(text).map_err(|why| CacheError::Key(text.into(), why))
 }
 
@@ -33,7 +33,7 @@ fn tags(list: Option<Vec<Option<String>>>) -> Result<Option<TextArray>, CacheErr
         .unwrap_or_default()
         .into_iter()
         .map(|tag| {
-            let tag = tag.ok_or(CacheError::NullName("cache tag"))?;
+            let tag = tag.ok_or(CacheError::NullTag)?;
             Key::parse(&tag).map_err(|why| CacheError::Tag(tag.clone(), why))?;
             Ok(tag)
         })

@@ -23,7 +23,7 @@ fn cache_configure(
     jitter: default!(Option<f64>, "NULL"),
     max_value_size: default!(Option<i32>, "NULL"),
 ) -> Result<(), ErrorReport> {
-    let namespace = self::namespace(namespace.ok_or(CacheError::NullName("cache namespace"))?)?;
+    let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
     if let Some(ttl) = default_ttl {
         namespaces::lifetime(ttl, clock::now())?;
     }
@@ -31,13 +31,8 @@ fn cache_configure(
     check("jitter", "from 0 to 1", jitter, |it| (0.0..=1.0).contains(it))?;
     check("max_value_size", "1 byte or more", max_value_size, |&it| it >= 1)?;
     let home = statement::home()?;
-    let params = [
-        namespace.as_str().param(),
-        default_ttl.param(),
-        stale_for.param(),
-        jitter.param(),
-        max_value_size.param(),
-    ];
+    let params =
+        [namespace.as_str().param(), default_ttl.param(), stale_for.param(), jitter.param(), max_value_size.param()];
     CONFIGURE.write(&home, &params, |_| ());
     Ok(())
 }
@@ -46,7 +41,7 @@ fn cache_configure(
 #[pg_extern(volatile, parallel_unsafe, security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn cache_unconfigure(namespace: Option<&str>) -> Result<bool, ErrorReport> {
-    let namespace = self::namespace(namespace.ok_or(CacheError::NullName("cache namespace"))?)?;
+    let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
     let home = statement::home()?;
     Ok(UNCONFIGURE.write(&home, &[namespace.as_str().param()], |rows| rows.len() > 0))
 }

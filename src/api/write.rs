@@ -140,6 +140,9 @@ fn cache_set_many(
 ) -> Result<i64, ErrorReport> {
     let access = access::check(Verb::Write)?;
     let entries = entries.ok_or(CacheError::NullValue)?;
+    if !entries.is_object() {
+        Err(CacheError::NotAnObject)?;
+    }
     let tags = self::tags(tags)?;
     let now = clock::now();
     let entries: Vec<(String, Jsonb)> = EACH.read(&access.home, &[entries.param()], |rows| {

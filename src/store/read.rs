@@ -12,8 +12,7 @@ static GET: Statement = statement!("get.sql", [TEXTOID, TIMESTAMPTZOID]);
 static EXPIRES_AT: Statement = statement!("expires_at.sql", [TEXTOID, TIMESTAMPTZOID]);
 static ENTRY: Statement = statement!("entry.sql", [TEXTOID, TIMESTAMPTZOID]);
 static GET_MANY: Statement = statement!("get_many.sql", [TEXTARRAYOID, TIMESTAMPTZOID]);
-static KEYS: Statement =
-    statement!("keys.sql", [TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, INT4OID]);
+static KEYS: Statement = statement!("keys.sql", [TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, INT4OID]);
 
 /// A live entry.
 pub struct Entry {
@@ -74,7 +73,5 @@ pub fn get_many(access: &Access, keys: &[Key]) -> Vec<(String, Jsonb)> {
 pub fn keys(access: &Access, range: Option<KeyRange>, after: Option<&str>, most: i32) -> Vec<String> {
     let [from, before, unnamed] = super::delete::bounds(range);
     let params = [from, before, unnamed, after.unwrap_or("").param(), clock::now().param(), most.param()];
-    access.run(|home| {
-        KEYS.read(home, &params, |rows| (0..rows.len()).filter_map(|row| rows.get(row, 1)).collect())
-    })
+    access.run(|home| KEYS.read(home, &params, |rows| (0..rows.len()).filter_map(|row| rows.get(row, 1)).collect()))
 }

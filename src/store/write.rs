@@ -18,8 +18,7 @@ static REPLACE: Statement = statement!(
     [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, XID8OID]
 );
 static TOUCH: Statement = statement!("touch.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
-static INCR: Statement =
-    statement!("incr.sql", [TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
+static INCR: Statement = statement!("incr.sql", [TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
 static SET_MANY: Statement = statement!(
     "set_many.sql",
     [TEXTARRAYOID, JSONBARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID]
@@ -93,14 +92,8 @@ pub fn touch(access: &Access, key: Key, deadline: Deadline) -> bool {
 
 /// Adds `delta` to the integer of a live entry, or starts one from 0; None: the value is not an integer.
 pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline, now: Timestamp) -> Option<i64> {
-    let params = [
-        key.as_str().param(),
-        delta.param(),
-        now.param(),
-        deadline.expires_at.param(),
-        deadline.stale_until.param(),
-    ];
+    let params =
+        [key.as_str().param(), delta.param(), now.param(), deadline.expires_at.param(), deadline.stale_until.param()];
     directory::note_write();
     access.run(|home| INCR.write(home, &params, |rows| rows.get(0, 1)))
 }
-

@@ -56,13 +56,7 @@ pub fn step(home: &Home, from: BlockNumber, pages: BlockNumber, most: u32, now: 
 
 /// # Safety
 /// `relation` is `cache_entries`, open and locked; a snapshot is active.
-unsafe fn walk(
-    relation: pg_sys::Relation,
-    from: BlockNumber,
-    pages: BlockNumber,
-    most: u32,
-    now: Timestamp,
-) -> Step {
+unsafe fn walk(relation: pg_sys::Relation, from: BlockNumber, pages: BlockNumber, most: u32, now: Timestamp) -> Step {
     // SAFETY: the relation is open.
     let total = unsafe { pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM) };
     let mut step = Step { pages: total, ..Step::default() };

@@ -66,9 +66,8 @@ impl Launcher {
             self.list_at = later(now, LIST_EVERY.min(settings::sweep_interval()));
             self.list_databases();
         }
-        self.sweepers.retain(|(_, sweeper)| {
-            matches!(sweeper.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted))
-        });
+        self.sweepers
+            .retain(|(_, sweeper)| matches!(sweeper.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted)));
         let (due, next) = self.due(now);
         let free = settings::max_workers().saturating_sub(self.sweepers.len());
         let waiting = due.len().saturating_sub(free) as u32;
@@ -88,7 +87,8 @@ impl Launcher {
             slots
                 .filter(|(_, slot)| slot.database != Oid::INVALID && slot.presence != Presence::Absent)
                 .map(|(number, slot)| {
-                    let at = if directory::written(number) { slot.visit_at } else { slot.visit_at.max(slot.quiet_until) };
+                    let at =
+                        if directory::written(number) { slot.visit_at } else { slot.visit_at.max(slot.quiet_until) };
                     (at, slot.database, slot.sweeper)
                 })
                 .collect::<Vec<_>>()

@@ -80,10 +80,13 @@ fn failure(command: &Command, output: &Output) -> anyhow::Error {
     anyhow!("{} failed: {}\n{}", shown(command), output.status, said.trim())
 }
 
-/// The file that the shell would run for `program`.
+/// The file that root's shell would run for `program`: servers may lie where a user's PATH does not lead.
 pub fn which(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from))
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
 }
 
 /// A command as a person would type it: its program without the directory.

@@ -1,10 +1,19 @@
-//! What the server tests share: a server with the extension in one call.
+//! What the server tests share: servers with the extension, clients at work, and looking at what the worker does.
 //!
 //! Must hold no test, and nothing that only one test needs.
 
-use anyhow::Result;
+use std::sync::{Arc, Barrier, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
 use postgres::Client;
-use xtask::cluster::{Builder, Cluster};
+use postgres::error::SqlState;
+use postgres::types::FromSql;
+use xtask::cluster::{Builder, Cluster, poll, wait_for};
+
+/// How long to wait for what should happen within a second or two, on a machine that is busy with other things.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A new server to be set up and started, of the PostgreSQL under test.
 ///
@@ -35,13 +44,178 @@ pub fn create_extension(cluster: &Cluster, database: &str) -> Result<Client> {
     Ok(client)
 }
 
+/// Creates `database` with the extension in it, and returns a connection to it.
+///
+/// # Errors
+/// When one of them cannot be created.
+pub fn create_database(cluster: &Cluster, database: &str) -> Result<Client> {
+    cluster.connect("postgres")?.batch_execute(&format!("CREATE DATABASE {database}"))?;
+    create_extension(cluster, database)
+}
+
+/// A server that the tests of one file share, each in a database of its own. It ends with the last test that
+/// uses it: nothing outlives the tests, as it would in a plain static.
+#[derive(Debug, Default)]
+pub struct Shared(Mutex<Weak<Cluster>>);
+
+impl Shared {
+    /// Not started yet.
+    pub const fn new() -> Self {
+        Self(Mutex::new(Weak::new()))
+    }
+
+    /// The server, started now by `start` unless another test is using it.
+    ///
+    /// # Errors
+    /// Those of `start`.
+    pub fn get(&self, start: impl FnOnce() -> Result<Cluster>) -> Result<Arc<Cluster>> {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cluster) = shared.upgrade() {
+            return Ok(cluster);
+        }
+        let cluster = Arc::new(start()?);
+        *shared = Arc::downgrade(&cluster);
+        Ok(cluster)
+    }
+}
+
 /// The one value that `sql`, a query of one row without parameters, returns; SQL NULL is `None`.
 ///
 /// # Errors
 /// When the query fails, returns another number of rows, or its value is of another type.
 pub fn value<T>(client: &mut Client, sql: &str) -> Result<Option<T>>
 where
-    T: for<'a> postgres::types::FromSql<'a>,
+    T: for<'a> FromSql<'a>,
 {
-    Ok(client.query_one(sql, &[])?.try_get(0)?)
+    Ok(client.query_one(sql, &[]).with_context(|| sql.to_owned())?.try_get(0)?)
+}
+
+/// As [`value`], for a query whose value is never SQL NULL.
+///
+/// # Errors
+/// As [`value`], and when it is SQL NULL after all.
+pub fn get<T>(client: &mut Client, sql: &str) -> Result<T>
+where
+    T: for<'a> FromSql<'a>,
+{
+    value(client, sql)?.with_context(|| format!("NULL from {sql}"))
+}
+
+/// How many rows `cache_entries` has, live or not.
+///
+/// # Errors
+/// When there is no such table.
+pub fn rows(client: &mut Client) -> Result<i64> {
+    get(client, "SELECT count(*) FROM cache_entries")
+}
+
+/// Waits until the worker has removed every row. Calls none of the extension's functions: nobody helps it.
+///
+/// # Errors
+/// When it has not in time.
+pub fn swept(client: &mut Client) -> Result<()> {
+    wait_for(client, "SELECT count(*) = 0 FROM cache_entries", PATIENCE)
+}
+
+/// Writes `count` rows with plain SQL, all of which expired long ago, and then one key with a function of the
+/// extension, which expires at once: the worker looks for what is due where something was written.
+///
+/// # Errors
+/// When it cannot write them.
+pub fn write_expired(client: &mut Client, count: i32) -> Result<()> {
+    client.execute(
+        "INSERT INTO cache_entries (key, value, expires_at)
+         SELECT 'expired:' || n, to_jsonb(n), '2000-01-01' FROM generate_series(1, $1) AS n",
+        &[&count],
+    )?;
+    client.execute("SELECT cache_set('wake', '1', '1 millisecond')", &[])?;
+    Ok(())
+}
+
+/// The process ids of the server's processes of one kind: `cache_pg launcher` or `cache_pg sweeper`.
+///
+/// # Errors
+/// When the server does not say.
+pub fn processes(client: &mut Client, kind: &str) -> Result<Vec<i32>> {
+    let rows = client.query("SELECT pid FROM pg_stat_activity WHERE backend_type = $1", &[&kind])?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Waits for the launcher and returns its process id.
+///
+/// # Errors
+/// When there is none in time, or more than one.
+pub fn launcher(client: &mut Client) -> Result<i32> {
+    let mut found = Vec::new();
+    poll(PATIENCE, "the launcher", || {
+        found = processes(client, "cache_pg launcher")?;
+        Ok(!found.is_empty())
+    })?;
+    match found[..] {
+        [pid] => Ok(pid),
+        _ => Err(anyhow!("{} launchers", found.len())),
+    }
+}
+
+/// Waits until the launcher has gone round several times from now on: it has seen all that was there.
+///
+/// # Errors
+/// When it has not in time.
+pub fn launcher_rounds(client: &mut Client) -> Result<()> {
+    let round = "SELECT coalesce(max(state_change)::text, '') FROM pg_stat_activity
+                 WHERE backend_type = 'cache_pg launcher'";
+    let mut last: String = get(client, round)?;
+    let mut rounds = 0;
+    poll(PATIENCE, "three rounds of the launcher", || {
+        let now: String = get(client, round)?;
+        if now != last {
+            rounds += 1;
+            last = now;
+        }
+        Ok(rounds >= 3)
+    })
+}
+
+/// The SQLSTATE that the server refused a statement with.
+///
+/// # Errors
+/// When it did not refuse it, or the connection broke.
+pub fn sqlstate<T>(outcome: Result<T, postgres::Error>) -> Result<SqlState> {
+    match outcome {
+        Ok(_) => Err(anyhow!("it was not refused")),
+        Err(error) => error.code().cloned().ok_or_else(|| error.into()),
+    }
+}
+
+/// Runs `work` in `count` threads that start at the same moment, and returns what each returned, in order.
+///
+/// # Errors
+/// The first error of a thread.
+pub fn together<T: Send>(count: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+    together_with(count, |_| Ok(()), |number, ()| work(number))
+}
+
+/// As [`together`], after each thread has made its `state`, such as a connection.
+///
+/// # Errors
+/// The first error of a thread.
+pub fn together_with<S, T: Send>(
+    count: usize,
+    state: impl Fn(usize) -> Result<S> + Sync,
+    work: impl Fn(usize, S) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let start = Barrier::new(count);
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..count)
+            .map(|number| {
+                let (start, state, work) = (&start, &state, &work);
+                scope.spawn(move || {
+                    let state = state(number);
+                    start.wait();
+                    work(number, state?).with_context(|| format!("client {number}"))
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a client panicked"))?).collect()
+    })
 }

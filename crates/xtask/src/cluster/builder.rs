@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use anyhow::{Context, Result};
 
 use super::settings::Settings;
-use super::{Cluster, template};
+use super::{Cluster, leftovers, template};
 use crate::postgres::Installation;
 use crate::{files, process};
 
@@ -58,16 +58,28 @@ impl Builder {
     /// # Errors
     /// When the server cannot be set up or does not start; the message has the end of its log.
     pub fn start(self) -> Result<Cluster> {
-        let cluster = self.prepare()?;
+        let mut cluster = self.prepare()?;
         template::copy(&cluster.installation, &cluster.data_dir())?;
         cluster.settings().write(&cluster.data_dir())?;
-        cluster.start()?;
-        Ok(cluster)
+        // A port that was free may be taken by the time that the server wants it.
+        for _ in 0..3 {
+            match cluster.start() {
+                Err(_) if cluster.log().contains("could not create any TCP/IP sockets") => {
+                    fs::remove_file(cluster.log_file())?;
+                    cluster.port = free_port()?;
+                    cluster.settings().set("port", &cluster.port.to_string());
+                    cluster.settings().write(&cluster.data_dir())?;
+                }
+                started => return started.map(|()| cluster),
+            }
+        }
+        cluster.start().map(|()| cluster)
     }
 
     /// The cluster with its directory, but no data directory in it.
     pub(super) fn prepare(self) -> Result<Cluster> {
         let dir = private_dir(self.dir)?;
+        let ownership = leftovers::claim(&dir)?;
         let port = free_port()?;
         let mut settings = self.settings;
         settings.set("port", &port.to_string());
@@ -79,6 +91,7 @@ impl Builder {
             settings: Mutex::new(settings),
             server: Mutex::new(None),
             left_running: false,
+            _ownership: ownership,
         })
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use postgres::{Client, NoTls};
 
-use super::{Cluster, wait};
+use super::{Cluster, template, wait};
 use crate::process;
 
 impl Cluster {
@@ -43,9 +43,21 @@ impl Cluster {
         format!("host={} port={} user=postgres dbname={database}", self.dir().display(), self.port())
     }
 
-    /// The same as a URL, through TCP, as drivers and poolers take it.
-    pub fn url(&self, database: &str) -> String {
-        format!("postgresql://postgres@127.0.0.1:{}/{database}", self.port())
+    /// The same as a URL with a password, through TCP, as drivers and poolers take it.
+    ///
+    /// # Errors
+    /// When the password cannot be read.
+    pub fn url(&self, database: &str) -> Result<String> {
+        Ok(format!("postgresql://postgres:{}@127.0.0.1:{}/{database}", self.password()?, self.port()))
+    }
+
+    /// The password of the superuser `postgres`, which only TCP asks for.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn password(&self) -> Result<String> {
+        let file = self.data_dir().join(template::PASSWORD);
+        std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
     }
 
     /// psql on `database`, which stops at the first error. The caller adds what it is to do.

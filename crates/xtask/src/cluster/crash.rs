@@ -85,7 +85,7 @@ fn parent(pid: i32) -> Option<i32> {
 }
 
 /// A process that nobody has waited for yet has ended all the same.
-fn gone(pid: i32) -> bool {
+pub(super) fn gone(pid: i32) -> bool {
     state_and_parent(pid).is_none_or(|(state, _)| state == 'Z' || state == 'X')
 }
 

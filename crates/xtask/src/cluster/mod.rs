@@ -1,7 +1,7 @@
 //! A private PostgreSQL server in a directory of its own, for tests, benchmarks and the demo.
 //!
-//! Anyone on this machine who may connect to its port is its superuser, so it listens on a socket in a
-//! directory that is closed to others and on 127.0.0.1 only, and is meant to live for minutes.
+//! It listens on a socket in a directory that is closed to others, where everyone is let in, and on 127.0.0.1,
+//! where a password is asked for ([`Cluster::url`] has it).
 //!
 //! Must never touch a server that it did not start, nor outlive its [`Cluster`] unless told to.
 
@@ -9,11 +9,13 @@ mod builder;
 mod client;
 mod control;
 mod crash;
+mod leftovers;
 mod settings;
 mod standby;
 mod template;
 mod wait;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,6 +25,7 @@ use anyhow::Result;
 
 pub use builder::Builder;
 pub use control::StopMode;
+pub use leftovers::remove as remove_leftovers;
 pub use wait::{poll, wait_for};
 
 use crate::postgres::Installation;
@@ -41,6 +44,8 @@ pub struct Cluster {
     server: Mutex<Option<Child>>,
     /// Whether it goes on when this value is dropped.
     left_running: bool,
+    /// Held as long as this process lives: the directory is in use.
+    _ownership: File,
 }
 
 impl Cluster {
@@ -118,6 +123,7 @@ impl Drop for Cluster {
             let _ = self.kill9();
         }
         if std::thread::panicking() || std::env::var_os("CACHE_PG_KEEP").is_some() {
+            leftovers::keep(&self.dir);
             eprintln!("the server's directory is kept: {}", self.dir.display());
         } else {
             let _ = std::fs::remove_dir_all(&self.dir);

@@ -4,6 +4,7 @@
 //! Must never be started itself.
 
 use std::fs::{self, Permissions};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +13,12 @@ use anyhow::{Context, Result};
 
 use crate::postgres::{self, Installation};
 use crate::{files, paths, process};
+
+/// The file in a data directory with the superuser's password for TCP.
+pub const PASSWORD: &str = "cluster.password";
+
+/// To be counted up when what [`initdb`] makes changes: templates outlive the tool that made them.
+const FORMAT: u8 = 1;
 
 /// Creates the data directory `data` for `installation`.
 ///
@@ -32,7 +39,7 @@ fn template(installation: &Installation) -> Result<PathBuf> {
     let owner = user.as_ref().map_or("own", |user| user.name.as_str());
     // The path tells two builds of one version apart, the version two releases at one path.
     let place = installation.bindir.display().to_string().replace('/', "-");
-    let template = all.join(format!("{}{place}-{owner}", installation.version));
+    let template = all.join(format!("{FORMAT}-{}{place}-{owner}", installation.version));
     if template.is_dir() {
         return Ok(template);
     }
@@ -50,17 +57,35 @@ fn template(installation: &Installation) -> Result<PathBuf> {
     }
 }
 
+/// Whoever can reach the socket's directory is let in as any user; over TCP, where every user of this machine
+/// is, only the superuser is, with a password that the data directory keeps.
 fn initdb(installation: &Installation, data: &Path) -> Result<()> {
+    let password = data.with_file_name("password");
+    put_private(&password, &random_password()?)?;
     let mut initdb = installation.command("initdb");
     initdb
-        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8"])
+        .args(["--username=postgres", "--encoding=UTF8", "--no-sync"])
+        .args(["--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile"])
+        .arg(&password)
         .arg(format!("--locale={}", postgres::locale()))
-        .args(["--no-sync", "--pgdata"])
+        .arg("--pgdata")
         .arg(data);
     process::output(process::as_server_user(&mut initdb)?)?;
+    fs::rename(password, data.join(PASSWORD))?;
     let file = data.join("postgresql.conf");
     let mut text = fs::read_to_string(&file)?;
     text += &format!("include_if_exists = '{}'\n", super::settings::FILE);
-    files::put(text.as_bytes(), &file, 0o600)?;
-    files::give(&file, process::server_user()?.as_ref())
+    put_private(&file, &text)
+}
+
+/// A file that only the server's user, and root, can read.
+fn put_private(file: &Path, text: &str) -> Result<()> {
+    files::put(text.as_bytes(), file, 0o600)?;
+    files::give(file, process::server_user()?.as_ref())
+}
+
+fn random_password() -> Result<String> {
+    let mut bytes = [0; 16];
+    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -1,19 +1,100 @@
-//! The demo.
+//! `make demo`: a server of its own with the extension, a guided tour of it, and a way to go on by hand.
+//!
+//! Must never touch another server or leave more than one demo behind.
+
+mod screen;
+mod tour;
+
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-/// Runs it.
+use crate::cluster::Cluster;
+use crate::postgres::{self, Installation};
+use crate::{files, package, paths, process};
+use screen::Screen;
+
+/// The database of the demo.
+const DATABASE: &str = "cache";
+
+/// What the demo keeps in its directory: the `pg_config` of its PostgreSQL, to stop it with.
+const INSTALLATION: &str = "pg_config";
+
+/// Gets everything ready, starts the server, shows the tour and leaves the server running.
 ///
 /// # Errors
-/// When.
+/// When something cannot be had, built or started, or when a step of the tour fails.
 pub fn run() -> Result<()> {
+    let dir = directory()?;
+    announce(&dir);
+    let installation = postgres::preferred()?;
+    package::install(&package::build(&installation)?, &installation)?;
+    remove(&dir)?;
+    let cluster = Cluster::builder(&installation).dir(dir.clone()).conf("cache_pg.sweep_interval", "1s").start()?;
+    files::put(installation.pg_config.display().to_string().as_bytes(), &dir.join(INSTALLATION), 0o644)?;
+    cluster.psql("postgres", &["--quiet", "-c", &format!("CREATE DATABASE {DATABASE}")])?;
+    let screen = Screen::new(&cluster, DATABASE);
+    tour::show(&screen)?;
+    screen.say("\nThe server goes on. Look around with");
+    screen.mark(&format!("  {}", psql_line(&cluster, &installation)));
+    screen.say("or with any driver at");
+    screen.mark(&format!("  {}", cluster.url(DATABASE)?));
+    screen.say("and when you are done, `make stop` stops it and removes it.");
+    cluster.leave_running();
     Ok(())
 }
 
-/// Stops it.
+/// Stops the server of an earlier demo and removes its directory.
 ///
 /// # Errors
-/// When.
+/// When it does not stop, or cannot be removed.
 pub fn stop() -> Result<()> {
+    let found = remove(&directory()?)?;
+    println!("{}", if found { "The demo is stopped and removed." } else { "There is no demo to stop." });
     Ok(())
+}
+
+fn directory() -> Result<PathBuf> {
+    Ok(paths::home()?.join("demo"))
+}
+
+fn announce(dir: &Path) {
+    let first = !paths::extension_target().join("release").is_dir();
+    println!(
+        "This gets PostgreSQL, builds the extension, starts a server of its own in\n{} and shows what it does. \
+         {}\nNo other PostgreSQL is touched.\n",
+        dir.display(),
+        if first {
+            "The first time it takes about five minutes,\nnearly all of it compiling; after that, half a minute."
+        } else {
+            "It takes about half a minute."
+        }
+    );
+}
+
+/// Stops the server in `dir` if it runs, removes `dir`, and returns whether there was one.
+fn remove(dir: &Path) -> Result<bool> {
+    if !dir.is_dir() {
+        return Ok(false);
+    }
+    let data = dir.join("data");
+    if data.join("postmaster.pid").is_file()
+        && let Ok(pg_config) = fs::read_to_string(dir.join(INSTALLATION))
+    {
+        let mut stop = Installation::at(Path::new(&pg_config))?.command("pg_ctl");
+        stop.args(["stop", "--silent", "--mode=fast", "--pgdata"]).arg(&data);
+        process::output(process::as_server_user(&mut stop)?)?;
+    }
+    fs::remove_dir_all(dir)?;
+    Ok(true)
+}
+
+/// What a person types to connect: through the socket, with the psql that belongs to the server.
+fn psql_line(cluster: &Cluster, installation: &Installation) -> String {
+    let psql = match process::which("psql") {
+        Some(_) => "psql".to_owned(),
+        None => installation.bindir.join("psql").display().to_string(),
+    };
+    format!("{psql} -h {} -p {} -U postgres {DATABASE}", cluster.dir().display(), cluster.port())
 }

@@ -35,8 +35,12 @@ pub struct Package {
 /// # Errors
 /// When something to build it with is missing, or it does not compile.
 pub fn build(installation: &Installation) -> Result<Package> {
-    installation.require_headers()?;
+    installation.require_buildable()?;
     println!("building cache_pg for PostgreSQL {}", installation.version);
+    // All majors are built to the same file: nobody may build another one before this one is packaged.
+    fs::create_dir_all(paths::extension_target())?;
+    let lock = fs::File::create(paths::extension_target().join("package.lock"))?;
+    lock.lock().context("cannot lock the target directory")?;
     process::run(cargo(installation, "build")?.args(["--release", "--lib"]).args(selection(installation)))?;
     assemble(installation)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::SUPPORTED;
 use crate::prerequisites::apt;
 
 /// Where Debian's `postgresql-common` keeps how new servers are created.
@@ -13,7 +14,7 @@ const CREATECLUSTER: &str = "/etc/postgresql-common/createcluster.conf";
 
 /// The majors that are installed where Debian, Ubuntu and the PostgreSQL project's packages put them.
 pub fn installed() -> Vec<u16> {
-    (15..=18)
+    SUPPORTED
         .filter(|&major| pg_config(major).is_file() && server_headers(major) && program(major, "postgres"))
         .collect()
 }

@@ -8,6 +8,7 @@ mod private;
 mod wheel;
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,6 +22,9 @@ use crate::process;
 
 /// The environment variable by which the server tests are told their PostgreSQL: its `pg_config`.
 pub const UNDER_TEST: &str = "CACHE_PG_TEST_PG_CONFIG";
+
+/// The majors that the extension can be built for.
+pub const SUPPORTED: RangeInclusive<u16> = 15..=18;
 
 /// A PostgreSQL server installation, as its `pg_config` describes it.
 #[derive(Clone, Debug)]
@@ -98,11 +102,15 @@ impl Installation {
         command
     }
 
-    /// Checks that an extension can be compiled for it.
+    /// Checks that the extension can be compiled for it.
     ///
     /// # Errors
-    /// When its headers are not installed; the message names the package that has them.
-    pub fn require_headers(&self) -> Result<()> {
+    /// When it is too old or too new, or its headers are not installed; the message names the package that has them.
+    pub fn require_buildable(&self) -> Result<()> {
+        if !SUPPORTED.contains(&self.major) {
+            let (first, last) = SUPPORTED.into_inner();
+            bail!("cache_pg runs on PostgreSQL {first} to {last}; this is {}", self.version);
+        }
         if self.includedir_server.join("postgres.h").is_file() {
             return Ok(());
         }
@@ -161,7 +169,7 @@ mod tests {
             pg_regress: None,
             pg_isolation_regress: None,
         };
-        let error = bare.require_headers().unwrap_err().to_string();
+        let error = bare.require_buildable().unwrap_err().to_string();
         assert!(error.contains("postgresql-server-dev-17"), "{error}");
     }
 }

@@ -46,6 +46,18 @@ pub fn pip() -> Result<()> {
     works().map(drop)
 }
 
+/// Makes sure that the tests find PgBouncer, where that disturbs nobody: its package starts a service, so it is
+/// installed on a machine of CI only. Elsewhere the tests that want it leave themselves out.
+pub fn pooler() {
+    let wanted = std::env::var_os("CI").is_some() && process::which("pgbouncer").is_none();
+    if wanted
+        && apt::usable()
+        && let Err(error) = apt::install(&["pgbouncer"])
+    {
+        println!("PgBouncer cannot be had: {error:#}");
+    }
+}
+
 fn linker() -> Result<()> {
     if process::which("cc").is_some() {
         return Ok(());

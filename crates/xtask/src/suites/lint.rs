@@ -24,7 +24,7 @@ pub fn tools() -> Result<Verdict> {
 /// The extension, as it is compiled for this major. In the profile that it is built in, so that the bindings
 /// to PostgreSQL are generated once for both.
 pub fn extension(installation: &Installation) -> Result<Verdict> {
-    installation.require_headers()?;
+    installation.require_buildable()?;
     process::run(
         package::cargo(installation, "clippy")?
             .args(["--release", "--lib"])

@@ -16,7 +16,7 @@ use clap::ValueEnum;
 pub use summary::{Outcome, Summary, Verdict};
 
 use crate::postgres::{self, AtHand, Installation};
-use crate::{package, paths, process};
+use crate::{cluster, package, paths, prerequisites, process};
 
 /// A kind of test.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -119,6 +119,7 @@ fn unit() -> Result<Verdict> {
 }
 
 fn server(installation: &Installation) -> Result<Verdict> {
+    prerequisites::pooler();
     process::run(
         cargo()
             .args(["test", "--package", "cache_pg_server_tests"])
@@ -140,10 +141,21 @@ fn cargo() -> Command {
 /// # Errors
 /// As [`run`], and when a suite failed.
 pub fn run_and_report(majors: &[u16], only: &[Suite]) -> Result<()> {
+    announce();
+    cluster::remove_leftovers()?;
     let summary = run(majors, only)?;
     print!("\n{summary}");
     if summary.failed() > 0 {
         bail!("not everything passed");
     }
     Ok(())
+}
+
+fn announce() {
+    if !paths::extension_target().join("release").is_dir() {
+        println!(
+            "This gets every PostgreSQL that this machine can have, builds the extension for each, and runs all tests. \
+             The first time\nit takes about ten minutes, most of it compiling. No PostgreSQL of yours is touched."
+        );
+    }
 }

@@ -1,0 +1,29 @@
+# What a person types. The work is done by the developer's tool, crates/xtask: `cargo xtask help`.
+
+PG_CONFIG_GIVEN = $(if $(PG_CONFIG),--pg-config $(PG_CONFIG))
+XTASK = cargo xtask
+
+.PHONY: help demo stop test lint install tools
+
+help: ## show this list
+	@echo 'make ...'
+	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: tools ## start a server of its own with the extension and show what it does
+	@$(XTASK) demo
+
+stop: tools ## stop the server of the demo and remove it
+	@$(XTASK) demo --stop
+
+test: tools ## get PostgreSQL, build, and run every test (PG_CONFIG=... for one PostgreSQL of yours)
+	@$(XTASK) test
+
+lint: tools ## check the formatting and every warning
+	@$(XTASK) test --only lint
+
+install: tools ## build and install into your PostgreSQL: make install PG_CONFIG=/path/to/pg_config
+	@$(XTASK) install $(PG_CONFIG_GIVEN) $(if $(DESTDIR),--destdir $(DESTDIR))
+
+tools:
+	@command -v cargo >/dev/null || { echo 'Rust is needed: see https://rustup.rs' >&2; exit 1; }
+	@command -v cc >/dev/null || { echo 'A C linker is needed, such as the package build-essential' >&2; exit 1; }

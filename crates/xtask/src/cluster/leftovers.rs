@@ -1,0 +1,99 @@
+//! Servers whose process was killed before it could stop them.
+//!
+//! Must never touch a server whose process still lives, nor a directory that was kept on purpose.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+
+use super::crash::gone;
+use super::wait;
+
+/// Where clusters are that were not told where to be.
+pub const PLACE: &str = "/tmp";
+
+/// How their directories' names begin.
+pub const PREFIX: &str = "cache_pg.";
+
+/// The file in a cluster's directory that its process holds a lock on. The kernel lets go of it when the process
+/// ends, however it ends.
+const OWNER: &str = "owner";
+
+/// Says that the cluster in `dir` is this process's, for as long as the result lives.
+///
+/// # Errors
+/// When the directory cannot be written to.
+pub fn claim(dir: &Path) -> Result<File> {
+    // It gets its name when it is locked: there is no moment at which it looks abandoned.
+    let unnamed = dir.join("owner.new");
+    let file = File::create(&unnamed)?;
+    file.lock()?;
+    fs::rename(unnamed, dir.join(OWNER))?;
+    Ok(file)
+}
+
+/// Keeps the directory of a cluster that is stopped from being taken for a leftover.
+pub fn keep(dir: &Path) {
+    // Where this fails the directory is removed some day, which is no loss worth an error.
+    let _ = fs::remove_file(dir.join(OWNER));
+}
+
+/// Stops and removes the clusters of processes that are no more.
+///
+/// # Errors
+/// When one does not stop within 10 s, or cannot be removed.
+pub fn remove() -> Result<()> {
+    for entry in fs::read_dir(PLACE)? {
+        let entry = entry?;
+        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if ours && is_abandoned(&entry.path()) {
+            println!("removing the server in {}, which was left behind", entry.path().display());
+            stop(&entry.path())?;
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn is_abandoned(dir: &Path) -> bool {
+    File::open(dir.join(OWNER)).is_ok_and(|owner| owner.try_lock().is_ok())
+}
+
+fn stop(dir: &Path) -> Result<()> {
+    let lock_file = dir.join("data/postmaster.pid");
+    let Some(postmaster) = first_number(&lock_file).filter(|&pid| runs_in(pid, dir)) else {
+        return Ok(());
+    };
+    signal::kill(Pid::from_raw(postmaster), Signal::SIGQUIT)?;
+    wait::poll(Duration::from_secs(10), "a server that was left behind to stop", || Ok(gone(postmaster)))
+}
+
+/// A process id in a file may by now be another process's.
+fn runs_in(pid: i32, dir: &Path) -> bool {
+    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
+}
+
+fn first_number(file: &Path) -> Option<i32> {
+    fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_abandoned_when_its_owner_is_gone_unless_it_was_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!is_abandoned(dir.path()));
+        let owner = claim(dir.path()).unwrap();
+        assert!(!is_abandoned(dir.path()));
+        drop(owner);
+        assert!(is_abandoned(dir.path()));
+        keep(dir.path());
+        assert!(!is_abandoned(dir.path()));
+    }
+}

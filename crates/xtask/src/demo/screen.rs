@@ -1,0 +1,125 @@
+//! What the demo prints: explanations, and statements with what psql answers.
+//!
+//! Must never colour what does not go to a terminal.
+
+use std::io::IsTerminal;
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::cluster::{self, Cluster};
+
+/// The demo's terminal, and the database that it talks to.
+pub struct Screen<'a> {
+    cluster: &'a Cluster,
+    database: &'a str,
+    colour: bool,
+}
+
+impl<'a> Screen<'a> {
+    /// The terminal that this process prints to.
+    pub fn new(cluster: &'a Cluster, database: &'a str) -> Self {
+        Self { cluster, database, colour: std::io::stdout().is_terminal() }
+    }
+
+    /// Prints a heading.
+    pub fn chapter(&self, title: &str) {
+        println!("\n{}\n", self.styled("1;36", &format!("== {title}")));
+    }
+
+    /// Prints an explanation.
+    pub fn say(&self, text: &str) {
+        println!("{text}");
+    }
+
+    /// Prints something to be copied.
+    pub fn mark(&self, text: &str) {
+        println!("{}", self.styled("1", text));
+    }
+
+    /// Runs `statements` in one session, each as if typed into psql, and prints what it answers. An error, which
+    /// may be the point, is printed too and ends the session.
+    ///
+    /// # Errors
+    /// When psql cannot be run.
+    pub fn show(&self, statements: &[&str]) -> Result<()> {
+        let answer = self.type_in(statements)?;
+        println!("{}", self.styled("31", &String::from_utf8_lossy(&answer.stderr)));
+        Ok(())
+    }
+
+    /// As [`show`](Self::show), for statements that must succeed.
+    ///
+    /// # Errors
+    /// When one fails.
+    pub fn run(&self, statements: &[&str]) -> Result<()> {
+        let answer = self.type_in(statements)?;
+        let said = String::from_utf8_lossy(&answer.stderr);
+        if !answer.status.success() {
+            bail!("a step of the demo failed: {}", said.trim());
+        }
+        print!("{said}");
+        let spaced = answer.stdout.ends_with(b"\n\n") && said.is_empty();
+        print!("{}", if spaced { "" } else { "\n" });
+        Ok(())
+    }
+
+    fn type_in(&self, statements: &[&str]) -> Result<Output> {
+        let mut psql = self.cluster.psql_command(self.database);
+        for statement in statements {
+            let typed = self.styled("1", &format!("{}=# {statement};", self.database));
+            psql.arg("-c").arg(format!("\\echo {}", quoted(&typed))).arg("-c").arg(statement);
+        }
+        let answer = psql.output()?;
+        print!("{}", String::from_utf8_lossy(&answer.stdout));
+        Ok(answer)
+    }
+
+    /// The one value that `query` returns, as text.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn value(&self, query: &str) -> Result<String> {
+        self.cluster.psql(self.database, &["-At", "-c", query])
+    }
+
+    /// Runs a script and prints it with its answers.
+    ///
+    /// # Errors
+    /// When a statement in it fails.
+    pub fn script(&self, file: &std::path::Path) -> Result<()> {
+        let mut psql = self.cluster.psql_command(self.database);
+        println!("{}", crate::process::output(psql.arg("--echo-queries").arg("--file").arg(file))?);
+        Ok(())
+    }
+
+    /// Waits until `query` returns true, and returns how long that took.
+    ///
+    /// # Errors
+    /// When it does not within `deadline`.
+    pub fn wait(&self, query: &str, deadline: Duration) -> Result<Duration> {
+        let start = Instant::now();
+        cluster::wait_for(&mut self.cluster.connect(self.database)?, query, deadline)?;
+        Ok(start.elapsed())
+    }
+
+    fn styled(&self, code: &str, text: &str) -> String {
+        if self.colour && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// As an argument of a psql command.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_quoted_for_psql() {
+        assert_eq!(quoted(r"SELECT 'a\b'"), r"'SELECT ''a\\b'''");
+    }
+}

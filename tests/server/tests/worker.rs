@@ -1,0 +1,272 @@
+//! The worker: it removes what is due by itself, gets out of everyone's way, and cannot be kept from it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use cache_pg_server_tests::{
+    PATIENCE, Shared, create_database, create_extension, get, launcher, launcher_rounds, processes, rows, server,
+    swept, together, write_expired,
+};
+use postgres::Client;
+use xtask::cluster::{Cluster, StopMode, poll, wait_for};
+
+static SHARED: Shared = Shared::new();
+
+/// A database of its own on the server of this file.
+fn database(name: &str) -> Result<(Arc<Cluster>, Client)> {
+    let cluster = SHARED.get(|| server()?.conf("cache_pg.sweep_interval", "1s").start())?;
+    let client = create_database(&cluster, name)?;
+    Ok((cluster, client))
+}
+
+#[test]
+fn expired_rows_vanish_without_anyone_doing_anything() -> Result<()> {
+    let (_cluster, mut client) = database("vanish")?;
+    client.execute("SELECT cache_set('k' || n, '1', '1 millisecond') FROM generate_series(1, 500) AS n", &[])?;
+    client.execute("SELECT cache_set('live', '1', '1 hour')", &[])?;
+    wait_for(&mut client, "SELECT count(*) = 1 FROM cache_entries", PATIENCE)?;
+    assert!(get::<bool>(&mut client, "SELECT cache_exists('live')")?);
+    Ok(())
+}
+
+#[test]
+fn a_value_that_replaces_an_expired_one_is_never_removed() -> Result<()> {
+    const WRITERS: usize = 4;
+    let (cluster, mut client) = database("fresh")?;
+    let enough = AtomicBool::new(false);
+    let written = together(WRITERS + 1, |number| {
+        let mut client = cluster.connect("fresh")?;
+        if number == WRITERS {
+            let removed = "SELECT n_tup_del > 500 FROM pg_stat_user_tables WHERE relname = 'cache_entries'";
+            let outcome = wait_for(&mut client, removed, PATIENCE);
+            enough.store(true, Ordering::Relaxed);
+            return outcome.map(|()| 0);
+        }
+        let set = client.prepare("SELECT cache_set($1, '1', $2::text)")?;
+        let mut keys = 0;
+        while !enough.load(Ordering::Relaxed) {
+            // Fifty rows expire; while the worker is after them, each gets a new value.
+            for ttl in ["1 millisecond", "1 hour"] {
+                for key in keys..keys + 50 {
+                    client.execute(&set, &[&format!("{number}:{key}"), &ttl])?;
+                }
+            }
+            keys += 50;
+        }
+        Ok(keys)
+    })?;
+    let live: i64 = get(&mut client, "SELECT count(*) FROM cache_keys(max_keys => 1000000)")?;
+    assert_eq!(live, written.iter().sum::<i64>());
+    Ok(())
+}
+
+#[test]
+fn rows_stay_while_they_may_be_served_stale_and_tombstones_while_they_are_needed() -> Result<()> {
+    let (_cluster, mut client) = database("stale")?;
+    client.execute("SELECT cache_configure('stale', stale_for => '1 hour')", &[])?;
+    client
+        .execute("SELECT cache_set(key, '1', '1 millisecond') FROM unnest('{stale:1,other:1}'::text[]) AS key", &[])?;
+    client.execute("SELECT cache_delete('tombstone')", &[])?;
+    client.execute("SET cache_pg.lease = '100ms'", &[])?;
+    client.execute("SELECT cache_delete('short tombstone')", &[])?;
+    wait_for(&mut client, "SELECT array_agg(key ORDER BY key) = '{stale:1,tombstone}' FROM cache_entries", PATIENCE)
+}
+
+#[test]
+fn rows_written_with_plain_sql_are_removed_too() -> Result<()> {
+    let (_cluster, mut client) = database("plain")?;
+    write_expired(&mut client, 1_000)?;
+    swept(&mut client)
+}
+
+#[test]
+fn autovacuum_learns_of_the_rows_that_were_removed() -> Result<()> {
+    let (_cluster, mut client) = database("counters")?;
+    write_expired(&mut client, 3_000)?;
+    swept(&mut client)?;
+    let counted = "SELECT n_tup_del >= 3000 FROM pg_stat_user_tables WHERE relname = 'cache_entries'";
+    wait_for(&mut client, counted, PATIENCE)
+}
+
+#[test]
+fn one_launcher_and_whoever_sweeps_show_in_pg_stat_activity() -> Result<()> {
+    let (_cluster, mut client) = database("activity")?;
+    launcher(&mut client)?;
+    write_expired(&mut client, 100_000)?;
+    let sweeper = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'cache_pg sweeper'
+                                  AND datname = 'activity' AND query LIKE 'sweeping public.cache_entries%')";
+    wait_for(&mut client, sweeper, PATIENCE)
+}
+
+#[test]
+fn a_terminated_launcher_comes_back_and_has_rows_removed() -> Result<()> {
+    let (_cluster, mut client) = database("launcher")?;
+    let before = launcher(&mut client)?;
+    assert!(get::<bool>(&mut client, &format!("SELECT pg_terminate_backend({before}, 30000)"))?);
+    write_expired(&mut client, 100)?;
+    swept(&mut client)?;
+    assert_ne!(launcher(&mut client)?, before);
+    Ok(())
+}
+
+#[test]
+fn the_work_of_a_terminated_sweeper_is_taken_up_again() -> Result<()> {
+    let (_cluster, mut client) = database("sweeper")?;
+    write_expired(&mut client, 100_000)?;
+    let terminated = "SELECT bool_or(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity
+                      WHERE backend_type = 'cache_pg sweeper' AND datname = 'sweeper'";
+    wait_for(&mut client, terminated, PATIENCE)?;
+    assert_ne!(rows(&mut client)?, 0);
+    swept(&mut client)
+}
+
+#[test]
+fn a_row_that_somebody_has_locked_is_left_until_it_is_released() -> Result<()> {
+    let (cluster, mut client) = database("locked")?;
+    client.execute("SELECT cache_set(key, '1', '1 second') FROM unnest('{locked,free}'::text[]) AS key", &[])?;
+    let mut holder = cluster.connect("locked")?;
+    let mut lock = holder.transaction()?;
+    assert_eq!(lock.execute("SELECT FROM cache_entries WHERE key = 'locked' FOR UPDATE", &[])?, 1);
+    wait_for(&mut client, "SELECT NOT EXISTS (SELECT FROM cache_entries WHERE key = 'free')", PATIENCE)?;
+    assert_eq!(rows(&mut client)?, 1);
+    lock.commit()?;
+    swept(&mut client)
+}
+
+#[test]
+fn settings_made_for_sessions_do_not_stop_the_worker() -> Result<()> {
+    let (cluster, mut client) = database("settings")?;
+    let mut settings = vec![
+        ("default_transaction_read_only", "on"),
+        ("default_transaction_isolation", "serializable"),
+        ("statement_timeout", "1ms"),
+        ("lock_timeout", "1ms"),
+        ("idle_in_transaction_session_timeout", "1ms"),
+        ("row_security", "off"),
+        ("search_path", "nowhere"),
+    ];
+    if cluster.installation().major >= 17 {
+        settings.push(("transaction_timeout", "1ms"));
+    }
+    for (name, value) in settings {
+        client.batch_execute(&format!("ALTER DATABASE settings SET {name} = '{value}'"))?;
+    }
+    write_expired(&mut client, 20_000)?;
+    swept(&mut client)
+}
+
+#[test]
+fn after_an_error_the_worker_says_so_waits_longer_each_time_and_goes_on_when_it_is_gone() -> Result<()> {
+    let (cluster, mut client) = database("failing")?;
+    client.batch_execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not today'; END$$;
+         CREATE TRIGGER refuse BEFORE DELETE ON cache_entries FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )?;
+    write_expired(&mut client, 10)?;
+    let oid: u32 = get(&mut client, "SELECT oid FROM pg_database WHERE datname = current_database()")?;
+    for attempt in 1..=3_u32 {
+        let start = format!("cache_pg sweep failed in database {oid}, attempt {attempt}: not today");
+        let mut lines = Vec::new();
+        poll(PATIENCE, &start, || {
+            lines = cluster.log().lines().filter(|line| line.contains(&start)).map(str::to_owned).collect();
+            Ok(!lines.is_empty())
+        })?;
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let (_, pause) = lines[0].rsplit_once("next attempt in ").unwrap();
+        let pause: f64 = pause.trim_end_matches(" s").parse()?;
+        let step = f64::from(1 << (attempt - 1));
+        assert!((step / 2.0 - 0.1..=step + 0.1).contains(&pause), "{lines:?}");
+    }
+    assert_eq!(rows(&mut client)?, 11);
+    client.batch_execute("DROP TRIGGER refuse ON cache_entries")?;
+    swept(&mut client)
+}
+
+/// One worker for two databases, in one of which nobody gets past a lock on the table, with rows that are due.
+fn a_locked_table_does_not_hold_the_worker(prepare: &str) -> Result<()> {
+    let cluster = server()?.conf("cache_pg.sweep_interval", "1s").conf("cache_pg.max_workers", "0").start()?;
+    let mut locked = create_extension(&cluster, "postgres")?;
+    locked.batch_execute(prepare)?;
+    write_expired(&mut locked, 10)?;
+    let mut lock = locked.transaction()?;
+    lock.batch_execute("LOCK TABLE cache_entries IN ACCESS EXCLUSIVE MODE")?;
+    cluster.set_conf("cache_pg.max_workers", "1")?;
+    cluster.reload()?;
+    let mut other = create_database(&cluster, "other")?;
+    for _ in 0..3 {
+        write_expired(&mut other, 10)?;
+        swept(&mut other)?;
+    }
+    let left: i64 = lock.query_one("SELECT count(*) FROM cache_entries", &[])?.try_get(0)?;
+    assert_eq!(left, 11);
+    lock.commit()?;
+    swept(&mut locked)
+}
+
+#[test]
+fn a_locked_table_does_not_keep_the_worker_from_other_databases() -> Result<()> {
+    a_locked_table_does_not_hold_the_worker("")
+}
+
+#[test]
+fn nor_does_one_with_a_trigger() -> Result<()> {
+    a_locked_table_does_not_hold_the_worker(
+        "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN OLD; END$$;
+         CREATE TRIGGER look BEFORE DELETE ON cache_entries FOR EACH ROW EXECUTE FUNCTION look()",
+    )
+}
+
+#[test]
+fn no_workers_at_all_and_workers_again_take_effect_with_a_reload() -> Result<()> {
+    let cluster = server()?.conf("cache_pg.sweep_interval", "1s").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    write_expired(&mut client, 10)?;
+    swept(&mut client)?;
+    cluster.set_conf("cache_pg.max_workers", "0")?;
+    cluster.reload()?;
+    let gone = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'cache_pg sweeper')";
+    launcher_rounds(&mut client)?;
+    wait_for(&mut client, gone, PATIENCE)?;
+    write_expired(&mut client, 10)?;
+    launcher_rounds(&mut client)?;
+    assert_eq!(rows(&mut client)?, 11);
+    cluster.set_conf("cache_pg.max_workers", "3")?;
+    cluster.reload()?;
+    swept(&mut client)
+}
+
+#[test]
+fn a_shorter_sweep_interval_takes_effect_with_a_reload() -> Result<()> {
+    let cluster = server()?.conf("cache_pg.sweep_interval", "1d").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    // The first visit, which CREATE EXTENSION asks for, plans the next one for tomorrow.
+    client.execute("SELECT cache_set('live', '1', '1 hour')", &[])?;
+    write_expired(&mut client, 10)?;
+    launcher_rounds(&mut client)?;
+    write_expired(&mut client, 10)?;
+    cluster.set_conf("cache_pg.sweep_interval", "1s")?;
+    cluster.reload()?;
+    wait_for(&mut client, "SELECT count(*) = 1 FROM cache_entries", PATIENCE)
+}
+
+#[test]
+fn a_fast_stop_takes_no_more_than_a_second_while_the_worker_is_at_work() -> Result<()> {
+    let cluster = server()?.conf("cache_pg.max_workers", "0").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    write_expired(&mut client, 200_000)?;
+    // What a stop takes to write out what the load has left in memory is not the worker's doing.
+    client.batch_execute("CHECKPOINT")?;
+    cluster.set_conf("cache_pg.max_workers", "3")?;
+    cluster.reload()?;
+    poll(PATIENCE, "a sweeper at work", || {
+        Ok(!processes(&mut client, "cache_pg sweeper")?.is_empty() && rows(&mut client)? < 200_000)
+    })?;
+    let took = cluster.stop(StopMode::Fast)?;
+    assert!(took <= Duration::from_secs(1), "{took:?}");
+    cluster.set_conf("cache_pg.max_workers", "0")?;
+    cluster.start()?;
+    assert_ne!(rows(&mut cluster.connect("postgres")?)?, 0, "the worker had nothing left to do");
+    Ok(())
+}

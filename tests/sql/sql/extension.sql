@@ -1,0 +1,17 @@
+-- In a schema of its own, renamed, dropped and made again within one session.
+DROP EXTENSION cache_pg;
+SELECT cache_get('a');
+CREATE SCHEMA cache;
+CREATE EXTENSION cache_pg SCHEMA cache;
+SELECT cache.cache_set('ext:a', '1') IS NOT NULL;
+SELECT cache.cache_get('ext:a');
+ALTER SCHEMA cache RENAME TO "Cache 2";
+SELECT "Cache 2".cache_set('ext:a', '2') IS NOT NULL;
+SELECT "Cache 2".cache_get('ext:a'), "Cache 2".cache_delete('ext:a');
+ALTER EXTENSION cache_pg SET SCHEMA public;
+DROP EXTENSION cache_pg;
+DROP SCHEMA "Cache 2";
+CREATE EXTENSION cache_pg;
+SELECT cache_get('ext:a') AS gone;
+SELECT cache_set('ext:a', '3') IS NOT NULL;
+SELECT cache_get('ext:a');

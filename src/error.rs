@@ -6,8 +6,8 @@
 use cache_pg_rules::key::KeyError;
 use cache_pg_rules::namespace::NamespaceError;
 use cache_pg_rules::ttl::TtlError;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::panic::ErrorReport;
 
 /// Every error that the extension raises itself.
 #[derive(Debug, thiserror::Error)]

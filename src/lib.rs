@@ -9,6 +9,7 @@
 //! | [`access`] | who may do what, and as whom a statement runs |
 //! | [`catalog`] | where the extension's tables are in this database |
 //! | [`statement`] | kept plans: every SQL statement of the extension runs through it |
+//! | [`durability`] | commits that do not wait for the disk |
 //! | [`subtransaction`] | going on after an error |
 //! | [`settings`], [`error`], [`clock`], [`datum`] | settings, errors, time, values on their way through |
 //!
@@ -20,6 +21,7 @@ mod api;
 mod catalog;
 mod clock;
 mod datum;
+mod durability;
 mod error;
 mod namespaces;
 mod settings;

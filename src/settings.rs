@@ -22,6 +22,9 @@ static SWEEP_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1000);
 /// Three, as autovacuum_max_workers, and one launcher fit into the default max_worker_processes of eight.
 static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(3);
 
+/// On: what a crash can cost is up to three times wal_writer_delay of sets, never a delete.
+static ASYNC_COMMIT: GucSetting<bool> = GucSetting::<bool>::new(true);
+
 /// The largest `sweep_interval` and `lease`: a day, in milliseconds.
 const DAY_MS: i32 = 86_400_000;
 
@@ -97,6 +100,14 @@ pub fn register() {
         GucContext::Sighup,
         GucFlags::empty(),
     );
+    GucRegistry::define_bool_guc(
+        c"cache_pg.async_commit",
+        c"Whether a transaction that only sets, touches or counts entries commits without waiting for the disk.",
+        c"A crash may forget the last of these. A transaction that deletes entries, or writes anything else, waits as ever.",
+        &ASYNC_COMMIT,
+        GucContext::Userset,
+        GucFlags::empty(),
+    );
     // SAFETY: the name is a literal; called when all settings of the prefix are defined.
     unsafe { pgrx::pg_sys::MarkGUCPrefixReserved(c"cache_pg".as_ptr()) };
 }
@@ -120,6 +131,11 @@ pub fn max_value_size() -> usize {
 /// `cache_pg.lease` in microseconds.
 pub fn lease() -> i64 {
     i64::from(LEASE.get()) * 1_000
+}
+
+/// `cache_pg.async_commit`.
+pub fn async_commit() -> bool {
+    ASYNC_COMMIT.get()
 }
 
 /// `cache_pg.sweep_interval`.

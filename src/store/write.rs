@@ -4,6 +4,7 @@
 
 use crate::access::Access;
 use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use crate::durability::may_be_forgotten;
 use crate::namespaces::Deadline;
 use crate::statement::{IntoParam, Statement, statement};
 use crate::sweep::directory;
@@ -66,7 +67,7 @@ pub fn put(access: &Access, new: &New, tags: Option<TextArray>, now: Timestamp, 
         Condition::Always | Condition::Absent => {}
     }
     directory::note_write();
-    access.run(|home| statement.write(home, &params, |rows| rows.len() > 0))
+    may_be_forgotten(access, |home| statement.write(home, &params, |rows| rows.len() > 0))
 }
 
 /// Writes entries, which must be in byte order of their keys and each key once; returns how many.
@@ -80,14 +81,14 @@ pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>, now: Time
         now.param(),
     ];
     directory::note_write();
-    access.run(|home| SET_MANY.write(home, &params, |rows| rows.len()))
+    may_be_forgotten(access, |home| SET_MANY.write(home, &params, |rows| rows.len()))
 }
 
 /// Gives a live entry a new deadline, and says whether there was one.
 pub fn touch(access: &Access, key: Key, deadline: Deadline) -> bool {
     let params = [key.as_str().param(), deadline.expires_at.param(), deadline.stale_until.param()];
     directory::note_write();
-    access.run(|home| TOUCH.write(home, &params, |rows| rows.len() > 0))
+    may_be_forgotten(access, |home| TOUCH.write(home, &params, |rows| rows.len() > 0))
 }
 
 /// Adds `delta` to the integer of a live entry, or starts one from 0; None: the value is not an integer.
@@ -95,5 +96,5 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline, now: Time
     let params =
         [key.as_str().param(), delta.param(), now.param(), deadline.expires_at.param(), deadline.stale_until.param()];
     directory::note_write();
-    access.run(|home| INCR.write(home, &params, |rows| rows.get(0, 1)))
+    may_be_forgotten(access, |home| INCR.write(home, &params, |rows| rows.get(0, 1)))
 }

@@ -14,7 +14,7 @@ pub fn tools() -> Result<Verdict> {
     process::run(cargo().args(["fmt", "--all", "--check"]))?;
     process::run(
         cargo()
-            .args(["clippy", "--all-targets", "--package", "cache_pg_rules"])
+            .args(["clippy", "--workspace", "--exclude", "cache_pg", "--all-targets"])
             .args(["--package", "xtask", "--package", "cache_pg_server_tests"])
             .args(["--", "-D", "warnings"]),
     )?;

@@ -11,6 +11,14 @@ use std::rc::Rc;
 
 static HOME: Statement = statement!("home.sql", []);
 
+/// Columns of `cache_entries` that are read by number, as `sql/tables.sql` orders them.
+pub mod column {
+    pub const KEY: usize = 1;
+    pub const EXPIRES_AT: usize = 5;
+    pub const STALE_UNTIL: usize = 6;
+    pub const VALUE: usize = 9;
+}
+
 /// What every statement and every check needs to know about the extension in this database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {

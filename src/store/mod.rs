@@ -8,6 +8,7 @@
 //! without a value (DESIGN.md, "Freshness").
 
 mod delete;
+mod index;
 mod read;
 mod write;
 

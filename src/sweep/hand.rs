@@ -4,14 +4,10 @@
 //! another transaction holds. Must never be used where a policy, trigger or rule has a say: that is for
 //! `sweep.sql`, which goes through the executor.
 
-use crate::catalog::Home;
+use crate::catalog::{Home, column};
 use crate::datum::Timestamp;
 use cache_pg_rules::pace::Found;
 use pgrx::pg_sys::{self, BlockNumber};
-
-/// Columns of `cache_entries` that the hand reads, as `sql/tables.sql` numbers them.
-const EXPIRES_AT: usize = 5;
-const STALE_UNTIL: usize = 6;
 
 /// What a step did.
 #[derive(Debug, Clone, Copy, Default)]
@@ -112,8 +108,9 @@ unsafe fn walk(relation: pg_sys::Relation, from: BlockNumber, pages: BlockNumber
 unsafe fn removable_at(slot: *mut pg_sys::TupleTableSlot) -> i64 {
     // SAFETY: both columns exist, and deforming up to the later one fills both.
     unsafe {
-        pg_sys::slot_getsomeattrs_int(slot, STALE_UNTIL as i32);
-        let column = if *(*slot).tts_isnull.add(STALE_UNTIL - 1) { EXPIRES_AT } else { STALE_UNTIL };
+        pg_sys::slot_getsomeattrs_int(slot, column::STALE_UNTIL as i32);
+        let column =
+            if *(*slot).tts_isnull.add(column::STALE_UNTIL - 1) { column::EXPIRES_AT } else { column::STALE_UNTIL };
         (*(*slot).tts_values.add(column - 1)).value() as i64
     }
 }

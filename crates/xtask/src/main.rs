@@ -12,7 +12,7 @@ use xtask::{demo, package, postgres};
 
 /// The developer's tool of cache_pg.
 #[derive(Parser)]
-#[command(name = "cargo xtask", arg_required_else_help = true)]
+#[command(bin_name = "cargo xtask", arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     task: Task,

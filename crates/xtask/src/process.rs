@@ -52,7 +52,7 @@ pub fn as_server_user(command: &mut Command) -> Result<&mut Command> {
 /// # Errors
 /// When it cannot be started or does not succeed.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("cannot run {}", shown(command)))?;
+    let status = command.status().with_context(|| cannot_run(command))?;
     if !status.success() {
         bail!("{} failed: {status}", shown(command));
     }
@@ -64,7 +64,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// # Errors
 /// When it cannot be started, does not succeed (its standard error is in the message), or is not UTF-8.
 pub fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("cannot run {}", shown(command)))?;
+    let output = command.output().with_context(|| cannot_run(command))?;
     if !output.status.success() {
         return Err(failure(command, &output));
     }
@@ -72,6 +72,10 @@ pub fn output(command: &mut Command) -> Result<String> {
         String::from_utf8(output.stdout).with_context(|| format!("{} did not print UTF-8", shown(command)))?;
     text.truncate(text.trim_end().len());
     Ok(text)
+}
+
+fn cannot_run(command: &Command) -> String {
+    format!("cannot run {}", Path::new(command.get_program()).display())
 }
 
 fn failure(command: &Command, output: &Output) -> anyhow::Error {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use cache_pg_readme_tests::block::{self, Block};
 use cache_pg_readme_tests::run::{Outcome, Runner};
 use cache_pg_readme_tests::{compare, readme};
@@ -38,6 +38,7 @@ fn main() -> ExitCode {
     for (language, why) in &report.left_out {
         println!("README: {language}: left out: {why}");
     }
+    println!("README: {} failed", report.failed);
     let must_have_all = std::env::var_os("CACHE_PG_README_ALL").is_some();
     if report.failed > 0 || must_have_all && !report.left_out.is_empty() {
         return ExitCode::FAILURE;
@@ -57,38 +58,41 @@ fn run() -> Result<Report> {
     let mut report = Report::default();
     let mut last = Outcome::NotToBeRun;
     for block in &blocks {
-        let done = match block.language.as_str() {
-            "text" => check(&last, block),
-            _ => runner.run(block).map(|outcome| last = outcome),
-        };
-        report.add(block, &done, &last);
-        if let Err(error) = done {
-            println!("README.md:{}: {error:#}", block.line);
-            last = Outcome::NotToBeRun;
+        let outcome = if block.language == "text" { compared(block, &last) } else { runner.run(block) };
+        report.add(block, &outcome);
+        if block.language != "text" {
+            last = outcome.unwrap_or(Outcome::NotToBeRun);
         }
     }
     Ok(report)
 }
 
 /// Compares a `text` block with what the block before it printed.
-fn check(last: &Outcome, block: &Block) -> Result<()> {
+fn compared(block: &Block, last: &Outcome) -> Result<Outcome> {
     match last {
-        Outcome::Ran(printed) => compare::same(&block.text, printed),
-        Outcome::LeftOut(_) | Outcome::NotToBeRun if block.says("no-run") => Ok(()),
-        Outcome::LeftOut(_) => Ok(()),
-        Outcome::NotToBeRun => Err(()).ok().context("there is nothing before it that prints it; should it say no-run?"),
+        _ if block.says("no-run") => {}
+        Outcome::Ran(printed) => {
+            compare::same(&block.text, printed)?;
+            return Ok(Outcome::Ran(String::new()));
+        }
+        Outcome::LeftOut(_) => {}
+        Outcome::NotToBeRun => bail!("nothing before it has printed this; should it say no-run?"),
     }
+    Ok(Outcome::NotToBeRun)
 }
 
 impl Report {
-    fn add(&mut self, block: &Block, done: &Result<()>, last: &Outcome) {
-        match (done, last) {
-            (Err(_), _) => self.failed += 1,
-            (Ok(()), Outcome::Ran(_)) => *self.passed.entry(block.language.clone()).or_default() += 1,
-            (Ok(()), Outcome::LeftOut(why)) => {
+    fn add(&mut self, block: &Block, outcome: &Result<Outcome>) {
+        match outcome {
+            Ok(Outcome::Ran(_)) => *self.passed.entry(block.language.clone()).or_default() += 1,
+            Ok(Outcome::LeftOut(why)) => {
                 self.left_out.insert(block.language.clone(), why.clone());
             }
-            (Ok(()), Outcome::NotToBeRun) => {}
+            Ok(Outcome::NotToBeRun) => {}
+            Err(error) => {
+                println!("README.md:{}: {error:#}", block.line);
+                self.failed += 1;
+            }
         }
     }
 }

@@ -273,7 +273,7 @@ fn a_shorter_sweep_interval_takes_effect_with_a_reload() -> Result<()> {
     creation.batch_execute(
         "CREATE EXTENSION cache_pg;
          INSERT INTO cache_entries (key, value, expires_at)
-         SELECT n, '1', CASE n WHEN 1 THEN '2000-01-01' ELSE 'infinity' END FROM generate_series(1, 100) AS n",
+         SELECT n, '1', CASE n WHEN 1 THEN timestamptz '2000-01-01' ELSE 'infinity' END FROM generate_series(1, 100) AS n",
     )?;
     creation.commit()?;
     // CREATE EXTENSION asks for a visit, which finds so little that it leaves the next one for tomorrow.

@@ -91,9 +91,9 @@ SELECT cache_get('quiet'), cache_get('k');
 BEGIN;
 ALTER TABLE cache_entries ADD CONSTRAINT never CHECK (key <> 'never');
 SELECT cache_try_set('never', '1'), cache_try_set('quiet', '3');
-ALTER TABLE cache_entries RENAME COLUMN value TO other;
+ALTER TABLE cache_entries RENAME TO elsewhere;
 SELECT cache_get_or_null('quiet'), cache_try_set('quiet', '4');
-ALTER TABLE cache_entries RENAME COLUMN other TO value;
+ALTER TABLE elsewhere RENAME TO cache_entries;
 SELECT cache_get('quiet');
 ROLLBACK;
 

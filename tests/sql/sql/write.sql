@@ -45,7 +45,6 @@ SELECT cache_touch('write:cas');
 SELECT cache_ttl('write:cas') < interval '6 minutes' AS default_ttl;
 
 -- persist: only where entries may live for ever.
-SELECT cache_persist('write:cas');
 SET cache_pg.max_ttl = 0;
 SELECT cache_persist('write:cas'), cache_persist('write:absent');
 SELECT cache_expires_at('write:cas'), cache_ttl('write:cas') > interval '100000 years' AS endless;
@@ -58,8 +57,6 @@ SELECT cache_set('write:tags', '1', tags => ARRAY['b', 'a', 'b']) IS NOT NULL;
 SELECT tags FROM cache_entry('write:tags');
 SELECT cache_set('write:tags', '1', tags => '{}') IS NOT NULL;
 SELECT tags FROM cache_entry('write:tags');
-SELECT cache_set('write:tags', '1', tags => '{NULL}');
-SELECT cache_set('write:tags', '1', tags => ARRAY['']);
 
 -- A ttl as text, as any driver can send it: with a unit, or in seconds.
 PREPARE put (text, jsonb, text) AS SELECT cache_set($1, $2, $3) - clock_timestamp() BETWEEN '9 minutes' AND '11 minutes';
@@ -71,3 +68,4 @@ SELECT cache_add('write:text2', '1', '600'::text), cache_replace('write:text2', 
 SELECT cache_cas('write:text2', '1', version, '60'::text) FROM cache_entry('write:text2');
 SELECT cache_set('write:month', '1', interval '1 mon') BETWEEN now() + interval '1 mon' AND clock_timestamp() + interval '1 mon' AS calendar
 FROM (SELECT set_config('cache_pg.max_ttl', '0', true)) AS unlimited;
+DROP TABLE seen;

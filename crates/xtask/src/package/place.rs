@@ -48,6 +48,10 @@ pub fn install_into_server(pg_config: &Path, destdir: Option<&Path>) -> Result<(
         }
         by_hand
     })?;
+    if let Some(root) = destdir {
+        println!("cache_pg {} for PostgreSQL {} is in {}", package.version, server.version, root.display());
+        return Ok(());
+    }
     println!(
         "\ncache_pg {} is installed for PostgreSQL {}. What is left:\n\
          \n  1. in postgresql.conf:    shared_preload_libraries = 'cache_pg'\

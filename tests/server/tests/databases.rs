@@ -1,0 +1,142 @@
+//! Many databases: each is swept without being listed anywhere, and none is held.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+use cache_pg_server_tests::{
+    PATIENCE, Shared, create_database, create_extension, get, launcher_rounds, rows, server, swept, together,
+    write_expired,
+};
+use postgres::Client;
+use xtask::cluster::{Cluster, poll, wait_for};
+
+static SHARED: Shared = Shared::new();
+
+/// More than the worker removes within some seconds.
+const MANY: i32 = 200_000;
+
+/// The server of this file, and a connection to its database `postgres`.
+fn shared() -> Result<(Arc<Cluster>, Client)> {
+    let cluster = SHARED.get(|| server()?.conf("cache_pg.sweep_interval", "1s").start())?;
+    let client = cluster.connect("postgres")?;
+    Ok((cluster, client))
+}
+
+/// Creates a database that a sweeper is busy in, without any other connection to it.
+fn busy_database(cluster: &Cluster, postgres: &mut Client, name: &str) -> Result<()> {
+    write_expired(&mut create_database(cluster, name)?, MANY)?;
+    sweeping(postgres, name)
+}
+
+fn sweeping(client: &mut Client, database: &str) -> Result<()> {
+    let sweeper = format!(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'cache_pg sweeper' AND datname = '{database}')
+            AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = '{database}')"
+    );
+    wait_for(client, &sweeper, PATIENCE)
+}
+
+#[test]
+fn every_database_that_gets_the_extension_is_swept() -> Result<()> {
+    let (cluster, _) = shared()?;
+    for name in ["first", "second", "third"] {
+        let mut client = create_database(&cluster, name)?;
+        write_expired(&mut client, 100)?;
+        swept(&mut client)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_extension_is_noticed_in_a_database_that_was_found_without_it() -> Result<()> {
+    let (cluster, mut postgres) = shared()?;
+    postgres.batch_execute("CREATE DATABASE late")?;
+    // Nobody else has connected to it yet.
+    let visited = "SELECT xact_commit > 0 FROM pg_stat_database WHERE datname = 'late'";
+    wait_for(&mut postgres, visited, PATIENCE)?;
+    launcher_rounds(&mut postgres)?;
+    let mut client = create_extension(&cluster, "late")?;
+    write_expired(&mut client, 100)?;
+    swept(&mut client)
+}
+
+#[test]
+fn one_worker_gets_round_to_every_database_however_busy_each_is() -> Result<()> {
+    const DATABASES: usize = 4;
+    let cluster = server()?.conf("cache_pg.sweep_interval", "1s").conf("cache_pg.max_workers", "1").start()?;
+    for number in 0..DATABASES {
+        create_database(&cluster, &format!("busy{number}"))?;
+    }
+    let swept_everywhere = [const { AtomicBool::new(false) }; DATABASES];
+    together(DATABASES, |number| {
+        let mut client = cluster.connect(&format!("busy{number}"))?;
+        let set = client.prepare("SELECT cache_set($1, '1', '1 millisecond')")?;
+        let removed =
+            client.prepare("SELECT n_tup_del > 0 FROM pg_stat_user_tables WHERE relname = 'cache_entries'")?;
+        let mut key = 0;
+        poll(PATIENCE, "every database to be swept", || {
+            for _ in 0..20 {
+                key += 1;
+                client.execute(&set, &[&key.to_string()])?;
+            }
+            if client.query_one(&removed, &[])?.try_get(0)? {
+                swept_everywhere[number].store(true, Ordering::Relaxed);
+            }
+            Ok(swept_everywhere.iter().all(|swept| swept.load(Ordering::Relaxed)))
+        })
+    })?;
+    Ok(())
+}
+
+#[test]
+fn a_database_can_be_copied_while_it_is_swept_and_its_copy_is_swept_too() -> Result<()> {
+    let (cluster, mut postgres) = shared()?;
+    busy_database(&cluster, &mut postgres, "original")?;
+    postgres.batch_execute("CREATE DATABASE copy TEMPLATE original")?;
+    let mut copy = cluster.connect("copy")?;
+    assert_ne!(rows(&mut copy)?, 0);
+    swept(&mut copy)
+}
+
+#[test]
+fn a_database_can_be_renamed_and_dropped_while_it_is_swept() -> Result<()> {
+    let (cluster, mut postgres) = shared()?;
+    for _ in 0..3 {
+        busy_database(&cluster, &mut postgres, "doomed")?;
+        postgres.batch_execute("ALTER DATABASE doomed RENAME TO condemned")?;
+        sweeping(&mut postgres, "condemned")?;
+        postgres.batch_execute("DROP DATABASE condemned")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_dropped_database_is_forgotten_without_a_noise() -> Result<()> {
+    let (cluster, mut postgres) = shared()?;
+    busy_database(&cluster, &mut postgres, "gone")?;
+    let oid: u32 = get(&mut postgres, "SELECT oid FROM pg_database WHERE datname = 'gone'")?;
+    postgres.batch_execute("DROP DATABASE gone WITH (FORCE)")?;
+    launcher_rounds(&mut postgres)?;
+    launcher_rounds(&mut postgres)?;
+    let errors = [format!("database {oid} does not exist"), "database \"gone\" does not exist".to_owned()];
+    let log = cluster.log();
+    let noise: Vec<_> = log.lines().filter(|line| errors.iter().any(|error| line.contains(error))).collect();
+    // One sweeper may have been on its way.
+    assert!(noise.len() <= 1, "{} lines such as {}", noise.len(), noise[0]);
+    Ok(())
+}
+
+#[test]
+fn the_extension_can_be_dropped_and_created_again_while_its_table_is_swept() -> Result<()> {
+    let (cluster, _) = shared()?;
+    let mut client = create_database(&cluster, "dropped")?;
+    for _ in 0..3 {
+        write_expired(&mut client, MANY)?;
+        wait_for(&mut client, &format!("SELECT count(*) < {MANY} FROM cache_entries"), PATIENCE)?;
+        client.batch_execute("DROP EXTENSION cache_pg; CREATE EXTENSION cache_pg")?;
+        assert_eq!(rows(&mut client)?, 0);
+    }
+    write_expired(&mut client, 100)?;
+    swept(&mut client)
+}

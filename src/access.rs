@@ -22,11 +22,14 @@ pub enum Verb {
 }
 
 impl Verb {
-    fn needs(self) -> (AclMode, &'static str) {
+    /// The privileges it takes, as a mask and in words, and the lock on the table.
+    fn needs(self) -> (AclMode, &'static str, u32) {
         match self {
-            Self::Read => (pg_sys::ACL_SELECT.into(), "SELECT"),
-            Self::Write => ((pg_sys::ACL_INSERT | pg_sys::ACL_UPDATE).into(), "INSERT, UPDATE"),
-            Self::Delete => (pg_sys::ACL_DELETE.into(), "DELETE"),
+            Self::Read => (pg_sys::ACL_SELECT.into(), "SELECT", pg_sys::AccessShareLock),
+            Self::Write => {
+                ((pg_sys::ACL_INSERT | pg_sys::ACL_UPDATE).into(), "INSERT, UPDATE", pg_sys::RowExclusiveLock)
+            }
+            Self::Delete => (pg_sys::ACL_DELETE.into(), "DELETE", pg_sys::RowExclusiveLock),
         }
     }
 }
@@ -38,22 +41,34 @@ pub struct Access {
     pub plain: bool,
 }
 
-/// Checks that the current role may do `verb`.
+/// Checks that the current role may do `verb`, and locks the table for it to the end of the transaction.
+///
+/// The lock comes before the question whether policies, triggers or rules have a say: under it the answer cannot
+/// change any more, and taking it brings in what has changed until then.
 ///
 /// # Errors
 /// [`CacheError::Denied`], or [`CacheError::NotInstalled`].
 pub fn check(verb: Verb) -> Result<Access, CacheError> {
-    let home = statement::home()?;
-    let (mask, privileges) = verb.needs();
-    // SAFETY: look-ups in the system caches for a table that exists; a dropped one is reported as no privilege.
-    let (granted, row_security) = unsafe {
-        let granted =
-            pg_sys::pg_class_aclmask(home.entries, pg_sys::GetUserId(), mask, pg_sys::AclMaskHow::ACLMASK_ALL);
-        (granted, pg_sys::check_enable_rls(home.entries, Oid::INVALID, true))
-    };
-    if granted != mask {
-        return Err(CacheError::Denied { privileges, table: format!("{}.cache_entries", home.schema) });
+    let (mask, privileges, lock) = verb.needs();
+    let mut home = statement::home()?;
+    loop {
+        // SAFETY: a look-up in the system caches; raises where the table has just been dropped.
+        let granted = unsafe {
+            pg_sys::pg_class_aclmask(home.entries, pg_sys::GetUserId(), mask, pg_sys::AclMaskHow::ACLMASK_ALL)
+        };
+        if granted != mask {
+            return Err(CacheError::Denied { privileges, table: format!("{}.cache_entries", home.schema) });
+        }
+        // SAFETY: locks by number; the table may be gone by now, which the next look at the catalogs tells.
+        unsafe { pg_sys::LockRelationOid(home.entries, lock as pg_sys::LOCKMODE) };
+        let under_lock = statement::home()?;
+        if Rc::ptr_eq(&home, &under_lock) {
+            break;
+        }
+        home = under_lock;
     }
+    // SAFETY: a look-up in the system caches for a table that the lock keeps from changing.
+    let row_security = unsafe { pg_sys::check_enable_rls(home.entries, Oid::INVALID, true) };
     let plain = row_security != pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32 && !home.has_triggers;
     Ok(Access { home, plain })
 }

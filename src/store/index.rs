@@ -7,12 +7,15 @@
 //! The scan runs under the snapshot of the calling statement, so it sees what a query in its place would see; the
 //! access methods take the predicate locks of SERIALIZABLE themselves, and count into the statistics of the table.
 
-use crate::catalog::{Home, column};
+use crate::access::Access;
+use crate::catalog::column;
 use crate::statement::Column;
 use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Datum};
 
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+/// The table is locked by [`crate::access::check`], and stays so to the end of the transaction.
+const LOCKED: pg_sys::LOCKMODE = pg_sys::NoLock as pg_sys::LOCKMODE;
 
 /// A scan of the primary key, to be closed by [`Scan::close`]; an error ends the transaction, which closes it too.
 pub struct Scan {
@@ -28,19 +31,19 @@ pub struct Row {
 }
 
 impl Scan {
-    /// Opens the table and its primary key under the active snapshot. The locks stay to the end of the transaction,
-    /// as the executor's do. None where the table is not a plain heap with a primary key.
-    pub fn open(home: &Home) -> Option<Self> {
-        // SAFETY: the table is locked before it is looked at, and the index found in what the relation cache then
-        // holds; a snapshot is active in every function call.
+    /// Opens the table, which is locked, and its primary key under the active snapshot. None where the table is not
+    /// a heap with a primary key.
+    pub fn open(access: &Access) -> Option<Self> {
+        // SAFETY: the table is locked, so it is there, and the relation cache knows its index; a snapshot is active in
+        // every function call.
         unsafe {
-            let entries = pg_sys::table_open(home.entries, LOCK);
+            let entries = pg_sys::table_open(access.home.entries, LOCKED);
             #[cfg(not(feature = "pg18"))]
             let key = pg_sys::RelationGetPrimaryKeyIndex(entries);
             #[cfg(feature = "pg18")]
             let key = pg_sys::RelationGetPrimaryKeyIndex(entries, false);
             if (*(*entries).rd_rel).relam != pg_sys::HEAP_TABLE_AM_OID || key == pg_sys::Oid::INVALID {
-                pg_sys::table_close(entries, pg_sys::NoLock as pg_sys::LOCKMODE);
+                pg_sys::table_close(entries, LOCKED);
                 return None;
             }
             let index = pg_sys::index_open(key, LOCK);
@@ -75,13 +78,12 @@ impl Scan {
 
     /// Ends the scan.
     pub fn close(self) {
-        let keep_lock = pg_sys::NoLock as pg_sys::LOCKMODE;
-        // SAFETY: what `open` opened, each once.
+        // SAFETY: what `open` opened, each once; locks are kept, as the executor does.
         unsafe {
             pg_sys::ExecDropSingleTupleTableSlot(self.slot);
             pg_sys::index_endscan(self.scan);
-            pg_sys::index_close(self.index, keep_lock);
-            pg_sys::table_close(self.entries, keep_lock);
+            pg_sys::index_close(self.index, LOCKED);
+            pg_sys::table_close(self.entries, LOCKED);
         }
     }
 }

@@ -53,7 +53,7 @@ pub fn expires_at(access: &Access, key: Key) -> Option<Timestamp> {
 
 /// A scan of the index, where nothing but privileges has a say in what the caller may see.
 fn direct(access: &Access) -> Option<Scan> {
-    access.plain.then(|| Scan::open(&access.home)).flatten()
+    access.plain.then(|| Scan::open(access)).flatten()
 }
 
 fn find_live<R>(mut scan: Scan, key: Key, now: Timestamp, take: impl FnOnce(&Row) -> R) -> Option<R> {

@@ -138,7 +138,10 @@ impl Launcher {
     /// Takes note of databases that are new and forgets those that are gone.
     fn list_databases(&mut self) {
         process::report(Some(c"listing databases"));
-        let Ok(databases) = process::transaction(connectable_databases) else { return };
+        let databases = match process::transaction(connectable_databases) {
+            Ok(databases) => databases,
+            Err(error) => return pgrx::warning!("cache_pg could not list databases: {error}"),
+        };
         let all_entered = directory::change(|directory| {
             for slot in &mut directory.slots {
                 if slot.database != Oid::INVALID && !databases.contains(&slot.database) {

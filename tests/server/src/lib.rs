@@ -25,6 +25,14 @@ pub fn server() -> Result<Builder> {
     Ok(Cluster::builder(&xtask::postgres::under_test()?))
 }
 
+/// A new server whose worker comes round every second.
+///
+/// # Errors
+/// As [`server`].
+pub fn swift_server() -> Result<Builder> {
+    Ok(server()?.conf("cache_pg.sweep_interval", "1s"))
+}
+
 /// A running server with default settings, and a connection to its database `postgres`, in which the
 /// extension has been created.
 ///

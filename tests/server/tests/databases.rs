@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use cache_pg_server_tests::{
-    PATIENCE, Shared, create_database, create_extension, get, launcher_rounds, rows, server, swept, together,
+    PATIENCE, Shared, create_database, create_extension, get, launcher_rounds, rows, swept, swift_server, together,
     write_expired,
 };
 use postgres::Client;
@@ -18,7 +18,7 @@ const MANY: i32 = 200_000;
 
 /// The server of this file, and a connection to its database `postgres`.
 fn shared() -> Result<(Arc<Cluster>, Client)> {
-    let cluster = SHARED.get(|| server()?.conf("cache_pg.sweep_interval", "1s").start())?;
+    let cluster = SHARED.get(|| swift_server()?.start())?;
     let client = cluster.connect("postgres")?;
     Ok((cluster, client))
 }
@@ -64,7 +64,7 @@ fn the_extension_is_noticed_in_a_database_that_was_found_without_it() -> Result<
 #[test]
 fn one_worker_gets_round_to_every_database_however_busy_each_is() -> Result<()> {
     const DATABASES: usize = 4;
-    let cluster = server()?.conf("cache_pg.sweep_interval", "1s").conf("cache_pg.max_workers", "1").start()?;
+    let cluster = swift_server()?.conf("cache_pg.max_workers", "1").start()?;
     for number in 0..DATABASES {
         create_database(&cluster, &format!("busy{number}"))?;
     }

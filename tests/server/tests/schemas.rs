@@ -1,7 +1,7 @@
 //! The extension in a schema of its own, whatever the search path of its callers.
 
 use anyhow::Result;
-use cache_pg_server_tests::{create_extension, get, swept, value, with_extension};
+use cache_pg_server_tests::{create_database, get, swept, swift_server, value, with_extension};
 use postgres::Client;
 use serde_json::{Value, json};
 
@@ -75,8 +75,9 @@ fn functions_called_by_their_schema_work_under_any_search_path() -> Result<()> {
 
 #[test]
 fn a_dropped_schema_takes_the_extension_along_and_it_can_come_back_in_another() -> Result<()> {
-    let (cluster, mut client) = with_extension()?;
-    client.batch_execute("DROP EXTENSION cache_pg; CREATE SCHEMA one; CREATE EXTENSION cache_pg SCHEMA one")?;
+    let cluster = swift_server()?.start()?;
+    let mut client = cluster.connect("postgres")?;
+    client.batch_execute("CREATE SCHEMA one; CREATE EXTENSION cache_pg SCHEMA one")?;
     // A second session keeps plans, and must notice that what they are for has gone.
     let mut other = cluster.connect("postgres")?;
     every_function_works(&mut other, "one")?;
@@ -91,8 +92,8 @@ fn a_dropped_schema_takes_the_extension_along_and_it_can_come_back_in_another() 
 #[test]
 fn the_extension_in_two_databases_is_two_caches() -> Result<()> {
     let (cluster, mut client) = with_extension()?;
-    client.batch_execute("CREATE DATABASE second; SELECT cache_set('k', '1')")?;
-    let mut second = create_extension(&cluster, "second")?;
+    client.batch_execute("SELECT cache_set('k', '1')")?;
+    let mut second = create_database(&cluster, "second")?;
     assert!(!get::<bool>(&mut second, "SELECT cache_exists('k')")?);
     second.batch_execute("SELECT cache_set('k', '2')")?;
     assert_eq!(get::<Value>(&mut client, "SELECT cache_get('k')")?, json!(1));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use cache_pg_server_tests::{
     PATIENCE, Shared, create_database, create_extension, get, launcher, launcher_rounds, processes, rows, server,
-    swept, together, write_expired,
+    swept, swift_server, together, write_expired,
 };
 use postgres::Client;
 use xtask::cluster::{Cluster, StopMode, poll, wait_for};
@@ -16,7 +16,7 @@ static SHARED: Shared = Shared::new();
 
 /// A database of its own on the server of this file.
 fn database(name: &str) -> Result<(Arc<Cluster>, Client)> {
-    let cluster = SHARED.get(|| server()?.conf("cache_pg.sweep_interval", "1s").start())?;
+    let cluster = SHARED.get(|| swift_server()?.start())?;
     let client = create_database(&cluster, name)?;
     Ok((cluster, client))
 }
@@ -213,7 +213,7 @@ fn after_an_error_the_worker_says_so_waits_longer_each_time_and_goes_on_when_it_
 
 /// One worker for two databases, in one of which nobody gets past a lock on the table, with rows that are due.
 fn a_locked_table_does_not_hold_the_worker(prepare: &str) -> Result<()> {
-    let cluster = server()?.conf("cache_pg.sweep_interval", "1s").conf("cache_pg.max_workers", "0").start()?;
+    let cluster = swift_server()?.conf("cache_pg.max_workers", "0").start()?;
     let mut locked = create_extension(&cluster, "postgres")?;
     locked.batch_execute(prepare)?;
     write_expired(&mut locked, 10)?;
@@ -247,7 +247,7 @@ fn nor_does_a_locked_table_with_a_trigger() -> Result<()> {
 
 #[test]
 fn no_workers_at_all_and_workers_again_take_effect_with_a_reload() -> Result<()> {
-    let cluster = server()?.conf("cache_pg.sweep_interval", "1s").start()?;
+    let cluster = swift_server()?.start()?;
     let mut client = create_extension(&cluster, "postgres")?;
     write_expired(&mut client, 10)?;
     swept(&mut client)?;

@@ -1,0 +1,191 @@
+//! Restarts and crashes: what was promised to be kept is there, and everything goes on.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use cache_pg_server_tests::{
+    PATIENCE, create_extension, get, launcher, rows, swept, swift_server, together_with, value, with_extension,
+    write_expired,
+};
+use postgres::Client;
+use postgres::error::SqlState;
+use xtask::cluster::{Cluster, poll, wait_for};
+
+#[test]
+fn a_restart_keeps_entries_deadlines_and_namespaces() -> Result<()> {
+    let (cluster, mut client) = with_extension()?;
+    client.batch_execute(
+        "SELECT cache_set('n:long', '{\"a\": [1, null]}', '1 day', '{tag}');
+         SELECT cache_set('n:default', 'null');
+         SELECT cache_set('short', '1', '1 second');
+         SELECT cache_delete('deleted');
+         SELECT cache_configure('n', default_ttl => '3 hours', stale_for => '1 minute', jitter => 0.5)",
+    )?;
+    let state = "SELECT (SELECT jsonb_agg(e ORDER BY key) FROM cache_entries AS e WHERE key LIKE 'n:%')
+                        || (SELECT jsonb_agg(n) FROM cache_namespaces AS n)";
+    let before: serde_json::Value = get(&mut client, state)?;
+    assert_eq!(before.as_array().map(Vec::len), Some(3), "{before}");
+    cluster.restart()?;
+    let mut client = cluster.connect("postgres")?;
+    assert_eq!(get::<serde_json::Value>(&mut client, state)?, before);
+    assert!(get::<bool>(&mut client, "SELECT cache_get('n:default') = 'null'")?);
+    assert!(get::<bool>(&mut client, "SELECT cache_ttl('n:long') BETWEEN '23 hours' AND '1 day'")?);
+    let remaining = "SELECT cache_set('n:new', '1') BETWEEN now() + '1 hour' AND now() + '3 hours'";
+    assert!(get::<bool>(&mut client, remaining)?);
+    wait_for(&mut client, "SELECT cache_get('short') IS NULL", PATIENCE)
+}
+
+#[test]
+fn a_deadline_that_comes_while_the_server_is_down_is_kept() -> Result<()> {
+    let cluster = swift_server()?.start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    let deadline: SystemTime = get(&mut client, "SELECT cache_set('k', '1', '500 milliseconds')")?;
+    cluster.stop(xtask::cluster::StopMode::Fast)?;
+    poll(PATIENCE, "the deadline", || Ok(SystemTime::now() > deadline))?;
+    cluster.start()?;
+    let mut client = cluster.connect("postgres")?;
+    assert_eq!(value::<serde_json::Value>(&mut client, "SELECT cache_get('k')")?, None);
+    swept(&mut client)
+}
+
+/// What the server has acknowledged to the clients.
+#[derive(Default)]
+struct Acknowledged {
+    /// Set together with a row of a table of their own, so that the commit waited for the disk.
+    set: BTreeSet<String>,
+    deleted: BTreeSet<String>,
+}
+
+/// Sets and deletes until the connection breaks.
+fn load(client: &mut Client, number: usize, acknowledged: &Mutex<Acknowledged>) -> Result<(), postgres::Error> {
+    let lock = || acknowledged.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    for step in 0.. {
+        let (kept, deleted) = (format!("kept:{number}:{step}"), format!("deleted:{number}:{step}"));
+        let mut transaction = client.transaction()?;
+        transaction.execute("SELECT cache_set($1, to_jsonb($1::text), '1 day'::text)", &[&kept])?;
+        transaction.execute("SELECT cache_set($1, '1', '1 day'::text)", &[&deleted])?;
+        transaction.execute("INSERT INTO orders VALUES ($1)", &[&kept])?;
+        transaction.commit()?;
+        lock().set.insert(kept);
+        client.execute("SELECT cache_delete($1)", &[&deleted])?;
+        lock().deleted.insert(deleted);
+        client.execute("SELECT cache_set('short:' || $1::text, '1', '1 millisecond')", &[&step.to_string()])?;
+    }
+    Ok(())
+}
+
+/// Every verb once.
+fn everything_works(client: &mut Client) -> Result<()> {
+    let works: bool = get(
+        client,
+        "SELECT cache_set('w:a', '1', '1 hour') IS NOT NULL AND cache_try_set('w:b', '1', '1 hour')
+            AND cache_add('w:c', '1') AND cache_replace('w:c', '2') AND cache_touch('w:c', '1 hour')
+            AND cache_incr('w:n') = 1 AND cache_set_many('{\"w:d\": 1}') = 1
+            AND cache_delete('w:a') AND cache_delete_many('{w:b}') = 1",
+    )?;
+    assert!(works);
+    let works: bool = get(
+        client,
+        "SELECT cache_get('w:c') = '2' AND cache_get_or_null('w:c') = '2' AND cache_exists('w:c')
+            AND cache_ttl('w:c') > '0' AND cache_expires_at('w:c') > now()
+            AND (SELECT count(*) FROM cache_entry('w:c')) = 1
+            AND (SELECT count(*) FROM cache_get_many('{w:c,w:n}')) = 2
+            AND (SELECT count(*) FROM cache_keys('w')) = 3
+            AND cache_cas('w:c', '3', (SELECT version FROM cache_entry('w:c')))",
+    )?;
+    assert!(works);
+    assert!(get::<bool>(client, "SELECT cache_take('w:c') = '3' AND cache_sweep() >= 0")?);
+    assert_eq!(get::<i64>(client, "SELECT cache_clear('w')")?, 2);
+    Ok(())
+}
+
+/// Rows of entries that will not be removed in an hour do not count.
+fn sweeping_goes_on(client: &mut Client) -> Result<()> {
+    launcher(client)?;
+    write_expired(client, 100)?;
+    wait_for(
+        client,
+        "SELECT NOT EXISTS (SELECT FROM cache_entries WHERE expires_at < now() - interval '1 minute')",
+        PATIENCE,
+    )?;
+    wait_for(client, "SELECT NOT EXISTS (SELECT FROM cache_entries WHERE key = 'wake')", PATIENCE)
+}
+
+fn crash_under_load(crash: impl Fn(&Cluster) -> Result<()> + Sync) -> Result<()> {
+    const CLIENTS: usize = 4;
+    let cluster = swift_server()?.start()?;
+    create_extension(&cluster, "postgres")?.batch_execute("CREATE TABLE orders (key text)")?;
+    let acknowledged = Mutex::new(Acknowledged::default());
+    together_with(
+        CLIENTS + 1,
+        |_| cluster.connect("postgres"),
+        |number, mut client| {
+            if number < CLIENTS {
+                let error = load(&mut client, number, &acknowledged).err().context("a client was not disturbed")?;
+                // Its connection broke, or it was told that another one's process has crashed.
+                let crashed = error.code().is_none_or(|code| *code == SqlState::CRASH_SHUTDOWN);
+                return if crashed { Ok(()) } else { Err(error.into()) };
+            }
+            wait_for(&mut client, "SELECT count(*) > 400 FROM orders", PATIENCE)?;
+            drop(client);
+            crash(&cluster)
+        },
+    )?;
+    let mut client = None;
+    poll(PATIENCE, "the server to let clients in", || {
+        client = cluster.connect("postgres").ok();
+        Ok(client.is_some())
+    })?;
+    let mut client = client.context("no connection")?;
+    let acknowledged = acknowledged.into_inner()?;
+    assert!(acknowledged.set.len() >= 400 && !acknowledged.deleted.is_empty());
+    let live: BTreeSet<String> =
+        client.query("SELECT cache_keys(max_keys => 1000000)", &[])?.iter().map(|row| row.get(0)).collect();
+    let lost: Vec<_> = acknowledged.set.difference(&live).collect();
+    assert!(lost.is_empty(), "lost: {lost:?}");
+    let back: Vec<_> = acknowledged.deleted.intersection(&live).collect();
+    assert!(back.is_empty(), "deleted, and there again: {back:?}");
+    let half: i64 =
+        get(&mut client, "SELECT count(*) FROM orders WHERE cache_get(key) IS DISTINCT FROM to_jsonb(key)")?;
+    assert_eq!(half, 0, "orders without the entries of their transaction");
+    everything_works(&mut client)?;
+    sweeping_goes_on(&mut client)?;
+    assert_ne!(rows(&mut client)?, 0);
+    Ok(())
+}
+
+#[test]
+fn a_crash_of_the_server_loses_nothing_that_was_promised() -> Result<()> {
+    crash_under_load(|cluster| {
+        cluster.kill9()?;
+        cluster.start()
+    })
+}
+
+#[test]
+fn a_crash_of_one_connection_loses_nothing_that_was_promised() -> Result<()> {
+    crash_under_load(|cluster| {
+        let victim = get(
+            &mut cluster.connect("postgres")?,
+            "SELECT pid FROM pg_stat_activity WHERE query LIKE '%cache_%' AND backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1",
+        )?;
+        cluster.backend_crash(victim)
+    })
+}
+
+#[test]
+fn a_crash_of_the_worker_itself_is_survived() -> Result<()> {
+    let cluster = swift_server()?.start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    let before = launcher(&mut client)?;
+    cluster.backend_crash(before)?;
+    poll(PATIENCE, "the server to come back", || {
+        Ok(cluster.connect("postgres").is_ok_and(|found| {
+            client = found;
+            launcher(&mut client).is_ok_and(|pid| pid != before)
+        }))
+    })?;
+    sweeping_goes_on(&mut client)
+}

@@ -47,8 +47,8 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
         removed += step.removed;
         walked += step.walked;
         page = step.next;
-        // One whole turn: the pages before the start are walked again where the walk began in the middle.
-        if removed >= most || walked > step.pages {
+        // A whole turn, wherever it began; an empty table is one too.
+        if removed >= most || walked >= step.pages {
             break;
         }
         check_for_interrupts!();

@@ -23,6 +23,12 @@ SELECT cache_sweep();
 SELECT key FROM cache_entries WHERE key IN ('sweep:1', 'sweep:2');
 ROLLBACK;
 
+-- An empty table is swept at once.
+BEGIN;
+TRUNCATE cache_entries;
+SELECT cache_sweep();
+ROLLBACK;
+
 -- With a trigger on the table the executor does the work, so that it fires.
 BEGIN;
 CREATE TEMP TABLE removed (key text);

@@ -38,7 +38,7 @@ fn server_headers(major: u16) -> bool {
 /// When this is not Debian or alike, when the caller cannot become root, or when it has no such packages.
 pub fn install(major: u16) -> Result<()> {
     if !apt::usable() {
-        bail!("it is not installed, and this user cannot install packages with apt-get");
+        bail!("it is not installed with its server headers, and this user cannot install packages with apt-get");
     }
     let server = format!("postgresql-{major}");
     apt::find(&server)?;

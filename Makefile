@@ -2,6 +2,7 @@
 
 PG_CONFIG_GIVEN = $(if $(PG_CONFIG),--pg-config $(PG_CONFIG))
 XTASK = cargo xtask
+AS_ROOT = $(if $(filter-out 0,$(shell id -u)),sudo)
 
 .PHONY: help demo stop test lint install tools
 
@@ -26,4 +27,6 @@ install: tools ## build and install into your PostgreSQL: make install PG_CONFIG
 
 tools:
 	@command -v cargo >/dev/null || { echo 'Rust is needed: see https://rustup.rs' >&2; exit 1; }
-	@command -v cc >/dev/null || { echo 'A C linker is needed, such as the package build-essential' >&2; exit 1; }
+	@command -v cc >/dev/null || { echo 'installing build-essential for its C linker'; \
+		$(AS_ROOT) apt-get update -qq && $(AS_ROOT) env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -qq --yes --no-install-recommends build-essential; }

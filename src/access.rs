@@ -23,6 +23,7 @@ pub enum Verb {
 
 impl Verb {
     /// The privileges it takes, as a mask and in words, and the lock on the table.
+    #[allow(clippy::useless_conversion, reason = "the mask has 32 bits in PostgreSQL 15, 64 from 16 on")]
     fn needs(self) -> (AclMode, &'static str, u32) {
         match self {
             Self::Read => (pg_sys::ACL_SELECT.into(), "SELECT", pg_sys::AccessShareLock),
@@ -57,7 +58,8 @@ pub fn check(verb: Verb) -> Result<Access, CacheError> {
             pg_sys::pg_class_aclmask(home.entries, pg_sys::GetUserId(), mask, pg_sys::AclMaskHow::ACLMASK_ALL)
         };
         if granted != mask {
-            return Err(CacheError::Denied { privileges, table: format!("{}.cache_entries", home.schema) });
+            let table = format!("{}.cache_entries", home.schema);
+            return Err(CacheError::Denied { privileges, table, role: current_role() });
         }
         // SAFETY: locks by number; the table may be gone by now, which the next look at the catalogs tells.
         unsafe { pg_sys::LockRelationOid(home.entries, lock as pg_sys::LOCKMODE) };
@@ -71,6 +73,18 @@ pub fn check(verb: Verb) -> Result<Access, CacheError> {
     let row_security = unsafe { pg_sys::check_enable_rls(home.entries, Oid::INVALID, true) };
     let plain = row_security != pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32 && !home.has_triggers;
     Ok(Access { home, plain })
+}
+
+/// The name of the current role, quoted where it has to be.
+fn current_role() -> String {
+    // SAFETY: the name is allocated in the current memory context; one that is gone gives no name.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(pg_sys::GetUserId(), true);
+        if name.is_null() {
+            return "PUBLIC".into();
+        }
+        std::ffi::CStr::from_ptr(pg_sys::quote_identifier(name)).to_string_lossy().into_owned()
+    }
 }
 
 impl Access {

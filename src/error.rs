@@ -56,7 +56,7 @@ pub enum CacheError {
     Option { option: &'static str, range: &'static str },
     /// The role lacks a privilege on the table of entries.
     #[error("permission denied for table cache_entries")]
-    Denied { privileges: &'static str, table: String },
+    Denied { privileges: &'static str, table: String, role: String },
     /// The library is there, the extension is not.
     #[error("extension \"cache_pg\" is not installed in this database")]
     NotInstalled,
@@ -119,7 +119,7 @@ impl CacheError {
             Self::DeadlineRequired => "Set \"cache_pg.max_ttl\" to 0 to allow entries without one.".into(),
             Self::NotAnInteger(_) => "Replace it with cache_set, or count under another key.".into(),
             Self::NotAnObject => "Such as '{\"tenant:1\": {\"name\": \"Burger Palace\"}}'.".into(),
-            Self::Denied { privileges, table } => format!("GRANT {privileges} ON {table} TO the role."),
+            Self::Denied { privileges, table, role } => format!("GRANT {privileges} ON {table} TO {role};"),
             Self::NotInstalled => "Run CREATE EXTENSION cache_pg.".into(),
             Self::NotPositive(..) | Self::Option { .. } => return None,
         };

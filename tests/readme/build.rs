@@ -10,8 +10,11 @@ fn main() -> std::io::Result<()> {
     const README: &str = "../../README.md";
     println!("cargo::rerun-if-changed={README}");
     let readme = std::fs::read_to_string(README)?;
-    let rust: String =
-        block::parse(&readme).iter().filter(|block| block.language == "rust").map(|block| block.text.as_str()).collect();
+    let rust: String = block::parse(&readme)
+        .iter()
+        .filter(|block| block.language == "rust")
+        .map(|block| block.text.as_str())
+        .collect();
     let program = if rust.is_empty() { "fn main() {}\n".to_owned() } else { rust };
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
     std::fs::write(out.join("snippet.rs"), program)

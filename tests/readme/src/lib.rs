@@ -28,19 +28,26 @@ pub mod run;
 pub mod table;
 pub mod tools;
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result};
+use postgres::Client;
+use xtask::cluster::Cluster;
 
 /// The text of the README.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn readme() -> Result<String> {
-    let file = readme_file();
+    let file = xtask::paths::project().join("README.md");
     std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-fn readme_file() -> PathBuf {
-    xtask::paths::project().join("README.md")
+/// A server with the extension in its database `postgres`, and a connection to it.
+///
+/// # Errors
+/// When it does not start, or the extension cannot be created.
+pub fn server() -> Result<(Cluster, Client)> {
+    let cluster = Cluster::start_new(&xtask::postgres::under_test()?)?;
+    let mut client = cluster.connect("postgres")?;
+    client.batch_execute("CREATE EXTENSION cache_pg")?;
+    Ok((cluster, client))
 }

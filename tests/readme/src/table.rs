@@ -19,7 +19,8 @@ pub fn code(cell: &str) -> Vec<&str> {
 
 /// The rows under the heading `section`, up to the next heading of any level.
 pub fn section<'a>(markdown: &'a str, section: &str) -> Option<&'a str> {
-    let start = markdown.lines().position(|line| line.starts_with('#') && line.trim_start_matches('#').trim() == section)?;
+    let start =
+        markdown.lines().position(|line| line.starts_with('#') && line.trim_start_matches('#').trim() == section)?;
     let rest = markdown.split_inclusive('\n').skip(start + 1);
     let length: usize = rest.take_while(|line| !line.starts_with('#')).map(str::len).sum();
     let from: usize = markdown.split_inclusive('\n').take(start + 1).map(str::len).sum();

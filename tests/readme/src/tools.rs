@@ -36,7 +36,7 @@ pub fn python() -> Tools {
         process::output(
             Command::new("python3")
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-                .args(["--root-user-action=ignore", "--requirement", "requirements.txt", "--target", "."])
+                .args(["--requirement", "requirements.txt", "--target", "."])
                 .current_dir(dir),
         )?;
         Ok(())

@@ -2,6 +2,7 @@
 //!
 //! Must never touch another server or leave more than one demo behind.
 
+mod durations;
 mod screen;
 mod tour;
 

@@ -100,8 +100,16 @@ impl<'a> Screen<'a> {
     /// When it does not within `deadline`.
     pub fn wait(&self, query: &str, deadline: Duration) -> Result<Duration> {
         let start = Instant::now();
-        cluster::wait_for(&mut self.cluster.connect(self.database)?, query, deadline)?;
+        cluster::wait_for(&mut self.client()?, query, deadline)?;
         Ok(start.elapsed())
+    }
+
+    /// A connection of its own to the demo's database.
+    ///
+    /// # Errors
+    /// When the server refuses it.
+    pub fn client(&self) -> Result<postgres::Client> {
+        self.cluster.connect(self.database)
     }
 
     fn styled(&self, code: &str, text: &str) -> String {

@@ -1,4 +1,4 @@
-//! What the demo shows, chapter by chapter. A chapter is left out while the extension lacks what it needs.
+//! What the demo shows, chapter by chapter.
 //!
 //! Must never show anything that a user could not type, nor an answer that the server did not give.
 
@@ -6,27 +6,22 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::durations;
 use super::screen::Screen;
 use crate::paths;
 
-/// A part of the tour.
-struct Chapter {
-    title: &'static str,
-    /// The functions, views or files without which it is left out.
-    needs: &'static [&'static str],
-    show: fn(&Screen) -> Result<()>,
-}
+type Chapter = fn(&Screen) -> Result<()>;
 
-const CHAPTERS: &[Chapter] = &[
-    Chapter { title: "A key, a value, a deadline", needs: &["cache_set", "cache_get"], show: values },
-    Chapter { title: "Entries end by themselves", needs: &["cache_ttl"], show: expiry },
-    Chapter { title: "It belongs to your transaction", needs: &["cache_delete"], show: transactions },
-    Chapter { title: "Counters and first-come-first-served", needs: &["cache_add", "cache_incr"], show: atomic },
-    Chapter { title: "It cannot go stale", needs: &["cache_watch", "cache_get_or_set"], show: watched },
-    Chapter { title: "One caller computes, the others do not", needs: &["cache_fetch"], show: leases },
-    Chapter { title: "Seven caches of a restaurant platform", needs: &["examples/seven-caches.sql"], show: seven },
-    Chapter { title: "Who may use it", needs: &["cache_get"], show: privileges },
-    Chapter { title: "How it is doing", needs: &["cache_stats"], show: statistics },
+/// The chapters, in the order in which they are shown.
+const CHAPTERS: &[(&str, Chapter)] = &[
+    ("One statement makes a database a cache", create),
+    ("A key, a value, a deadline", values),
+    ("Entries end by themselves", expiry),
+    ("It belongs to your transaction", transactions),
+    ("Counters and first-come-first-served", atomic),
+    ("Seven caches of a restaurant platform", seven),
+    ("Who may use it", privileges),
+    ("How long a call takes, here and now", durations::show),
 ];
 
 /// Shows the whole tour.
@@ -34,32 +29,15 @@ const CHAPTERS: &[Chapter] = &[
 /// # Errors
 /// When a step fails that should not.
 pub fn show(screen: &Screen) -> Result<()> {
-    screen.chapter("One statement makes a database a cache");
-    screen.run(&["CREATE EXTENSION cache_pg"])?;
-    for chapter in CHAPTERS {
-        if has(screen, chapter.needs)? {
-            screen.chapter(chapter.title);
-            (chapter.show)(screen)?;
-        }
+    for (title, chapter) in CHAPTERS {
+        screen.chapter(title);
+        chapter(screen)?;
     }
     Ok(())
 }
 
-fn has(screen: &Screen, needs: &[&str]) -> Result<bool> {
-    for need in needs {
-        let found = if need.contains('/') {
-            paths::project().join(need).is_file()
-        } else {
-            let query = format!(
-                "SELECT EXISTS (SELECT FROM pg_proc WHERE proname = '{need}') OR to_regclass('{need}') IS NOT NULL"
-            );
-            screen.value(&query)? == "t"
-        };
-        if !found {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+fn create(screen: &Screen) -> Result<()> {
+    screen.run(&["CREATE EXTENSION cache_pg"])
 }
 
 fn values(screen: &Screen) -> Result<()> {
@@ -121,31 +99,6 @@ fn atomic(screen: &Screen) -> Result<()> {
     screen.run(&["SELECT cache_incr('limit:ann', ttl => '1 minute') FROM generate_series(1, 3)"])
 }
 
-fn watched(screen: &Screen) -> Result<()> {
-    screen.say("A table, and a rule: when a dish changes, its entry is out of date.");
-    screen.run(&[
-        "CREATE TABLE dish (id integer PRIMARY KEY, name text, price numeric)",
-        "INSERT INTO dish VALUES (1, 'Cheeseburger', 7.50)",
-        "SELECT cache_watch('dish', keys => ARRAY['dish:{id}'])",
-    ])?;
-    screen.say("Get it, or compute it once and keep it.");
-    screen.run(&["SELECT cache_get_or_set('dish:1', 'SELECT to_jsonb(d) FROM dish d WHERE id = 1', '10 minutes')"])?;
-    screen.say("Whatever changes the table, the next reader sees it.");
-    screen.run(&[
-        "UPDATE dish SET price = 8.25",
-        "SELECT cache_get('dish:1') IS NULL AS missed",
-        "SELECT cache_get_or_set('dish:1', 'SELECT to_jsonb(d) FROM dish d WHERE id = 1', '10 minutes')",
-    ])
-}
-
-fn leases(screen: &Screen) -> Result<()> {
-    screen.say("The first to miss gets a token, and computes. The second gets none.");
-    screen.run(&[
-        "SELECT found, token IS NOT NULL AS shall_compute FROM cache_fetch('report:sales')",
-        "SELECT found, token IS NOT NULL AS shall_compute FROM cache_fetch('report:sales')",
-    ])
-}
-
 fn seven(screen: &Screen) -> Result<()> {
     screen.say("Each with a time to live of its own, set once (examples/seven-caches.sql).\n");
     screen.script(&paths::project().join("examples/seven-caches.sql"))
@@ -160,8 +113,4 @@ fn privileges(screen: &Screen) -> Result<()> {
         "SET ROLE app",
         "SELECT cache_get('tenant:burger-palace')",
     ])
-}
-
-fn statistics(screen: &Screen) -> Result<()> {
-    screen.run(&["SELECT * FROM cache_stats"])
 }

@@ -90,9 +90,10 @@ impl Run {
                 Outcome { found, window, xid: xid.unwrap_or_default() }.check(&operation, &mut self.state)
             }
             Err(error) => {
-                self.history.push(format!("{operation:?} -> {error:?}"));
+                let message = error.as_db_error().map(ToString::to_string);
+                self.history.push(format!("{operation:?} -> {message:?}"));
                 let refused = error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE);
-                ensure!(refused && check::may_be_refused(&operation, &self.state), "an error: {error:?}");
+                ensure!(refused && check::may_be_refused(&operation, &self.state), "it raises an error");
                 if self.frames.is_empty() { Ok(()) } else { self.roll_back() }
             }
         }

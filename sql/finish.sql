@@ -1,59 +1,59 @@
 -- What each function says of itself, who may do what, and the announcement. Runs after everything else.
 
-COMMENT ON FUNCTION cache_get(text) IS 'the value of a live entry; NULL on a miss';
-COMMENT ON FUNCTION cache_get_or_null(text) IS 'as cache_get, and NULL where that would raise; only cancel and shutdown pass';
-COMMENT ON FUNCTION cache_set(text, jsonb, interval, text[]) IS 'creates or replaces an entry and returns its deadline';
-COMMENT ON FUNCTION cache_set(text, jsonb, text, text[]) IS 'as cache_set, with the ttl as text: ''10 minutes'', or ''600'' (seconds)';
-COMMENT ON FUNCTION cache_try_set(text, jsonb, interval, text[]) IS 'as cache_set: true, and false where that would raise; only cancel and shutdown pass';
-COMMENT ON FUNCTION cache_try_set(text, jsonb, text, text[]) IS 'as cache_try_set, with the ttl as text';
-COMMENT ON FUNCTION cache_add(text, jsonb, interval, text[]) IS 'sets only if no live entry has the key; atomic; whether it did';
-COMMENT ON FUNCTION cache_add(text, jsonb, text, text[]) IS 'as cache_add, with the ttl as text';
-COMMENT ON FUNCTION cache_replace(text, jsonb, interval, text[]) IS 'sets only if a live entry has the key; atomic; whether it did';
-COMMENT ON FUNCTION cache_replace(text, jsonb, text, text[]) IS 'as cache_replace, with the ttl as text';
-COMMENT ON FUNCTION cache_cas(text, jsonb, xid8, interval, text[]) IS 'sets only if the live entry still has this version (from cache_entry); atomic; whether it did';
-COMMENT ON FUNCTION cache_cas(text, jsonb, xid8, text, text[]) IS 'as cache_cas, with the ttl as text';
-COMMENT ON FUNCTION cache_entry(text) IS 'the live entry with all that is known about it; no row on a miss';
-COMMENT ON FUNCTION cache_exists(text) IS 'whether there is a live entry';
-COMMENT ON FUNCTION cache_ttl(text) IS 'what remains of a live entry''s time; NULL on a miss';
-COMMENT ON FUNCTION cache_expires_at(text) IS 'the deadline of a live entry, infinity without one; NULL on a miss';
-COMMENT ON FUNCTION cache_touch(text, interval) IS 'gives a live entry a new deadline; whether there was one';
-COMMENT ON FUNCTION cache_touch(text, text) IS 'as cache_touch, with the ttl as text';
-COMMENT ON FUNCTION cache_persist(text) IS 'drops the deadline of a live entry, where cache_pg.max_ttl is 0; whether there was one';
-COMMENT ON FUNCTION cache_delete(text) IS 'deletes an entry, safe against values computed before; whether a live one went';
-COMMENT ON FUNCTION cache_delete_many(text[]) IS 'deletes entries, in key order; how many live ones went';
-COMMENT ON FUNCTION cache_take(text) IS 'deletes an entry and returns its value; NULL on a miss; atomic';
-COMMENT ON FUNCTION cache_clear(text) IS 'deletes every entry of a namespace, or all; how many were live';
-COMMENT ON FUNCTION cache_incr(text, bigint, interval) IS 'adds to an integer and returns the sum; atomic; an absent one starts at 0 with the ttl';
-COMMENT ON FUNCTION cache_incr(text, bigint, text) IS 'as cache_incr, with the ttl as text';
-COMMENT ON FUNCTION cache_get_many(text[]) IS 'the live ones of these keys, in the order asked, each once';
-COMMENT ON FUNCTION cache_set_many(jsonb, interval, text[]) IS 'sets every key of a JSON object to its value, in key order; how many';
-COMMENT ON FUNCTION cache_set_many(jsonb, text, text[]) IS 'as cache_set_many, with the ttl as text';
-COMMENT ON FUNCTION cache_keys(text, text, integer) IS 'live keys in byte order, a page at a time: the last one is "after" for the next page';
-COMMENT ON FUNCTION cache_configure(text, interval, interval, double precision, integer) IS 'creates or changes a namespace: only what is given changes';
-COMMENT ON FUNCTION cache_unconfigure(text) IS 'forgets a namespace''s options; whether there were any; entries stay';
-COMMENT ON FUNCTION cache_sweep(integer) IS 'removes up to so many due entries and returns how many; 0 = nothing is due; never waits';
+COMMENT ON FUNCTION @extschema@.cache_get(text) IS 'the value of a live entry; NULL on a miss';
+COMMENT ON FUNCTION @extschema@.cache_get_or_null(text) IS 'as cache_get, and NULL where that would raise; only cancel and shutdown pass';
+COMMENT ON FUNCTION @extschema@.cache_set(text, jsonb, interval, text[]) IS 'creates or replaces an entry and returns its deadline';
+COMMENT ON FUNCTION @extschema@.cache_set(text, jsonb, text, text[]) IS 'as cache_set, with the ttl as text: ''10 minutes'', or ''600'' (seconds)';
+COMMENT ON FUNCTION @extschema@.cache_try_set(text, jsonb, interval, text[]) IS 'as cache_set: true, and false where that would raise; only cancel and shutdown pass';
+COMMENT ON FUNCTION @extschema@.cache_try_set(text, jsonb, text, text[]) IS 'as cache_try_set, with the ttl as text';
+COMMENT ON FUNCTION @extschema@.cache_add(text, jsonb, interval, text[]) IS 'sets only if no live entry has the key; atomic; whether it did';
+COMMENT ON FUNCTION @extschema@.cache_add(text, jsonb, text, text[]) IS 'as cache_add, with the ttl as text';
+COMMENT ON FUNCTION @extschema@.cache_replace(text, jsonb, interval, text[]) IS 'sets only if a live entry has the key; atomic; whether it did';
+COMMENT ON FUNCTION @extschema@.cache_replace(text, jsonb, text, text[]) IS 'as cache_replace, with the ttl as text';
+COMMENT ON FUNCTION @extschema@.cache_cas(text, jsonb, xid8, interval, text[]) IS 'sets only if the live entry still has this version (from cache_entry); atomic; whether it did';
+COMMENT ON FUNCTION @extschema@.cache_cas(text, jsonb, xid8, text, text[]) IS 'as cache_cas, with the ttl as text';
+COMMENT ON FUNCTION @extschema@.cache_entry(text) IS 'the live entry with all that is known about it; no row on a miss';
+COMMENT ON FUNCTION @extschema@.cache_exists(text) IS 'whether there is a live entry';
+COMMENT ON FUNCTION @extschema@.cache_ttl(text) IS 'what remains of a live entry''s time; NULL on a miss';
+COMMENT ON FUNCTION @extschema@.cache_expires_at(text) IS 'the deadline of a live entry, infinity without one; NULL on a miss';
+COMMENT ON FUNCTION @extschema@.cache_touch(text, interval) IS 'gives a live entry a new deadline; whether there was one';
+COMMENT ON FUNCTION @extschema@.cache_touch(text, text) IS 'as cache_touch, with the ttl as text';
+COMMENT ON FUNCTION @extschema@.cache_persist(text) IS 'drops the deadline of a live entry, where cache_pg.max_ttl is 0; whether there was one';
+COMMENT ON FUNCTION @extschema@.cache_delete(text) IS 'deletes an entry, safe against values computed before; whether a live one went';
+COMMENT ON FUNCTION @extschema@.cache_delete_many(text[]) IS 'deletes entries, in key order; how many live ones went';
+COMMENT ON FUNCTION @extschema@.cache_take(text) IS 'deletes an entry and returns its value; NULL on a miss; atomic';
+COMMENT ON FUNCTION @extschema@.cache_clear(text) IS 'deletes every entry of a namespace, or all; how many were live';
+COMMENT ON FUNCTION @extschema@.cache_incr(text, bigint, interval) IS 'adds to an integer and returns the sum; atomic; an absent one starts at 0 with the ttl';
+COMMENT ON FUNCTION @extschema@.cache_incr(text, bigint, text) IS 'as cache_incr, with the ttl as text';
+COMMENT ON FUNCTION @extschema@.cache_get_many(text[]) IS 'the live ones of these keys, in the order asked, each once';
+COMMENT ON FUNCTION @extschema@.cache_set_many(jsonb, interval, text[]) IS 'sets every key of a JSON object to its value, in key order; how many';
+COMMENT ON FUNCTION @extschema@.cache_set_many(jsonb, text, text[]) IS 'as cache_set_many, with the ttl as text';
+COMMENT ON FUNCTION @extschema@.cache_keys(text, text, integer) IS 'live keys in byte order, a page at a time: the last one is "after" for the next page';
+COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer) IS 'creates or changes a namespace: only what is given changes';
+COMMENT ON FUNCTION @extschema@.cache_unconfigure(text) IS 'forgets a namespace''s options; whether there were any; entries stay';
+COMMENT ON FUNCTION @extschema@.cache_sweep(integer) IS 'removes up to so many due entries and returns how many; 0 = nothing is due; never waits';
 
 -- The extension's tables are private; cache_entries is opened by GRANT (README, "Privileges").
-REVOKE ALL ON cache_entries, cache_namespaces FROM PUBLIC;
+REVOKE ALL ON @extschema@.cache_entries, @extschema@.cache_namespaces FROM PUBLIC;
 
 -- What reads or writes entries is guarded by the privileges on cache_entries. What configures is the owner's.
 REVOKE ALL ON FUNCTION
-    cache_configure(text, interval, interval, double precision, integer),
-    cache_unconfigure(text)
+    @extschema@.cache_configure(text, interval, interval, double precision, integer),
+    @extschema@.cache_unconfigure(text)
 FROM PUBLIC;
 
 -- Every session forgets what it knew about namespaces when one changes, however it was changed.
-CREATE FUNCTION cache_namespaces_changed() RETURNS trigger
+CREATE FUNCTION @extschema@.cache_namespaces_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_namespaces_changed_wrapper';
-REVOKE ALL ON FUNCTION cache_namespaces_changed() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.cache_namespaces_changed() FROM PUBLIC;
 
-COMMENT ON FUNCTION cache_namespaces_changed() IS 'trigger: makes every session read the namespaces again';
+COMMENT ON FUNCTION @extschema@.cache_namespaces_changed() IS 'trigger: makes every session read the namespaces again';
 CREATE TRIGGER cache_namespaces_changed
-    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cache_namespaces
-    FOR EACH STATEMENT EXECUTE FUNCTION cache_namespaces_changed();
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.cache_namespaces
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.cache_namespaces_changed();
 
 -- Wakes the launcher at the commit, or says what is missing. Needed this once.
-CREATE FUNCTION cache_announce() RETURNS void
+CREATE FUNCTION @extschema@.cache_announce() RETURNS void
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_announce_wrapper';
-SELECT cache_announce();
-DROP FUNCTION cache_announce();
+SELECT @extschema@.cache_announce();
+DROP FUNCTION @extschema@.cache_announce();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use postgres::Client;
 use postgres::error::SqlState;
 use postgres::types::FromSql;
@@ -139,6 +139,39 @@ pub fn write_expired(client: &mut Client, count: i32) -> Result<()> {
         &[&count],
     )?;
     client.execute("SELECT cache_set('wake', '1', '1 millisecond')", &[])?;
+    Ok(())
+}
+
+/// Calls every function of the extension that applications use, on keys of the namespace `w`, and leaves none.
+///
+/// # Errors
+/// When one raises or does not do what it is for; the message has the call.
+pub fn every_verb_works(client: &mut Client) -> Result<()> {
+    for call in [
+        "cache_set('w:a', '1', '1 hour') > now()",
+        "cache_try_set('w:b', '1', '1 hour')",
+        "cache_add('w:c', '1')",
+        "cache_replace('w:c', '2')",
+        "cache_cas('w:c', '3', (SELECT version FROM cache_entry('w:c')))",
+        "cache_touch('w:c', '1 hour')",
+        "cache_get('w:c') = '3'",
+        "cache_get_or_null('w:c') = '3'",
+        "cache_exists('w:c')",
+        "cache_ttl('w:c') > '0'",
+        "cache_expires_at('w:c') > now()",
+        "cache_incr('w:n') = 1",
+        "cache_set_many('{\"w:d\": 1}') = 1",
+        "(SELECT count(*) FROM cache_get_many('{w:c,w:n}')) = 2",
+        "(SELECT count(*) FROM cache_keys('w')) = 5",
+        "cache_delete('w:a')",
+        "cache_delete_many('{w:b,w:d}') = 2",
+        "cache_take('w:c') = '3'",
+        "cache_clear('w') = 1",
+        "cache_sweep() >= 0",
+    ] {
+        let works: bool = get(client, &format!("SELECT {call}"))?;
+        ensure!(works, "not so: {call}");
+    }
     Ok(())
 }
 

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use cache_pg_server_tests::{
-    PATIENCE, create_extension, get, launcher, rows, swept, swift_server, together_with, value, with_extension,
-    write_expired,
+    PATIENCE, create_extension, every_verb_works, get, launcher, rows, swept, swift_server, together_with, value,
+    with_extension, write_expired,
 };
 use postgres::Client;
 use postgres::error::SqlState;
@@ -76,31 +76,6 @@ fn load(client: &mut Client, number: usize, acknowledged: &Mutex<Acknowledged>) 
     Ok(())
 }
 
-/// Every verb once.
-fn everything_works(client: &mut Client) -> Result<()> {
-    let works: bool = get(
-        client,
-        "SELECT cache_set('w:a', '1', '1 hour') IS NOT NULL AND cache_try_set('w:b', '1', '1 hour')
-            AND cache_add('w:c', '1') AND cache_replace('w:c', '2') AND cache_touch('w:c', '1 hour')
-            AND cache_incr('w:n') = 1 AND cache_set_many('{\"w:d\": 1}') = 1
-            AND cache_delete('w:a') AND cache_delete_many('{w:b}') = 1",
-    )?;
-    assert!(works);
-    let works: bool = get(
-        client,
-        "SELECT cache_get('w:c') = '2' AND cache_get_or_null('w:c') = '2' AND cache_exists('w:c')
-            AND cache_ttl('w:c') > '0' AND cache_expires_at('w:c') > now()
-            AND (SELECT count(*) FROM cache_entry('w:c')) = 1
-            AND (SELECT count(*) FROM cache_get_many('{w:c,w:n}')) = 2
-            AND (SELECT count(*) FROM cache_keys('w')) = 3
-            AND cache_cas('w:c', '3', (SELECT version FROM cache_entry('w:c')))",
-    )?;
-    assert!(works);
-    assert!(get::<bool>(client, "SELECT cache_take('w:c') = '3' AND cache_sweep() >= 0")?);
-    assert_eq!(get::<i64>(client, "SELECT cache_clear('w')")?, 2);
-    Ok(())
-}
-
 /// Rows of entries that will not be removed in an hour do not count.
 fn sweeping_goes_on(client: &mut Client) -> Result<()> {
     launcher(client)?;
@@ -150,7 +125,7 @@ fn crash_under_load(crash: impl Fn(&Cluster) -> Result<()> + Sync) -> Result<()>
     let half: i64 =
         get(&mut client, "SELECT count(*) FROM orders WHERE cache_get(key) IS DISTINCT FROM to_jsonb(key)")?;
     assert_eq!(half, 0, "orders without the entries of their transaction");
-    everything_works(&mut client)?;
+    every_verb_works(&mut client)?;
     sweeping_goes_on(&mut client)?;
     assert_ne!(rows(&mut client)?, 0);
     Ok(())

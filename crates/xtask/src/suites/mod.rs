@@ -4,6 +4,7 @@
 
 pub mod bless;
 mod lint;
+mod pgspot;
 mod regress;
 mod summary;
 
@@ -81,12 +82,20 @@ fn on(installation: &Installation, wanted: &dyn Fn(Suite) -> bool, summary: &mut
     if !on_server.iter().any(|&suite| wanted(suite)) {
         return;
     }
-    let built = timed("build", major, || {
-        package::install(&package::build(installation)?, installation)?;
+    let mut built = None;
+    let outcome = timed("build", major, || {
+        let package = package::build(installation)?;
+        package::install(&package, installation)?;
+        built = Some(package);
         Ok(Verdict::Passed)
     });
-    let usable = built.passed();
-    summary.add(built);
+    let usable = outcome.passed();
+    summary.add(outcome);
+    if wanted(Suite::Sql)
+        && let Some(package) = &built
+    {
+        summary.add(timed("pgspot", major, || pgspot::run(package)));
+    }
     for suite in on_server {
         if wanted(suite) {
             summary.add(if usable {

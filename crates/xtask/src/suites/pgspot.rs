@@ -1,0 +1,66 @@
+//! The install script, read by pgspot for names that a hostile search_path could redirect.
+//!
+//! Must never be satisfied by a script that pgspot has not read to its end.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::Verdict;
+use crate::package::Package;
+use crate::{paths, prerequisites, process};
+
+/// The version that the project is checked with.
+const PGSPOT: &str = "pgspot==0.9.4";
+/// What it says of a script without a fault.
+const CLEAN: &str = "Errors: 0 Warnings: 0 Unknown: 0";
+
+/// Reads the install script of `package`.
+///
+/// # Errors
+/// When pgspot finds something, or cannot be run.
+pub fn run(package: &Package) -> Result<Verdict> {
+    let modules = paths::home()?.join(PGSPOT.replace("==", "-"));
+    if !modules.is_dir()
+        && let Err(error) = fetch(&modules)
+    {
+        return Ok(Verdict::LeftOut(format!("pgspot cannot be had: {error:#}")));
+    }
+    let install = package.scripts.iter().find(|script| script.extension().is_some_and(|end| end == "sql"));
+    let script = fs::read_to_string(install.context("the package has no install script")?)?;
+    let readable = tempfile::NamedTempFile::new()?;
+    fs::write(readable.path(), without_standard_bodies(&script).replace("@extschema@", "cache"))?;
+    let said = process::output(
+        Command::new("python3")
+            .args(["-c", "from pgspot.cli import run; run()"])
+            .arg(readable.path())
+            .env("PYTHONPATH", &modules),
+    )?;
+    // Whatever follows the count is its complaint that it gave up half-way.
+    if said.trim().ends_with(CLEAN) { Ok(Verdict::Passed) } else { bail!("pgspot is not content:\n{said}") }
+}
+
+fn fetch(modules: &std::path::Path) -> Result<()> {
+    prerequisites::pip()?;
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]).arg(modules).arg(PGSPOT);
+    process::output(&mut pip).map(drop)
+}
+
+/// The script without functions in SQL-standard form (`RETURN …`), which pgspot cannot read. Their names are bound when
+/// they are created, so no search_path changes what they call.
+fn without_standard_bodies(script: &str) -> String {
+    script.split_inclusive(";\n").filter(|statement| !statement.contains("\n    RETURN ")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_functions_in_sql_standard_form_are_left_out() {
+        let script = "CREATE FUNCTION a() RETURNS int\n    LANGUAGE sql\n    RETURN 1;\nSELECT a();\n";
+        assert_eq!(without_standard_bodies(script), "SELECT a();\n");
+    }
+}

@@ -1,0 +1,72 @@
+//! Backups: pg_dump takes what was configured along and leaves the entries, which nobody would want back.
+
+use anyhow::Result;
+use cache_pg_server_tests::{create_extension, every_verb_works, get, rows, swept, swift_server, write_expired};
+use postgres::Client;
+use xtask::cluster::Cluster;
+use xtask::process;
+
+/// A cache in use: entries, a namespace, a grant and a policy.
+fn cache_in_use(cluster: &Cluster) -> Result<()> {
+    let mut client = create_extension(cluster, "postgres")?;
+    client.batch_execute(
+        "SELECT cache_configure('n', default_ttl => '3 hours', stale_for => '1 minute', jitter => 0.25,
+                                max_value_size => 1000);
+         SELECT cache_configure('', default_ttl => '2 minutes');
+         SELECT cache_set('n:k', '1'); SELECT cache_set('k', '1');
+         CREATE ROLE app LOGIN;
+         GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries TO app;
+         CREATE ROLE reader LOGIN;
+         GRANT SELECT ON cache_entries TO reader;
+         ALTER TABLE cache_entries ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY everything ON cache_entries TO app USING (true)",
+    )?;
+    Ok(())
+}
+
+const NAMESPACES: &str = "SELECT jsonb_agg(n ORDER BY namespace) FROM cache_namespaces AS n";
+
+fn is_restored(cluster: &Cluster, original: &mut Client) -> Result<()> {
+    let mut client = cluster.connect("restored")?;
+    assert_eq!(rows(&mut client)?, 0);
+    let namespaces: serde_json::Value = get(original, NAMESPACES)?;
+    assert_eq!(namespaces.as_array().map(Vec::len), Some(2));
+    assert_eq!(get::<serde_json::Value>(&mut client, NAMESPACES)?, namespaces);
+    let default = "SELECT cache_set('k', '1') BETWEEN now() + '1 minute' AND now() + '2 minutes 1 second'";
+    assert!(get::<bool>(&mut client, default)?, "the namespace is not only there but in force");
+    every_verb_works(&mut cluster.connect_as("app", "restored")?)?;
+    let mut reader = cluster.connect_as("reader", "restored")?;
+    assert!(!get::<bool>(&mut reader, "SELECT cache_exists('k')")?, "no policy lets the reader see it");
+    assert!(get::<bool>(&mut client, "SELECT cache_exists('k')")?);
+    client.batch_execute("TRUNCATE cache_entries")?;
+    write_expired(&mut client, 100)?;
+    swept(&mut client)
+}
+
+#[test]
+fn a_dump_restored_by_pg_restore_has_namespaces_and_grants_but_no_entries() -> Result<()> {
+    let cluster = swift_server()?.start()?;
+    cache_in_use(&cluster)?;
+    let file = cluster.dir().join("dump");
+    let installation = cluster.installation();
+    let source = cluster.conninfo("postgres");
+    process::output(installation.command("pg_dump").args(["-Fc", "--dbname", &source, "--file"]).arg(&file))?;
+    let mut original = cluster.connect("postgres")?;
+    original.batch_execute("CREATE DATABASE restored")?;
+    let target = cluster.conninfo("restored");
+    process::output(installation.command("pg_restore").args(["--exit-on-error", "--dbname", &target]).arg(&file))?;
+    is_restored(&cluster, &mut original)
+}
+
+#[test]
+fn so_has_one_restored_by_psql() -> Result<()> {
+    let cluster = swift_server()?.start()?;
+    cache_in_use(&cluster)?;
+    let file = cluster.dir().join("dump.sql");
+    let source = cluster.conninfo("postgres");
+    process::output(cluster.installation().command("pg_dump").args(["--dbname", &source, "--file"]).arg(&file))?;
+    let mut original = cluster.connect("postgres")?;
+    original.batch_execute("CREATE DATABASE restored")?;
+    cluster.psql_file("restored", &file)?;
+    is_restored(&cluster, &mut original)
+}

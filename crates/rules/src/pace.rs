@@ -66,9 +66,10 @@ pub fn rest(pages: u32, walked: u32, turn: Duration, took: Duration, found: Foun
 }
 
 /// How long the next turn should last, after one of length `turn` that came across `found`; `interval` is the
-/// longest. It at most halves twice and at most doubles from one turn to the next.
+/// longest. It shortens to a quarter at most, but grows by a quarter at most: a lull in the load must not let the
+/// next wave find a slow hand.
 pub fn next_turn(turn: Duration, interval: Duration, found: Found) -> Duration {
-    let factor = (TARGET_SHARE / found.due_share()).clamp(0.25, 2.0);
+    let factor = (TARGET_SHARE / found.due_share()).clamp(0.25, 1.25);
     turn.mul_f64(factor).clamp(SHORTEST_TURN.min(interval), interval)
 }
 
@@ -114,7 +115,7 @@ mod tests {
     #[test]
     fn a_quiet_table_is_walked_once_an_interval() {
         assert_eq!(next_turn(10 * SECOND, 10 * SECOND, Found { rows: 1_000, due: 0 }), 10 * SECOND);
-        assert_eq!(next_turn(SECOND, 10 * SECOND, Found::default()), 2 * SECOND);
+        assert_eq!(next_turn(4 * SECOND, 10 * SECOND, Found::default()), 5 * SECOND);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub enum Suite {
     Isolation,
     /// Rust programs against servers of their own: `tests/server`.
     Server,
+    /// What the README shows, run: `tests/readme`.
+    Readme,
 }
 
 impl Suite {
@@ -43,6 +45,7 @@ impl Suite {
             Self::Sql => "sql",
             Self::Isolation => "isolation",
             Self::Server => "server",
+            Self::Readme => "readme",
         }
     }
 }
@@ -78,7 +81,7 @@ fn on(installation: &Installation, wanted: &dyn Fn(Suite) -> bool, summary: &mut
     if wanted(Suite::Lint) {
         summary.add(timed("lint", major, || lint::extension(installation)));
     }
-    let on_server = [Suite::Sql, Suite::Isolation, Suite::Server];
+    let on_server = [Suite::Sql, Suite::Isolation, Suite::Server, Suite::Readme];
     if !on_server.iter().any(|&suite| wanted(suite)) {
         return;
     }
@@ -100,7 +103,8 @@ fn on(installation: &Installation, wanted: &dyn Fn(Suite) -> bool, summary: &mut
         if wanted(suite) {
             summary.add(if usable {
                 timed(suite.name(), major, || match suite {
-                    Suite::Server => server(installation),
+                    Suite::Server => programs("cache_pg_server_tests", installation),
+                    Suite::Readme => programs("cache_pg_readme_tests", installation),
                     _ => regress::run(suite, installation),
                 })
             } else {
@@ -127,11 +131,11 @@ fn unit() -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-fn server(installation: &Installation) -> Result<Verdict> {
+fn programs(package: &str, installation: &Installation) -> Result<Verdict> {
     prerequisites::pooler();
     process::run(
         cargo()
-            .args(["test", "--package", "cache_pg_server_tests"])
+            .args(["test", "--package", package])
             .args(["--", "--test-threads=2"])
             .env(postgres::UNDER_TEST, &installation.pg_config),
     )?;

@@ -2,9 +2,10 @@
 //!
 //! One array of slots behind one lightweight lock, held for a look or an assignment, never across anything that
 //! can raise. Beside it, without a lock, one flag for each slot that says that something was written there: set by
-//! any backend (one load, and a store only where it was clear), cleared by a sweeper when it starts a turn.
-//! A slot belongs to its database until the launcher sees that the database is gone; so a backend may remember
-//! the number of its slot. Everything is lost in a crash restart and found again by looking.
+//! a backend when its transaction has become visible (one load, and a store only where it was clear), cleared by a
+//! sweeper before it takes the first snapshot of a turn. So what a turn cannot see asks for another one.
+//! A slot belongs to its database for as long as the database exists; so a backend may remember the number of its
+//! slot. Everything is lost in a crash restart and found again by looking.
 
 use crate::datum::Timestamp;
 use cache_pg_rules::pace::Found;
@@ -31,6 +32,8 @@ pub enum Presence {
 pub struct Slot {
     /// Which; InvalidOid: the slot is free.
     pub database: Oid,
+    /// Whether it lets anybody connect.
+    pub connectable: bool,
     pub presence: Presence,
     /// The process that sweeps it now, or 0.
     pub sweeper: i32,
@@ -40,6 +43,8 @@ pub struct Slot {
     pub quiet_until: Timestamp,
     /// Failures in a row.
     pub failures: u32,
+    /// How often CREATE EXTENSION has committed here: what a sweeper found out before the last time is out of date.
+    pub announced: u32,
     /// The hand.
     pub turn: Turn,
 }
@@ -61,11 +66,13 @@ pub struct Turn {
 
 const FREE: Slot = Slot {
     database: Oid::INVALID,
+    connectable: true,
     presence: Presence::Unknown,
     sweeper: 0,
     visit_at: Timestamp(i64::MIN),
     quiet_until: Timestamp(i64::MIN),
     failures: 0,
+    announced: 0,
     turn: Turn { page: 0, pages: 0, length: Duration::ZERO, found: Found { rows: 0, due: 0 }, next_due: None },
 };
 
@@ -95,12 +102,16 @@ static ATTACHED: AtomicBool = AtomicBool::new(false);
 thread_local! {
     /// The slot of this backend's database, once it is known.
     static MINE: Cell<Option<usize>> = const { Cell::new(None) };
+    /// The slot to flag when the current transaction commits.
+    static TO_FLAG: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
     pg_shmem_init!(DIRECTORY = Directory { launcher: 0, waiting: 0, slots: [FREE; CAPACITY] });
     pg_shmem_init!(WRITTEN = [const { AtomicBool::new(false) }; CAPACITY]);
+    // SAFETY: registers a function that lives as long as the process; every backend inherits it.
+    unsafe { pg_sys::RegisterXactCallback(Some(at_end_of_transaction), std::ptr::null_mut()) };
     ATTACHED.store(true, Ordering::Relaxed);
 }
 
@@ -135,7 +146,8 @@ impl Directory {
     }
 }
 
-/// Says that something was written in this database, so that the next turn does not wait for a known deadline.
+/// Says that the current transaction writes in this database: from its commit on, the next turn does not wait for
+/// a known deadline.
 pub fn note_write() {
     if !attached() {
         return;
@@ -145,11 +157,24 @@ pub fn note_write() {
         let database = unsafe { pg_sys::MyDatabaseId };
         MINE.set(look(|directory| directory.find(database)).flatten());
     }
-    if let Some(slot) = MINE.get() {
-        let flag = &WRITTEN.get()[slot];
-        if !flag.load(Ordering::Relaxed) {
-            flag.store(true, Ordering::Relaxed);
+    TO_FLAG.set(MINE.get());
+}
+
+/// Runs when the transaction has left the list of running ones, so whoever reads the flag can see what it wrote.
+#[pg_guard]
+unsafe extern "C-unwind" fn at_end_of_transaction(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
+    use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};
+    match event {
+        XACT_EVENT_COMMIT => {
+            if let Some(slot) = TO_FLAG.take() {
+                let flag = &WRITTEN.get()[slot];
+                if !flag.load(Ordering::Relaxed) {
+                    flag.store(true, Ordering::SeqCst);
+                }
+            }
         }
+        XACT_EVENT_ABORT | XACT_EVENT_PREPARE => TO_FLAG.set(None),
+        _ => {}
     }
 }
 
@@ -160,7 +185,7 @@ pub fn written(slot: usize) -> bool {
 
 /// Clears the flag: what is written from now on asks for another turn.
 pub fn clear_written(slot: usize) {
-    WRITTEN.get()[slot].store(false, Ordering::Relaxed);
+    WRITTEN.get()[slot].store(false, Ordering::SeqCst);
 }
 
 /// Makes the launcher look at this database now: the extension has just been created here.
@@ -169,7 +194,8 @@ pub fn announce() {
     let database = unsafe { pg_sys::MyDatabaseId };
     let launcher = change(|directory| {
         if let Some(slot) = directory.enter(database) {
-            directory.slots[slot] = Slot { database, ..FREE };
+            let slot = &mut directory.slots[slot];
+            *slot = Slot { database, sweeper: slot.sweeper, announced: slot.announced.wrapping_add(1), ..FREE };
         }
         directory.launcher
     });

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 /// How soon the postmaster starts the launcher again.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
-/// How long to leave a database alone when no process could be started for it.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// How long to leave a database alone when no process could be started for it, or none that got to work.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// The longest time between two looks at the list of databases: one that was copied from another does not announce
 /// itself.
 const LIST_EVERY: Duration = Duration::from_secs(10);
@@ -62,12 +62,14 @@ impl Launcher {
     /// Starts what is due and returns how long there is nothing to do.
     fn round(&mut self) -> Duration {
         let now = clock::now();
-        if now >= self.list_at {
+        let at_work = self.sweepers.len();
+        self.sweepers
+            .retain(|(_, sweeper)| matches!(sweeper.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted)));
+        // A sweeper that has ended may have found its database gone.
+        if now >= self.list_at || self.sweepers.len() < at_work {
             self.list_at = later(now, LIST_EVERY.min(settings::sweep_interval()));
             self.list_databases();
         }
-        self.sweepers
-            .retain(|(_, sweeper)| matches!(sweeper.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted)));
         let (due, next) = self.due(now);
         let free = settings::max_workers().saturating_sub(self.sweepers.len());
         let waiting = due.len().saturating_sub(free) as u32;
@@ -85,7 +87,8 @@ impl Launcher {
         let visits = directory::look(|directory| {
             let slots = directory.slots.iter().enumerate();
             slots
-                .filter(|(_, slot)| slot.database != Oid::INVALID && slot.presence != Presence::Absent)
+                .filter(|(_, slot)| slot.database != Oid::INVALID && slot.connectable)
+                .filter(|(_, slot)| slot.presence != Presence::Absent)
                 .map(|(number, slot)| {
                     let at =
                         if directory::written(number) { slot.visit_at } else { slot.visit_at.max(slot.quiet_until) };
@@ -114,16 +117,17 @@ impl Launcher {
             .set_notify_pid(pid)
             .enable_spi_access()
             .load_dynamic();
-        if let Ok(sweeper) = started {
-            self.sweepers.push((database, sweeper));
-            self.complained = false;
-            return;
-        }
+        // A sweeper says itself when the next visit is due; one that ends before it can is not started again at once.
         directory::change(|directory| {
             if let Some(slot) = directory.find(database) {
                 directory.slots[slot].visit_at = later(now, RETRY_AFTER);
             }
         });
+        if let Ok(sweeper) = started {
+            self.sweepers.push((database, sweeper));
+            self.complained = false;
+            return;
+        }
         if !self.complained {
             self.complained = true;
             ereport!(
@@ -138,17 +142,23 @@ impl Launcher {
     /// Takes note of databases that are new and forgets those that are gone.
     fn list_databases(&mut self) {
         process::report(Some(c"listing databases"));
-        let databases = match process::transaction(connectable_databases) {
+        // What enters the directory while we look at the catalog may be younger than what we see there.
+        let known: Vec<Oid> =
+            directory::look(|directory| directory.slots.iter().map(|slot| slot.database).collect()).unwrap_or_default();
+        let databases = match process::transaction(databases) {
             Ok(databases) => databases,
             Err(error) => return pgrx::warning!("cache_pg could not list databases: {error}"),
         };
         let all_entered = directory::change(|directory| {
-            for slot in &mut directory.slots {
-                if slot.database != Oid::INVALID && !databases.contains(&slot.database) {
+            for (slot, known) in directory.slots.iter_mut().zip(known) {
+                if slot.database == known && !databases.iter().any(|&(database, _)| database == known) {
                     slot.database = Oid::INVALID;
                 }
             }
-            databases.iter().all(|&database| directory.enter(database).is_some())
+            databases.iter().all(|&(database, connectable)| {
+                let slot = if connectable { directory.enter(database) } else { directory.find(database) };
+                slot.map(|slot| directory.slots[slot].connectable = connectable).is_some() || !connectable
+            })
         });
         if all_entered == Some(false) && !self.complained {
             self.complained = true;
@@ -160,8 +170,8 @@ impl Launcher {
     }
 }
 
-/// The databases that allow connections.
-fn connectable_databases() -> Vec<Oid> {
+/// All databases, and whether each allows connections.
+fn databases() -> Vec<(Oid, bool)> {
     let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
     let mut databases = Vec::new();
     // SAFETY: a scan of a shared catalog in a transaction, as autovacuum's get_database_list; the rows are read
@@ -176,9 +186,7 @@ fn connectable_databases() -> Vec<Oid> {
             }
             let row = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>();
             // A negative limit other than -1 marks a database whose DROP was interrupted.
-            if (*row).datallowconn && (*row).datconnlimit >= -1 {
-                databases.push((*row).oid);
-            }
+            databases.push(((*row).oid, (*row).datallowconn && (*row).datconnlimit >= -1));
         }
         pg_sys::table_endscan(scan);
         pg_sys::table_close(relation, lock);

@@ -50,6 +50,8 @@ extern "C-unwind" fn cache_pg_sweeper_main(argument: pg_sys::Datum) {
 
 struct Sweeper {
     slot: usize,
+    /// How often the extension had been announced here when this process began.
+    announced: u32,
     turn: Turn,
 }
 
@@ -64,8 +66,9 @@ impl Sweeper {
         }
         directory::change(|directory| {
             let slot = directory.find(database)?;
+            let Slot { announced, turn, .. } = directory.slots[slot];
             directory.slots[slot].sweeper = pid;
-            Some(Self { slot, turn: directory.slots[slot].turn })
+            Some(Self { slot, announced, turn })
         })
         .flatten()
     }
@@ -162,14 +165,18 @@ impl Sweeper {
     fn leave(&self, change: impl FnOnce(&mut Slot)) {
         // SAFETY: outside of a transaction; forced, because this process reports nothing later.
         unsafe { pg_sys::pgstat_report_stat(true) };
-        self.note(|slot| {
-            change(slot);
-            slot.sweeper = 0;
-        });
+        self.note(change);
+        directory::change(|directory| directory.slots[self.slot].sweeper = 0);
     }
 
+    /// Writes down what this process has found out, unless the extension has been created since it began to look.
     fn note(&self, change: impl FnOnce(&mut Slot)) {
-        directory::change(|directory| change(&mut directory.slots[self.slot]));
+        directory::change(|directory| {
+            let slot = &mut directory.slots[self.slot];
+            if slot.announced == self.announced {
+                change(slot);
+            }
+        });
     }
 }
 

@@ -26,26 +26,27 @@ pub struct Step {
     pub next_due: Option<i64>,
 }
 
-/// Walks up to `pages` pages from `from` on and removes up to `most` rows that are due at `now`; None where
-/// somebody holds a lock on the table that we would have to wait for, or it is gone.
+/// Locks the table for [`step`] to the end of the transaction, unless that means to wait for somebody.
+pub fn try_lock(home: &Home) -> bool {
+    // SAFETY: locks by number, in a transaction.
+    unsafe { pg_sys::ConditionalLockRelationOid(home.entries, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) }
+}
+
+/// Walks up to `pages` pages from `from` on and removes up to `most` rows that are due at `now`; None where the table
+/// is gone.
 ///
-/// Runs in the current transaction, under the active snapshot.
+/// Runs in the current transaction, which has locked the table, under the active snapshot.
 pub fn step(home: &Home, from: BlockNumber, pages: BlockNumber, most: u32, now: Timestamp) -> Option<Step> {
-    let lock = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
-    // SAFETY: the lock is taken before the relation is opened and kept to the end of the transaction.
-    let relation = unsafe {
-        if !pg_sys::ConditionalLockRelationOid(home.entries, lock) {
-            return None;
-        }
-        pg_sys::try_table_open(home.entries, pg_sys::NoLock as pg_sys::LOCKMODE)
-    };
+    let locked = pg_sys::NoLock as pg_sys::LOCKMODE;
+    // SAFETY: the table is locked; it may have been dropped before that.
+    let relation = unsafe { pg_sys::try_table_open(home.entries, locked) };
     if relation.is_null() {
         return None;
     }
     // SAFETY: the relation is open and locked; closing it keeps the lock.
     unsafe {
         let step = walk(relation, from, pages, most, now);
-        pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
+        pg_sys::table_close(relation, locked);
         Some(step)
     }
 }

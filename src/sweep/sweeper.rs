@@ -99,6 +99,9 @@ impl Sweeper {
             return Visit::Locked;
         }
         let Some(home) = catalog::home() else { return Visit::Absent };
+        if !hand::try_lock(&home) {
+            return Visit::Locked;
+        }
         let now = clock::now();
         let most = settings::sweep_batch_size();
         if home.has_triggers {

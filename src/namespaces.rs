@@ -88,9 +88,9 @@ impl Namespace {
     /// # Errors
     /// [`CacheError::Ttl`] when it is out of range.
     pub fn deadline(&self, ttl: Option<Interval>, now: Timestamp) -> Result<Deadline, CacheError> {
-        let asked = match ttl.or(self.default_ttl) {
+        let asked = match ttl {
             Some(interval) => lifetime(interval, now)?,
-            None => Ttl::parse(settings::default_ttl(), None).ok(),
+            None => self.default_lifetime(now),
         };
         let Some(ttl) = asked else {
             return Ok(Deadline { expires_at: Timestamp::FOREVER, stale_until: None });
@@ -99,6 +99,20 @@ impl Namespace {
         let chance = || unsafe { pg_sys::pg_prng_double(&raw mut pg_sys::pg_global_prng_state) };
         let ttl = self.jitter.map_or(ttl, |jitter| ttl.jittered(jitter, chance()));
         Ok(self.until(Timestamp(now.0.saturating_add(ttl.micros()))))
+    }
+
+    /// How long an entry lives that is set `now` without a ttl; None: without end. The limit may have been lowered
+    /// since the default was set: then it is the limit.
+    fn default_lifetime(&self, now: Timestamp) -> Option<Ttl> {
+        let micros = match self.default_ttl.map(|interval| clock::after(now, interval)) {
+            Some(Timestamp::FOREVER) => i64::MAX,
+            Some(deadline) => deadline.0.saturating_sub(now.0),
+            None => settings::default_ttl(),
+        };
+        match settings::max_ttl() {
+            Some(limit) => Ttl::parse(micros.min(limit), None).ok(),
+            None => Ttl::parse(micros, None).ok().filter(|_| micros < i64::MAX),
+        }
     }
 
     /// The deadline `expires_at`, with the time that the row stays after it.

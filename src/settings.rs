@@ -112,10 +112,9 @@ pub fn register() {
     unsafe { pgrx::pg_sys::MarkGUCPrefixReserved(c"cache_pg".as_ptr()) };
 }
 
-/// `cache_pg.default_ttl`, never longer than [`max_ttl`]; in microseconds.
+/// `cache_pg.default_ttl` in microseconds.
 pub fn default_ttl() -> i64 {
-    let default = i64::from(DEFAULT_TTL.get()) * 1_000_000;
-    max_ttl().map_or(default, |limit| default.min(limit))
+    i64::from(DEFAULT_TTL.get()) * 1_000_000
 }
 
 /// `cache_pg.max_ttl` in microseconds; None: no limit.

@@ -15,13 +15,13 @@ use pgrx::prelude::*;
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_incr(
     key: Option<&str>,
-    delta: default!(i64, 1),
+    delta: default!(Option<i64>, 1),
     ttl: default!(Option<Interval>, "NULL"),
 ) -> Result<i64, ErrorReport> {
     let access = access::check(Verb::Write)?;
     let key = self::key(key)?;
     let now = clock::now();
     let deadline = namespaces::of(&access.home, key).deadline(ttl, now)?;
-    let sum = store::incr(&access, key, delta, deadline, now);
+    let sum = store::incr(&access, key, delta.unwrap_or(1), deadline, now);
     Ok(sum.ok_or_else(|| CacheError::NotAnInteger(key.as_str().into()))?)
 }

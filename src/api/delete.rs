@@ -1,4 +1,5 @@
-//! Functions that delete. All are safe against values that were computed before and arrive late.
+//! Functions that delete. A key that is named is safe against a value that was computed before and arrives late;
+//! cache_clear buries what is there.
 
 use super::{key, key_range, keys};
 use crate::access::{self, Verb};

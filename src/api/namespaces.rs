@@ -5,6 +5,7 @@ use crate::clock;
 use crate::datum::Timestamp;
 use crate::error::CacheError;
 use crate::namespaces;
+use crate::settings;
 use crate::statement::{self, IntoParam, Statement, statement};
 use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -27,7 +28,10 @@ fn cache_configure(
     if let Some(ttl) = default_ttl {
         namespaces::lifetime(ttl, clock::now())?;
     }
-    check("stale_for", "zero or more", stale_for, |&it| clock::after(Timestamp(0), it) >= Timestamp(0))?;
+    let longest = settings::max_ttl().unwrap_or(i64::MAX - 1);
+    check("stale_for", "from 0 to cache_pg.max_ttl, and finite", stale_for, |&it| {
+        (0..=longest).contains(&clock::after(Timestamp(0), it).0)
+    })?;
     check("jitter", "from 0 to 1", jitter, |it| (0.0..=1.0).contains(it))?;
     check("max_value_size", "1 byte or more", max_value_size, |&it| it >= 1)?;
     let home = statement::home()?;

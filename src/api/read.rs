@@ -98,8 +98,9 @@ fn cache_get_many(
 fn cache_keys(
     namespace: default!(Option<&str>, "NULL"),
     after: default!(Option<&str>, "NULL"),
-    max_keys: default!(i32, 1000),
+    max_keys: default!(Option<i32>, 1000),
 ) -> Result<SetOfIterator<'static, String>, ErrorReport> {
+    let max_keys = max_keys.unwrap_or(1000);
     if max_keys < 1 {
         Err(CacheError::NotPositive("max_keys", max_keys))?;
     }

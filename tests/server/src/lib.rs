@@ -135,7 +135,8 @@ pub fn swept(client: &mut Client) -> Result<()> {
 pub fn write_expired(client: &mut Client, count: i32) -> Result<()> {
     client.execute(
         "INSERT INTO cache_entries (key, value, expires_at)
-         SELECT 'expired:' || n, to_jsonb(n), '2000-01-01' FROM generate_series(1, $1) AS n",
+         SELECT 'expired:' || n, to_jsonb(n), '2000-01-01' FROM generate_series(1, $1) AS n
+         ON CONFLICT DO NOTHING",
         &[&count],
     )?;
     client.execute("SELECT cache_set('wake', '1', '1 millisecond')", &[])?;
@@ -198,6 +199,25 @@ pub fn launcher(client: &mut Client) -> Result<i32> {
         [pid] => Ok(pid),
         _ => Err(anyhow!("{} launchers", found.len())),
     }
+}
+
+/// Writes rows that are due, and again when they run out, until a sweeper is seen at work on them. Returns its
+/// process id.
+///
+/// # Errors
+/// When there is none in time.
+pub fn sweeper_at_work(client: &mut Client) -> Result<i32> {
+    let sweeper = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'cache_pg sweeper'
+                   AND datname = current_database() AND state = 'active' AND query LIKE 'sweeping %.cache_entries from page % of %'";
+    let mut pid = None;
+    poll(PATIENCE, "a sweeper at work", || {
+        if rows(client)? == 0 {
+            write_expired(client, 100_000)?;
+        }
+        pid = client.query_opt(sweeper, &[])?.map(|row| row.get(0));
+        Ok(pid.is_some())
+    })?;
+    pid.context("no sweeper")
 }
 
 /// Waits until the launcher has gone round several times from now on: it has seen all that was there.

@@ -40,8 +40,8 @@ fn sweeping(client: &mut Client, database: &str) -> Result<()> {
 #[test]
 fn every_database_that_gets_the_extension_is_swept() -> Result<()> {
     let (cluster, _) = shared()?;
-    for name in ["first", "second", "third"] {
-        let mut client = create_database(&cluster, name)?;
+    for number in 0..6 {
+        let mut client = create_database(&cluster, &format!("number{number}"))?;
         write_expired(&mut client, 100)?;
         swept(&mut client)?;
     }

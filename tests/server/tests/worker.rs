@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use cache_pg_server_tests::{
-    PATIENCE, Shared, create_database, get, launcher, rows, swept, swift_server, together, write_expired,
+    PATIENCE, Shared, create_database, get, launcher, rows, sweeper_at_work, swept, swift_server, together,
+    write_expired,
 };
 use postgres::Client;
 use xtask::cluster::{Cluster, wait_for};
@@ -106,10 +107,8 @@ fn autovacuum_learns_of_the_rows_that_were_removed() -> Result<()> {
 fn one_launcher_and_whoever_sweeps_show_in_pg_stat_activity() -> Result<()> {
     let (_cluster, mut client) = database("activity")?;
     launcher(&mut client)?;
-    write_expired(&mut client, 100_000)?;
-    let sweeper = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'cache_pg sweeper'
-                                  AND datname = 'activity' AND query LIKE 'sweeping public.cache_entries%')";
-    wait_for(&mut client, sweeper, PATIENCE)
+    sweeper_at_work(&mut client)?;
+    Ok(())
 }
 
 #[test]

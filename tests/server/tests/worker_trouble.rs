@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cache_pg_server_tests::{
-    PATIENCE, Shared, create_database, create_extension, get, launcher, launcher_rounds, processes, rows, server,
-    swept, swift_server, write_expired,
+    PATIENCE, Shared, create_database, create_extension, every_verb_works, get, launcher, launcher_rounds, rows,
+    server, sweeper_at_work, swept, swift_server, write_expired,
 };
 use postgres::Client;
 use xtask::cluster::{Cluster, StopMode, poll, wait_for};
@@ -34,11 +34,11 @@ fn a_terminated_launcher_comes_back_and_has_rows_removed() -> Result<()> {
 #[test]
 fn the_work_of_a_terminated_sweeper_is_taken_up_again() -> Result<()> {
     let (_cluster, mut client) = database("sweeper")?;
-    write_expired(&mut client, 100_000)?;
-    let terminated = "SELECT bool_or(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity
-                      WHERE backend_type = 'cache_pg sweeper' AND datname = 'sweeper'";
-    wait_for(&mut client, terminated, PATIENCE)?;
-    assert_ne!(rows(&mut client)?, 0);
+    poll(PATIENCE, "a sweeper to be terminated before it is done", || {
+        let pid = sweeper_at_work(&mut client)?;
+        let terminated: bool = get(&mut client, &format!("SELECT pg_terminate_backend({pid}, 30000)"))?;
+        Ok(terminated && rows(&mut client)? > 0)
+    })?;
     swept(&mut client)
 }
 
@@ -186,13 +186,28 @@ fn a_fast_stop_takes_no_more_than_a_second_while_the_worker_is_at_work() -> Resu
     client.batch_execute("CHECKPOINT")?;
     cluster.set_conf("cache_pg.max_workers", "3")?;
     cluster.reload()?;
-    poll(PATIENCE, "a sweeper at work", || {
-        Ok(!processes(&mut client, "cache_pg sweeper")?.is_empty() && rows(&mut client)? < 200_000)
-    })?;
+    sweeper_at_work(&mut client)?;
     let took = cluster.stop(StopMode::Fast)?;
     assert!(took <= Duration::from_secs(1), "{took:?}");
     cluster.set_conf("cache_pg.max_workers", "0")?;
     cluster.start()?;
     assert_ne!(rows(&mut cluster.connect("postgres")?)?, 0, "the worker had nothing left to do");
     Ok(())
+}
+
+#[test]
+fn where_no_process_is_free_for_it_the_log_says_so_once() -> Result<()> {
+    let cluster =
+        swift_server()?.conf("max_worker_processes", "1").conf("max_logical_replication_workers", "0").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    write_expired(&mut client, 10)?;
+    let warning = "cache_pg could not start a sweeper";
+    poll(PATIENCE, warning, || Ok(cluster.log().contains(warning)))?;
+    // It tries again every five seconds, and looks for new databases every second.
+    for _ in 0..2 {
+        launcher_rounds(&mut client)?;
+    }
+    assert_eq!(cluster.log().matches(warning).count(), 1);
+    assert!(cluster.log().contains("max_worker_processes"));
+    every_verb_works(&mut client)
 }

@@ -1,6 +1,7 @@
 -- Counting.
 SELECT cache_incr('count:a'), cache_incr('count:a', 10), cache_incr('count:a', -20), cache_incr('count:a', 0);
 SELECT cache_get('count:a');
+SELECT cache_incr('count:null', NULL) AS by_default, cache_incr('count:null', NULL) AS again;
 
 -- An absent counter starts with the ttl, a live one keeps its deadline.
 SELECT cache_incr('count:b', 1, '1 hour');

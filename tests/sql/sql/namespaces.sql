@@ -35,6 +35,11 @@ UPDATE cache_entries SET expires_at = clock_timestamp() WHERE key = 'shop:stale'
 SELECT cache_get('shop:stale'), cache_sweep() >= 0 AS swept;
 SELECT count(*) AS still_there FROM cache_entries WHERE key = 'shop:stale';
 
+-- A limit that is lowered later cuts the default of a namespace, as it cuts the setting.
+SET cache_pg.max_ttl = '5min';
+SELECT cache_set('shop:a', '1') - clock_timestamp() <= interval '5 minutes' AS cut, cache_incr('shop:n');
+RESET cache_pg.max_ttl;
+
 -- Rolled back with everything else, and then known to be.
 BEGIN;
 SELECT cache_configure('shop', default_ttl => '1 day');

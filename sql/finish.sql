@@ -52,6 +52,8 @@ CREATE TRIGGER cache_namespaces_changed
     AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.cache_namespaces
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.cache_namespaces_changed();
 
+ALTER TABLE @extschema@.cache_namespaces ENABLE ALWAYS TRIGGER cache_namespaces_changed;
+
 -- Wakes the launcher at the commit, or says what is missing. Needed this once.
 CREATE FUNCTION @extschema@.cache_announce() RETURNS void
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_announce_wrapper';

@@ -7,6 +7,7 @@
 //! Why not always as the caller? A delete is an upsert of a tombstone inside; SQL would ask for INSERT and UPDATE
 //! to delete, and for SELECT to write. The owner's rights make the grants mean what they say.
 
+use crate::as_owner::AsOwner;
 use crate::catalog::Home;
 use crate::error::CacheError;
 use crate::statement;
@@ -90,37 +91,7 @@ fn current_role() -> String {
 impl Access {
     /// Runs `work` with the rights of the table's owner where nothing but privileges rules, else as the caller.
     pub fn run<R>(&self, work: impl FnOnce(&Home) -> R) -> R {
-        let _owner = self.plain.then(|| AsOwner::of(&self.home));
+        let _owner = self.plain.then(|| AsOwner::new(self.home.owner));
         work(&self.home)
-    }
-}
-
-/// Until dropped, the current user is the owner of the tables, who can neither leave that role nor leave anything
-/// behind in the session.
-pub struct AsOwner {
-    user: Oid,
-    context: i32,
-}
-
-impl AsOwner {
-    /// Switches to the owner of `home`.
-    pub fn of(home: &Home) -> Self {
-        let (mut user, mut context) = (Oid::INVALID, 0);
-        // SAFETY: reads and sets two globals, as the executor does for a SECURITY DEFINER function.
-        unsafe {
-            pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-            pg_sys::SetUserIdAndSecContext(
-                home.owner,
-                context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32 | pg_sys::SECURITY_RESTRICTED_OPERATION as i32,
-            );
-        }
-        Self { user, context }
-    }
-}
-
-impl Drop for AsOwner {
-    fn drop(&mut self) {
-        // SAFETY: restores what `of` found, also while an error unwinds; an abort would restore the same.
-        unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
     }
 }

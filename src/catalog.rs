@@ -32,6 +32,8 @@ pub struct Home {
     pub has_triggers: bool,
     /// `cache_namespaces`.
     pub namespaces: Oid,
+    /// Who owns that.
+    pub namespaces_owner: Oid,
 }
 
 thread_local! {
@@ -61,8 +63,27 @@ pub fn home() -> Option<Rc<Home>> {
     {
         return Some(home);
     }
-    // Cleared before looking: what changes during the look-up is looked up again.
+    // Forgotten before looking, so that nothing old is left if the look-up is cut short; and the flag is cleared before,
+    // so that what changes during the look-up is looked up again.
+    let known = KNOWN.take();
     CHANGED.set(false);
+    let found = look_up().map(Rc::new);
+    let moved = known.is_some_and(|known| {
+        found.as_ref().is_none_or(|found| (found.entries, &found.schema) != (known.entries, &known.schema))
+    });
+    if moved {
+        statement::forget_plans();
+        NAMESPACES_CHANGED.set(true);
+    }
+    KNOWN.set(found.clone());
+    found
+}
+
+/// Reads the catalogs as they are now, whatever the caller's snapshot is: the answer outlives the transaction, and
+/// decides whether somebody's trigger may run.
+fn look_up() -> Option<Home> {
+    // SAFETY: pushed and popped in pairs; an error in between ends the (sub)transaction, which pops it too.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::RelationRelationId)) };
     let found = HOME.read_catalog(|rows| {
         Some(Home {
             schema: rows.get(0, 1)?,
@@ -70,19 +91,11 @@ pub fn home() -> Option<Rc<Home>> {
             owner: rows.get(0, 3)?,
             has_triggers: rows.get(0, 4)?,
             namespaces: rows.get(0, 5)?,
+            namespaces_owner: rows.get(0, 6)?,
         })
     });
-    let moved = KNOWN.with_borrow(|known| {
-        known.as_ref().is_some_and(|known| {
-            found.as_ref().is_none_or(|found| (found.entries, &found.schema) != (known.entries, &known.schema))
-        })
-    });
-    if moved {
-        statement::forget_plans();
-        NAMESPACES_CHANGED.set(true);
-    }
-    let found = found.map(Rc::new);
-    KNOWN.set(found.clone());
+    // SAFETY: as above.
+    unsafe { pg_sys::PopActiveSnapshot() };
     found
 }
 

@@ -20,7 +20,7 @@ pub fn now() -> Timestamp {
 /// [`Timestamp::FOREVER`] when it lies beyond the calendar, or the interval is infinite.
 pub fn after(from: Timestamp, interval: Interval) -> Timestamp {
     if interval.months() == 0 && interval.days() == 0 {
-        return Timestamp(from.0.saturating_add(interval.micros()));
+        return Timestamp::within_calendar(from.0.saturating_add(interval.micros()));
     }
     let estimate = interval.as_micros();
     if estimate > BEYOND_CALENDAR {

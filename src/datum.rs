@@ -101,6 +101,13 @@ pub struct Timestamp(pub i64);
 impl Timestamp {
     /// `infinity`: no deadline.
     pub const FOREVER: Self = Self(i64::MAX);
+    /// The first microsecond after the calendar of PostgreSQL: 294277-01-01 (END_TIMESTAMP).
+    const END: i64 = 9_223_371_331_200_000_000;
+
+    /// The moment `micros`, or [`Timestamp::FOREVER`] where it lies beyond the calendar.
+    pub fn within_calendar(micros: i64) -> Self {
+        if micros < Self::END { Self(micros) } else { Self::FOREVER }
+    }
 }
 
 impl IntoDatum for Timestamp {

@@ -1,7 +1,7 @@
 //! Commits that do not wait for the disk.
 //!
-//! A transaction that did nothing but set, touch or count entries may be forgotten by a crash: a cache can afford it,
-//! and waiting for the disk is nine tenths of what a set costs. Owns the way to say so for our part of a transaction
+//! A transaction that did nothing but set, touch or count entries may be forgotten by a crash: then what it replaced is
+//! back, for as long as that lives. A cache can afford it, and waiting for the disk is nine tenths of what a set costs. Owns the way to say so for our part of a transaction
 //! only. Must never weaken the durability of anything else: a delete, and whatever the caller writes, before or after.
 //!
 //! How: at commit PostgreSQL asks whether the transaction has written WAL (`XactLastRecEnd`, set by every record), and

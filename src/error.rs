@@ -57,6 +57,9 @@ pub enum CacheError {
     /// The role lacks a privilege on the table of entries.
     #[error("permission denied for table cache_entries")]
     Denied { privileges: &'static str, table: String, role: String },
+    /// Keys are UTF-8, and so must be the database.
+    #[error("cache_pg needs a database in UTF8")]
+    Encoding,
     /// The library is there, the extension is not.
     #[error("extension \"cache_pg\" is not installed in this database")]
     NotInstalled,
@@ -69,6 +72,7 @@ impl CacheError {
             Self::NullValue => ERRCODE_NULL_VALUE_NOT_ALLOWED,
             Self::ValueTooLarge { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::Denied { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::Encoding => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NotInstalled => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NullKey
             | Self::NullTag
@@ -120,6 +124,7 @@ impl CacheError {
             Self::NotAnInteger(_) => "Replace it with cache_set, or count under another key.".into(),
             Self::NotAnObject => "Such as '{\"tenant:1\": {\"name\": \"Burger Palace\"}}'.".into(),
             Self::Denied { privileges, table, role } => format!("GRANT {privileges} ON {table} TO {role};"),
+            Self::Encoding => "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0 makes one.".into(),
             Self::NotInstalled => "Run CREATE EXTENSION cache_pg.".into(),
             Self::NotPositive(..) | Self::Option { .. } => return None,
         };

@@ -6,7 +6,7 @@
 //! | [`store`] | looking up, writing and deleting entries, as a plain Rust interface |
 //! | [`namespaces`] | what `cache_configure` has set, and the deadline that follows for an entry |
 //! | [`sweep`] | the clock hand that removes what is due, the launcher and the sweepers |
-//! | [`access`] | who may do what, and as whom a statement runs |
+//! | [`access`], [`as_owner`] | who may do what, and as whom a statement runs |
 //! | [`catalog`] | where the extension's tables are in this database |
 //! | [`statement`] | kept plans: every SQL statement of the extension runs through it |
 //! | [`durability`] | commits that do not wait for the disk |
@@ -18,6 +18,7 @@
 
 mod access;
 mod api;
+mod as_owner;
 mod catalog;
 mod clock;
 mod datum;

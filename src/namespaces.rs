@@ -3,7 +3,7 @@
 //! Owns the one place of configuration: a namespace's options before the settings, the settings for the rest. Each
 //! backend keeps a copy of the small table and reads it again when PostgreSQL says that it has changed.
 
-use crate::access::AsOwner;
+use crate::as_owner::AsOwner;
 use crate::catalog::{self, Home};
 use crate::clock;
 use crate::datum::{Jsonb, Timestamp};
@@ -65,7 +65,7 @@ fn known(home: &Home) -> Rc<Known> {
 
 /// Reads the table with the newest snapshot, whatever the caller's is: the copy outlives the transaction.
 fn load(home: &Home) -> Known {
-    let _owner = AsOwner::of(home);
+    let _owner = AsOwner::new(home.namespaces_owner);
     // SAFETY: pushed and popped in pairs; an error in between ends the (sub)transaction, which pops it too.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
     let known = ALL.read(home, &[], |rows| {
@@ -98,7 +98,7 @@ impl Namespace {
         // SAFETY: draws from this backend's generator, seeded when the process started.
         let chance = || unsafe { pg_sys::pg_prng_double(&raw mut pg_sys::pg_global_prng_state) };
         let ttl = self.jitter.map_or(ttl, |jitter| ttl.jittered(jitter, chance()));
-        Ok(self.until(Timestamp(now.0.saturating_add(ttl.micros()))))
+        Ok(self.until(Timestamp::within_calendar(now.0.saturating_add(ttl.micros()))))
     }
 
     /// How long an entry lives that is set `now` without a ttl; None: without end. The limit may have been lowered

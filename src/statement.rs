@@ -148,7 +148,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // SAFETY: pops the connection that open pushed.
+        // SAFETY: pops a connection: the one that open pushed, or, while an error unwinds from within a nested one, that
+        // one; the abort pops what is left.
         unsafe { pg_sys::SPI_finish() };
     }
 }

@@ -3,7 +3,8 @@ SELECT pg_catalog.quote_ident(n.nspname),
        entries.oid,
        entries.relowner,
        entries.relhastriggers OR entries.relhasrules,
-       namespaces.oid
+       namespaces.oid,
+       namespaces.relowner
 FROM pg_catalog.pg_extension AS e
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
 JOIN pg_catalog.pg_class AS entries

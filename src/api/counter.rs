@@ -18,6 +18,7 @@ fn cache_incr(
     delta: default!(Option<i64>, 1),
     ttl: default!(Option<Interval>, "NULL"),
 ) -> Result<i64, ErrorReport> {
+    access::check(Verb::Read)?;
     let access = access::check(Verb::Write)?;
     let key = self::key(key)?;
     let now = clock::now();

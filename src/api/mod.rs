@@ -5,6 +5,7 @@
 
 pub mod counter;
 pub mod delete;
+pub mod install;
 pub mod namespaces;
 pub mod read;
 pub mod sweep;

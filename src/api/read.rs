@@ -17,8 +17,8 @@ fn cache_get(key: Option<&str>) -> Result<Option<Jsonb>, ErrorReport> {
     Ok(store::get(&access::check(Verb::Read)?, self::key(key)?))
 }
 
-/// As cache_get, and NULL where that would raise; only cancel and shutdown pass. A subtransaction makes it about
-/// a microsecond slower, and parallel workers cannot start one.
+/// As cache_get, and NULL where that would raise; only cancel and shutdown pass. It runs in a subtransaction, which
+/// parallel workers cannot start before PostgreSQL 17.
 #[pg_extern(stable, parallel_unsafe)]
 fn cache_get_or_null(key: Option<&str>) -> Option<Jsonb> {
     let key = self::key(key).ok()?;

@@ -1,18 +1,16 @@
-//! The sweep as a function, and what CREATE EXTENSION says.
+//! The sweep as a function.
 
 use crate::access::{self, Verb};
+use crate::catalog::Home;
 use crate::clock;
+use crate::durability::may_be_forgotten;
 use crate::error::CacheError;
 use crate::settings;
-use crate::statement::{IntoParam, Statement, statement};
-use crate::sweep::{directory, hand};
+use crate::sweep::{executor, hand};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{PgXactCallbackEvent, register_xact_callback};
 use std::cell::Cell;
-
-static SWEEP: Statement = statement!("sweep.sql", [TIMESTAMPTZOID, INT4OID]);
 
 /// How many pages to walk between two looks at the clock and at interrupts.
 const PAGES: u32 = 1024;
@@ -38,12 +36,16 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
         pg_sys::PreventCommandDuringRecovery(c"cache_sweep()".as_ptr());
     }
     if !access.plain {
-        let params = [clock::now().param(), (most as i32).param()];
-        return Ok(SWEEP.write(&access.home, &params, |rows| rows.len() as i32));
+        return Ok(executor::remove(&access.home, most, clock::now()) as i32);
     }
+    Ok(may_be_forgotten(&access, |home| sweep(home, most)) as i32)
+}
+
+/// Walks on from where the last call in this session ended, once round the table or until `most` rows are removed.
+fn sweep(home: &Home, most: u32) -> u32 {
     let mut page = HAND.get().unwrap_or(0);
     let (mut removed, mut walked) = (0, 0);
-    while let Some(step) = hand::step(&access.home, page, PAGES, most - removed, clock::now()) {
+    while let Some(step) = hand::step(home, page, PAGES, most - removed, clock::now()) {
         removed += step.removed;
         walked += step.walked;
         page = step.next;
@@ -54,22 +56,5 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
         check_for_interrupts!();
     }
     HAND.set(Some(page));
-    Ok(removed as i32)
-}
-
-/// Called once, at the end of CREATE EXTENSION: wakes the launcher at the commit, or says what is missing.
-#[pg_extern(sql = false)]
-fn cache_announce() {
-    if directory::attached() {
-        register_xact_callback(PgXactCallbackEvent::Commit, directory::announce);
-        return;
-    }
-    ereport!(
-        WARNING,
-        PgSqlErrorCode::ERRCODE_WARNING,
-        "cache_pg is not preloaded: expired entries are never returned, but nothing removes them by itself",
-        "Everything else works. To have them removed, add cache_pg to shared_preload_libraries in postgresql.conf \
-         (shared_preload_libraries = 'cache_pg') and restart, or, where pg_cron runs in this database: \
-         SELECT cron.schedule('cache_pg', '* * * * *', 'SELECT cache_sweep(1000000)');"
-    );
+    removed
 }

@@ -102,6 +102,7 @@ fn values_of(access: &Access, keys: &[&str]) -> HashMap<String, Jsonb> {
         let found = keys
             .iter()
             .filter_map(|&key| {
+                pgrx::check_for_interrupts!();
                 let row = scan.find(key).filter(|row| is_live(row, now))?;
                 Some((key.to_owned(), row.get(column::VALUE)?))
             })

@@ -16,7 +16,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// The most databases of one server that are swept: 1024, of 72 bytes each. More are left to `cache_sweep()`.
+/// The most databases of one server that are swept. More are left to `cache_sweep()`.
 pub const CAPACITY: usize = 1024;
 
 /// What is known about the extension in a database.

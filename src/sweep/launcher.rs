@@ -8,6 +8,8 @@ use super::process;
 use crate::clock;
 use crate::datum::Timestamp;
 use crate::settings;
+use cache_pg_rules::backoff;
+use pgrx::PgMemoryContexts;
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
@@ -15,8 +17,6 @@ use std::time::Duration;
 
 /// How soon the postmaster starts the launcher again.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
-/// How long to leave a database alone when no process could be started for it, or none that got to work.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// The longest time between two looks at the list of databases: one that was copied from another does not announce
 /// itself.
 const LIST_EVERY: Duration = Duration::from_secs(10);
@@ -41,7 +41,13 @@ extern "C-unwind" fn cache_pg_launcher_main(_argument: pg_sys::Datum) {
     // SAFETY: a global that is set when the process starts.
     let pid = unsafe { pg_sys::MyProcPid };
     directory::change(|directory| directory.launcher = pid);
-    let mut launcher = Launcher { sweepers: Vec::new(), list_at: Timestamp(i64::MIN), complained: false };
+    let mut launcher = Launcher {
+        sweepers: Vec::new(),
+        list_at: Timestamp(i64::MIN),
+        no_process: false,
+        no_slot: false,
+        handles: PgMemoryContexts::new("cache_pg sweepers"),
+    };
     loop {
         let length = launcher.round();
         process::report(None);
@@ -54,8 +60,12 @@ struct Launcher {
     sweepers: Vec<(Oid, DynamicBackgroundWorker)>,
     /// When to look at the list of databases again.
     list_at: Timestamp,
-    /// Whether the log already says that no process could be started.
-    complained: bool,
+    /// Whether the log already says that no process could be started,
+    no_process: bool,
+    /// and that there are too many databases.
+    no_slot: bool,
+    /// Where the handles of the sweepers live: emptied whenever there are none.
+    handles: PgMemoryContexts,
 }
 
 impl Launcher {
@@ -109,27 +119,36 @@ impl Launcher {
     fn start(&mut self, database: Oid, now: Timestamp) {
         // SAFETY: a global that is set when the process starts.
         let pid = unsafe { pg_sys::MyProcPid };
-        let started = BackgroundWorkerBuilder::new(&format!("cache_pg sweeper for database {}", database.to_u32()))
+        let sweeper = BackgroundWorkerBuilder::new(&format!("cache_pg sweeper for database {}", database.to_u32()))
             .set_type("cache_pg sweeper")
             .set_library("cache_pg")
             .set_function("cache_pg_sweeper_main")
             .set_argument(database.into_datum())
             .set_notify_pid(pid)
-            .enable_spi_access()
-            .load_dynamic();
-        // A sweeper says itself when the next visit is due; one that ends before it can is not started again at once.
+            .enable_spi_access();
+        // SAFETY: the context lives as long as the launcher, and is emptied only while there is no handle.
+        let started = unsafe {
+            if self.sweepers.is_empty() {
+                self.handles.reset();
+            }
+            self.handles.switch_to(|_| sweeper.load_dynamic())
+        };
+        // A sweeper says itself how it went; one that ends before it can has failed.
+        let chance = process::chance();
         directory::change(|directory| {
             if let Some(slot) = directory.find(database) {
-                directory.slots[slot].visit_at = later(now, RETRY_AFTER);
+                let slot = &mut directory.slots[slot];
+                slot.failures = slot.failures.saturating_add(1);
+                slot.visit_at = later(now, backoff::pause(slot.failures, chance));
             }
         });
         if let Ok(sweeper) = started {
             self.sweepers.push((database, sweeper));
-            self.complained = false;
+            self.no_process = false;
             return;
         }
-        if !self.complained {
-            self.complained = true;
+        if !self.no_process {
+            self.no_process = true;
             ereport!(
                 WARNING,
                 PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
@@ -160,8 +179,8 @@ impl Launcher {
                 slot.map(|slot| directory.slots[slot].connectable = connectable).is_some() || !connectable
             })
         });
-        if all_entered == Some(false) && !self.complained {
-            self.complained = true;
+        if all_entered == Some(false) && !self.no_slot {
+            self.no_slot = true;
             pgrx::warning!(
                 "cache_pg sweeps {} databases at most; call cache_sweep() in the others",
                 directory::CAPACITY

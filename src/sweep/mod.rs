@@ -3,6 +3,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`hand`] | one step of the hand: walk some pages, remove what is due, wait for nobody |
+//! | [`executor`] | the same through the executor, where policies, triggers or rules have a say |
 //! | [`directory`] | shared memory: which databases have the extension, where the hand stands in each |
 //! | [`launcher`] | one process: starts a sweeper where a visit is due |
 //! | [`sweeper`] | short-lived processes: the turns of the hand in one database |
@@ -22,6 +23,7 @@
 //! `shared_preload_libraries` there is no shared memory and no process, and `cache_sweep()` does the same work.
 
 pub mod directory;
+pub mod executor;
 pub mod hand;
 mod launcher;
 mod process;

@@ -16,7 +16,7 @@ pub fn start() {
     use pg_sys::pqsignal as set_handler;
     #[cfg(feature = "pg18")]
     use pg_sys::pqsignal_be as set_handler;
-    // SAFETY: the handlers are async-signal-safe functions of PostgreSQL.
+    // SAFETY: the handlers are PostgreSQL's own, which set flags and the latch; they raise nothing in a worker.
     unsafe {
         set_handler(pg_sys::SIGHUP as i32, Some(on_sighup));
         set_handler(pg_sys::SIGTERM as i32, Some(on_sigterm));
@@ -72,7 +72,7 @@ pub fn nap(length: Duration) {
     let wake_on = (pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH) as i32;
     // SAFETY: waits on this process's own latch.
     unsafe {
-        pg_sys::WaitLatch(pg_sys::MyLatch, wake_on, length.as_millis() as _, pg_sys::PG_WAIT_EXTENSION);
+        pg_sys::WaitLatch(pg_sys::MyLatch, wake_on, length.as_micros().div_ceil(1000) as _, pg_sys::PG_WAIT_EXTENSION);
         pg_sys::ResetLatch(pg_sys::MyLatch);
     }
     check_for_interrupts!();

@@ -4,22 +4,21 @@
 //! when somebody wants to drop, rename or copy this one. One small transaction a step; must never wait for a lock.
 
 use super::directory::{self, Presence, Slot, Turn};
+use super::executor;
 use super::hand::{self, Step};
 use super::process;
-use crate::access::AsOwner;
+use crate::as_owner::AsOwner;
 use crate::catalog;
 use crate::clock;
 use crate::datum::Timestamp;
 use crate::settings;
-use crate::statement::{IntoParam, Statement, statement};
 use cache_pg_rules::backoff;
-use cache_pg_rules::pace::{self, Found};
+use cache_pg_rules::pace;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
 use std::ffi::CString;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-static SWEEP: Statement = statement!("sweep.sql", [TIMESTAMPTZOID, INT4OID]);
 
 /// The longest rest that a sweeper sits out; for a longer one it leaves and is started again.
 const LINGER: Duration = Duration::from_secs(1);
@@ -79,8 +78,12 @@ impl Sweeper {
             let started = Instant::now();
             let rest = match process::transaction(|| self.visit()) {
                 Ok(Visit::Stepped(step)) => self.account(step, started.elapsed()),
-                Ok(Visit::Absent) => return self.leave(|slot| slot.presence = Presence::Absent),
-                Ok(Visit::Locked) => return self.leave(|slot| slot.visit_at = from_now(YIELD)),
+                Ok(Visit::Absent) => {
+                    return self.leave(|slot| *slot = Slot { presence: Presence::Absent, failures: 0, ..*slot });
+                }
+                Ok(Visit::Locked) => {
+                    return self.leave(|slot| *slot = Slot { visit_at: from_now(YIELD), failures: 0, ..*slot });
+                }
                 Err(error) => return self.fail(&error),
             };
             process::report(None);
@@ -99,18 +102,12 @@ impl Sweeper {
             return Visit::Locked;
         }
         let Some(home) = catalog::home() else { return Visit::Absent };
-        if !hand::try_lock(&home) {
+        // What was found may have changed until the lock was there; then the next visit begins anew.
+        if !hand::try_lock(&home) || catalog::home().is_none_or(|locked| !Rc::ptr_eq(&home, &locked)) {
             return Visit::Locked;
         }
         let now = clock::now();
         let most = settings::sweep_batch_size();
-        if home.has_triggers {
-            // The executor has no hand: it looks at the whole table and removes a batch.
-            let _owner = AsOwner::of(&home);
-            let removed = SWEEP.write(&home, &[now.param(), (most as i32).param()], |rows| rows.len() as u32);
-            let found = Found { rows: removed.into(), due: removed.into() };
-            return Visit::Stepped(Step { removed, found, ..Step::default() });
-        }
         if self.turn.length.is_zero() {
             self.turn.length = settings::sweep_interval();
         }
@@ -118,6 +115,10 @@ impl Sweeper {
             directory::clear_written(self.slot);
         }
         report_step(&home.schema, &self.turn);
+        if home.has_triggers {
+            let _owner = AsOwner::new(home.owner);
+            return Visit::Stepped(executor::step(&home, most, now));
+        }
         let pages = pace::step_pages(self.turn.pages, self.turn.length);
         hand::step(&home, self.turn.page, pages, most, now).map_or(Visit::Locked, Visit::Stepped)
     }
@@ -149,10 +150,10 @@ impl Sweeper {
 
     /// Says in the log, once for each failure, what went wrong and when the next attempt is, and leaves.
     fn fail(self, error: &str) {
-        let failures = directory::look(|directory| directory.slots[self.slot].failures).unwrap_or(0) + 1;
+        // The launcher has counted this one when it started us.
+        let failures = directory::look(|directory| directory.slots[self.slot].failures).unwrap_or(1).max(1);
         let pause = backoff::pause(failures, process::chance());
         self.leave(|slot| {
-            slot.failures = failures;
             slot.visit_at = from_now(pause);
             slot.quiet_until = slot.visit_at;
         });
@@ -169,14 +170,23 @@ impl Sweeper {
         // SAFETY: outside of a transaction; forced, because this process reports nothing later.
         unsafe { pg_sys::pgstat_report_stat(true) };
         self.note(change);
-        directory::change(|directory| directory.slots[self.slot].sweeper = 0);
+        // SAFETY: a global that is set when the process starts.
+        let pid = unsafe { pg_sys::MyProcPid };
+        directory::change(|directory| {
+            let slot = &mut directory.slots[self.slot];
+            if slot.sweeper == pid {
+                slot.sweeper = 0;
+            }
+        });
     }
 
     /// Writes down what this process has found out, unless the extension has been created since it began to look.
     fn note(&self, change: impl FnOnce(&mut Slot)) {
+        // SAFETY: a global that is set when the process connects.
+        let database = unsafe { pg_sys::MyDatabaseId };
         directory::change(|directory| {
             let slot = &mut directory.slots[self.slot];
-            if slot.announced == self.announced {
+            if slot.database == database && slot.announced == self.announced {
                 change(slot);
             }
         });

@@ -15,3 +15,11 @@ CREATE EXTENSION cache_pg;
 SELECT cache_get('ext:a') AS gone;
 SELECT cache_set('ext:a', '3') IS NOT NULL;
 SELECT cache_get('ext:a');
+
+-- Keys are UTF-8, and so must be the database.
+CREATE DATABASE regress_latin1 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0;
+\c regress_latin1
+\set SHOW_CONTEXT never
+CREATE EXTENSION cache_pg;
+\c regress_sql
+DROP DATABASE regress_latin1;

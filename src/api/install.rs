@@ -1,0 +1,31 @@
+//! What CREATE EXTENSION checks and says.
+
+use crate::error::CacheError;
+use crate::sweep::directory;
+use pgrx::pg_sys;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::{PgXactCallbackEvent, register_xact_callback};
+
+/// Called once, at the end of CREATE EXTENSION: refuses a database that cannot hold a cache, wakes the launcher at the
+/// commit, or says what is missing.
+#[pg_extern(sql = false)]
+fn cache_announce() -> Result<(), ErrorReport> {
+    // SAFETY: reads a global that is set when the backend connects.
+    if unsafe { pg_sys::GetDatabaseEncoding() } != pg_sys::pg_enc::PG_UTF8 as i32 {
+        Err(CacheError::Encoding)?;
+    }
+    if directory::attached() {
+        register_xact_callback(PgXactCallbackEvent::Commit, directory::announce);
+        return Ok(());
+    }
+    ereport!(
+        WARNING,
+        PgSqlErrorCode::ERRCODE_WARNING,
+        "cache_pg is not preloaded: expired entries are never returned, but nothing removes them by itself",
+        "Everything else works. To have them removed, add cache_pg to shared_preload_libraries in postgresql.conf \
+         (shared_preload_libraries = 'cache_pg') and restart, or, where pg_cron runs in this database: \
+         SELECT cron.schedule('cache_pg', '* * * * *', 'SELECT cache_sweep(1000000)');"
+    );
+    Ok(())
+}

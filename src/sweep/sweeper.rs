@@ -76,6 +76,10 @@ impl Sweeper {
     fn run(mut self) {
         loop {
             let started = Instant::now();
+            if self.turn.page == 0 {
+                // Before the transaction takes its snapshot: what commits after that flags itself again.
+                directory::clear_written(self.slot);
+            }
             let rest = match process::transaction(|| self.visit()) {
                 Ok(Visit::Stepped(step)) => self.account(step, started.elapsed()),
                 Ok(Visit::Absent) => {
@@ -110,9 +114,6 @@ impl Sweeper {
         let most = settings::sweep_batch_size();
         if self.turn.length.is_zero() {
             self.turn.length = settings::sweep_interval();
-        }
-        if self.turn.page == 0 {
-            directory::clear_written(self.slot);
         }
         report_step(&home.schema, &self.turn);
         if home.has_triggers {

@@ -8,9 +8,9 @@
 //! to delete, and for SELECT to write. The owner's rights make the grants mean what they say.
 
 use crate::as_owner::AsOwner;
-use crate::catalog::Home;
+use crate::catalog;
 use crate::error::CacheError;
-use crate::statement;
+use crate::home::Home;
 use pgrx::pg_sys::{self, AclMode, Oid};
 use std::rc::Rc;
 
@@ -52,7 +52,7 @@ pub struct Access {
 /// [`CacheError::Denied`], or [`CacheError::NotInstalled`].
 pub fn check(verb: Verb) -> Result<Access, CacheError> {
     let (mask, privileges, lock) = verb.needs();
-    let mut home = statement::home()?;
+    let mut home = catalog::installed()?;
     loop {
         // SAFETY: a look-up in the system caches; raises where the table has just been dropped.
         let granted = unsafe {
@@ -64,7 +64,7 @@ pub fn check(verb: Verb) -> Result<Access, CacheError> {
         }
         // SAFETY: locks by number; the table may be gone by now, which the next look at the catalogs tells.
         unsafe { pg_sys::LockRelationOid(home.entries, lock as pg_sys::LOCKMODE) };
-        let under_lock = statement::home()?;
+        let under_lock = catalog::installed()?;
         if Rc::ptr_eq(&home, &under_lock) {
             break;
         }

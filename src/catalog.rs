@@ -3,6 +3,8 @@
 //! Owns the answer, looked up once in a backend and forgotten when PostgreSQL says that something about the tables
 //! or a schema has changed. Must never trust the search path: names are those of the extension's own schema.
 
+use crate::error::CacheError;
+use crate::home::Home;
 use crate::statement::{self, Statement, statement};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
@@ -10,31 +12,6 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 static HOME: Statement = statement!("home.sql", []);
-
-/// Columns of `cache_entries` that are read by number, as `sql/tables.sql` orders them.
-pub mod column {
-    pub const KEY: usize = 1;
-    pub const EXPIRES_AT: usize = 5;
-    pub const STALE_UNTIL: usize = 6;
-    pub const VALUE: usize = 9;
-}
-
-/// What every statement and every check needs to know about the extension in this database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Home {
-    /// The schema's name, quoted where it has to be.
-    pub schema: String,
-    /// `cache_entries`.
-    pub entries: Oid,
-    /// Who owns it.
-    pub owner: Oid,
-    /// Whether triggers or rules hang on it, which only the executor runs.
-    pub has_triggers: bool,
-    /// `cache_namespaces`.
-    pub namespaces: Oid,
-    /// Who owns that.
-    pub namespaces_owner: Oid,
-}
 
 thread_local! {
     static KNOWN: RefCell<Option<Rc<Home>>> = const { RefCell::new(None) };
@@ -77,6 +54,14 @@ pub fn home() -> Option<Rc<Home>> {
     }
     KNOWN.set(found.clone());
     found
+}
+
+/// The tables of the extension.
+///
+/// # Errors
+/// [`CacheError::NotInstalled`].
+pub fn installed() -> Result<Rc<Home>, CacheError> {
+    home().ok_or(CacheError::NotInstalled)
 }
 
 /// Reads the catalogs as they are now, whatever the caller's snapshot is: the answer outlives the transaction, and

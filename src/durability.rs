@@ -12,7 +12,7 @@
 //! is, and rolling back to a savepoint writes a record of its own: both err on the safe side.
 
 use crate::access::Access;
-use crate::catalog::Home;
+use crate::home::Home;
 use crate::settings;
 use pgrx::pg_sys;
 

@@ -7,7 +7,7 @@
 //! | [`namespaces`] | what `cache_configure` has set, and the deadline that follows for an entry |
 //! | [`sweep`] | the clock hand that removes what is due, the launcher and the sweepers |
 //! | [`access`], [`as_owner`] | who may do what, and as whom a statement runs |
-//! | [`catalog`] | where the extension's tables are in this database |
+//! | [`catalog`], [`home`] | where the extension's tables are in this database |
 //! | [`statement`] | kept plans: every SQL statement of the extension runs through it |
 //! | [`durability`] | commits that do not wait for the disk |
 //! | [`subtransaction`] | going on after an error |
@@ -24,6 +24,7 @@ mod clock;
 mod datum;
 mod durability;
 mod error;
+mod home;
 mod namespaces;
 mod settings;
 mod statement;

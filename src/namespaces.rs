@@ -4,10 +4,11 @@
 //! backend keeps a copy of the small table and reads it again when PostgreSQL says that it has changed.
 
 use crate::as_owner::AsOwner;
-use crate::catalog::{self, Home};
+use crate::catalog;
 use crate::clock;
 use crate::datum::{Jsonb, Timestamp};
 use crate::error::CacheError;
+use crate::home::Home;
 use crate::settings;
 use crate::statement::{Statement, statement};
 use cache_pg_rules::key::Key;

@@ -5,8 +5,8 @@
 //! pgrx's own SPI layer assigns a transaction id even to reads and parses what it returns; a cache can afford
 //! neither (P4, "Values are never parsed").
 
-use crate::catalog::{self, Home};
 use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use crate::home::Home;
 use pgrx::datum::Interval;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{FromDatum, IntoDatum};
@@ -234,9 +234,4 @@ impl Column for Timestamp {
     unsafe fn copy(datum: Datum) -> Option<Self> {
         Some(Self(datum.value() as i64))
     }
-}
-
-/// The home of the extension, or the error that says it is not installed.
-pub fn home() -> Result<std::rc::Rc<Home>, crate::error::CacheError> {
-    catalog::home().ok_or(crate::error::CacheError::NotInstalled)
 }

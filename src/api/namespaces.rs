@@ -1,12 +1,13 @@
 //! Functions that configure namespaces. They run with the owner's rights; EXECUTE is the owner's to grant.
 
 use super::namespace;
+use crate::catalog;
 use crate::clock;
 use crate::datum::Timestamp;
 use crate::error::CacheError;
 use crate::namespaces;
 use crate::settings;
-use crate::statement::{self, IntoParam, Statement, statement};
+use crate::statement::{IntoParam, Statement, statement};
 use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -34,7 +35,7 @@ fn cache_configure(
     })?;
     check("jitter", "from 0 to 1", jitter, |it| (0.0..=1.0).contains(it))?;
     check("max_value_size", "1 byte or more", max_value_size, |&it| it >= 1)?;
-    let home = statement::home()?;
+    let home = catalog::installed()?;
     let params =
         [namespace.as_str().param(), default_ttl.param(), stale_for.param(), jitter.param(), max_value_size.param()];
     CONFIGURE.write(&home, &params, |_| ());
@@ -46,7 +47,7 @@ fn cache_configure(
 #[search_path(pg_catalog, pg_temp)]
 fn cache_unconfigure(namespace: Option<&str>) -> Result<bool, ErrorReport> {
     let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
-    let home = statement::home()?;
+    let home = catalog::installed()?;
     Ok(UNCONFIGURE.write(&home, &[namespace.as_str().param()], |rows| rows.len() > 0))
 }
 

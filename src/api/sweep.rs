@@ -1,10 +1,10 @@
 //! The sweep as a function.
 
 use crate::access::{self, Verb};
-use crate::catalog::Home;
 use crate::clock;
 use crate::durability::may_be_forgotten;
 use crate::error::CacheError;
+use crate::home::Home;
 use crate::settings;
 use crate::sweep::{executor, hand};
 use pgrx::pg_sys;

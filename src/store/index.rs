@@ -8,7 +8,7 @@
 //! access methods take the predicate locks of SERIALIZABLE themselves, and count into the statistics of the table.
 
 use crate::access::Access;
-use crate::catalog::column;
+use crate::home::column;
 use crate::statement::Column;
 use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Datum};

@@ -5,9 +5,9 @@
 
 use super::index::{Row, Scan};
 use crate::access::Access;
-use crate::catalog::column;
 use crate::clock;
 use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use crate::home::column;
 use crate::statement::{IntoParam, Statement, statement};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::KeyRange;

@@ -3,8 +3,8 @@
 //! It has no hand: it looks at the whole table and removes a batch. Must never wait for a row.
 
 use super::hand::Step;
-use crate::catalog::Home;
 use crate::datum::Timestamp;
+use crate::home::Home;
 use crate::statement::{IntoParam, Statement, statement};
 use cache_pg_rules::pace::Found;
 

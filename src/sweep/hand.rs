@@ -4,8 +4,8 @@
 //! another transaction holds. Must never be used where a policy, trigger or rule has a say: that is for
 //! `sweep.sql`, which goes through the executor.
 
-use crate::catalog::{Home, column};
 use crate::datum::Timestamp;
+use crate::home::{Home, column};
 use cache_pg_rules::pace::Found;
 use pgrx::pg_sys::{self, BlockNumber};
 

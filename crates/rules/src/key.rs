@@ -3,8 +3,6 @@
 //! Owns the one definition of a valid key; must never cut, fold or repair one: two keys that differ in a byte
 //! are two keys, and what is not a key is refused.
 
-use crate::namespace::Namespace;
-
 /// The longest key, in bytes of UTF-8. A key stands in every index entry of the table, and a page of the index
 /// should hold dozens of them.
 pub const MAX_KEY_BYTES: usize = 512;
@@ -57,11 +55,6 @@ impl<'a> Key<'a> {
     /// The key as it was given.
     pub fn as_str(self) -> &'a str {
         self.0
-    }
-
-    /// The namespace: what stands before the first `:`, or `''` where there is none.
-    pub fn namespace(self) -> Namespace<'a> {
-        Namespace::of_key(self)
     }
 }
 

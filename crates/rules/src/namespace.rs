@@ -59,11 +59,6 @@ impl<'a> Namespace<'a> {
         Ok(Self(text))
     }
 
-    /// The namespace of a key.
-    pub(crate) fn of_key(key: Key<'a>) -> Self {
-        Self(key.as_str().split_once(SEPARATOR).map_or("", |(name, _)| name))
-    }
-
     /// The name, without the `:`.
     pub fn as_str(self) -> &'a str {
         self.0
@@ -75,6 +70,13 @@ impl<'a> Namespace<'a> {
             return KeyRange::Unnamed;
         }
         KeyRange::Between { from: format!("{}{SEPARATOR}", self.0), before: format!("{}{AFTER_SEPARATOR}", self.0) }
+    }
+}
+
+impl<'a> Key<'a> {
+    /// The namespace: what stands before the first `:`, or `''` where there is none.
+    pub fn namespace(self) -> Namespace<'a> {
+        Namespace(self.as_str().split_once(SEPARATOR).map_or("", |(name, _)| name))
     }
 }
 

@@ -139,6 +139,32 @@ fn nor_does_a_locked_table_with_a_trigger() -> Result<()> {
 }
 
 #[test]
+fn a_visit_that_found_the_table_locked_is_made_up_for() -> Result<()> {
+    // At this level the log tells of every process that is started.
+    let cluster = server()?.conf("cache_pg.sweep_interval", "3s").conf("log_min_messages", "debug1").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    let visits = || cluster.log().matches("starting background worker process \"cache_pg sweeper").count();
+    client.execute(
+        "INSERT INTO cache_entries SELECT n, 'epoch', '3', 'epoch', 'infinity' FROM generate_series(1, 100) AS n",
+        &[],
+    )?;
+    // The turn that removes this finds nothing else to do: it leaves the next visit for some seconds later.
+    client.execute("SELECT cache_set('expired', '1', '1 millisecond')", &[])?;
+    wait_for(&mut client, "SELECT count(*) = 100 FROM cache_entries", PATIENCE)?;
+    write_expired(&mut client, 10)?;
+    let mut lock = client.transaction()?;
+    lock.batch_execute("LOCK TABLE cache_entries IN ACCESS EXCLUSIVE MODE")?;
+    let before = visits();
+    poll(PATIENCE, "a visit to the locked table", || Ok(visits() > before))?;
+    let over = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'cache_pg sweeper')";
+    poll(PATIENCE, "its end", || Ok(lock.query_one(over, &[])?.try_get(0)?))?;
+    let left: i64 = lock.query_one("SELECT count(*) FROM cache_entries", &[])?.try_get(0)?;
+    assert_eq!(left, 111);
+    lock.commit()?;
+    wait_for(&mut client, "SELECT count(*) = 100 FROM cache_entries", PATIENCE)
+}
+
+#[test]
 fn no_workers_at_all_and_workers_again_take_effect_with_a_reload() -> Result<()> {
     let cluster = swift_server()?.start()?;
     let mut client = create_extension(&cluster, "postgres")?;

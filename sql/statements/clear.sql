@@ -1,11 +1,13 @@
 -- $1 from, $2 before, $3 only keys without a namespace, $4 the clock, $5 how long the tombstones stay
--- Rows are locked in key order, as every writer of many keys does.
+-- Rows are locked in key order, as every writer of many keys does. What nobody may be served any more is left to the
+-- hand: at REPEATABLE READ, locking a row that it has just removed would raise.
 WITH found AS MATERIALIZED (
     SELECT key, value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp() AS live
     FROM @extschema@.cache_entries
     WHERE key OPERATOR(pg_catalog.>=) $1 AND key OPERATOR(pg_catalog.<) $2
       AND (NOT $3 OR pg_catalog.strpos(key, ':') OPERATOR(pg_catalog.<) 2)
       AND (value IS NOT NULL OR lease_id IS NOT NULL)
+      AND coalesce(stale_until, expires_at) OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()
     ORDER BY key
     FOR UPDATE
 ), buried AS (

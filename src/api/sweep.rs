@@ -6,6 +6,7 @@ use crate::durability::may_be_forgotten;
 use crate::error::CacheError;
 use crate::home::Home;
 use crate::settings;
+use crate::subtransaction::attempt;
 use crate::sweep::{executor, hand};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -36,7 +37,10 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
         pg_sys::PreventCommandDuringRecovery(c"cache_sweep()".as_ptr());
     }
     if !access.plain {
-        return Ok(executor::remove(&access.home, most, clock::now()) as i32);
+        let remove = || executor::remove(&access.home, most, clock::now()) as i32;
+        // SAFETY: a variable of this backend. With an old snapshot, a row that the worker has removed since would raise.
+        let old_snapshot = unsafe { pg_sys::XactIsoLevel } >= pg_sys::XACT_REPEATABLE_READ as i32;
+        return Ok(if old_snapshot { attempt(remove).unwrap_or(0) } else { remove() });
     }
     Ok(may_be_forgotten(&access, |home| sweep(home, most)) as i32)
 }

@@ -57,12 +57,13 @@ impl Scan {
         }
     }
 
-    /// The row of a key that the snapshot sees: live, expired or a tombstone.
-    pub fn find(&mut self, key: &str) -> Option<Row> {
+    /// The first row of a key that the snapshot sees and `wanted` takes. There may be two: in a transaction with an old
+    /// snapshot, what the worker has removed since, and what the transaction itself has written after that.
+    pub fn find(&mut self, key: &str, wanted: impl Fn(&Row) -> bool) -> Option<Row> {
         let key = key.into_datum()?;
         let mut condition = pg_sys::ScanKeyData::default();
         // SAFETY: the scan is open; the condition is copied by index_rescan, the datum lives until the next call.
-        let found = unsafe {
+        unsafe {
             pg_sys::ScanKeyInit(
                 &mut condition,
                 column::KEY as i16,
@@ -71,9 +72,15 @@ impl Scan {
                 key,
             );
             pg_sys::index_rescan(self.scan, &mut condition, 1, std::ptr::null_mut(), 0);
-            pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, self.slot)
-        };
-        found.then_some(Row { slot: self.slot })
+            let forward = pg_sys::ScanDirection::ForwardScanDirection;
+            while pg_sys::index_getnext_slot(self.scan, forward, self.slot) {
+                let row = Row { slot: self.slot };
+                if wanted(&row) {
+                    return Some(row);
+                }
+            }
+        }
+        None
     }
 
     /// Ends the scan.

@@ -57,7 +57,7 @@ fn direct(access: &Access) -> Option<Scan> {
 }
 
 fn find_live<R>(mut scan: Scan, key: Key, now: Timestamp, take: impl FnOnce(&Row) -> R) -> Option<R> {
-    let found = scan.find(key.as_str()).filter(|row| is_live(row, now)).map(|row| take(&row));
+    let found = scan.find(key.as_str(), |row| is_live(row, now)).map(|row| take(&row));
     scan.close();
     found
 }
@@ -103,7 +103,7 @@ fn values_of(access: &Access, keys: &[&str]) -> HashMap<String, Jsonb> {
             .iter()
             .filter_map(|&key| {
                 pgrx::check_for_interrupts!();
-                let row = scan.find(key).filter(|row| is_live(row, now))?;
+                let row = scan.find(key, |row| is_live(row, now))?;
                 Some((key.to_owned(), row.get(column::VALUE)?))
             })
             .collect();

@@ -1,6 +1,7 @@
 //! A steady load: the table, its index and the share of expired rows stay within bounds, and nothing fails.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -19,6 +20,8 @@ const DUE: f64 = 0.1;
 struct Load {
     keys: u32,
     ttl: &'static str,
+    /// How much time a writer takes for a round of nineteen calls; zero: no more than it must.
+    pace: Duration,
     warm_up: Duration,
     length: Duration,
     sample_every: Duration,
@@ -46,7 +49,7 @@ impl Sample {
 }
 
 impl Load {
-    /// Nine sets, nine gets and a delete of random keys, over and over. Returns how many of them.
+    /// Rounds of nine sets, nine gets and a delete of random keys. Returns how many calls they were.
     fn write(&self, client: &mut Client, number: usize, stop: &AtomicBool) -> Result<u64> {
         let value = "jsonb_build_object('name', 'Burger Palace', 'n', $1::text, 'rest', repeat('x', 80))";
         let set = client.prepare(&format!("SELECT cache_set($1, {value}, '{}'::text)", self.ttl))?;
@@ -54,7 +57,10 @@ impl Load {
         let delete = client.prepare("SELECT cache_delete($1)")?;
         let mut random = StdRng::seed_from_u64(number as u64);
         let mut calls = 0;
+        let mut next = Instant::now();
         while !stop.load(Ordering::Relaxed) {
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+            next += self.pace;
             for step in 0..19 {
                 let key = format!("tenant:{}", random.random_range(0..self.keys));
                 let statement = if step == 18 { &delete } else { [&set, &get][step % 2] };
@@ -127,8 +133,9 @@ fn size_and_expired_share_stay_bounded_under_a_steady_load() -> Result<()> {
     let load = Load {
         keys: 20_000,
         ttl: "2 seconds",
-        warm_up: Duration::from_secs(12),
-        length: Duration::from_secs(35),
+        pace: Duration::from_millis(25),
+        warm_up: Duration::from_secs(15),
+        length: Duration::from_secs(40),
         sample_every: Duration::from_millis(1_500),
     };
     stays_within_bounds(&cluster, &load)
@@ -142,6 +149,7 @@ fn so_they_do_with_default_settings_for_ten_minutes() -> Result<()> {
     let load = Load {
         keys: 100_000,
         ttl: "5 seconds",
+        pace: Duration::ZERO,
         warm_up: Duration::from_secs(120),
         length: Duration::from_secs(600),
         sample_every: Duration::from_secs(60),

@@ -19,13 +19,13 @@ use pgrx::pg_sys;
 /// Runs `work`, whose writes to the cache a crash may forget if the transaction writes nothing else.
 ///
 /// Where a policy, trigger or rule has a say, others may write within `work`: then it is as durable as ever.
-pub fn may_be_forgotten<R>(access: &Access, work: impl FnOnce(&Home) -> R) -> R {
+pub fn may_be_forgotten<R>(access: &Access, work: impl Fn(&Home) -> R) -> R {
     if !access.plain || !settings::async_commit() {
-        return access.run(work);
+        return access.run_beside_the_hand(work);
     }
     // SAFETY: a variable of this backend alone, read and set outside of any WAL insertion.
     let before = unsafe { (&raw const pg_sys::XactLastRecEnd).read() };
-    let result = access.run(work);
+    let result = access.run_beside_the_hand(work);
     // SAFETY: as above; all records in between are of our statement, because the table has no triggers.
     unsafe { (&raw mut pg_sys::XactLastRecEnd).write(before) };
     result

@@ -38,9 +38,8 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
     }
     if !access.plain {
         let remove = || executor::remove(&access.home, most, clock::now()) as i32;
-        // SAFETY: a variable of this backend. With an old snapshot, a row that the worker has removed since would raise.
-        let old_snapshot = unsafe { pg_sys::XactIsoLevel } >= pg_sys::XACT_REPEATABLE_READ as i32;
-        return Ok(if old_snapshot { attempt(remove).unwrap_or(0) } else { remove() });
+        // With an old snapshot, a row that the worker has removed since would raise.
+        return Ok(if access::has_old_snapshot() { attempt(remove).unwrap_or(0) } else { remove() });
     }
     Ok(may_be_forgotten(&access, |home| sweep(home, most)) as i32)
 }

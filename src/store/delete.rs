@@ -35,7 +35,7 @@ pub fn delete(access: &Access, mut keys: Vec<Key>) -> i64 {
 pub fn take(access: &Access, key: Key) -> Option<Jsonb> {
     loop {
         let locked = [key.as_str().param()];
-        if let Some(value) = access.run(|home| LOCK_LIVE.write(home, &locked, |rows| rows.get(0, 1))) {
+        if let Some(value) = access.run_beside_the_hand(|home| LOCK_LIVE.write(home, &locked, |rows| rows.get(0, 1))) {
             delete(access, vec![key]);
             return Some(value);
         }
@@ -58,7 +58,7 @@ pub fn clear(access: &Access, range: Option<KeyRange>) -> i64 {
     let [from, before, unnamed] = bounds(range);
     let (now, until) = tombstone();
     let params = [from, before, unnamed, now.param(), until.param()];
-    access.run(|home| CLEAR.write(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
+    access.run_beside_the_hand(|home| CLEAR.write(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
 }
 
 /// The clock, and until when a tombstone stays that is written now.

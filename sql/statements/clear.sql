@@ -1,6 +1,7 @@
 -- $1 from, $2 before, $3 only keys without a namespace, $4 the clock, $5 how long the tombstones stay
 -- Rows are locked in key order, as every writer of many keys does. What nobody may be served any more is left to the
--- hand: at REPEATABLE READ, locking a row that it has just removed would raise.
+-- hand: at REPEATABLE READ, locking a row that it has just removed would raise. The update asks for it again, because
+-- an old snapshot may hold such a row beside the newer one of the same key.
 WITH found AS MATERIALIZED (
     SELECT key, value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp() AS live
     FROM @extschema@.cache_entries
@@ -24,6 +25,7 @@ WITH found AS MATERIALIZED (
         tag_versions = NULL
     FROM found
     WHERE e.key OPERATOR(pg_catalog.=) found.key
+      AND coalesce(e.stale_until, e.expires_at) OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()
     RETURNING found.live
 )
 SELECT pg_catalog.count(*) FROM buried WHERE live

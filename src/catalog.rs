@@ -91,11 +91,11 @@ pub fn namespaces_changed() -> bool {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_relation_change(_argument: Datum, relation: Oid) {
+    // Nothing known means that the look-up may be under way: then anything may concern it.
     let about = |of: fn(&Home) -> Oid| {
         relation == Oid::INVALID
             || KNOWN.try_with(|known| {
-                // A borrow means that the look-up is under way: then anything may concern it.
-                known.try_borrow().map_or(true, |known| known.as_ref().is_some_and(|home| of(home) == relation))
+                known.try_borrow().map_or(true, |known| known.as_ref().is_none_or(|home| of(home) == relation))
             }) != Ok(false)
     };
     if about(|home| home.entries) {

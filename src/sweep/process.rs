@@ -52,6 +52,8 @@ pub fn connect(database: Option<pg_sys::Oid>) {
         (c"statement_timeout", c"0"),
         (c"lock_timeout", c"0"),
         (c"idle_in_transaction_session_timeout", c"0"),
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        (c"transaction_timeout", c"0"),
         // A sweep that a crash forgets is done again.
         (c"synchronous_commit", c"off"),
     ] {

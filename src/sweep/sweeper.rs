@@ -86,7 +86,10 @@ impl Sweeper {
                     return self.leave(|slot| *slot = Slot { presence: Presence::Absent, failures: 0, ..*slot });
                 }
                 Ok(Visit::Locked) => {
-                    return self.leave(|slot| *slot = Slot { visit_at: from_now(YIELD), failures: 0, ..*slot });
+                    let again = from_now(YIELD);
+                    return self.leave(|slot| {
+                        *slot = Slot { visit_at: again, quiet_until: again, failures: 0, ..*slot };
+                    });
                 }
                 Err(error) => return self.fail(&error),
             };

@@ -42,7 +42,7 @@ fn what_one_client_sets_or_deletes_the_other_sees() -> Result<()> {
 #[test]
 fn a_hundred_clients_get_no_error_and_no_value_of_another_key() -> Result<()> {
     const CLIENTS: usize = 100;
-    const STEPS: usize = 60;
+    const STEPS: usize = 40;
     let (cluster, mut client) = database("hundred")?;
     let keys: Vec<String> = (0..10).map(|number| format!("k:{number}")).collect();
     let counted = AtomicI64::new(0);
@@ -106,7 +106,7 @@ fn one_winner(database_name: &str, prepare: &str, sql: &str) -> Result<()> {
     let (cluster, mut client) = database(database_name)?;
     let mut clients =
         (0..CLIENTS).map(|_| cluster.connect(database_name).map(std::sync::Mutex::new)).collect::<Result<Vec<_>>>()?;
-    for _ in 0..10 {
+    for _ in 0..6 {
         client.batch_execute(prepare)?;
         let lent = &mut clients;
         let won = together_with(

@@ -14,7 +14,7 @@ use xtask::cluster::{Cluster, poll, wait_for};
 static SHARED: Shared = Shared::new();
 
 /// More than the worker removes within some seconds.
-const MANY: i32 = 200_000;
+const MANY: i32 = 100_000;
 
 /// The server of this file, and a connection to its database `postgres`.
 fn shared() -> Result<(Arc<Cluster>, Client)> {
@@ -102,7 +102,7 @@ fn a_database_can_be_copied_while_it_is_swept_and_its_copy_is_swept_too() -> Res
 #[test]
 fn a_database_can_be_renamed_and_dropped_while_it_is_swept() -> Result<()> {
     let (cluster, mut postgres) = shared()?;
-    for _ in 0..3 {
+    for _ in 0..2 {
         busy_database(&cluster, &mut postgres, "doomed")?;
         postgres.batch_execute("ALTER DATABASE doomed RENAME TO condemned")?;
         sweeping(&mut postgres, "condemned")?;
@@ -131,7 +131,7 @@ fn a_dropped_database_is_forgotten_without_a_noise() -> Result<()> {
 fn the_extension_can_be_dropped_and_created_again_while_its_table_is_swept() -> Result<()> {
     let (cluster, _) = shared()?;
     let mut client = create_database(&cluster, "dropped")?;
-    for _ in 0..3 {
+    for _ in 0..2 {
         write_expired(&mut client, MANY)?;
         wait_for(&mut client, &format!("SELECT count(*) < {MANY} FROM cache_entries"), PATIENCE)?;
         client.batch_execute("DROP EXTENSION cache_pg; CREATE EXTENSION cache_pg")?;

@@ -75,7 +75,8 @@ fn functions_called_by_their_schema_work_under_any_search_path() -> Result<()> {
 
 #[test]
 fn a_dropped_schema_takes_the_extension_along_and_it_can_come_back_in_another() -> Result<()> {
-    let cluster = swift_server()?.start()?;
+    // Tombstones stay for two leases.
+    let cluster = swift_server()?.conf("cache_pg.lease", "1s").start()?;
     let mut client = cluster.connect("postgres")?;
     client.batch_execute("CREATE SCHEMA one; CREATE EXTENSION cache_pg SCHEMA one")?;
     // A second session keeps plans, and must notice that what they are for has gone.

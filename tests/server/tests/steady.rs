@@ -134,8 +134,8 @@ fn size_and_expired_share_stay_bounded_under_a_steady_load() -> Result<()> {
         keys: 20_000,
         ttl: "2 seconds",
         pace: Duration::from_millis(25),
-        warm_up: Duration::from_secs(15),
-        length: Duration::from_secs(40),
+        warm_up: Duration::from_secs(12),
+        length: Duration::from_secs(32),
         sample_every: Duration::from_millis(1_500),
     };
     stays_within_bounds(&cluster, &load)

@@ -43,6 +43,7 @@ extern "C-unwind" fn cache_pg_launcher_main(_argument: pg_sys::Datum) {
     directory::change(|directory| directory.launcher = pid);
     let mut launcher = Launcher {
         sweepers: Vec::new(),
+        interval: settings::sweep_interval(),
         list_at: Timestamp(i64::MIN),
         no_process: false,
         no_slot: false,
@@ -58,6 +59,8 @@ extern "C-unwind" fn cache_pg_launcher_main(_argument: pg_sys::Datum) {
 struct Launcher {
     /// The sweepers that this launcher has started and that are not known to have ended.
     sweepers: Vec<(Oid, DynamicBackgroundWorker)>,
+    /// The `sweep_interval` that visits are planned with.
+    interval: Duration,
     /// When to look at the list of databases again.
     list_at: Timestamp,
     /// Whether the log already says that no process could be started,
@@ -72,6 +75,7 @@ impl Launcher {
     /// Starts what is due and returns how long there is nothing to do.
     fn round(&mut self) -> Duration {
         let now = clock::now();
+        self.follow_interval(now);
         let at_work = self.sweepers.len();
         self.sweepers
             .retain(|(_, sweeper)| matches!(sweeper.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted)));
@@ -90,6 +94,20 @@ impl Launcher {
         // Whoever waits for a free process is started when one ends: that wakes us.
         let next = next.min(self.list_at);
         Duration::from_micros(next.0.saturating_sub(now.0).max(1_000) as u64)
+    }
+
+    /// Brings visits forward that were planned with a longer `sweep_interval` than it is now.
+    fn follow_interval(&mut self, now: Timestamp) {
+        let interval = settings::sweep_interval();
+        if interval < self.interval {
+            directory::change(|directory| {
+                for slot in &mut directory.slots {
+                    slot.visit_at = slot.visit_at.min(later(now, interval));
+                    slot.turn.length = slot.turn.length.min(interval);
+                }
+            });
+        }
+        self.interval = interval;
     }
 
     /// Databases where a visit is due, longest first, and when the next of the others is.

@@ -60,7 +60,7 @@ fn a_dump_restored_by_pg_restore_has_namespaces_and_grants_but_no_entries() -> R
 }
 
 #[test]
-fn so_has_one_restored_by_psql() -> Result<()> {
+fn a_dump_restored_by_psql_has_namespaces_and_grants_but_no_entries() -> Result<()> {
     let cluster = swift_server()?.start()?;
     cache_in_use(&cluster)?;
     let file = cluster.dir().join("dump.sql");

@@ -144,7 +144,7 @@ fn size_and_expired_share_stay_bounded_under_a_steady_load() -> Result<()> {
 /// As above with default settings, for ten minutes: `cargo test --test steady -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes ten minutes"]
-fn so_they_do_with_default_settings_for_ten_minutes() -> Result<()> {
+fn size_and_expired_share_stay_bounded_for_ten_minutes_with_default_settings() -> Result<()> {
     let cluster = server()?.start()?;
     let load = Load {
         keys: 100_000,

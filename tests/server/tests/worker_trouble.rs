@@ -69,7 +69,7 @@ fn settings_made_for_sessions_do_not_stop_the_worker() -> Result<()> {
 }
 
 #[test]
-fn nor_does_a_timeout_for_transactions() -> Result<()> {
+fn a_timeout_for_transactions_does_not_stop_the_worker() -> Result<()> {
     if xtask::postgres::under_test()?.major < 17 {
         println!("left out: transaction_timeout came with PostgreSQL 17");
         return Ok(());
@@ -131,7 +131,7 @@ fn a_locked_table_does_not_keep_the_worker_from_other_databases() -> Result<()> 
 }
 
 #[test]
-fn nor_does_a_locked_table_with_a_trigger() -> Result<()> {
+fn a_locked_table_with_a_trigger_does_not_keep_the_worker_from_other_databases() -> Result<()> {
     a_locked_table_does_not_hold_the_worker(
         "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN OLD; END$$;
          CREATE TRIGGER look BEFORE DELETE ON cache_entries FOR EACH ROW EXECUTE FUNCTION look()",

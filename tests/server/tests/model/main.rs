@@ -155,21 +155,21 @@ fn the_cache_is_a_map_with_deadlines() -> Result<()> {
 }
 
 #[test]
-fn so_it_is_under_row_security() -> Result<()> {
+fn the_cache_is_a_map_with_deadlines_under_row_security() -> Result<()> {
     compare_all("policy", &[11, 12], READ_COMMITTED, "tenant", ROW_SECURITY)
 }
 
 #[test]
-fn so_it_is_with_a_trigger() -> Result<()> {
+fn the_cache_is_a_map_with_deadlines_with_a_trigger() -> Result<()> {
     compare_all("trigger", &[21, 22], READ_COMMITTED, "postgres", TRIGGER)
 }
 
 #[test]
-fn so_it_is_in_stricter_transactions() -> Result<()> {
+fn the_cache_is_a_map_with_deadlines_in_stricter_transactions() -> Result<()> {
     compare_all("stricter", &[31, 32, 33], STRICTER, "postgres", "")
 }
 
 #[test]
-fn so_it_is_in_stricter_transactions_under_row_security() -> Result<()> {
+fn the_cache_is_a_map_with_deadlines_in_stricter_transactions_under_row_security() -> Result<()> {
     compare_all("stricter_policy", &[41, 42], STRICTER, "tenant", ROW_SECURITY)
 }

@@ -1,0 +1,87 @@
+//! Clients: what they call, what they are refused, and many of them at once.
+
+use std::sync::Barrier;
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use postgres::Client;
+use postgres::error::SqlState;
+
+use crate::get;
+
+/// Calls every function of the extension that applications use, on keys of the namespace `w`, and leaves none.
+///
+/// # Errors
+/// When one raises or does not do what it is for; the message has the call.
+pub fn every_verb_works(client: &mut Client) -> Result<()> {
+    for call in [
+        "cache_set('w:a', '1', '1 hour') > now()",
+        "cache_try_set('w:b', '1', '1 hour')",
+        "cache_add('w:c', '1')",
+        "cache_replace('w:c', '2')",
+        "cache_cas('w:c', '3', (SELECT version FROM cache_entry('w:c')))",
+        "cache_touch('w:c', '1 hour')",
+        "cache_get('w:c') = '3'",
+        "cache_get_or_null('w:c') = '3'",
+        "cache_exists('w:c')",
+        "cache_ttl('w:c') > '0'",
+        "cache_expires_at('w:c') > now()",
+        "cache_incr('w:n') = 1",
+        "cache_set_many('{\"w:d\": 1}') = 1",
+        "(SELECT count(*) FROM cache_get_many('{w:c,w:n}')) = 2",
+        "(SELECT count(*) FROM cache_keys('w')) = 5",
+        "cache_delete('w:a')",
+        "cache_delete_many('{w:b,w:d}') = 2",
+        "cache_take('w:c') = '3'",
+        "cache_clear('w') = 1",
+        "cache_sweep() >= 0",
+    ] {
+        let works: bool = get(client, &format!("SELECT {call}"))?;
+        ensure!(works, "not so: {call}");
+    }
+    Ok(())
+}
+
+/// The SQLSTATE that the server refused a statement with.
+///
+/// # Errors
+/// When it did not refuse it, or the connection broke.
+pub fn sqlstate<T>(outcome: Result<T, postgres::Error>) -> Result<SqlState> {
+    match outcome {
+        Ok(_) => Err(anyhow!("it was not refused")),
+        Err(error) => error.code().cloned().ok_or_else(|| error.into()),
+    }
+}
+
+/// Runs `work` in `count` threads that start at the same moment, and returns what each returned, in order.
+///
+/// # Errors
+/// The first error of a thread.
+pub fn together<T: Send>(count: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+    together_with(count, |_| Ok(()), |number, ()| work(number))
+}
+
+/// As [`together`], after each thread has made its `state`, such as a connection.
+///
+/// # Errors
+/// The first error of a thread.
+pub fn together_with<S, T: Send>(
+    count: usize,
+    state: impl Fn(usize) -> Result<S> + Sync,
+    work: impl Fn(usize, S) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let start = Barrier::new(count);
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..count)
+            .map(|number| {
+                let (start, state, work) = (&start, &state, &work);
+                scope.spawn(move || {
+                    let state = state(number);
+                    start.wait();
+                    work(number, state?).with_context(|| format!("client {number}"))
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a client panicked"))?).collect()
+    })
+}

@@ -4,7 +4,7 @@ PG_CONFIG_GIVEN = $(if $(PG_CONFIG),--pg-config $(PG_CONFIG))
 XTASK = cargo xtask
 AS_ROOT = $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: help demo stop test lint install tools
+.PHONY: help demo stop top test lint bench install tools
 
 help: ## show this list
 	@echo 'make ...'
@@ -16,11 +16,17 @@ demo: tools ## start a server of its own with the extension and show what it doe
 stop: tools ## stop the server of the demo and remove it
 	@$(XTASK) demo --stop
 
+top: tools ## show what a cache does, every second (URL=postgresql://... for one of yours)
+	@$(XTASK) top $(URL)
+
 test: tools ## get PostgreSQL, build, and run every test (PG_CONFIG=... for one PostgreSQL of yours)
 	@$(XTASK) test
 
 lint: tools ## check the formatting and every warning
 	@$(XTASK) test --only lint
+
+bench: tools ## measure it beside hand-written SQL, frameworks, Redis and memcached (QUICK=1: in five minutes)
+	@$(XTASK) bench -- $(if $(QUICK),--quick) $(if $(DOCS),--docs)
 
 install: tools ## build and install into your PostgreSQL: make install PG_CONFIG=/path/to/pg_config
 	@$(XTASK) install $(PG_CONFIG_GIVEN) $(if $(DESTDIR),--destdir $(DESTDIR))

@@ -28,18 +28,28 @@ COMMENT ON FUNCTION @extschema@.cache_incr(text, bigint, text) IS 'as cache_incr
 COMMENT ON FUNCTION @extschema@.cache_get_many(text[]) IS 'the live ones of these keys, in the order asked, each once';
 COMMENT ON FUNCTION @extschema@.cache_set_many(jsonb, interval, text[]) IS 'sets every key of a JSON object to its value, in key order; how many';
 COMMENT ON FUNCTION @extschema@.cache_set_many(jsonb, text, text[]) IS 'as cache_set_many, with the ttl as text';
+COMMENT ON FUNCTION @extschema@.cache_fetch(text, interval) IS 'the value, and on a miss, for one caller, a token to store it with; the others may wait';
+COMMENT ON FUNCTION @extschema@.cache_fill(text, jsonb, text, interval, text[]) IS 'stores what was computed under a token, unless it could be stale; never waits; whether it did';
+COMMENT ON FUNCTION @extschema@.cache_fill(text, jsonb, text, text, text[]) IS 'as cache_fill, with the ttl as text';
+COMMENT ON FUNCTION @extschema@.cache_release(text, text) IS 'gives the right to compute a value back; whether the caller still had it';
+COMMENT ON FUNCTION @extschema@.cache_get_or_set(text, text, interval, text[], text[]) IS 'the value, else that of the query or the loader, computed once and stored unless it could be stale';
+COMMENT ON FUNCTION @extschema@.cache_get_or_set(text, text, text, text[], text[]) IS 'as cache_get_or_set, with the ttl as text';
+COMMENT ON FUNCTION @extschema@.cache_invalidate_tags(text[]) IS 'makes every entry that carries one of the tags a miss; constant cost; how many tags';
+COMMENT ON FUNCTION @extschema@.cache_tags_hold(text[], bigint[]) IS 'whether no tag of an entry has been invalidated since it was written: for queries on cache_entries';
 COMMENT ON FUNCTION @extschema@.cache_keys(text, text, integer) IS 'live keys in byte order, a page at a time: the last one is "after" for the next page';
-COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer) IS 'creates or changes a namespace: only what is given changes';
+COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint) IS 'creates or changes a namespace: only what is given changes';
 COMMENT ON FUNCTION @extschema@.cache_unconfigure(text) IS 'forgets a namespace''s options; whether there were any; entries stay';
+COMMENT ON FUNCTION @extschema@.cache_persistence(text) IS 'makes all tables of the cache logged or unlogged, under an exclusive lock; which they are';
 COMMENT ON FUNCTION @extschema@.cache_sweep(integer) IS 'removes up to so many due entries and returns how many; 0 = nothing is due; never waits';
 
 -- The extension's tables are private; cache_entries is opened by GRANT (README, "Privileges").
-REVOKE ALL ON @extschema@.cache_entries, @extschema@.cache_namespaces FROM PUBLIC;
+REVOKE ALL ON @extschema@.cache_entries, @extschema@.cache_tags, @extschema@.cache_namespaces FROM PUBLIC;
 
 -- What reads or writes entries is guarded by the privileges on cache_entries. What configures is the owner's.
 REVOKE ALL ON FUNCTION
-    @extschema@.cache_configure(text, interval, interval, double precision, integer),
-    @extschema@.cache_unconfigure(text)
+    @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint),
+    @extschema@.cache_unconfigure(text),
+    @extschema@.cache_persistence(text)
 FROM PUBLIC;
 
 -- Every session forgets what it knew about namespaces when one changes, however it was changed.

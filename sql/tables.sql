@@ -1,18 +1,19 @@
 -- The tables of the cache. DESIGN.md, "The row", says why each column and option is as it is.
 
 CREATE TABLE @extschema@.cache_entries (
-    key          text COLLATE "C" NOT NULL CHECK (
+    key             text COLLATE "C" NOT NULL CHECK (
         pg_catalog.octet_length(key) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(key) OPERATOR(pg_catalog.<=) 512),
-    created_at   timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    version      xid8        NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
-    updated_at   timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    expires_at   timestamptz NOT NULL,
-    stale_until  timestamptz,
-    lease_until  timestamptz,
-    lease_id     bigint,
-    value        jsonb,
-    tags         text[],
-    tag_versions xid8[],
+    created_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    version         xid8        NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    updated_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    expires_at      timestamptz NOT NULL,
+    stale_until     timestamptz,
+    lease_until     timestamptz,
+    lease_id        bigint,
+    load_us         bigint,
+    value           jsonb,
+    tags            text[],
+    tag_generations bigint[],
     PRIMARY KEY (key)
 ) WITH (
     fillfactor = 80,                            -- room for the next version of a row on its own page (HOT)
@@ -36,10 +37,34 @@ COMMENT ON COLUMN @extschema@.cache_entries.updated_at IS 'when the value was la
 COMMENT ON COLUMN @extschema@.cache_entries.expires_at IS 'the deadline: from then on the entry is never returned';
 COMMENT ON COLUMN @extschema@.cache_entries.stale_until IS 'until when the row is kept after its deadline; NULL: not at all';
 COMMENT ON COLUMN @extschema@.cache_entries.lease_until IS 'until when one caller may compute a new value';
-COMMENT ON COLUMN @extschema@.cache_entries.lease_id IS 'who may';
+COMMENT ON COLUMN @extschema@.cache_entries.lease_id IS 'who may: a random number that the token of cache_fetch carries';
+COMMENT ON COLUMN @extschema@.cache_entries.load_us IS 'how long it took to compute the value that cache_fill stored, in microseconds';
 COMMENT ON COLUMN @extschema@.cache_entries.value IS 'the value; SQL NULL: deleted (JSON null is a value)';
 COMMENT ON COLUMN @extschema@.cache_entries.tags IS 'labels, to find or to invalidate entries by';
-COMMENT ON COLUMN @extschema@.cache_entries.tag_versions IS 'the version of each tag when the value was written';
+COMMENT ON COLUMN @extschema@.cache_entries.tag_generations IS 'the generation of each tag when the value was written: an entry is live while they are the same in cache_tags';
+
+-- One row for each tag that has ever been invalidated; more where transactions invalidated it at the same time. The
+-- generation of a tag is the exclusive or over its rows, 0 where there is none. The tag '' stands for everything: its
+-- version refuses values that were computed before a clear. Not unique, so that an invalidation never waits.
+CREATE TABLE @extschema@.cache_tags (
+    tag          text COLLATE "C" NOT NULL,
+    generation   bigint NOT NULL,
+    version      xid8   NOT NULL,
+    unused_since xid8
+) WITH (
+    fillfactor = 50,                            -- a tag may be invalidated often, and by HOT updates only
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_insert_threshold = -1,
+    autovacuum_vacuum_cost_delay = 0,
+    vacuum_truncate = off
+);
+CREATE INDEX cache_tags_tag ON @extschema@.cache_tags (tag);
+
+COMMENT ON TABLE @extschema@.cache_tags IS 'The tags that were invalidated. Private to the extension; as persistent as cache_entries.';
+COMMENT ON COLUMN @extschema@.cache_tags.generation IS 'changed at random by every invalidation';
+COMMENT ON COLUMN @extschema@.cache_tags.version IS 'the transaction that last invalidated the tag';
+COMMENT ON COLUMN @extschema@.cache_tags.unused_since IS 'the first transaction that had not begun when no entry carried the tag any more; NULL: some may';
 
 -- The bounds are those of a namespace that some key could have, and of what cache_configure accepts.
 CREATE TABLE @extschema@.cache_namespaces (
@@ -48,7 +73,12 @@ CREATE TABLE @extschema@.cache_namespaces (
     default_ttl    interval,
     stale_for      interval,
     jitter         double precision CHECK (jitter OPERATOR(pg_catalog.>=) 0 AND jitter OPERATOR(pg_catalog.<=) 1),
-    max_value_size integer CHECK (max_value_size OPERATOR(pg_catalog.>) 0)
+    max_value_size integer CHECK (max_value_size OPERATOR(pg_catalog.>) 0),
+    early_refresh  double precision CHECK (early_refresh OPERATOR(pg_catalog.>=) 0 AND early_refresh OPERATOR(pg_catalog.<=) 100),
+    loader         text,
+    notify         boolean,
+    max_entries    bigint CHECK (max_entries OPERATOR(pg_catalog.>) 0),
+    max_size       bigint CHECK (max_size OPERATOR(pg_catalog.>) 0)
 );
 
 COMMENT ON TABLE @extschema@.cache_namespaces IS 'What cache_configure has set, a row for each namespace; NULL: as for the whole cache. Kept by pg_dump.';
@@ -57,5 +87,13 @@ COMMENT ON COLUMN @extschema@.cache_namespaces.default_ttl IS 'how long an entry
 COMMENT ON COLUMN @extschema@.cache_namespaces.stale_for IS 'how long cache_fetch may still serve an entry after its deadline; NULL: not at all';
 COMMENT ON COLUMN @extschema@.cache_namespaces.jitter IS 'the largest share (0 to 1) of its time to live that an entry may lose at random, so that entries set together do not expire together; NULL: 0';
 COMMENT ON COLUMN @extschema@.cache_namespaces.max_value_size IS 'the largest value, in bytes; NULL: cache_pg.max_value_size';
+
+COMMENT ON COLUMN @extschema@.cache_namespaces.early_refresh IS 'how eagerly cache_fetch lets one caller compute a value anew before its deadline: the beta of XFetch, 1 is usual; NULL: not at all';
+COMMENT ON COLUMN @extschema@.cache_namespaces.loader IS 'the function that computes a missing value for cache_get_or_set: it takes the key and returns jsonb';
+
+COMMENT ON COLUMN @extschema@.cache_namespaces.notify IS 'whether near caches are told what changes, on the channel cache_pg; NULL: no';
+
+COMMENT ON COLUMN @extschema@.cache_namespaces.max_entries IS 'the most live entries; beyond it the least used go; NULL: no limit of its own';
+COMMENT ON COLUMN @extschema@.cache_namespaces.max_size IS 'the most bytes that live entries take, with their share of index and TOAST table; NULL: no limit of its own';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.cache_namespaces', '');

@@ -28,3 +28,12 @@ CREATE FUNCTION @extschema@.cache_incr(key text, delta bigint, ttl text) RETURNS
 CREATE FUNCTION @extschema@.cache_set_many(entries jsonb, ttl text, tags text[] DEFAULT NULL) RETURNS bigint
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
     RETURN @extschema@.cache_set_many(entries, ttl::pg_catalog.interval, tags);
+
+CREATE FUNCTION @extschema@.cache_fill(key text, value jsonb, token text, ttl text, tags text[] DEFAULT NULL) RETURNS boolean
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    RETURN @extschema@.cache_fill(key, value, token, ttl::pg_catalog.interval, tags);
+
+CREATE FUNCTION @extschema@.cache_get_or_set(key text, query text, ttl text, tags text[] DEFAULT NULL, args text[] DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    RETURN @extschema@.cache_get_or_set(key, query, ttl::pg_catalog.interval, tags, args);

@@ -19,6 +19,8 @@ use std::rc::Rc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Read,
+    /// Store what was computed, where that is possible: not in a read-only transaction, which is no error.
+    Fill,
     Write,
     Delete,
 }
@@ -29,10 +31,24 @@ impl Verb {
     fn needs(self) -> (AclMode, &'static str, u32) {
         match self {
             Self::Read => (pg_sys::ACL_SELECT.into(), "SELECT", pg_sys::AccessShareLock),
-            Self::Write => {
+            Self::Fill | Self::Write => {
                 ((pg_sys::ACL_INSERT | pg_sys::ACL_UPDATE).into(), "INSERT, UPDATE", pg_sys::RowExclusiveLock)
             }
             Self::Delete => (pg_sys::ACL_DELETE.into(), "DELETE", pg_sys::RowExclusiveLock),
+        }
+    }
+
+    /// Raises, as SQL does, where nothing may be written: in a read-only transaction, on a standby.
+    fn check_transaction(self) {
+        let what = match self {
+            Self::Read | Self::Fill => return,
+            Self::Write => c"a cache write",
+            Self::Delete => c"a cache delete",
+        };
+        // SAFETY: look at this backend's state; the names are literals.
+        unsafe {
+            pg_sys::PreventCommandIfReadOnly(what.as_ptr());
+            pg_sys::PreventCommandDuringRecovery(what.as_ptr());
         }
     }
 }
@@ -44,37 +60,107 @@ pub struct Access {
     pub plain: bool,
 }
 
+impl Access {
+    /// Whether there is anything to read: on a standby, an unlogged table may not even be opened.
+    pub fn has_rows(&self) -> bool {
+        // SAFETY: looks at shared memory.
+        !(self.home.is_unlogged && unsafe { pg_sys::RecoveryInProgress() })
+    }
+
+    /// Whether rows may be read below the executor.
+    pub fn reads_directly(&self) -> bool {
+        self.plain && self.home.has_own_shape
+    }
+
+    /// Whether rows may be written below the executor.
+    pub fn writes_directly(&self) -> bool {
+        self.plain && self.home.has_own_shape && self.home.has_own_rules
+    }
+}
+
 /// Checks that the current role may do `verb`, and locks the table for it to the end of the transaction.
-///
-/// The lock comes before the question whether policies, triggers or rules have a say: under it the answer cannot
-/// change any more, and taking it brings in what has changed until then.
 ///
 /// # Errors
 /// [`CacheError::Denied`], or [`CacheError::NotInstalled`].
 pub fn check(verb: Verb) -> Result<Access, CacheError> {
-    let (mask, privileges, lock) = verb.needs();
-    let mut home = catalog::installed()?;
-    loop {
+    let (mask, privileges, mut lock) = verb.needs();
+    // SAFETY: looks at this backend's state; a standby allows no stronger lock.
+    if verb == Verb::Fill && unsafe { pg_sys::RecoveryInProgress() } {
+        lock = pg_sys::AccessShareLock;
+    }
+    verb.check_transaction();
+    let home = lock_if(lock, |home| {
         // SAFETY: a look-up in the system caches; raises where the table has just been dropped.
         let granted = unsafe {
             pg_sys::pg_class_aclmask(home.entries, pg_sys::GetUserId(), mask, pg_sys::AclMaskHow::ACLMASK_ALL)
         };
-        if granted != mask {
-            let table = format!("{}.cache_entries", home.schema);
-            return Err(CacheError::Denied { privileges, table, role: current_role() });
+        if granted == mask {
+            return Ok(());
         }
-        // SAFETY: locks by number; the table may be gone by now, which the next look at the catalogs tells.
-        unsafe { pg_sys::LockRelationOid(home.entries, lock as pg_sys::LOCKMODE) };
-        let under_lock = catalog::installed()?;
-        if Rc::ptr_eq(&home, &under_lock) {
-            break;
-        }
-        home = under_lock;
-    }
+        let table = format!("{}.cache_entries", home.schema);
+        Err(CacheError::Denied { privileges, table, role: current_role() })
+    })?;
     // SAFETY: a look-up in the system caches for a table that the lock keeps from changing.
     let row_security = unsafe { pg_sys::check_enable_rls(home.entries, Oid::INVALID, true) };
     let plain = row_security != pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32 && !home.has_triggers;
     Ok(Access { home, plain })
+}
+
+/// The permission of the cache itself to delete what a change of a watched table has made wrong, whoever changed it and
+/// whatever the policies let them see. Only where a trigger or rule hangs on the table does it take the privileges
+/// of the current role: neither may run with the owner's rights.
+///
+/// # Errors
+/// As [`check`].
+pub fn of_the_cache() -> Result<Access, CacheError> {
+    let (_, _, lock) = Verb::Delete.needs();
+    let home = lock_if(lock, |_| Ok(()))?;
+    if home.has_triggers && has_triggers_now(&home) {
+        return check(Verb::Delete);
+    }
+    Ok(Access { home, plain: true })
+}
+
+/// Whether a trigger or rule hangs on the table at this moment: the catalogs say so until the next VACUUM after the last
+/// one has gone, too.
+fn has_triggers_now(home: &Home) -> bool {
+    // SAFETY: opened and closed in pairs, under the lock that is held.
+    unsafe {
+        let relation = pg_sys::relation_open(home.entries, pg_sys::NoLock as i32);
+        let found = !(*relation).trigdesc.is_null() || !(*relation).rd_rules.is_null();
+        pg_sys::relation_close(relation, pg_sys::NoLock as i32);
+        found
+    }
+}
+
+/// Locks the table to the end of the transaction, where `allowed` says so.
+///
+/// The lock comes before the question whether policies, triggers or rules have a say: under it the answer cannot
+/// change any more, and taking it brings in what has changed until then.
+fn lock_if(lock: u32, allowed: impl Fn(&Home) -> Result<(), CacheError>) -> Result<Rc<Home>, CacheError> {
+    let mut home = catalog::installed()?;
+    loop {
+        allowed(&home)?;
+        // SAFETY: locks by number; the table may be gone by now, which the next look at the catalogs tells.
+        unsafe { pg_sys::LockRelationOid(home.entries, lock as pg_sys::LOCKMODE) };
+        let under_lock = catalog::installed()?;
+        if Rc::ptr_eq(&home, &under_lock) {
+            return Ok(home);
+        }
+        home = under_lock;
+    }
+}
+
+/// Checks that the current role may do all of `verbs`; the last one says how the table is locked at least.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_all(verbs: &[Verb]) -> Result<Access, CacheError> {
+    let mut access = Err(CacheError::NotInstalled);
+    for &verb in verbs {
+        access = Ok(check(verb)?);
+    }
+    access
 }
 
 /// The name of the current role, quoted where it has to be.
@@ -95,13 +181,26 @@ pub fn has_old_snapshot() -> bool {
     unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
 }
 
-/// How often to try again what the hand has come in between of.
+/// Whether what the transaction reads and writes is checked against what others do at the same time.
+pub fn is_serializable() -> bool {
+    // SAFETY: a variable of this backend.
+    unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 }
+}
+
+/// Whether anything may be written here: not on a standby, in a read-only transaction or in a parallel worker.
+pub fn may_write() -> bool {
+    // SAFETY: look at this backend's state.
+    unsafe { !pg_sys::RecoveryInProgress() && !pg_sys::XactReadOnly && !pg_sys::IsInParallelMode() }
+}
+
+/// How often to try again what somebody has come in between of.
 const TRIES: usize = 5;
 
 impl Access {
-    /// As [`Access::run`], for work that locks live rows. One of them may fall due and be removed by the hand at that very
-    /// moment; with an old snapshot that raises 40001, although it is nothing to the caller. Another look finds it due.
-    pub fn run_beside_the_hand<R>(&self, work: impl Fn(&Home) -> R) -> R {
+    /// As [`Access::run`], for work that locks rows. The hand may remove one of them at that very moment, or somebody write
+    /// one that is to be deleted; with an old snapshot that raises 40001, although it is nothing to the caller. Another look
+    /// finds what is there then.
+    pub fn run_beside_others<R>(&self, work: impl Fn(&Home) -> R) -> R {
         if has_old_snapshot() {
             for _ in 0..TRIES {
                 if let Some(result) = attempt(|| self.run(&work)) {

@@ -6,18 +6,26 @@
 use pgrx::pg_sys::{self, Oid};
 
 /// Until dropped, the current user is the given owner, who can neither leave that role nor leave anything behind in the
-/// session, and whom no policy holds: whoever called was found to be past policies already.
+/// session.
 pub struct AsOwner {
     user: Oid,
     context: i32,
 }
 
 impl AsOwner {
-    /// Switches to `owner`.
+    /// Switches to `owner` of a table of ours, past its own policies.
     pub fn new(owner: Oid) -> Self {
+        Self::with(owner, pg_sys::SECURITY_NOFORCE_RLS)
+    }
+
+    /// Switches to the owner of somebody's code, whom policies hold as ever.
+    pub fn of_code(owner: Oid) -> Self {
+        Self::with(owner, 0)
+    }
+
+    fn with(owner: Oid, more: u32) -> Self {
         let (mut user, mut context) = (Oid::INVALID, 0);
-        let restrictions =
-            pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION | pg_sys::SECURITY_NOFORCE_RLS;
+        let restrictions = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION | more;
         // SAFETY: reads and sets two globals, as the executor does for a SECURITY DEFINER function.
         unsafe {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);

@@ -64,12 +64,9 @@ pub fn installed() -> Result<Rc<Home>, CacheError> {
     home().ok_or(CacheError::NotInstalled)
 }
 
-/// Reads the catalogs as they are now, whatever the caller's snapshot is: the answer outlives the transaction, and
-/// decides whether somebody's trigger may run.
+/// The answer outlives the transaction, and decides whether somebody's trigger may run.
 fn look_up() -> Option<Home> {
-    // SAFETY: pushed and popped in pairs; an error in between ends the (sub)transaction, which pops it too.
-    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::RelationRelationId)) };
-    let found = HOME.read_catalog(|rows| {
+    HOME.read_catalog(|rows| {
         Some(Home {
             schema: rows.get(0, 1)?,
             entries: rows.get(0, 2)?,
@@ -77,11 +74,12 @@ fn look_up() -> Option<Home> {
             has_triggers: rows.get(0, 4)?,
             namespaces: rows.get(0, 5)?,
             namespaces_owner: rows.get(0, 6)?,
+            tags: rows.get(0, 7)?,
+            has_own_shape: rows.get(0, 8)?,
+            has_own_rules: rows.get(0, 9)?,
+            is_unlogged: rows.get(0, 10)?,
         })
-    });
-    // SAFETY: as above.
-    unsafe { pg_sys::PopActiveSnapshot() };
-    found
+    })
 }
 
 /// Whether `cache_namespaces` may have changed since the last call.
@@ -98,7 +96,7 @@ unsafe extern "C-unwind" fn on_relation_change(_argument: Datum, relation: Oid) 
                 known.try_borrow().map_or(true, |known| known.as_ref().is_none_or(|home| of(home) == relation))
             }) != Ok(false)
     };
-    if about(|home| home.entries) {
+    if about(|home| home.entries) || about(|home| home.tags) {
         CHANGED.set(true);
     }
     if about(|home| home.namespaces) {

@@ -3,6 +3,7 @@
 //! Owns the types that carry a datum as it is: a cached value is never parsed, only passed on or copied. Must
 //! never keep a datum longer than the call that it came with.
 
+use cache_pg_rules::counter::{self, CounterError};
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum as CallDatum;
 use pgrx::nullable::Nullable;
@@ -78,6 +79,30 @@ opaque! {
     TextArray, "text[]", TEXTARRAYOID
 }
 
+opaque! {
+    /// A relation by its number.
+    Regclass, "regclass", REGCLASSOID
+}
+
+impl Regclass {
+    /// The number.
+    pub fn oid(self) -> pg_sys::Oid {
+        pg_sys::Oid::from(self.0.value() as u32)
+    }
+}
+
+opaque! {
+    /// A function by its number.
+    Regprocedure, "regprocedure", REGPROCEDUREOID
+}
+
+impl Regprocedure {
+    /// The number.
+    pub fn oid(self) -> pg_sys::Oid {
+        pg_sys::Oid::from(self.0.value() as u32)
+    }
+}
+
 impl Jsonb {
     /// Whether the value is a JSON object.
     pub fn is_object(self) -> bool {
@@ -88,9 +113,62 @@ impl Jsonb {
 
     /// How large the value is without compression, in bytes; does not fetch it.
     pub fn size(self) -> usize {
+        let value = self.0.cast_mut_ptr();
+        // SAFETY: the datum is a varlena; its header says how it is stored.
+        unsafe {
+            if !pgrx::varatt_is_1b_e(value) && !pgrx::varatt_is_4b_c(value) {
+                return pgrx::varsize_any_exhdr(value);
+            }
+        }
         // SAFETY: the datum is a varlena; the function reads its header and, out of line, its pointer.
         let with_header = unsafe { pg_sys::toast_raw_datum_size(self.0) };
         with_header.saturating_sub(size_of::<u32>())
+    }
+}
+
+impl Jsonb {
+    /// Whether the value is stored outside of its row.
+    pub fn is_out_of_line(self) -> bool {
+        // SAFETY: the datum is a varlena.
+        unsafe { pgrx::varatt_is_1b_e(self.0.cast_mut_ptr()) }
+    }
+
+    /// The bytes that it takes outside of its row.
+    pub fn out_of_line_size(self) -> u64 {
+        if !self.is_out_of_line() {
+            return 0;
+        }
+        // SAFETY: the datum is a varlena out of line; the function reads its pointer.
+        unsafe { pg_sys::toast_datum_size(self.0) as u64 }
+    }
+
+    /// Whether both are the same, byte by byte. Fetches them only where they are of one size.
+    pub fn equals(self, other: Self) -> bool {
+        if self.size() != other.size() {
+            return false;
+        }
+        // SAFETY: both are varlenas; what is fetched is a copy, and lives until the end of the call.
+        unsafe {
+            let [one, two] = [self, other].map(|it| pg_sys::pg_detoast_datum(it.0.cast_mut_ptr()));
+            pgrx::varlena_to_byte_slice(one) == pgrx::varlena_to_byte_slice(two)
+        }
+    }
+
+    /// The value as an integer.
+    ///
+    /// # Errors
+    /// [`CounterError`] where it is something else.
+    pub fn integer(self) -> Result<i64, CounterError> {
+        // SAFETY: the function takes a jsonb and returns its JSON.
+        let json: Option<&std::ffi::CStr> = unsafe { pgrx::direct_function_call(pg_sys::jsonb_out, &[Some(self.0)]) };
+        counter::parse(json.and_then(|json| json.to_str().ok()).unwrap_or_default())
+    }
+
+    /// An integer as a value.
+    pub fn from_integer(integer: i64) -> Option<Self> {
+        let json = std::ffi::CString::new(integer.to_string()).ok()?;
+        // SAFETY: an input function takes the text.
+        unsafe { pgrx::direct_function_call(pg_sys::jsonb_in, &[Some(json.as_ptr().into())]) }
     }
 }
 

@@ -10,23 +10,33 @@
 //! a flush covers everything written earlier. See RecordTransactionCommit in xact.c, the same in PostgreSQL 15 to 18.
 //! Prepared transactions are flushed by PREPARE whatever the variable says. After an error the variable stays as it
 //! is, and rolling back to a savepoint writes a record of its own: both err on the safe side.
+//!
+//! So it is exact where all records in between are of no account: our rows, their index and TOAST entries, pruned pages
+//! and hint bits of whatever was looked at. That is so below the executor, where nobody's code runs (DESIGN.md,
+//! "Commits that do not wait").
 
 use crate::access::Access;
-use crate::home::Home;
 use crate::settings;
 use pgrx::pg_sys;
 
-/// Runs `work`, whose writes to the cache a crash may forget if the transaction writes nothing else.
+/// Runs `work`, whose writes to the cache a crash may forget if the transaction writes nothing else. For a look at the
+/// cache too: it may prune a page.
 ///
-/// Where a policy, trigger or rule has a say, others may write within `work`: then it is as durable as ever.
-pub fn may_be_forgotten<R>(access: &Access, work: impl Fn(&Home) -> R) -> R {
-    if !access.plain || !settings::async_commit() {
-        return access.run_beside_the_hand(work);
+/// Through the executor others may write within `work`, by a policy, trigger, rule, check or index: then it is as durable
+/// as ever.
+pub fn may_be_forgotten<R>(access: &Access, work: impl FnOnce() -> R) -> R {
+    if access.writes_directly() { forgettable(work) } else { work() }
+}
+
+/// The same below the executor, where nothing but rows of the cache is written.
+pub fn forgettable<R>(work: impl FnOnce() -> R) -> R {
+    if !settings::async_commit() {
+        return work();
     }
     // SAFETY: a variable of this backend alone, read and set outside of any WAL insertion.
     let before = unsafe { (&raw const pg_sys::XactLastRecEnd).read() };
-    let result = access.run_beside_the_hand(work);
-    // SAFETY: as above; all records in between are of our statement, because the table has no triggers.
+    let result = work();
+    // SAFETY: as above; no record in between is of anybody else's write.
     unsafe { (&raw mut pg_sys::XactLastRecEnd).write(before) };
     result
 }

@@ -4,12 +4,20 @@
 
 use pgrx::pg_sys::Oid;
 
-/// Columns of `cache_entries` that are read by number, as `sql/tables.sql` orders them.
+/// Columns of `cache_entries` by number, as `sql/tables.sql` orders them.
 pub mod column {
     pub const KEY: usize = 1;
+    pub const CREATED_AT: usize = 2;
+    pub const VERSION: usize = 3;
+    pub const UPDATED_AT: usize = 4;
     pub const EXPIRES_AT: usize = 5;
     pub const STALE_UNTIL: usize = 6;
-    pub const VALUE: usize = 9;
+    pub const LEASE_UNTIL: usize = 7;
+    pub const LEASE_ID: usize = 8;
+    pub const LOAD_US: usize = 9;
+    pub const VALUE: usize = 10;
+    pub const TAGS: usize = 11;
+    pub const TAG_GENERATIONS: usize = 12;
 }
 
 /// What every statement and every check needs to know about the extension in this database.
@@ -27,4 +35,12 @@ pub struct Home {
     pub namespaces: Oid,
     /// Who owns that.
     pub namespaces_owner: Oid,
+    /// `cache_tags`.
+    pub tags: Oid,
+    /// Whether `cache_entries` is a heap with the columns that it was made with, so that they may be read by number.
+    pub has_own_shape: bool,
+    /// Whether it has no index and no constraint but those that it was made with.
+    pub has_own_rules: bool,
+    /// Whether it or `cache_tags` is unlogged: then there is nothing to read on a standby.
+    pub is_unlogged: bool,
 }

@@ -5,13 +5,21 @@
 //! | [`api`] | the SQL functions: what they take, what they return, nothing else |
 //! | [`store`] | looking up, writing and deleting entries, as a plain Rust interface |
 //! | [`namespaces`] | what `cache_configure` has set, and the deadline that follows for an entry |
+//! | [`near`] | telling the caches of applications what they must forget |
+//! | [`watch`] | watched tables: whose rows delete keys and invalidate tags when they change |
 //! | [`sweep`] | the clock hand that removes what is due, the launcher and the sweepers |
+//! | [`evict`] | making room: a cache that is full keeps what is used |
 //! | [`access`], [`as_owner`] | who may do what, and as whom a statement runs |
 //! | [`catalog`], [`home`] | where the extension's tables are in this database |
+//! | [`heap`] | tables below the executor |
+//! | [`loader`], [`local_settings`] | running what computes a value, and settings that hold for a while |
+//! | [`wake`] | waiting for a value that another session computes |
 //! | [`statement`] | kept plans: every SQL statement of the extension runs through it |
-//! | [`durability`] | commits that do not wait for the disk |
+//! | [`durability`], [`epoch`] | commits that do not wait for the disk; which run of the server this is |
+//! | [`persistence`] | whether the tables of the cache are logged |
+//! | [`stats`], [`shared_memory`] | what the cache does, counted; arrays in shared memory |
 //! | [`subtransaction`] | going on after an error |
-//! | [`settings`], [`error`], [`clock`], [`datum`] | settings, errors, time, values on their way through |
+//! | [`settings`], [`error`], [`clock`], [`datum`], [`scratch`] | settings, errors, time, values on their way through, memory |
 //!
 //! The rules that need no PostgreSQL (keys, deadlines, pacing) are the crate `cache_pg_rules`. SQL stands in
 //! `sql/*.sql`, the statements that the functions run in `sql/statements/*.sql`. DESIGN.md says why.
@@ -23,14 +31,26 @@ mod catalog;
 mod clock;
 mod datum;
 mod durability;
+mod epoch;
 mod error;
+mod evict;
+mod heap;
 mod home;
+mod loader;
+mod local_settings;
 mod namespaces;
+mod near;
+mod persistence;
+mod scratch;
 mod settings;
+mod shared_memory;
 mod statement;
+mod stats;
 mod store;
 mod subtransaction;
 mod sweep;
+mod wake;
+mod watch;
 
 use pgrx::prelude::*;
 
@@ -40,7 +60,23 @@ extension_sql_file!("../sql/tables.sql", name = "tables", bootstrap);
 extension_sql_file!(
     "../sql/text_ttl.sql",
     name = "text_ttl",
-    requires = [cache_set, cache_add, cache_replace, cache_cas, cache_set_many, cache_touch, cache_incr]
+    requires = [
+        cache_set,
+        cache_add,
+        cache_replace,
+        cache_cas,
+        cache_set_many,
+        cache_touch,
+        cache_incr,
+        cache_fill,
+        cache_get_or_set
+    ]
+);
+extension_sql_file!("../sql/watch.sql", name = "watch", requires = [cache_watch, cache_unwatch]);
+extension_sql_file!(
+    "../sql/stats.sql",
+    name = "stats",
+    requires = [cache_stats, cache_latency, cache_sweeps, cache_health, cache_advice, cache_stats_reset]
 );
 extension_sql_file!("../sql/finish.sql", name = "finish", finalize);
 
@@ -50,5 +86,9 @@ extern "C-unwind" fn _PG_init() {
     error::silence_backtraces();
     settings::register();
     catalog::watch();
+    near::register();
+    stats::register_if_preloading();
+    heap::hints::register_if_preloading();
     sweep::register();
+    evict::register();
 }

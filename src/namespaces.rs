@@ -11,7 +11,11 @@ use crate::error::CacheError;
 use crate::home::Home;
 use crate::settings;
 use crate::statement::{Statement, statement};
+use crate::store::Fresh;
 use cache_pg_rules::key::Key;
+use cache_pg_rules::limit::{Limit, Limits};
+use cache_pg_rules::namespace::Namespace as Name;
+use cache_pg_rules::refresh;
 use cache_pg_rules::ttl::Ttl;
 use pgrx::datum::Interval;
 use pgrx::pg_sys;
@@ -20,6 +24,7 @@ use pgrx::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 static ALL: Statement = statement!("namespaces.sql", []);
 
@@ -30,6 +35,13 @@ pub struct Namespace {
     stale_for: Option<Interval>,
     jitter: Option<f64>,
     max_value_size: Option<i32>,
+    early_refresh: Option<f64>,
+    max_entries: Option<i64>,
+    max_size: Option<i64>,
+    /// Whether near caches are told what changes.
+    pub notify: bool,
+    /// The signature of the function that computes a missing value.
+    pub loader: Option<String>,
 }
 
 /// When an entry ends.
@@ -41,7 +53,14 @@ pub struct Deadline {
     pub stale_until: Option<Timestamp>,
 }
 
-type Known = HashMap<String, Rc<Namespace>>;
+#[derive(Default)]
+struct Known {
+    namespaces: HashMap<String, Rc<Namespace>>,
+    /// Whether one of them has [`Namespace::notify`],
+    someone_listens: bool,
+    /// and whether one has a limit of its own.
+    has_limits: bool,
+}
 
 thread_local! {
     static KNOWN: RefCell<Option<Rc<Known>>> = const { RefCell::new(None) };
@@ -49,7 +68,34 @@ thread_local! {
 
 /// The options that apply to `key`.
 pub fn of(home: &Home, key: Key) -> Rc<Namespace> {
-    known(home).get(key.namespace().as_str()).cloned().unwrap_or_default()
+    named(home, key.namespace())
+}
+
+/// The options of a namespace.
+pub fn named(home: &Home, namespace: Name) -> Rc<Namespace> {
+    known(home).namespaces.get(namespace.as_str()).cloned().unwrap_or_default()
+}
+
+/// The limits of a namespace of its own.
+pub fn limits(home: &Home, namespace: Name) -> Limits {
+    let known = known(home);
+    let options = if known.has_limits { known.namespaces.get(namespace.as_str()) } else { None };
+    let limit = |most: Option<i64>| Limit::new(most?.max(0) as u64);
+    options.map_or(Limits::default(), |options| Limits {
+        entries: limit(options.max_entries),
+        bytes: limit(options.max_size),
+    })
+}
+
+/// Whether the near caches of some namespace are told what changes.
+pub fn someone_listens(home: &Home) -> bool {
+    known(home).someone_listens
+}
+
+/// The namespaces whose near caches are told what changes.
+pub fn listening(home: &Home) -> Vec<String> {
+    let known = known(home);
+    known.namespaces.iter().filter(|(_, options)| options.notify).map(|(name, _)| name.clone()).collect()
 }
 
 fn known(home: &Home) -> Rc<Known> {
@@ -69,18 +115,26 @@ fn load(home: &Home) -> Known {
     let _owner = AsOwner::new(home.namespaces_owner);
     // SAFETY: pushed and popped in pairs; an error in between ends the (sub)transaction, which pops it too.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
-    let known = ALL.read(home, &[], |rows| {
+    let namespaces: HashMap<_, Rc<Namespace>> = ALL.read(home, &[], |rows| {
         let namespace = |row| Namespace {
             default_ttl: rows.get(row, 2),
             stale_for: rows.get(row, 3),
             jitter: rows.get(row, 4),
             max_value_size: rows.get(row, 5),
+            early_refresh: rows.get(row, 6),
+            loader: rows.get(row, 7),
+            notify: rows.get(row, 8).unwrap_or(false),
+            max_entries: rows.get(row, 9),
+            max_size: rows.get(row, 10),
         };
         (0..rows.len()).filter_map(|row| Some((rows.get(row, 1)?, Rc::new(namespace(row))))).collect()
     });
     // SAFETY: as above.
     unsafe { pg_sys::PopActiveSnapshot() };
-    known
+    let any = |has: fn(&Namespace) -> bool| namespaces.values().any(|options| has(options));
+    let someone_listens = any(|options| options.notify);
+    let has_limits = any(|options| options.max_entries.or(options.max_size).is_some());
+    Known { someone_listens, has_limits, namespaces }
 }
 
 impl Namespace {
@@ -96,8 +150,6 @@ impl Namespace {
         let Some(ttl) = asked else {
             return Ok(Deadline { expires_at: Timestamp::FOREVER, stale_until: None });
         };
-        // SAFETY: draws from this backend's generator, seeded when the process started.
-        let chance = || unsafe { pg_sys::pg_prng_double(&raw mut pg_sys::pg_global_prng_state) };
         let ttl = self.jitter.map_or(ttl, |jitter| ttl.jittered(jitter, chance()));
         Ok(self.until(Timestamp::within_calendar(now.0.saturating_add(ttl.micros()))))
     }
@@ -116,9 +168,27 @@ impl Namespace {
         }
     }
 
+    /// How long an entry lives that is set without a ttl; zero: without end.
+    pub fn usual_ttl(&self) -> Duration {
+        let ttl = self.default_lifetime(clock::now());
+        ttl.map_or(Duration::ZERO, |ttl| Duration::from_micros(ttl.micros().max(0) as u64))
+    }
+
+    /// Whether a value is served past its deadline.
+    pub fn has_grace(&self) -> bool {
+        self.stale_for.is_some()
+    }
+
     /// The deadline `expires_at`, with the time that the row stays after it.
     fn until(&self, expires_at: Timestamp) -> Deadline {
         Deadline { expires_at, stale_until: self.stale_for.map(|stale_for| clock::after(expires_at, stale_for)) }
+    }
+
+    /// Whether this reader of a live entry should compute it anew, before its deadline.
+    pub fn refreshes_early(&self, entry: &Fresh) -> bool {
+        let remaining = entry.expires_at.0.saturating_sub(clock::now().0);
+        let load = entry.load_us.unwrap_or(0);
+        self.early_refresh.is_some_and(|beta| refresh::is_early(remaining, load, beta, chance()))
     }
 
     /// Checks the size of a value for `key`.
@@ -133,6 +203,12 @@ impl Namespace {
         }
         Ok(())
     }
+}
+
+/// A random number in 0 ≤ x < 1.
+fn chance() -> f64 {
+    // SAFETY: draws from this backend's generator, seeded when the process started.
+    unsafe { pg_sys::pg_prng_double(&raw mut pg_sys::pg_global_prng_state) }
 }
 
 /// An interval as a time to live from `now` on; None: without end.

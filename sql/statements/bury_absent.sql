@@ -10,7 +10,9 @@ ON CONFLICT (key) DO UPDATE SET
     stale_until = excluded.stale_until,
     lease_until = NULL,
     lease_id = NULL,
+    load_us = NULL,
     value = NULL,
     tags = NULL,
-    tag_versions = NULL
+    tag_generations = NULL
 WHERE e.value IS NULL OR e.expires_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()
+   OR e.tags IS NOT NULL AND NOT @extschema@.cache_tags_hold(e.tags, e.tag_generations)

@@ -9,6 +9,7 @@ WITH buried AS (
     ON CONFLICT (key) DO UPDATE SET
         created_at = CASE
             WHEN e.value IS NOT NULL AND e.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()
+             AND (e.tags IS NULL OR @extschema@.cache_tags_hold(e.tags, e.tag_generations))
             THEN e.created_at ELSE excluded.created_at END,
         version = excluded.version,
         updated_at = excluded.updated_at,
@@ -16,9 +17,10 @@ WITH buried AS (
         stale_until = excluded.stale_until,
         lease_until = NULL,
         lease_id = NULL,
+        load_us = NULL,
         value = NULL,
         tags = NULL,
-        tag_versions = NULL
+        tag_generations = NULL
     RETURNING created_at
 )
 SELECT pg_catalog.count(*) FROM buried WHERE created_at OPERATOR(pg_catalog.>) '-infinity'

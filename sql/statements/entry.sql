@@ -2,3 +2,4 @@
 SELECT key, value, tags, version, created_at, updated_at, expires_at, coalesce(stale_until, expires_at)
 FROM @extschema@.cache_entries
 WHERE key OPERATOR(pg_catalog.=) $1 AND value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) $2
+  AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations))

@@ -4,7 +4,7 @@ INSERT INTO @extschema@.cache_entries AS e
     (key, created_at, version, updated_at, expires_at, stale_until, value)
 VALUES ($1, $3, pg_catalog.pg_current_xact_id(), $3, $4, $5, pg_catalog.to_jsonb($2))
 ON CONFLICT (key) DO UPDATE SET
-    (created_at, version, updated_at, expires_at, stale_until, lease_until, lease_id, value, tags, tag_versions) = (
+    (created_at, version, updated_at, expires_at, stale_until, lease_until, lease_id, load_us, value, tags, tag_generations) = (
         SELECT
             CASE WHEN live THEN e.created_at ELSE excluded.created_at END,
             excluded.version,
@@ -12,6 +12,7 @@ ON CONFLICT (key) DO UPDATE SET
             CASE WHEN live THEN e.expires_at ELSE excluded.expires_at END,
             CASE WHEN live THEN e.stale_until ELSE excluded.stale_until END,
             NULL::pg_catalog.timestamptz,
+            NULL::pg_catalog.int8,
             NULL::pg_catalog.int8,
             CASE
                 WHEN NOT live THEN excluded.value
@@ -21,8 +22,9 @@ ON CONFLICT (key) DO UPDATE SET
                 THEN pg_catalog.to_jsonb(e.value::pg_catalog.int8 OPERATOR(pg_catalog.+) $2)
             END,
             CASE WHEN live THEN e.tags END,
-            CASE WHEN live THEN e.tag_versions END
+            CASE WHEN live THEN e.tag_generations END
         FROM (SELECT e.value IS NOT NULL
-                 AND e.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()) AS state (live)
+                 AND e.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()
+                 AND (e.tags IS NULL OR @extschema@.cache_tags_hold(e.tags, e.tag_generations))) AS state (live)
     )
 RETURNING value::pg_catalog.int8

@@ -1,4 +1,5 @@
--- $1 key, $2 value, $3 tags, $4 the clock, $5 expires_at, $6 stale_until, $7 the version to replace, NULL: any
+-- $1 key, $2 value, $3 tags, $4 the clock, $5 expires_at, $6 stale_until, $7 generations of the tags, $8 the version to
+-- replace, NULL: any
 UPDATE @extschema@.cache_entries
 SET version = pg_catalog.pg_current_xact_id(),
     updated_at = $4,
@@ -6,9 +7,11 @@ SET version = pg_catalog.pg_current_xact_id(),
     stale_until = $6,
     lease_until = NULL,
     lease_id = NULL,
+    load_us = NULL,
     value = $2,
     tags = $3,
-    tag_versions = NULL
+    tag_generations = $7
 WHERE key OPERATOR(pg_catalog.=) $1
   AND value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()
-  AND ($7 IS NULL OR version OPERATOR(pg_catalog.=) $7)
+  AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations))
+  AND ($8 IS NULL OR version OPERATOR(pg_catalog.=) $8)

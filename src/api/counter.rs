@@ -3,8 +3,8 @@
 use super::key;
 use crate::access::{self, Verb};
 use crate::clock;
-use crate::error::CacheError;
 use crate::namespaces;
+use crate::stats::{self, Counter, Operation, observe};
 use crate::store;
 use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -18,11 +18,13 @@ fn cache_incr(
     delta: default!(Option<i64>, 1),
     ttl: default!(Option<Interval>, "NULL"),
 ) -> Result<i64, ErrorReport> {
-    access::check(Verb::Read)?;
-    let access = access::check(Verb::Write)?;
     let key = self::key(key)?;
-    let now = clock::now();
-    let deadline = namespaces::of(&access.home, key).deadline(ttl, now)?;
-    let sum = store::incr(&access, key, delta.unwrap_or(1), deadline, now);
-    Ok(sum.ok_or_else(|| CacheError::NotAnInteger(key.as_str().into()))?)
+    let sum = observe(Operation::Set, "cache_incr", key.as_str(), || {
+        access::check(Verb::Read)?;
+        let access = access::check(Verb::Write)?;
+        let deadline = namespaces::of(&access.home, key).deadline(ttl, clock::now())?;
+        store::incr(&access, key, delta.unwrap_or(1), deadline)
+    })?;
+    stats::count(key, Counter::Sets, 1);
+    Ok(sum)
 }

@@ -1,36 +1,58 @@
-//! Functions that delete. A key that is named is safe against a value that was computed before and arrives late;
-//! cache_clear buries what is there.
+//! Functions that delete. All are safe against a value that was computed before and arrives late.
 
-use super::{key, key_range, keys};
+use super::{key, keys};
 use crate::access::{self, Verb};
 use crate::datum::Jsonb;
+use crate::error::CacheError;
+use crate::stats::{self, Counter, Operation, observe};
 use crate::store;
+use cache_pg_rules::key::Key;
+use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 /// Deletes an entry; returns whether a live one went.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_delete(key: Option<&str>) -> Result<bool, ErrorReport> {
-    Ok(store::delete(&access::check(Verb::Delete)?, vec![self::key(key)?]) > 0)
+    let key = self::key(key)?;
+    Ok(delete("cache_delete", vec![key])? > 0)
 }
 
 /// Deletes entries, in key order; returns how many live ones went.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_delete_many(keys: Option<Vec<Option<String>>>) -> Result<i64, ErrorReport> {
-    Ok(store::delete(&access::check(Verb::Delete)?, self::keys(&keys)?))
+    Ok(delete("cache_delete_many", self::keys(&keys)?)?)
+}
+
+fn delete(name: &str, keys: Vec<Key>) -> Result<i64, CacheError> {
+    let first = keys.first().map_or("", |key| key.as_str());
+    observe(Operation::Delete, name, first, || {
+        let access = access::check(Verb::Delete)?;
+        keys.iter().for_each(|&key| stats::count(key, Counter::Deletes, 1));
+        store::delete(&access, keys.clone())
+    })
 }
 
 /// Deletes an entry and returns its value; NULL on a miss. Atomic: of two callers one gets it.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_take(key: Option<&str>) -> Result<Option<Jsonb>, ErrorReport> {
     let key = self::key(key)?;
-    access::check(Verb::Read)?;
-    Ok(store::take(&access::check(Verb::Delete)?, key))
+    let value = observe(Operation::Delete, "cache_take", key.as_str(), || {
+        access::check(Verb::Read)?;
+        store::take(&access::check(Verb::Delete)?, key)
+    })?;
+    super::note_read(key, value);
+    stats::count(key, Counter::Deletes, 1);
+    Ok(value)
 }
 
 /// Deletes every entry of a namespace, or all; returns how many were live.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_clear(namespace: default!(Option<&str>, "NULL")) -> Result<i64, ErrorReport> {
-    let range = key_range(namespace)?;
-    Ok(store::clear(&access::check(Verb::Delete)?, range))
+    let namespace = namespace.map(super::namespace).transpose()?;
+    let subject = namespace.map_or("", Namespace::as_str);
+    let gone =
+        observe(Operation::Delete, "cache_clear", subject, || store::clear(&access::check(Verb::Delete)?, namespace))?;
+    stats::count_deleted(namespace, gone as u64);
+    Ok(gone)
 }

@@ -1,18 +1,26 @@
 //! The SQL functions.
 //!
 //! Owns what each takes and returns, its volatility and its comment; parses arguments into types that cannot be
-//! wrong, checks access, calls the [`crate::store`], and does nothing else. The contract is in the README.
+//! wrong, checks access, calls the [`crate::store`], counts what came of it, and does nothing else. The contract is in the README.
 
 pub mod counter;
 pub mod delete;
+pub mod fetch;
 pub mod install;
+pub mod monitor;
 pub mod namespaces;
+pub mod persistence;
 pub mod read;
+pub mod read_through;
 pub mod sweep;
+pub mod tags;
+pub mod watch;
 pub mod write;
 
-use crate::datum::TextArray;
+use crate::datum::{Jsonb, TextArray};
 use crate::error::CacheError;
+use crate::evict;
+use crate::stats;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::{KeyRange, Namespace};
 use pgrx::IntoDatum;
@@ -28,8 +36,8 @@ fn keys(list: &Option<Vec<Option<String>>>) -> Result<Vec<Key<'_>>, CacheError> 
     list.iter().flatten().map(|text| key(text.as_deref())).collect()
 }
 
-/// An argument that lists tags: each follows the rule for keys. None where there is none.
-fn tags(list: Option<Vec<Option<String>>>) -> Result<Option<TextArray>, CacheError> {
+/// An argument that lists tags: each follows the rule for keys. In byte order, each once; SQL NULL lists none.
+fn tag_names(list: Option<Vec<Option<String>>>) -> Result<Vec<String>, CacheError> {
     let mut tags = list
         .unwrap_or_default()
         .into_iter()
@@ -41,12 +49,24 @@ fn tags(list: Option<Vec<Option<String>>>) -> Result<Option<TextArray>, CacheErr
         .collect::<Result<Vec<_>, CacheError>>()?;
     tags.sort_unstable();
     tags.dedup();
+    Ok(tags)
+}
+
+/// The same as an array; None where there is none.
+fn tags(list: Option<Vec<Option<String>>>) -> Result<Option<TextArray>, CacheError> {
+    let tags = tag_names(list)?;
     Ok(if tags.is_empty() { None } else { tags.into_datum().map(TextArray) })
 }
 
 /// An argument that names a namespace.
 fn namespace(text: &str) -> Result<Namespace<'_>, CacheError> {
     Namespace::parse(text).map_err(|why| CacheError::Namespace(text.into(), why))
+}
+
+/// Takes note of a value that was asked for, and of what came of it.
+fn note_read(key: Key, value: Option<Jsonb>) {
+    stats::read(key, value);
+    evict::note_read(key, value.is_some());
 }
 
 /// The keys of a namespace; None: all.

@@ -3,8 +3,9 @@
 use super::namespace;
 use crate::catalog;
 use crate::clock;
-use crate::datum::Timestamp;
+use crate::datum::{Regprocedure, Timestamp};
 use crate::error::CacheError;
+use crate::loader;
 use crate::namespaces;
 use crate::settings;
 use crate::statement::{IntoParam, Statement, statement};
@@ -12,18 +13,27 @@ use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-static CONFIGURE: Statement = statement!("configure.sql", [TEXTOID, INTERVALOID, INTERVALOID, FLOAT8OID, INT4OID]);
+static CONFIGURE: Statement = statement!(
+    "configure.sql",
+    [TEXTOID, INTERVALOID, INTERVALOID, FLOAT8OID, INT4OID, FLOAT8OID, TEXTOID, BOOLOID, INT8OID, INT8OID]
+);
 static UNCONFIGURE: Statement = statement!("unconfigure.sql", [TEXTOID]);
 
 /// Creates or changes a namespace: only what is given changes.
 #[pg_extern(volatile, parallel_unsafe, security_definer)]
 #[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::too_many_arguments, reason = "one for each option, each given by name")]
 fn cache_configure(
     namespace: Option<&str>,
     default_ttl: default!(Option<Interval>, "NULL"),
     stale_for: default!(Option<Interval>, "NULL"),
     jitter: default!(Option<f64>, "NULL"),
     max_value_size: default!(Option<i32>, "NULL"),
+    early_refresh: default!(Option<f64>, "NULL"),
+    loader: default!(Option<Regprocedure>, "NULL"),
+    notify: default!(Option<bool>, "NULL"),
+    max_entries: default!(Option<i64>, "NULL"),
+    max_size: default!(Option<i64>, "NULL"),
 ) -> Result<(), ErrorReport> {
     let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
     if let Some(ttl) = default_ttl {
@@ -35,9 +45,23 @@ fn cache_configure(
     })?;
     check("jitter", "from 0 to 1", jitter, |it| (0.0..=1.0).contains(it))?;
     check("max_value_size", "1 byte or more", max_value_size, |&it| it >= 1)?;
+    check("early_refresh", "from 0 to 100", early_refresh, |it| (0.0..=100.0).contains(it))?;
+    check("max_entries", "1 or more", max_entries, |&it| it >= 1)?;
+    check("max_size", "1 byte or more", max_size, |&it| it >= 1)?;
+    let loader = loader.map(|function| loader::signature_of(function.oid())).transpose()?;
     let home = catalog::installed()?;
-    let params =
-        [namespace.as_str().param(), default_ttl.param(), stale_for.param(), jitter.param(), max_value_size.param()];
+    let params = [
+        namespace.as_str().param(),
+        default_ttl.param(),
+        stale_for.param(),
+        jitter.param(),
+        max_value_size.param(),
+        early_refresh.param(),
+        loader.param(),
+        notify.param(),
+        max_entries.param(),
+        max_size.param(),
+    ];
     CONFIGURE.write(&home, &params, |_| ());
     Ok(())
 }

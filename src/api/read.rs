@@ -1,20 +1,31 @@
 //! Functions that read. All are STABLE and PARALLEL SAFE, except the one that catches errors.
 
-use super::{key, key_range, keys};
+use super::{key, key_range, keys, note_read};
 use crate::access::{self, Verb};
 use crate::clock;
 use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
 use crate::error::CacheError;
+use crate::stats::{self, Counter, Operation, observe};
 use crate::store;
 use crate::subtransaction::attempt;
+use cache_pg_rules::key::Key;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use std::collections::HashSet;
 
 /// The value of a live entry; NULL on a miss.
 #[pg_extern(stable, parallel_safe)]
 fn cache_get(key: Option<&str>) -> Result<Option<Jsonb>, ErrorReport> {
-    Ok(store::get(&access::check(Verb::Read)?, self::key(key)?))
+    Ok(get("cache_get", self::key(key)?)?)
+}
+
+fn get(name: &str, key: Key) -> Result<Option<Jsonb>, CacheError> {
+    observe(Operation::Get, name, key.as_str(), || {
+        let value = store::get(&access::check(Verb::Read)?, key);
+        note_read(key, value);
+        Ok(value)
+    })
 }
 
 /// As cache_get, and NULL where that would raise; only cancel and shutdown pass. It runs in a subtransaction, which
@@ -22,7 +33,11 @@ fn cache_get(key: Option<&str>) -> Result<Option<Jsonb>, ErrorReport> {
 #[pg_extern(stable, parallel_unsafe)]
 fn cache_get_or_null(key: Option<&str>) -> Option<Jsonb> {
     let key = self::key(key).ok()?;
-    attempt(|| Ok::<_, CacheError>(store::get(&access::check(Verb::Read)?, key))).and_then(Result::ok).flatten()
+    let value = attempt(|| get("cache_get_or_null", key)).and_then(Result::ok);
+    if value.is_none() {
+        stats::count(key, Counter::Errors, 1);
+    }
+    value.flatten()
 }
 
 /// Whether there is a live entry.
@@ -90,7 +105,24 @@ fn cache_entry(
 fn cache_get_many(
     keys: Option<Vec<Option<String>>>,
 ) -> Result<TableIterator<'static, (name!(key, String), name!(value, Jsonb))>, ErrorReport> {
-    Ok(TableIterator::new(store::get_many(&access::check(Verb::Read)?, &self::keys(&keys)?)))
+    let access = access::check(Verb::Read)?;
+    let keys = self::keys(&keys)?;
+    let first = keys.first().map_or("", |key| key.as_str());
+    let found = observe(Operation::Get, "cache_get_many", first, || store::get_many(&access, &keys));
+    note_reads(&keys, &found);
+    Ok(TableIterator::new(found))
+}
+
+/// Takes note of keys that were asked for at once, and of what was found, in the same order. A key that was asked for twice is one.
+fn note_reads(keys: &[Key], found: &[(String, Jsonb)]) {
+    let mut noted = HashSet::new();
+    let mut found = found.iter().peekable();
+    for key in keys {
+        let value = found.next_if(|(name, _)| name == key.as_str()).map(|&(_, value)| value);
+        if noted.insert(key.as_str()) {
+            note_read(*key, value);
+        }
+    }
 }
 
 /// Keys of live entries in byte order, a page at a time: give the last key of a page as `after` for the next.

@@ -7,11 +7,11 @@ use crate::error::CacheError;
 use crate::home::Home;
 use crate::settings;
 use crate::subtransaction::attempt;
-use crate::sweep::{executor, hand};
-use pgrx::pg_sys;
+use crate::sweep::{executor, hand, tags};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::cell::Cell;
+use std::time::Instant;
 
 /// How many pages to walk between two looks at the clock and at interrupts.
 const PAGES: u32 = 1024;
@@ -19,6 +19,8 @@ const PAGES: u32 = 1024;
 thread_local! {
     /// Where this session's hand stands: a batch goes on where the last one ended.
     static HAND: Cell<Option<u32>> = const { Cell::new(None) };
+    /// When this session last made a round over the tags.
+    static COLLECTED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Removes up to `batch_size` due entries (default: cache_pg.sweep_batch_size) and returns how many; 0 = nothing is
@@ -31,21 +33,16 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
         None => settings::sweep_batch_size(),
     };
     let access = access::check(Verb::Delete)?;
-    // SAFETY: raise where SQL would; the names are literals.
-    unsafe {
-        pg_sys::PreventCommandIfReadOnly(c"cache_sweep()".as_ptr());
-        pg_sys::PreventCommandDuringRecovery(c"cache_sweep()".as_ptr());
-    }
-    if !access.plain {
+    if !access.reads_directly() {
         let remove = || executor::remove(&access.home, most, clock::now()) as i32;
         // With an old snapshot, a row that the worker has removed since would raise.
         return Ok(if access::has_old_snapshot() { attempt(remove).unwrap_or(0) } else { remove() });
     }
-    Ok(may_be_forgotten(&access, |home| sweep(home, most)) as i32)
+    Ok(may_be_forgotten(&access, || access.run(|home| sweep(home, most)))? as i32)
 }
 
 /// Walks on from where the last call in this session ended, once round the table or until `most` rows are removed.
-fn sweep(home: &Home, most: u32) -> u32 {
+fn sweep(home: &Home, most: u32) -> Result<u32, CacheError> {
     let mut page = HAND.get().unwrap_or(0);
     let (mut removed, mut walked) = (0, 0);
     while let Some(step) = hand::step(home, page, PAGES, most - removed, clock::now()) {
@@ -59,5 +56,10 @@ fn sweep(home: &Home, most: u32) -> u32 {
         check_for_interrupts!();
     }
     HAND.set(Some(page));
-    removed
+    let collects = page == 0 && !access::has_old_snapshot();
+    if collects && COLLECTED.get().is_none_or(|last| last.elapsed() > tags::EVERY) {
+        COLLECTED.set(Some(Instant::now()));
+        tags::collect(home)?;
+    }
+    Ok(removed)
 }

@@ -8,6 +8,7 @@ use crate::error::CacheError;
 use crate::namespaces::{self, Deadline};
 use crate::settings;
 use crate::statement::{IntoParam, Statement, statement};
+use crate::stats::{self, Counter, Operation, observe};
 use crate::store::{self, Condition, New};
 use crate::subtransaction::attempt;
 use cache_pg_rules::key::Key;
@@ -17,12 +18,27 @@ use pgrx::prelude::*;
 
 static EACH: Statement = statement!("each.sql", [JSONBOID]);
 
-/// Arguments of a write, checked.
+/// Key, value, ttl and tags of a write, as they are given.
+type Arguments<'a> = (Option<&'a str>, Option<Jsonb>, Option<Interval>, Option<Vec<Option<String>>>);
+
+/// The same, checked.
 struct Checked<'a> {
     access: Access,
     new: New<'a>,
     tags: Option<TextArray>,
-    now: Timestamp,
+}
+
+/// Checks the arguments of the function `name`, writes the entry if `condition` holds, and returns its deadline; None where
+/// it was not written.
+fn put(name: &str, (key, value, ttl, tags): Arguments, condition: Condition) -> Result<Option<Timestamp>, CacheError> {
+    observe(Operation::Set, name, key.unwrap_or_default(), || {
+        let Checked { access, new, tags } = Checked::new(key, value, ttl, tags)?;
+        let written = store::put(&access, &new, tags, condition)?;
+        if written {
+            stats::count_written(new.key, new.value);
+        }
+        Ok(written.then_some(new.deadline.expires_at))
+    })
 }
 
 impl<'a> Checked<'a> {
@@ -35,11 +51,7 @@ impl<'a> Checked<'a> {
         let access = access::check(Verb::Write)?;
         let now = clock::now();
         let new = new_entry(&access, self::key(key)?, value.ok_or(CacheError::NullValue)?, ttl, now)?;
-        Ok(Self { access, new, tags: self::tags(tags)?, now })
-    }
-
-    fn put(&self, condition: Condition) -> bool {
-        store::put(&self.access, &self.new, self.tags, self.now, condition)
+        Ok(Self { access, new, tags: self::tags(tags)? })
     }
 }
 
@@ -52,7 +64,7 @@ fn new_entry<'a>(
 ) -> Result<New<'a>, CacheError> {
     let namespace = namespaces::of(&access.home, key);
     namespace.admit(key, value)?;
-    Ok(New { key, value, deadline: namespace.deadline(ttl, now)? })
+    Ok(New { key, value, set_at: now, deadline: namespace.deadline(ttl, now)? })
 }
 
 /// Creates or replaces an entry and returns its deadline. `created_at` is kept while a live entry is replaced.
@@ -63,9 +75,8 @@ fn cache_set(
     ttl: default!(Option<Interval>, "NULL"),
     tags: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> Result<TimestampWithTimeZone, ErrorReport> {
-    let checked = Checked::new(key, value, ttl, tags)?;
-    checked.put(Condition::Always);
-    Ok(checked.new.deadline.expires_at.into())
+    let deadline = put("cache_set", (key, value, ttl, tags), Condition::Always)?;
+    Ok(deadline.unwrap_or(Timestamp::FOREVER).into())
 }
 
 /// As cache_set, and false where that would raise; only cancel and shutdown pass.
@@ -76,8 +87,7 @@ fn cache_try_set(
     ttl: default!(Option<Interval>, "NULL"),
     tags: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> bool {
-    attempt(|| Checked::new(key, value, ttl, tags).map(|checked| checked.put(Condition::Always)).is_ok())
-        .unwrap_or(false)
+    try_set(key, || put("cache_try_set", (key, value, ttl, tags), Condition::Always))
 }
 
 /// As above, with the ttl as text; a malformed one is false too.
@@ -88,11 +98,18 @@ fn cache_try_set_text(
     ttl: Option<&str>,
     tags: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> bool {
-    attempt(|| {
+    try_set(key, || {
         let ttl = ttl.map(clock::parse_interval);
-        Checked::new(key, value, ttl.flatten(), tags).map(|checked| checked.put(Condition::Always)).is_ok()
+        put("cache_try_set", (key, value, ttl.flatten(), tags), Condition::Always)
     })
-    .unwrap_or(false)
+}
+
+fn try_set(key: Option<&str>, set: impl FnOnce() -> Result<Option<Timestamp>, CacheError>) -> bool {
+    let is_set = matches!(attempt(set), Some(Ok(_)));
+    if !is_set && let Ok(key) = self::key(key) {
+        stats::count(key, Counter::Errors, 1);
+    }
+    is_set
 }
 
 /// Writes the entry only if no live one has the key; atomic. Returns whether it did.
@@ -103,7 +120,7 @@ fn cache_add(
     ttl: default!(Option<Interval>, "NULL"),
     tags: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> Result<bool, ErrorReport> {
-    Ok(Checked::new(key, value, ttl, tags)?.put(Condition::Absent))
+    Ok(put("cache_add", (key, value, ttl, tags), Condition::Absent)?.is_some())
 }
 
 /// Writes the entry only if a live one has the key; atomic. Returns whether it did.
@@ -114,7 +131,7 @@ fn cache_replace(
     ttl: default!(Option<Interval>, "NULL"),
     tags: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> Result<bool, ErrorReport> {
-    Ok(Checked::new(key, value, ttl, tags)?.put(Condition::Live))
+    Ok(put("cache_replace", (key, value, ttl, tags), Condition::Live)?.is_some())
 }
 
 /// Writes the entry only if the live one still has this version (from cache_entry); atomic.
@@ -126,9 +143,11 @@ fn cache_cas(
     ttl: default!(Option<Interval>, "NULL"),
     tags: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> Result<bool, ErrorReport> {
-    let checked = Checked::new(key, value, ttl, tags)?;
     // No version compares equal to NULL: what was a miss when it was read is not replaced.
-    Ok(version.is_some_and(|version| checked.put(Condition::Version(version))))
+    Ok(match version {
+        Some(version) => put("cache_cas", (key, value, ttl, tags), Condition::Version(version))?.is_some(),
+        None => Checked::new(key, value, ttl, tags).map(|_| false)?,
+    })
 }
 
 /// Sets every key of a JSON object to its value, in one statement and in key order; returns how many.
@@ -152,7 +171,10 @@ fn cache_set_many(
         .iter()
         .map(|(text, value)| new_entry(&access, key(Some(text))?, *value, ttl, now))
         .collect::<Result<Vec<_>, CacheError>>()?;
-    Ok(store::put_many(&access, &new, tags, now) as i64)
+    let first = new.first().map_or("", |new| new.key.as_str());
+    let written = observe(Operation::Set, "cache_set_many", first, || store::put_many(&access, &new, tags))?;
+    new.iter().for_each(|new| stats::count_written(new.key, new.value));
+    Ok(written as i64)
 }
 
 /// Gives a live entry a new deadline; value and version stay. Returns whether there was one.
@@ -161,7 +183,7 @@ fn cache_touch(key: Option<&str>, ttl: default!(Option<Interval>, "NULL")) -> Re
     let access = access::check(Verb::Write)?;
     let key = self::key(key)?;
     let deadline = namespaces::of(&access.home, key).deadline(ttl, clock::now())?;
-    Ok(store::touch(&access, key, deadline))
+    Ok(touch("cache_touch", &access, key, deadline)?)
 }
 
 /// Drops the deadline of a live entry; only where cache_pg.max_ttl is 0. Returns whether there was one.
@@ -172,5 +194,11 @@ fn cache_persist(key: Option<&str>) -> Result<bool, ErrorReport> {
     if settings::max_ttl().is_some() {
         Err(CacheError::DeadlineRequired)?;
     }
-    Ok(store::touch(&access, key, Deadline { expires_at: Timestamp::FOREVER, stale_until: None }))
+    Ok(touch("cache_persist", &access, key, Deadline { expires_at: Timestamp::FOREVER, stale_until: None })?)
+}
+
+fn touch(name: &str, access: &Access, key: Key, deadline: Deadline) -> Result<bool, CacheError> {
+    let touched = observe(Operation::Set, name, key.as_str(), || store::touch(access, key, deadline))?;
+    stats::count(key, Counter::Touches, touched.into());
+    Ok(touched)
 }

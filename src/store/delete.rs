@@ -1,80 +1,160 @@
 //! Deleting entries: the safe delete, which leaves a tombstone.
 //!
 //! A bare DELETE would let a value that was computed before it be stored after it. The tombstone carries the
-//! deleting transaction, also where there was no row, and stays for as long as a late value could arrive.
+//! deleting transaction, also where there was no row. A delete is blind: it buries the newest version at every isolation
+//! level, and what others did to the key since the caller's snapshot is no conflict.
 
+use super::image::{Image, NEVER, is_live, version_of};
+use super::range::{self, Keys};
+use super::{flight, tags, write};
 use crate::access::Access;
 use crate::clock;
 use crate::datum::{Jsonb, Timestamp};
+use crate::error::CacheError;
+use crate::evict::growth::{self, Growth};
+use crate::heap::change::{Contention, Decision, change};
+use crate::heap::scan::{Row, View};
+use crate::heap::snapshot;
+use crate::heap::table::Table;
+use crate::home::column;
+use crate::near;
+use crate::scratch::Scratch;
 use crate::settings;
-use crate::statement::{IntoParam, Param, Statement, statement};
-use crate::sweep::directory;
-use cache_pg_rules::key::{Key, MAX_KEY_BYTES};
-use cache_pg_rules::namespace::KeyRange;
+use crate::sweep::flags;
+use crate::wake;
+use cache_pg_rules::key::Key;
+use cache_pg_rules::namespace::Namespace;
 
-static DELETE: Statement = statement!("delete.sql", [TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
-static LOCK_LIVE: Statement = statement!("lock_live.sql", [TEXTOID]);
-static BURY_ABSENT: Statement = statement!("bury_absent.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
-static CLEAR: Statement = statement!("clear.sql", [TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
-
-/// How many leases a tombstone outlives: a value may arrive until the lease of its loader has run out, and the
-/// lease may have been taken a moment before the tombstone.
+/// How many leases a tombstone outlives, so that a key that is deleted often keeps its row.
 const TOMBSTONE_LEASES: i64 = 2;
 
 /// Deletes keys; returns how many live entries went. Locks them in byte order.
-pub fn delete(access: &Access, mut keys: Vec<Key>) -> i64 {
+///
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn delete(access: &Access, mut keys: Vec<Key>) -> Result<i64, CacheError> {
     keys.sort_unstable();
     keys.dedup();
-    let keys: Vec<&str> = keys.into_iter().map(Key::as_str).collect();
-    let (now, until) = tombstone();
-    let params = [keys.param(), now.param(), until.param()];
-    access.run(|home| DELETE.write(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
+    flags::note_write();
+    for &key in &keys {
+        wake::at_end(key);
+        near::key(&access.home, key);
+    }
+    if !access.writes_directly() {
+        return Ok(super::statements::delete(access, &keys, tombstone()));
+    }
+    write::writing(access, |table| {
+        let (mut gone, mut scratch) = (0, Scratch::new());
+        for key in keys {
+            pgrx::check_for_interrupts!();
+            gone += i64::from(scratch.run(|| bury(access, table, key, Bury::Always, |_| ()).is_some()));
+        }
+        Ok(gone)
+    })
 }
 
 /// Deletes a key and returns the live value that went.
-pub fn take(access: &Access, key: Key) -> Option<Jsonb> {
-    loop {
-        let locked = [key.as_str().param()];
-        if let Some(value) = access.run_beside_the_hand(|home| LOCK_LIVE.write(home, &locked, |rows| rows.get(0, 1))) {
-            delete(access, vec![key]);
-            return Some(value);
-        }
-        let (now, until) = tombstone();
-        let params = [key.as_str().param(), now.param(), until.param()];
-        if access.run(|home| BURY_ABSENT.write(home, &params, |rows| rows.len() > 0)) {
-            return None;
-        }
-        // Another session set the key in between: its value is the one to take. But a trigger may keep us from
-        // writing as often as we try.
-        if !access.plain {
-            return None;
-        }
-        pgrx::check_for_interrupts!();
+///
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn take(access: &Access, key: Key) -> Result<Option<Jsonb>, CacheError> {
+    flags::note_write();
+    wake::at_end(key);
+    near::key(&access.home, key);
+    if !access.writes_directly() {
+        return Ok(super::statements::take(access, key, tombstone()));
     }
+    write::writing(access, |table| {
+        Ok(bury(access, table, key, Bury::Always, |live| live.get::<Jsonb>(column::VALUE)).flatten())
+    })
 }
 
-/// Deletes every entry within `range`, or all; returns how many were live.
-pub fn clear(access: &Access, range: Option<KeyRange>) -> i64 {
-    let [from, before, unnamed] = bounds(range);
-    let (now, until) = tombstone();
-    let params = [from, before, unnamed, now.param(), until.param()];
-    access.run_beside_the_hand(|home| CLEAR.write(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
+/// Deletes every entry of a namespace, or all; returns how many were live. Values that were computed before it are
+/// refused from then on, also for keys that had no row.
+///
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, CacheError> {
+    flags::note_write();
+    wake::all_at_end();
+    near::namespace(&access.home, namespace);
+    tags::refuse_earlier(&access.home, namespace)?;
+    let range = namespace.map(Namespace::keys);
+    // Whoever stores a value just now has looked at the fence already: its entry must be there before the table is read.
+    flight::bar_fills();
+    if !access.writes_directly() {
+        settle(access, namespace)?;
+        return Ok(super::statements::clear(access, range::bounds(range), tombstone()));
+    }
+    write::writing(access, |table| {
+        let (mut gone, mut scratch) = (0, Scratch::new());
+        let mut keys = Keys::new(range);
+        while let Some(batch) = keys.next_batch(table) {
+            for key in batch {
+                pgrx::check_for_interrupts!();
+                let Ok(key) = Key::parse(&key) else { continue };
+                gone += i64::from(scratch.run(|| bury(access, table, key, Bury::WhatIsThere, |_| ()).is_some()));
+            }
+        }
+        Ok(gone)
+    })
+}
+
+/// Waits for the transactions that hold rows of a namespace, or of any: a statement does not see what they wrote before
+/// they have ended.
+fn settle(access: &Access, namespace: Option<Namespace>) -> Result<(), CacheError> {
+    if !access.home.has_own_shape {
+        return Ok(());
+    }
+    write::writing(access, |table| {
+        let mut keys = Keys::new(namespace.map(Namespace::keys));
+        while let Some(batch) = keys.next_batch(table) {
+            for key in batch {
+                pgrx::check_for_interrupts!();
+                change(table, &key, Contention::Wait, |_| Decision::Leave(()));
+            }
+        }
+        Ok(())
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bury {
+    /// Also where there is nothing.
+    Always,
+    /// Only where a value or a lease would be lost.
+    WhatIsThere,
+}
+
+/// Leaves a tombstone, and returns what `take` makes of the live entry that went.
+fn bury<R>(access: &Access, table: &Table, key: Key, what: Bury, take: impl Fn(&Row) -> R) -> Option<R> {
+    let version = snapshot::current();
+    let mut growth = Growth::default();
+    let gone = change(table, key.as_str(), Contention::Wait, |row| {
+        growth = Growth::default();
+        let (now, until) = tombstone();
+        let there = row.is_some_and(|row| row.has(column::VALUE) || row.has(column::LEASE_ID));
+        // A transaction that deletes a key again and again, as one that changes many rows of a watched table may, leaves one
+        // tombstone: every version more would make the next look-up longer.
+        let is_buried = !there && row.is_some_and(|row| version_of(row) == version);
+        if is_buried || what == Bury::WhatIsThere && !there {
+            return Decision::Leave(None);
+        }
+        let live = row.filter(|row| is_live(&access.home, row, now, View::Latest));
+        let image = Image {
+            created_at: live.map_or(NEVER, |row| Image::of(row).created_at),
+            stale_until: Some(until),
+            ..Image::empty(key, version, now)
+        };
+        growth = Growth::of(key, row, None);
+        Decision::Write(image.columns(), live.map(&take))
+    });
+    growth::note(access, key, growth);
+    gone.flatten()
 }
 
 /// The clock, and until when a tombstone stays that is written now.
 fn tombstone() -> (Timestamp, Timestamp) {
-    directory::note_write();
     let now = clock::now();
     (now, Timestamp(now.0.saturating_add(TOMBSTONE_LEASES * settings::lease())))
-}
-
-/// A range as three parameters: from, before, and whether only keys without a namespace count.
-pub(super) fn bounds(range: Option<KeyRange>) -> [Param; 3] {
-    let unnamed = range == Some(KeyRange::Unnamed);
-    let (from, before) = match range {
-        Some(KeyRange::Between { from, before }) => (from, before),
-        // Longer than any key and of the greatest character: after every key.
-        Some(KeyRange::Unnamed) | None => (String::new(), char::MAX.to_string().repeat(MAX_KEY_BYTES / 4 + 1)),
-    };
-    [from.param(), before.param(), unnamed.param()]
 }

@@ -4,14 +4,39 @@
 //! call it, and so can a worker. Owns the meaning of the verbs and the order of locks: who writes many keys writes
 //! them in byte order, so that two never deadlock.
 //!
-//! An entry is live while its value is not NULL and its deadline has not come. A delete leaves a tombstone, a row
-//! without a value (DESIGN.md, "Freshness").
+//! An entry is live while its value is not NULL, its deadline has not come and none of its tags was invalidated. A delete
+//! leaves a tombstone, a row without a value (DESIGN.md, "Freshness").
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`image`] | a row: what its columns mean, and what "live" is |
+//! | [`read`], [`find`], [`look`], [`range`] | looking up: live entries, what is past its deadline, the keys of a namespace |
+//! | [`write`], [`delete`] | the blind verbs |
+//! | [`fetch`], [`fill`], [`read_through`] | computing what is missing, once, and storing it only if it cannot be stale |
+//! | [`fence`], [`flight`] | what may not be stored any more; who is computing or storing right now |
+//! | [`tags`] | labels that many entries carry, and that are invalidated in one write |
+//! | [`statements`] | the same through the executor, where policies, triggers or indexes have a say |
 
 mod delete;
-mod index;
+mod fence;
+mod fetch;
+mod fill;
+mod find;
+mod flight;
+mod image;
+mod look;
+mod range;
 mod read;
+mod read_through;
+mod statements;
+pub mod tags;
 mod write;
 
 pub use delete::{clear, delete, take};
+pub use fetch::fetch;
+pub use fill::{fill, release};
+pub use image::{footprint, removable_at};
+pub use look::Fresh;
 pub use read::{entry, expires_at, get, get_many, keys};
+pub use read_through::{Storing, get_or_load};
 pub use write::{Condition, New, incr, put, put_many, touch};

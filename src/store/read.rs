@@ -1,17 +1,20 @@
 //! Reading entries. Writes nothing: no row, no WAL, no transaction id (P4).
 //!
-//! One or many values are looked up in the index directly; where a policy, trigger or rule has a say, and for what
-//! is asked seldom, a statement runs through the executor. Both give the same answers.
+//! One or many values are looked up below the executor; where a policy, trigger or rule has a say, and for what
+//! is asked seldom, a statement runs through the executor. Both give the same answers. An unlogged cache is empty on a
+//! standby.
 
-use super::index::{Row, Scan};
+use super::find::{find, find_many};
+use super::image::is_live;
+use super::range;
 use crate::access::Access;
 use crate::clock;
 use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use crate::heap::scan::{Row, View};
 use crate::home::column;
 use crate::statement::{IntoParam, Statement, statement};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::KeyRange;
-use std::collections::HashMap;
 
 static GET: Statement = statement!("get.sql", [TEXTOID, TIMESTAMPTZOID]);
 static EXPIRES_AT: Statement = statement!("expires_at.sql", [TEXTOID, TIMESTAMPTZOID]);
@@ -33,9 +36,12 @@ pub struct Entry {
 
 /// The value of a live entry.
 pub fn get(access: &Access, key: Key) -> Option<Jsonb> {
+    if !access.has_rows() {
+        return None;
+    }
     let now = clock::now();
-    if let Some(scan) = direct(access) {
-        return find_live(scan, key, now, |row| row.get(column::VALUE)).flatten();
+    if access.reads_directly() {
+        return find_live(access, key, now, |row| row.get(column::VALUE));
     }
     let params = [key.as_str().param(), now.param()];
     access.run(|home| GET.read(home, &params, |rows| rows.get(0, 1)))
@@ -43,32 +49,26 @@ pub fn get(access: &Access, key: Key) -> Option<Jsonb> {
 
 /// The deadline of a live entry.
 pub fn expires_at(access: &Access, key: Key) -> Option<Timestamp> {
+    if !access.has_rows() {
+        return None;
+    }
     let now = clock::now();
-    if let Some(scan) = direct(access) {
-        return find_live(scan, key, now, |row| row.get(column::EXPIRES_AT)).flatten();
+    if access.reads_directly() {
+        return find_live(access, key, now, |row| row.get(column::EXPIRES_AT));
     }
     let params = [key.as_str().param(), now.param()];
     access.run(|home| EXPIRES_AT.read(home, &params, |rows| rows.get(0, 1)))
 }
 
-/// A scan of the index, where nothing but privileges has a say in what the caller may see.
-fn direct(access: &Access) -> Option<Scan> {
-    access.plain.then(|| Scan::open(access)).flatten()
-}
-
-fn find_live<R>(mut scan: Scan, key: Key, now: Timestamp, take: impl FnOnce(&Row) -> R) -> Option<R> {
-    let found = scan.find(key.as_str(), |row| is_live(row, now)).map(|row| take(&row));
-    scan.close();
-    found
-}
-
-/// Whether a row holds a live entry.
-fn is_live(row: &Row, now: Timestamp) -> bool {
-    row.get(column::EXPIRES_AT).is_some_and(|deadline: Timestamp| deadline > now) && row.has(column::VALUE)
+fn find_live<R>(access: &Access, key: Key, now: Timestamp, take: impl Fn(&Row) -> Option<R>) -> Option<R> {
+    find(access, key, View::Statement, |row| is_live(&access.home, row, now, View::Statement), take)
 }
 
 /// A live entry with all that is known about it.
 pub fn entry(access: &Access, key: Key) -> Option<Entry> {
+    if !access.has_rows() {
+        return None;
+    }
     let params = [key.as_str().param(), clock::now().param()];
     access.run(|home| {
         ENTRY.read(home, &params, |rows| {
@@ -88,39 +88,46 @@ pub fn entry(access: &Access, key: Key) -> Option<Entry> {
 
 /// The values of those keys that have a live entry, in the order asked, each once.
 pub fn get_many(access: &Access, keys: &[Key]) -> Vec<(String, Jsonb)> {
+    if !access.has_rows() {
+        return Vec::new();
+    }
     let mut wanted: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
-    // In byte order the scan comes back to pages that it has just left.
     wanted.sort_unstable();
     wanted.dedup();
-    let mut found = values_of(access, &wanted);
-    keys.iter().filter_map(|key| found.remove_entry(key.as_str())).collect()
+    let mut values = values_of(access, &wanted);
+    let value_of = |key: &Key| values[wanted.binary_search(&key.as_str()).ok()?].take();
+    keys.iter().zip(keys.iter().map(value_of)).filter_map(|(key, value)| Some((key.as_str().into(), value?))).collect()
 }
 
-fn values_of(access: &Access, keys: &[&str]) -> HashMap<String, Jsonb> {
+/// The values of keys that are in byte order, each once.
+fn values_of(access: &Access, keys: &[&str]) -> Vec<Option<Jsonb>> {
     let now = clock::now();
-    if let Some(mut scan) = direct(access) {
-        let found = keys
-            .iter()
-            .filter_map(|&key| {
-                pgrx::check_for_interrupts!();
-                let row = scan.find(key, |row| is_live(row, now))?;
-                Some((key.to_owned(), row.get(column::VALUE)?))
-            })
-            .collect();
-        scan.close();
-        return found;
+    let mut values = vec![None; keys.len()];
+    if access.reads_directly() {
+        let live = |row: &Row| is_live(&access.home, row, now, View::Statement);
+        find_many(access, keys, live, |number, row| values[number] = row.get(column::VALUE));
+        return values;
     }
     let params = [keys.to_vec().param(), now.param()];
     access.run(|home| {
         GET_MANY.read(home, &params, |rows| {
-            (0..rows.len()).filter_map(|row| Some((rows.get(row, 1)?, rows.get(row, 2)?))).collect()
-        })
-    })
+            for row in 0..rows.len() {
+                let key: Option<String> = rows.get(row, 1);
+                if let Some(number) = key.and_then(|key| keys.binary_search(&key.as_str()).ok()) {
+                    values[number] = rows.get(row, 2);
+                }
+            }
+        });
+    });
+    values
 }
 
 /// Up to `most` keys of live entries within `range` that come after `after`, in byte order.
 pub fn keys(access: &Access, range: Option<KeyRange>, after: Option<&str>, most: i32) -> Vec<String> {
-    let [from, before, unnamed] = super::delete::bounds(range);
+    if !access.has_rows() {
+        return Vec::new();
+    }
+    let [from, before, unnamed] = range::bounds(range);
     let params = [from, before, unnamed, after.unwrap_or("").param(), clock::now().param(), most.param()];
     access.run(|home| KEYS.read(home, &params, |rows| (0..rows.len()).filter_map(|row| rows.get(row, 1)).collect()))
 }

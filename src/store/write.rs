@@ -1,29 +1,34 @@
 //! Writing entries.
 //!
-//! Each verb is one statement, atomic by the unique index; liveness is judged after the row is locked, not before.
+//! Each verb is atomic and judges by the newest version of the row, after whoever holds it has ended. Below the executor
+//! where the table is as the extension made it; where a policy, trigger, rule or further index has a say, a statement runs.
+//!
+//! At REPEATABLE READ and SERIALIZABLE a write to a key raises 40001 where another transaction has written it since the
+//! snapshot, as an UPDATE does, also where the hand has removed the row since. A lease or a touch is no write.
 
-use crate::access::Access;
+use super::image::{Image, is_live, removable_at};
+use super::tags::Tagged;
+use super::{fence, fill};
+use crate::access::{self, Access};
+use crate::clock;
 use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
 use crate::durability::may_be_forgotten;
+use crate::error::CacheError;
+use crate::evict::growth::{self, Growth};
+use crate::heap::change::{Contention, Decision, change};
+use crate::heap::hints;
+use crate::heap::scan::{Row, View};
+use crate::heap::snapshot::{self, Seen};
+use crate::heap::table::{Purpose, Table, block_of};
+use crate::home::column;
 use crate::namespaces::Deadline;
-use crate::statement::{IntoParam, Statement, statement};
-use crate::sweep::directory;
+use crate::near;
+use crate::scratch::Scratch;
+use crate::sweep::{flags, ranges};
+use crate::wake;
+use cache_pg_rules::counter::CounterError;
 use cache_pg_rules::key::Key;
-
-static SET: Statement =
-    statement!("set.sql", [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
-static ADD: Statement =
-    statement!("add.sql", [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
-static REPLACE: Statement = statement!(
-    "replace.sql",
-    [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, XID8OID]
-);
-static TOUCH: Statement = statement!("touch.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
-static INCR: Statement = statement!("incr.sql", [TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
-static SET_MANY: Statement = statement!(
-    "set_many.sql",
-    [TEXTARRAYOID, JSONBARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID]
-);
+use pgrx::pg_sys::{Datum, ItemPointerData};
 
 /// What must hold for a write to happen.
 #[derive(Clone, Copy)]
@@ -42,59 +47,218 @@ pub enum Condition {
 pub struct New<'a> {
     pub key: Key<'a>,
     pub value: Jsonb,
+    /// When it was set: the moment that the deadline counts from.
+    pub set_at: Timestamp,
     pub deadline: Deadline,
 }
 
 /// Writes an entry if `condition` holds, and says whether it did.
-pub fn put(access: &Access, new: &New, tags: Option<TextArray>, now: Timestamp, condition: Condition) -> bool {
-    let mut params = vec![
-        new.key.as_str().param(),
-        new.value.param(),
-        tags.param(),
-        now.param(),
-        new.deadline.expires_at.param(),
-        new.deadline.stale_until.param(),
-    ];
-    let statement = match condition {
-        Condition::Always => &SET,
-        Condition::Absent => &ADD,
-        Condition::Live => &REPLACE,
-        Condition::Version(_) => &REPLACE,
-    };
-    match condition {
-        Condition::Live => params.push(None),
-        Condition::Version(version) => params.push(version.param()),
-        Condition::Always | Condition::Absent => {}
+///
+/// # Errors
+/// [`CacheError::Serialization`].
+pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condition) -> Result<bool, CacheError> {
+    flags::note_write();
+    wake::at_end(new.key);
+    let written = may_be_forgotten(access, || {
+        if access.writes_directly() {
+            let tagged = tagged(access, new.key, tags)?;
+            return writing(access, |table| put_one(access, table, new, tagged, condition));
+        }
+        Ok(super::statements::put(access, new, tags, condition))
+    })?;
+    if written {
+        near::key(&access.home, new.key);
     }
-    directory::note_write();
-    may_be_forgotten(access, |home| statement.write(home, &params, |rows| rows.len() > 0))
+    Ok(written)
 }
 
 /// Writes entries, which must be in byte order of their keys and each key once; returns how many.
-pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>, now: Timestamp) -> usize {
-    let params = [
-        new.iter().map(|new| new.key.as_str()).collect::<Vec<_>>().param(),
-        new.iter().map(|new| new.value).collect::<Vec<_>>().param(),
-        new.iter().map(|new| new.deadline.expires_at).collect::<Vec<_>>().param(),
-        new.iter().map(|new| new.deadline.stale_until).collect::<Vec<_>>().param(),
-        tags.param(),
-        now.param(),
-    ];
-    directory::note_write();
-    may_be_forgotten(access, |home| SET_MANY.write(home, &params, |rows| rows.len()))
+///
+/// # Errors
+/// [`CacheError::Serialization`].
+pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result<usize, CacheError> {
+    flags::note_write();
+    for new in new {
+        wake::at_end(new.key);
+        near::key(&access.home, new.key);
+    }
+    may_be_forgotten(access, || {
+        if access.writes_directly() {
+            // Under an old snapshot each key's namespace is asked.
+            let shared = if access::has_old_snapshot() {
+                None
+            } else {
+                Some(tags.and_then(|tags| Tagged::now(&access.home, tags)))
+            };
+            return writing(access, |table| {
+                let mut scratch = Scratch::new();
+                for new in new {
+                    let tagged = shared.map_or_else(|| tagged(access, new.key, tags), Ok)?;
+                    pgrx::check_for_interrupts!();
+                    scratch.run(|| put_one(access, table, new, tagged, Condition::Always))?;
+                }
+                Ok(new.len())
+            });
+        }
+        Ok(super::statements::put_many(access, new, tags))
+    })
+}
+
+/// The tags of a new entry as they are to be remembered. Under an old snapshot, an error where they were invalidated, or the
+/// key's namespace was cleared, since.
+fn tagged(access: &Access, key: Key, tags: Option<TextArray>) -> Result<Option<Tagged>, CacheError> {
+    if access::has_old_snapshot() {
+        return fill::admit(&access.home, key, tags, &Seen::by_statement()).ok_or(CacheError::Serialization);
+    }
+    Ok(tags.and_then(|tags| Tagged::now(&access.home, tags)))
+}
+
+fn put_one(
+    access: &Access,
+    table: &Table,
+    new: &New,
+    tagged: Option<Tagged>,
+    condition: Condition,
+) -> Result<bool, CacheError> {
+    let version = snapshot::current();
+    let mut conflict = Ok(());
+    let mut growth = Growth::default();
+    let written = change(table, new.key.as_str(), Contention::Wait, |row| {
+        conflict = fence::check_unchanged(table, new.key, row);
+        let live = row.filter(|row| is_live(&access.home, row, clock::now(), View::Latest));
+        let wanted = match condition {
+            Condition::Always => true,
+            Condition::Absent => live.is_none(),
+            Condition::Live => live.is_some(),
+            Condition::Version(version) => live.is_some_and(|row| row.datum(column::VERSION) == Some(version.0)),
+        };
+        if conflict.is_err() || !wanted {
+            return Decision::Leave(false);
+        }
+        let image = Image {
+            created_at: live.map_or(new.set_at, |row| Image::of(row).created_at),
+            expires_at: new.deadline.expires_at,
+            stale_until: new.deadline.stale_until,
+            value: Some(row.and_then(|row| same_value(row, new.value)).unwrap_or(new.value)),
+            tagged,
+            ..Image::empty(new.key, version, new.set_at)
+        };
+        growth = Growth::of(new.key, row, Some(new.value));
+        Decision::Write(image.columns(), true)
+    });
+    conflict?;
+    let written = written.unwrap_or(false);
+    if written {
+        growth::note(access, new.key, growth);
+    }
+    Ok(written)
+}
+
+/// The value of the row as it is stored, where that is out of line and equal to `value`: then it need not be written again.
+fn same_value(row: &Row, value: Jsonb) -> Option<Jsonb> {
+    row.datum(column::VALUE).map(Jsonb).filter(|stored| stored.is_out_of_line() && stored.equals(value))
 }
 
 /// Gives a live entry a new deadline, and says whether there was one.
-pub fn touch(access: &Access, key: Key, deadline: Deadline) -> bool {
-    let params = [key.as_str().param(), deadline.expires_at.param(), deadline.stale_until.param()];
-    directory::note_write();
-    may_be_forgotten(access, |home| TOUCH.write(home, &params, |rows| rows.len() > 0))
+///
+/// # Errors
+/// [`CacheError::Serialization`].
+pub fn touch(access: &Access, key: Key, deadline: Deadline) -> Result<bool, CacheError> {
+    flags::note_write();
+    wake::at_end(key);
+    may_be_forgotten(access, || {
+        if !access.writes_directly() {
+            return Ok(super::statements::touch(access, key, deadline));
+        }
+        change_live(access, key, |live| {
+            let Deadline { expires_at, stale_until } = deadline;
+            (Image { expires_at, stale_until, ..Image::of(live) }, ())
+        })
+        .map(|changed| changed.is_some())
+    })
 }
 
-/// Adds `delta` to the integer of a live entry, or starts one from 0; None: the value is not an integer.
-pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline, now: Timestamp) -> Option<i64> {
-    let params =
-        [key.as_str().param(), delta.param(), now.param(), deadline.expires_at.param(), deadline.stale_until.param()];
-    directory::note_write();
-    may_be_forgotten(access, |home| INCR.write(home, &params, |rows| rows.get(0, 1)))
+/// Replaces the row of a live entry by what `next` makes of it; None where there is none.
+fn change_live<R>(access: &Access, key: Key, next: impl Fn(&Row) -> (Image, R)) -> Result<Option<R>, CacheError> {
+    let mut conflict = Ok(());
+    let changed = writing(access, |table| {
+        Ok(change(table, key.as_str(), Contention::Wait, |row| {
+            conflict = fence::check_unchanged(table, key, row);
+            match row.filter(|row| is_live(&access.home, row, clock::now(), View::Latest)) {
+                Some(live) if conflict.is_ok() => {
+                    let (image, result) = next(live);
+                    Decision::Write(image.columns(), Some(result))
+                }
+                _ => Decision::Leave(None),
+            }
+        }))
+    })?;
+    conflict?;
+    Ok(changed.flatten())
+}
+
+/// Adds `delta` to the integer of a live entry, or starts one from 0.
+///
+/// # Errors
+/// [`CacheError::NotAnInteger`], [`CacheError::CounterOverflow`], [`CacheError::Serialization`].
+pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result<i64, CacheError> {
+    flags::note_write();
+    wake::at_end(key);
+    near::key(&access.home, key);
+    may_be_forgotten(access, || {
+        if !access.writes_directly() {
+            return super::statements::incr(access, key, delta, deadline);
+        }
+        let version = snapshot::current();
+        let mut sum = Ok(0);
+        let mut growth = Growth::default();
+        writing(access, |table| {
+            change(table, key.as_str(), Contention::Wait, |row| {
+                let now = clock::now();
+                let live = row.filter(|row| is_live(&access.home, row, now, View::Latest)).map(Image::of);
+                let before = live.and_then(|live| live.value).map_or(Ok(0), |value| {
+                    value.integer().map_err(|why| match why {
+                        CounterError::NotAnInteger => CacheError::NotAnInteger(key.as_str().into()),
+                        CounterError::OutOfRange => CacheError::CounterOverflow,
+                    })
+                });
+                sum = fence::check_unchanged(table, key, row)
+                    .and(before)
+                    .and_then(|before| before.checked_add(delta).ok_or(CacheError::CounterOverflow));
+                let Ok(sum) = sum else { return Decision::Leave(()) };
+                let image = match live {
+                    Some(live) => Image { version, updated_at: now, lease: None, load_us: None, ..live },
+                    None => Image {
+                        created_at: now,
+                        expires_at: deadline.expires_at,
+                        stale_until: deadline.stale_until,
+                        ..Image::empty(key, version, now)
+                    },
+                };
+                let value = Jsonb::from_integer(sum);
+                growth = Growth::of(key, row, value);
+                Decision::Write(Image { value, ..image }.columns(), ())
+            });
+            Ok(())
+        })?;
+        if sum.is_ok() {
+            growth::note(access, key, growth);
+        }
+        sum
+    })
+}
+
+/// Opens the table of entries for [`change`].
+pub(super) fn writing<R>(access: &Access, work: impl FnOnce(&Table) -> Result<R, CacheError>) -> Result<R, CacheError> {
+    Table::by_primary_key(access.home.entries, Purpose::Write, |table| work(&table.observed(note)))
+        .unwrap_or(Err(CacheError::Altered("cache_entries")))
+}
+
+/// Notes where a row was written, and when it may go; a value for those who will read it.
+fn note(table: &Table, tid: &ItemPointerData, columns: &[Option<Datum>]) {
+    let of = |column: usize| columns[column - 1];
+    ranges::note(block_of(tid), removable_at(|column| of(column).map(|datum| datum.value() as i64)));
+    if let (Some(key), Some(_)) = (of(column::KEY), of(column::VALUE)) {
+        hints::note_written(table, key, tid);
+    }
 }

@@ -1,17 +1,15 @@
 //! Shared memory: which databases have the extension, and where the hand stands in each.
 //!
 //! One array of slots behind one lightweight lock, held for a look or an assignment, never across anything that
-//! can raise. Beside it, without a lock, one flag for each slot that says that something was written there: set by
-//! a backend when its transaction has become visible (one load, and a store only where it was clear), cleared by a
-//! sweeper before it takes the first snapshot of a turn. So what a turn cannot see asks for another one.
-//! A slot belongs to its database for as long as the database exists; so a backend may remember the number of its
+//! can raise. A slot belongs to its database for as long as the database exists; so a backend may remember the number of its
 //! slot. Everything is lost in a crash restart and found again by looking.
 
+use super::ranges::Layout;
 use crate::datum::Timestamp;
 use cache_pg_rules::pace::Found;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
-use pgrx::{PGRXSharedMemory, PgAtomic, PgLwLock, pg_shmem_init};
+use pgrx::{PGRXSharedMemory, PgLwLock, pg_shmem_init};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -41,12 +39,22 @@ pub struct Slot {
     pub visit_at: Timestamp,
     /// Where nothing has been written: no visit before this moment.
     pub quiet_until: Timestamp,
-    /// Failures in a row.
+    /// Failures in a row, with the visit that has just begun.
     pub failures: u32,
+    /// When a sweeper was started that has not been here yet; the beginning of time: none was.
+    pub started_at: Timestamp,
     /// How often CREATE EXTENSION has committed here: what a sweeper found out before the last time is out of date.
     pub announced: u32,
+    /// How many rows the hand has removed since the table was vacuumed.
+    pub removed: u64,
+    /// No vacuum before this moment.
+    pub vacuum_at: Timestamp,
+    /// No round over the tags before this moment.
+    pub collect_at: Timestamp,
     /// The hand.
     pub turn: Turn,
+    /// The ranges of the table, where they are known.
+    pub layout: Option<Layout>,
 }
 
 /// A turn of the hand round the table, as far as it has got.
@@ -56,12 +64,18 @@ pub struct Turn {
     pub page: u32,
     /// How many pages the table had at the last step.
     pub pages: u32,
+    /// How many pages it has read, and
+    pub read: u32,
+    /// how many it has passed over, because nothing could be due there.
+    pub skipped: u32,
     /// How long the turn should last; zero: not known yet.
     pub length: Duration,
     /// What it has come across.
     pub found: Found,
     /// The earliest deadline of what it has left.
     pub next_due: Option<i64>,
+    /// Whether it passes nothing over, so that it can say how many entries there are.
+    pub whole: bool,
 }
 
 const FREE: Slot = Slot {
@@ -72,8 +86,22 @@ const FREE: Slot = Slot {
     visit_at: Timestamp(i64::MIN),
     quiet_until: Timestamp(i64::MIN),
     failures: 0,
+    started_at: Timestamp(i64::MIN),
     announced: 0,
-    turn: Turn { page: 0, pages: 0, length: Duration::ZERO, found: Found { rows: 0, due: 0 }, next_due: None },
+    removed: 0,
+    vacuum_at: Timestamp(i64::MIN),
+    collect_at: Timestamp(i64::MIN),
+    turn: Turn {
+        page: 0,
+        pages: 0,
+        read: 0,
+        skipped: 0,
+        length: Duration::ZERO,
+        found: Found { rows: 0, due: 0 },
+        next_due: None,
+        whole: false,
+    },
+    layout: None,
 };
 
 /// What the processes share.
@@ -92,26 +120,17 @@ static DIRECTORY: PgLwLock<Directory> = unsafe {
     // SAFETY: the name is used once.
     PgLwLock::new(c"cache_pg directory")
 };
-static WRITTEN: PgAtomic<[AtomicBool; CAPACITY]> = unsafe {
-    // SAFETY: the name is used once.
-    PgAtomic::new(c"cache_pg written")
-};
 /// Set in the postmaster and inherited: whether the shared memory is there.
 static ATTACHED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// The slot of this backend's database, once it is known.
     static MINE: Cell<Option<usize>> = const { Cell::new(None) };
-    /// The slot to flag when the current transaction commits.
-    static TO_FLAG: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
     pg_shmem_init!(DIRECTORY = Directory { launcher: 0, waiting: 0, slots: [FREE; CAPACITY] });
-    pg_shmem_init!(WRITTEN = [const { AtomicBool::new(false) }; CAPACITY]);
-    // SAFETY: registers a function that lives as long as the process; every backend inherits it.
-    unsafe { pg_sys::RegisterXactCallback(Some(at_end_of_transaction), std::ptr::null_mut()) };
     ATTACHED.store(true, Ordering::Relaxed);
 }
 
@@ -146,46 +165,14 @@ impl Directory {
     }
 }
 
-/// Says that the current transaction writes in this database: from its commit on, the next turn does not wait for
-/// a known deadline.
-pub fn note_write() {
-    if !attached() {
-        return;
-    }
-    if MINE.get().is_none() {
+/// The slot of this backend's database; None where it has none yet.
+pub fn mine() -> Option<usize> {
+    if attached() && MINE.get().is_none() {
         // SAFETY: a global that is set when the backend connects.
         let database = unsafe { pg_sys::MyDatabaseId };
         MINE.set(look(|directory| directory.find(database)).flatten());
     }
-    TO_FLAG.set(MINE.get());
-}
-
-/// Runs when the transaction has left the list of running ones, so whoever reads the flag can see what it wrote.
-#[pg_guard]
-unsafe extern "C-unwind" fn at_end_of_transaction(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
-    use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};
-    match event {
-        XACT_EVENT_COMMIT => {
-            if let Some(slot) = TO_FLAG.take() {
-                let flag = &WRITTEN.get()[slot];
-                if !flag.load(Ordering::Relaxed) {
-                    flag.store(true, Ordering::SeqCst);
-                }
-            }
-        }
-        XACT_EVENT_ABORT | XACT_EVENT_PREPARE => TO_FLAG.set(None),
-        _ => {}
-    }
-}
-
-/// Whether something was written since the flag was cleared.
-pub fn written(slot: usize) -> bool {
-    WRITTEN.get()[slot].load(Ordering::Relaxed)
-}
-
-/// Clears the flag: what is written from now on asks for another turn.
-pub fn clear_written(slot: usize) {
-    WRITTEN.get()[slot].store(false, Ordering::SeqCst);
+    MINE.get()
 }
 
 /// Makes the launcher look at this database now: the extension has just been created here.
@@ -195,7 +182,8 @@ pub fn announce() {
     let launcher = change(|directory| {
         if let Some(slot) = directory.enter(database) {
             let slot = &mut directory.slots[slot];
-            *slot = Slot { database, sweeper: slot.sweeper, announced: slot.announced.wrapping_add(1), ..FREE };
+            let Slot { sweeper, announced, layout, .. } = *slot;
+            *slot = Slot { database, sweeper, announced: announced.wrapping_add(1), layout, ..FREE };
         }
         directory.launcher
     });

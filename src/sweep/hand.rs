@@ -1,11 +1,20 @@
 //! One step of the clock hand: walk some pages, remove what is due, wait for nobody.
 //!
-//! Owns the walk over the table below the executor: a TID range scan, and a delete that gives up on a row that
-//! another transaction holds. Must never be used where a policy, trigger or rule has a say: that is for
-//! `sweep.sql`, which goes through the executor.
+//! What is due: a row whose time is over, and an entry one of whose tags was invalidated. Owns the walk over the table
+//! below the executor: a TID range scan, and a delete that gives up on a row that another transaction holds. Must never be
+//! used where a policy, trigger or rule has a say: that is for `sweep.sql`, which goes through the executor.
 
 use crate::datum::Timestamp;
+use crate::evict::evictor::Evictor;
+use crate::evict::growth;
+use crate::heap::scan::Row;
+use crate::heap::table::block_of;
 use crate::home::{Home, column};
+use crate::stats::Counter;
+use crate::stats::census::Rows;
+use crate::store::tags::Known;
+use crate::store::{footprint, removable_at};
+use crate::wake;
 use cache_pg_rules::pace::Found;
 use pgrx::pg_sys::{self, BlockNumber};
 
@@ -14,22 +23,68 @@ use pgrx::pg_sys::{self, BlockNumber};
 pub struct Step {
     /// How many pages the table has.
     pub pages: BlockNumber,
-    /// How many of them the step walked.
+    /// How many of them the step got on.
     pub walked: BlockNumber,
+    /// How many of these it read; in the others nothing can have been due.
+    pub read: BlockNumber,
     /// Where the next step starts; 0: the turn is complete.
     pub next: BlockNumber,
     /// What it came across.
     pub found: Found,
-    /// How many rows it removed.
+    /// How many rows it removed,
     pub removed: u32,
+    /// and how many of these were live.
+    pub evicted: u32,
     /// The earliest deadline of what it left.
     pub next_due: Option<i64>,
+    /// The longest time that a row which it removed had been due for, in microseconds.
+    pub lag: i64,
 }
 
-/// Locks the table for [`step`] to the end of the transaction, unless that means to wait for somebody.
+impl Step {
+    /// Something that is due at `deadline` stays behind.
+    pub fn leave(&mut self, deadline: i64) {
+        self.next_due = Some(self.next_due.map_or(deadline, |earliest| earliest.min(deadline)));
+    }
+
+    /// Goes on with `part`, where this one ended.
+    pub fn add(&mut self, part: Self) {
+        self.next = part.next;
+        self.read += part.read;
+        self.found.add(part.found);
+        self.removed += part.removed;
+        self.evicted += part.evicted;
+        self.lag = self.lag.max(part.lag);
+    }
+}
+
+/// Locks the table for [`open`] to the end of the transaction, unless that means to wait for somebody.
 pub fn try_lock(home: &Home) -> bool {
     // SAFETY: locks by number, in a transaction.
     unsafe { pg_sys::ConditionalLockRelationOid(home.entries, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) }
+}
+
+/// `cache_entries`, open.
+pub struct Entries<'a> {
+    home: &'a Home,
+    pub(super) relation: pg_sys::Relation,
+    /// Whether the rows that stay are counted: only the sweeper of the database does.
+    counts: bool,
+}
+
+/// Opens the table, which the current transaction has locked, and hands it to `work`; None where it is gone. `counts`: the
+/// rows that stay are counted.
+pub fn open<R>(home: &Home, counts: bool, work: impl FnOnce(&Entries) -> R) -> Option<R> {
+    let locked = pg_sys::NoLock as pg_sys::LOCKMODE;
+    // SAFETY: the table is locked; it may have been dropped before that.
+    let relation = unsafe { pg_sys::try_table_open(home.entries, locked) };
+    if relation.is_null() {
+        return None;
+    }
+    let result = work(&Entries { home, relation, counts });
+    // SAFETY: the relation is open; closing it keeps the lock. An error in between ends the transaction, which closes it.
+    unsafe { pg_sys::table_close(relation, locked) };
+    Some(result)
 }
 
 /// Walks up to `pages` pages from `from` on and removes up to `most` rows that are due at `now`; None where the table
@@ -37,90 +92,132 @@ pub fn try_lock(home: &Home) -> bool {
 ///
 /// Runs in the current transaction, which has locked the table, under the active snapshot.
 pub fn step(home: &Home, from: BlockNumber, pages: BlockNumber, most: u32, now: Timestamp) -> Option<Step> {
-    let locked = pg_sys::NoLock as pg_sys::LOCKMODE;
-    // SAFETY: the table is locked; it may have been dropped before that.
-    let relation = unsafe { pg_sys::try_table_open(home.entries, locked) };
-    if relation.is_null() {
-        return None;
-    }
-    // SAFETY: the relation is open and locked; closing it keeps the lock.
-    unsafe {
-        let step = walk(relation, from, pages, most, now);
-        pg_sys::table_close(relation, locked);
-        Some(step)
-    }
+    open(home, false, |entries| entries.step(from, pages, most, now))
 }
 
-/// # Safety
-/// `relation` is `cache_entries`, open and locked; a snapshot is active.
-unsafe fn walk(relation: pg_sys::Relation, from: BlockNumber, pages: BlockNumber, most: u32, now: Timestamp) -> Step {
-    // SAFETY: the relation is open.
-    let total = unsafe { pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM) };
-    let mut step = Step { pages: total, ..Step::default() };
-    if total == 0 {
-        return step;
+impl Entries<'_> {
+    /// How many pages it has.
+    pub fn pages(&self) -> BlockNumber {
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, pg_sys::ForkNumber::MAIN_FORKNUM) }
     }
-    let first = if from < total { from } else { 0 };
-    let end = first.saturating_add(pages.max(1)).min(total);
-    let mut least = tid(first, 1);
-    let mut greatest = tid(end - 1, u16::MAX);
-    // SAFETY: the scan and its slot live until the end of this function, the bounds as long; a snapshot is active.
-    // An error in between ends the transaction, which releases what they hold.
-    unsafe {
-        let snapshot = pg_sys::GetActiveSnapshot();
-        let scan = pg_sys::table_beginscan_tidrange(relation, snapshot, &mut least, &mut greatest);
-        let slot = pg_sys::table_slot_create(relation, std::ptr::null_mut());
-        step.next = end;
-        let forward = pg_sys::ScanDirection::ForwardScanDirection;
-        while pg_sys::table_scan_getnextslot_tidrange(scan, forward, slot) {
-            let page = block_of(&(*slot).tts_tid);
-            if step.removed >= most {
-                // The rest of this page is for the next step, and so is what it finds there.
-                step.next = page;
-                break;
-            }
-            step.found.rows += 1;
-            let due_at = removable_at(slot);
-            if due_at > now.0 {
-                step.next_due = Some(step.next_due.map_or(due_at, |earliest| earliest.min(due_at)));
-                continue;
-            }
-            step.found.due += 1;
-            if remove(relation, &raw mut (*slot).tts_tid, snapshot) {
-                step.removed += 1;
-            } else {
-                step.next_due = Some(now.0);
-            }
+
+    /// The file that it lies in: another one after TRUNCATE, VACUUM FULL and their kin.
+    pub fn file(&self) -> pg_sys::Oid {
+        // SAFETY: the relation is open and locked.
+        unsafe { (*(*self.relation).rd_rel).relfilenode }
+    }
+
+    /// As [`step`].
+    pub fn step(&self, from: BlockNumber, pages: BlockNumber, most: u32, now: Timestamp) -> Step {
+        let total = self.pages();
+        let first = if from < total { from } else { 0 };
+        let end = first.saturating_add(pages.max(1)).min(total);
+        let mut step = if total > 0 { self.walk(first, end, most, now, None) } else { Step::default() };
+        step.pages = total;
+        step.walked = step.next.saturating_sub(first).max(1);
+        if step.next >= total {
+            step.next = 0;
         }
-        pg_sys::ExecDropSingleTupleTableSlot(slot);
-        pg_sys::table_endscan(scan);
+        step
     }
-    step.walked = step.next.saturating_sub(first).max(1);
-    if step.next >= total {
-        step.next = 0;
+
+    /// Walks the pages from `from` to before `end`, which exist, and removes up to `most` rows that are due at `now`, or that
+    /// `evictor` wants to go. Under the active snapshot.
+    pub fn walk(
+        &self,
+        from: BlockNumber,
+        end: BlockNumber,
+        most: u32,
+        now: Timestamp,
+        mut evictor: Option<&mut Evictor>,
+    ) -> Step {
+        let mut step = Step { next: end, ..Step::default() };
+        let mut known = Known::default();
+        let mut rows = Rows::default();
+        let mut least = tid(from, 1);
+        let mut greatest = tid(end - 1, u16::MAX);
+        // SAFETY: the scan and its slot live until the end of this function, the bounds as long; a snapshot is active.
+        // An error in between ends the transaction, which releases what they hold.
+        unsafe {
+            let snapshot = pg_sys::GetActiveSnapshot();
+            let scan = pg_sys::table_beginscan_tidrange(self.relation, snapshot, &mut least, &mut greatest);
+            let slot = pg_sys::table_slot_create(self.relation, std::ptr::null_mut());
+            let forward = pg_sys::ScanDirection::ForwardScanDirection;
+            while pg_sys::table_scan_getnextslot_tidrange(scan, forward, slot) {
+                if step.removed >= most {
+                    // The rest of this page is for the next step, and so is what it finds there.
+                    step.next = block_of(&(*slot).tts_tid);
+                    break;
+                }
+                step.found.rows += 1;
+                let row = Row::in_slot(slot);
+                let fate = self.fate(&row, now, &mut known, evictor.as_deref());
+                let goes = fate.is_some_and(|_| remove(self.relation, &raw mut (*slot).tts_tid, snapshot));
+                self.account(&mut step, &mut rows, &row, now, (fate, goes));
+                if let Some(evictor) = evictor.as_deref_mut().filter(|_| goes && fate == Some(Fate::Evicted)) {
+                    evictor.note(&row, now);
+                }
+            }
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+            pg_sys::table_endscan(scan);
+        }
+        step.read = step.next.saturating_sub(from).max(1);
+        step
     }
-    step
+
+    /// Why a row is to go; None: it stays.
+    fn fate(&self, row: &Row, now: Timestamp, known: &mut Known, evictor: Option<&Evictor>) -> Option<Fate> {
+        if due_at(row) <= now.0 || !known.hold(self.home, row) {
+            return Some(Fate::Due);
+        }
+        evictor.filter(|evictor| is_entry(row, now) && evictor.wants(row)).map(|_| Fate::Evicted)
+    }
+
+    /// Takes note of a row, and of what has become of it.
+    fn account(&self, step: &mut Step, rows: &mut Rows, row: &Row, now: Timestamp, what: (Option<Fate>, bool)) {
+        let Some(key) = row.text(column::KEY) else { return };
+        let tally = rows.of(key);
+        let has_value = row.has(column::VALUE);
+        let (fate, goes) = what;
+        if fate == Some(Fate::Due) {
+            step.found.due += 1;
+        }
+        if !goes {
+            let is_due = fate == Some(Fate::Due);
+            step.leave(if is_due { now.0 } else { due_at(row) });
+            if let Some(tally) = tally.filter(|_| self.counts) {
+                tally.census.add(!is_due && is_live_at(row, now), footprint(row));
+            }
+            return;
+        }
+        step.removed += 1;
+        wake::at_end_of_row(key);
+        if has_value {
+            growth::forget(key, row);
+        }
+        step.evicted += u32::from(fate == Some(Fate::Evicted));
+        if fate == Some(Fate::Due) {
+            step.lag = step.lag.max(now.0.saturating_sub(due_at(row)));
+            tally.inspect(|tally| tally.counters.add(Counter::Expired, has_value.into()));
+        }
+    }
 }
 
-/// When the row may go: `coalesce(stale_until, expires_at)`.
-///
-/// # Safety
-/// The slot holds a row of `cache_entries`.
-unsafe fn removable_at(slot: *mut pg_sys::TupleTableSlot) -> i64 {
-    // SAFETY: both columns exist, and deforming up to the later one fills both.
-    unsafe {
-        pg_sys::slot_getsomeattrs_int(slot, column::STALE_UNTIL as i32);
-        let column =
-            if *(*slot).tts_isnull.add(column::STALE_UNTIL - 1) { column::EXPIRES_AT } else { column::STALE_UNTIL };
-        (*(*slot).tts_values.add(column - 1)).value() as i64
-    }
+/// Why a row goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Its time is over, or a tag of it was invalidated.
+    Due,
+    /// Room is needed.
+    Evicted,
 }
 
 /// Removes a row unless another transaction holds it or has changed it.
 ///
 /// # Safety
 /// `tid` is that of a row of `relation` that `snapshot` sees.
-unsafe fn remove(relation: pg_sys::Relation, tid: pg_sys::ItemPointer, snapshot: pg_sys::Snapshot) -> bool {
+pub(super) unsafe fn remove(relation: pg_sys::Relation, tid: pg_sys::ItemPointer, snapshot: pg_sys::Snapshot) -> bool {
     let mut failure = pg_sys::TM_FailureData::default();
     // SAFETY: as the caller promises. The row is the one that the snapshot sees, so what was tested is what goes:
     // a newer version makes the result TM_Updated, a lock TM_BeingModified.
@@ -139,12 +236,24 @@ unsafe fn remove(relation: pg_sys::Relation, tid: pg_sys::ItemPointer, snapshot:
     result == pg_sys::TM_Result::TM_Ok
 }
 
-fn tid(block: BlockNumber, offset: u16) -> pg_sys::ItemPointerData {
+fn due_at(row: &Row) -> i64 {
+    removable_at(|column| row.datum(column).map(|datum| datum.value() as i64))
+}
+
+/// Whether a row is a live entry that nobody is about to compute anew.
+pub(super) fn is_entry(row: &Row, now: Timestamp) -> bool {
+    let lease = row.datum(column::LEASE_UNTIL).map(|datum| datum.value() as i64);
+    is_live_at(row, now) && lease.is_none_or(|until| until <= now.0)
+}
+
+/// Whether a row has a value, before its deadline.
+fn is_live_at(row: &Row, now: Timestamp) -> bool {
+    let deadline = row.datum(column::EXPIRES_AT).map(|datum| datum.value() as i64);
+    deadline.is_some_and(|deadline| deadline > now.0) && row.has(column::VALUE)
+}
+
+pub(super) fn tid(block: BlockNumber, offset: u16) -> pg_sys::ItemPointerData {
     let mut tid = pg_sys::ItemPointerData::default();
     pgrx::itemptr::item_pointer_set_all(&mut tid, block, offset);
     tid
-}
-
-fn block_of(tid: &pg_sys::ItemPointerData) -> BlockNumber {
-    (u32::from(tid.ip_blkid.bi_hi) << 16) | u32::from(tid.ip_blkid.bi_lo)
 }

@@ -4,10 +4,11 @@
 //! from the directory what the sweepers found. Must never sweep itself, and never wait for a sweeper.
 
 use super::directory::{self, Presence};
-use super::process;
+use super::{flags, process};
 use crate::clock;
 use crate::datum::Timestamp;
 use crate::settings;
+use crate::stats;
 use cache_pg_rules::backoff;
 use pgrx::PgMemoryContexts;
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker};
@@ -85,8 +86,10 @@ impl Launcher {
             self.list_databases();
         }
         let (due, next) = self.due(now);
-        let free = settings::max_workers().saturating_sub(self.sweepers.len());
-        let waiting = due.len().saturating_sub(free) as u32;
+        let most = settings::max_workers();
+        let free = most.saturating_sub(self.sweepers.len());
+        // More at work than there may be, since the setting was lowered, count as if others waited: then they leave.
+        let waiting = (self.sweepers.len() + due.len()).saturating_sub(most) as u32;
         directory::change(|directory| directory.waiting = waiting);
         for &database in due.iter().take(free) {
             self.start(database, now);
@@ -118,8 +121,11 @@ impl Launcher {
                 .filter(|(_, slot)| slot.database != Oid::INVALID && slot.connectable)
                 .filter(|(_, slot)| slot.presence != Presence::Absent)
                 .map(|(number, slot)| {
-                    let at =
-                        if directory::written(number) { slot.visit_at } else { slot.visit_at.max(slot.quiet_until) };
+                    let at = match () {
+                        () if flags::pressed(number) && slot.failures == 0 => Timestamp(i64::MIN),
+                        () if flags::written(number) => slot.visit_at,
+                        () => slot.visit_at.max(slot.quiet_until),
+                    };
                     (at, slot.database, slot.sweeper)
                 })
                 .collect::<Vec<_>>()
@@ -144,6 +150,17 @@ impl Launcher {
             .set_argument(database.into_datum())
             .set_notify_pid(pid)
             .enable_spi_access();
+        // A sweeper says itself how it went; one that ends before it can has failed.
+        let chance = process::chance();
+        // Before it starts, because it may be done in a moment.
+        directory::change(|directory| {
+            if let Some(slot) = directory.find(database) {
+                let slot = &mut directory.slots[slot];
+                slot.failures = slot.failures.saturating_add(1);
+                slot.visit_at = later(now, backoff::pause(slot.failures, chance));
+                slot.started_at = now;
+            }
+        });
         // SAFETY: the context lives as long as the launcher, and is emptied only while there is no handle.
         let started = unsafe {
             if self.sweepers.is_empty() {
@@ -151,15 +168,6 @@ impl Launcher {
             }
             self.handles.switch_to(|_| sweeper.load_dynamic())
         };
-        // A sweeper says itself how it went; one that ends before it can has failed.
-        let chance = process::chance();
-        directory::change(|directory| {
-            if let Some(slot) = directory.find(database) {
-                let slot = &mut directory.slots[slot];
-                slot.failures = slot.failures.saturating_add(1);
-                slot.visit_at = later(now, backoff::pause(slot.failures, chance));
-            }
-        });
         if let Ok(sweeper) = started {
             self.sweepers.push((database, sweeper));
             self.no_process = false;
@@ -186,9 +194,11 @@ impl Launcher {
             Ok(databases) => databases,
             Err(error) => return pgrx::warning!("cache_pg could not list databases: {error}"),
         };
+        let is_gone = |known: Oid| known != Oid::INVALID && !databases.iter().any(|&(database, _)| database == known);
+        let gone: Vec<Oid> = known.iter().copied().filter(|&known| is_gone(known)).collect();
         let all_entered = directory::change(|directory| {
             for (slot, known) in directory.slots.iter_mut().zip(known) {
-                if slot.database == known && !databases.iter().any(|&(database, _)| database == known) {
+                if slot.database == known && is_gone(known) {
                     slot.database = Oid::INVALID;
                 }
             }
@@ -197,6 +207,7 @@ impl Launcher {
                 slot.map(|slot| directory.slots[slot].connectable = connectable).is_some() || !connectable
             })
         });
+        gone.into_iter().for_each(stats::memory::forget);
         if all_entered == Some(false) && !self.no_slot {
             self.no_slot = true;
             pgrx::warning!(

@@ -2,11 +2,18 @@
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`hand`] | one step of the hand: walk some pages, remove what is due, wait for nobody |
+//! | [`hand`] | walking some pages: remove what is due, wait for nobody |
+//! | [`sample`] | single pages: how a cache is kept bounded where nothing is known of it |
+//! | [`walk`] | one step of a turn: past the ranges where nothing is due, through the others |
+//! | [`ranges`] | shared memory: when each range of a table must be read |
 //! | [`executor`] | the same through the executor, where policies, triggers or rules have a say |
+//! | [`tags`] | keeping the table of tags small |
+//! | [`vacuum`] | giving room back, where autovacuum would come too late |
 //! | [`directory`] | shared memory: which databases have the extension, where the hand stands in each |
+//! | [`flags`] | shared memory: what backends tell the worker |
 //! | [`launcher`] | one process: starts a sweeper where a visit is due |
 //! | [`sweeper`] | short-lived processes: the turns of the hand in one database |
+//! | [`room`] | evicting, and vacuuming |
 //! | [`process`] | what both processes need: signals, naps, transactions that may fail |
 //!
 //! The states of a database, and who moves it from one to the next:
@@ -24,20 +31,30 @@
 
 pub mod directory;
 pub mod executor;
+pub mod flags;
 pub mod hand;
 mod launcher;
 mod process;
+pub mod ranges;
+mod room;
+pub mod sample;
 mod sweeper;
+pub mod tags;
+mod vacuum;
+mod walk;
 
 use pgrx::pg_sys;
 
 /// Reserves shared memory and registers the launcher, where the library is being preloaded.
 pub fn register() {
-    // SAFETY: flags that the postmaster sets before it loads libraries.
-    let (preloading, upgrading) =
-        unsafe { (pg_sys::process_shared_preload_libraries_in_progress, pg_sys::IsBinaryUpgrade) };
-    if preloading {
+    // SAFETY: a flag that the postmaster sets before it loads libraries.
+    let upgrading = unsafe { pg_sys::IsBinaryUpgrade };
+    if crate::shared_memory::is_preloading() {
         directory::register();
+        flags::register();
+        ranges::register();
+        crate::wake::register();
+        crate::epoch::register();
         if !upgrading {
             launcher::register();
         }

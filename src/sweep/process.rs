@@ -116,7 +116,27 @@ pub fn transaction<R>(work: impl FnOnce() -> R) -> Result<R, String> {
     outcome
 }
 
-fn describe(error: &CaughtError) -> String {
+/// Whether nobody is about to drop, rename or copy this database: each takes a lock on it and then waits five
+/// seconds for its connections to end. The lock that a connecting backend takes is asked for again, without
+/// waiting, and goes with the transaction.
+pub fn database_is_free() -> bool {
+    // SAFETY: a global that is set when the process connects.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    let tag = pg_sys::LOCKTAG {
+        locktag_field1: pg_sys::Oid::INVALID.to_u32(),
+        locktag_field2: pg_sys::DatabaseRelationId.to_u32(),
+        locktag_field3: database.to_u32(),
+        locktag_field4: 0,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
+        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+    };
+    // SAFETY: the tag is that of SET_LOCKTAG_OBJECT for a shared object; in a transaction, which releases the lock.
+    let taken = unsafe { pg_sys::LockAcquire(&tag, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE, false, true) };
+    taken != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+/// An error in one line.
+pub fn describe(error: &CaughtError) -> String {
     let (CaughtError::PostgresError(report)
     | CaughtError::ErrorReport(report)
     | CaughtError::RustPanic { ereport: report, .. }) = error;

@@ -6,12 +6,14 @@
 use super::directory::{self, Presence, Slot, Turn};
 use super::executor;
 use super::hand::{self, Step};
-use super::process;
+use super::{flags, process, ranges, tags, walk};
 use crate::as_owner::AsOwner;
 use crate::catalog;
 use crate::clock;
 use crate::datum::Timestamp;
 use crate::settings;
+use crate::stats::latency::{self, Operation};
+use crate::stats::{census, sweeps};
 use cache_pg_rules::backoff;
 use cache_pg_rules::pace;
 use pgrx::pg_sys::{self, Oid};
@@ -47,11 +49,13 @@ extern "C-unwind" fn cache_pg_sweeper_main(argument: pg_sys::Datum) {
     }
 }
 
-struct Sweeper {
-    slot: usize,
+pub(super) struct Sweeper {
+    pub(super) slot: usize,
     /// How often the extension had been announced here when this process began.
     announced: u32,
     turn: Turn,
+    /// How many pages were read in search of something to evict, in vain.
+    pub(super) fruitless: u32,
 }
 
 impl Sweeper {
@@ -65,9 +69,14 @@ impl Sweeper {
         }
         directory::change(|directory| {
             let slot = directory.find(database)?;
-            let Slot { announced, turn, .. } = directory.slots[slot];
+            let Slot { announced, turn, sweeper, .. } = directory.slots[slot];
             directory.slots[slot].sweeper = pid;
-            Some(Self { slot, announced, turn })
+            directory.slots[slot].started_at = Timestamp(i64::MIN);
+            if sweeper != 0 {
+                // It has not left but died, perhaps within a step.
+                ranges::forget(slot);
+            }
+            Some(Self { slot, announced, turn, fruitless: 0 })
         })
         .flatten()
     }
@@ -77,13 +86,20 @@ impl Sweeper {
         loop {
             let started = Instant::now();
             if self.turn.page == 0 {
+                // Whoever takes up a turn that is cut short must not rely on what an earlier one has found.
+                self.note(|slot| slot.quiet_until = slot.visit_at);
                 // Before the transaction takes its snapshot: what commits after that flags itself again.
-                directory::clear_written(self.slot);
+                flags::clear_written(self.slot);
+                ranges::begin_turn(self.slot);
+                self.turn.whole = count_at() <= clock::now();
+                sweeps::begin_turn();
+                census::begin();
             }
             let rest = match process::transaction(|| self.visit()) {
                 Ok(Visit::Stepped(step)) => self.account(step, started.elapsed()),
                 Ok(Visit::Absent) => {
-                    return self.leave(|slot| *slot = Slot { presence: Presence::Absent, failures: 0, ..*slot });
+                    let (presence, layout) = (Presence::Absent, None);
+                    return self.leave(|slot| *slot = Slot { presence, layout, failures: 0, ..*slot });
                 }
                 Ok(Visit::Locked) => {
                     let again = from_now(YIELD);
@@ -93,10 +109,17 @@ impl Sweeper {
                 }
                 Err(error) => return self.fail(&error),
             };
-            process::report(None);
             let complete = self.turn.page == 0;
+            if complete && let Err(error) = self.collect_tags() {
+                return self.fail(&error);
+            }
+            if let Err(error) = self.vacuum() {
+                return self.fail(&error);
+            }
+            process::report(None);
             let wanted = directory::look(|directory| directory.waiting > 0) == Some(true);
-            if rest > LINGER || complete && (wanted || !directory::written(self.slot)) {
+            let is_needed = || flags::pressed(self.slot) || flags::written(self.slot);
+            if rest > LINGER || complete && (wanted || !is_needed()) {
                 return self.leave(|_| ());
             }
             process::nap(rest);
@@ -105,7 +128,7 @@ impl Sweeper {
 
     /// One step, within a transaction.
     fn visit(&mut self) -> Visit {
-        if !database_is_free() {
+        if !process::database_is_free() {
             return Visit::Locked;
         }
         let Some(home) = catalog::home() else { return Visit::Absent };
@@ -119,18 +142,44 @@ impl Sweeper {
             self.turn.length = settings::sweep_interval();
         }
         report_step(&home.schema, &self.turn);
-        if home.has_triggers {
+        if home.has_triggers || !home.has_own_shape {
             let _owner = AsOwner::new(home.owner);
             return Visit::Stepped(executor::step(&home, most, now));
         }
         let pages = pace::step_pages(self.turn.pages, self.turn.length);
-        hand::step(&home, self.turn.page, pages, most, now).map_or(Visit::Locked, Visit::Stepped)
+        // First the step: it finds out whether what is known is of this table.
+        let step = walk::step((self.slot, self.turn.whole), &home, self.turn.page, pages, most, now);
+        let removed = self.make_room(&home, most);
+        step.map_or(Visit::Locked, |step| Visit::Stepped(Step { removed: step.removed + removed, ..step }))
+    }
+
+    /// After a turn, now and then: a round over the tags.
+    fn collect_tags(&self) -> Result<(), String> {
+        let due = directory::look(|directory| directory.slots[self.slot].collect_at <= clock::now());
+        if due != Some(true) {
+            return Ok(());
+        }
+        self.note(|slot| slot.collect_at = from_now(tags::EVERY));
+        process::report(Some(c"collecting tags"));
+        process::transaction(|| match catalog::home() {
+            Some(home) if process::database_is_free() && hand::try_lock(&home) => {
+                tags::collect(&home).map_err(|error| error.to_string())
+            }
+            _ => Ok(()),
+        })?
     }
 
     /// Takes note of a step that took `took`, and returns how long to rest.
     fn account(&mut self, step: Step, took: Duration) -> Duration {
         let turn = &mut self.turn;
-        let rest = pace::rest(step.pages, step.walked, turn.length, took, step.found);
+        turn.read = turn.read.saturating_add(step.read);
+        turn.skipped = turn.skipped.saturating_add(step.walked.saturating_sub(step.read));
+        sweeps::step(&step);
+        latency::record(Operation::Sweep, took);
+        let rest = match flags::pressed(self.slot) {
+            true => pace::hurried_rest(took),
+            false => pace::rest(step.pages, step.walked, turn.length, took, step.found),
+        };
         turn.page = step.next;
         turn.pages = step.pages;
         turn.found.add(step.found);
@@ -139,21 +188,32 @@ impl Sweeper {
         let visit_at = from_now(rest);
         let mut quiet_until = visit_at;
         if turn.page == 0 {
+            sweeps::end_turn(turn);
+            if turn.skipped == 0 {
+                census::end();
+            }
             let interval = settings::sweep_interval();
             let next_due = turn.next_due.map(|at| Duration::from_micros(at.saturating_sub(now.0).max(0) as u64));
             quiet_until = from_now(pace::quiet(interval, next_due));
+            if !turn.whole {
+                quiet_until = quiet_until.min(count_at());
+            }
             let length = pace::next_turn(turn.length, interval, turn.found);
             *turn = Turn { length, pages: turn.pages, ..Turn::default() };
         }
         let turn = *turn;
         self.note(|slot| {
-            *slot = Slot { presence: Presence::Present, failures: 0, visit_at, quiet_until, turn, ..*slot };
+            let removed = slot.removed + u64::from(step.removed);
+            *slot = Slot { presence: Presence::Present, failures: 0, visit_at, quiet_until, turn, removed, ..*slot };
         });
         rest
     }
 
     /// Says in the log, once for each failure, what went wrong and when the next attempt is, and leaves.
     fn fail(self, error: &str) {
+        sweeps::fail(error);
+        // What the step had removed is there again.
+        ranges::forget(self.slot);
         // The launcher has counted this one when it started us.
         let failures = directory::look(|directory| directory.slots[self.slot].failures).unwrap_or(1).max(1);
         let pause = backoff::pause(failures, process::chance());
@@ -185,7 +245,7 @@ impl Sweeper {
     }
 
     /// Writes down what this process has found out, unless the extension has been created since it began to look.
-    fn note(&self, change: impl FnOnce(&mut Slot)) {
+    pub(super) fn note(&self, change: impl FnOnce(&mut Slot)) {
         // SAFETY: a global that is set when the process connects.
         let database = unsafe { pg_sys::MyDatabaseId };
         directory::change(|directory| {
@@ -197,23 +257,10 @@ impl Sweeper {
     }
 }
 
-/// Whether nobody is about to drop, rename or copy this database: each takes a lock on it and then waits five
-/// seconds for its connections to end. The lock that a connecting backend takes is asked for again, without
-/// waiting, and goes with the transaction.
-fn database_is_free() -> bool {
-    // SAFETY: a global that is set when the process connects.
-    let database = unsafe { pg_sys::MyDatabaseId };
-    let tag = pg_sys::LOCKTAG {
-        locktag_field1: Oid::INVALID.to_u32(),
-        locktag_field2: pg_sys::DatabaseRelationId.to_u32(),
-        locktag_field3: database.to_u32(),
-        locktag_field4: 0,
-        locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
-        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
-    };
-    // SAFETY: the tag is that of SET_LOCKTAG_OBJECT for a shared object; in a transaction, which releases the lock.
-    let taken = unsafe { pg_sys::LockAcquire(&tag, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE, false, true) };
-    taken != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+/// When it is time to count what there is.
+fn count_at() -> Timestamp {
+    let every = pace::count_every(settings::sweep_interval());
+    Timestamp(census::at().map_or(i64::MIN, |at| at.saturating_add(every.as_micros() as i64)))
 }
 
 fn report_step(schema: &str, turn: &Turn) {
@@ -221,6 +268,6 @@ fn report_step(schema: &str, turn: &Turn) {
     process::report(Some(&CString::new(text).unwrap_or_default()));
 }
 
-fn from_now(length: Duration) -> Timestamp {
+pub(super) fn from_now(length: Duration) -> Timestamp {
     Timestamp(clock::now().0.saturating_add(length.as_micros() as i64))
 }

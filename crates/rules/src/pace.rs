@@ -65,6 +65,11 @@ pub fn rest(pages: u32, walked: u32, turn: Duration, took: Duration, found: Foun
     turn.mul_f64(share_of_turn).saturating_sub(took).max(at_least(DUTY))
 }
 
+/// How long to rest after a step while room is needed.
+pub fn hurried_rest(took: Duration) -> Duration {
+    took.mul_f64(1.0 / HURRIED_DUTY - 1.0)
+}
+
 /// How long the next turn should last, after one of length `turn` that came across `found`; `interval` is the
 /// longest. It shortens to a quarter at most, but grows by a quarter at most: a lull in the load must not let the
 /// next wave find a slow hand.
@@ -76,6 +81,12 @@ pub fn next_turn(turn: Duration, interval: Duration, found: Found) -> Duration {
 /// The longest time that a table goes without a visit when nothing in it is due and the functions of the extension
 /// have written nothing: what plain SQL has written is found by then.
 pub const LONGEST_QUIET: Duration = Duration::from_secs(60);
+
+/// How often a turn passes nothing over, so that it can say how many entries there are: about once a minute, when every
+/// range is due for a visit anyway because of what plain SQL may have written; more often where turns are more frequent.
+pub fn count_every(interval: Duration) -> Duration {
+    (interval * 6).min(LONGEST_QUIET.max(interval))
+}
 
 /// How long the hand may stay away after a turn, when nothing is written meanwhile: until the earliest deadline
 /// (`next_due` from now; None: there is none), between one `interval` and the longer of that and [`LONGEST_QUIET`].

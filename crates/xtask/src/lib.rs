@@ -13,3 +13,4 @@ pub mod postgres;
 pub mod prerequisites;
 pub mod process;
 pub mod suites;
+pub mod top;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::suites::{self, Suite};
-use xtask::{demo, package, postgres};
+use xtask::{demo, package, postgres, top};
 
 /// The developer's tool of cache_pg.
 #[derive(Parser)]
@@ -50,11 +50,25 @@ enum Task {
         #[arg(long)]
         destdir: Option<PathBuf>,
     },
+    /// Measure the extension beside what people use instead: `cargo xtask bench -- --help`
+    Bench {
+        /// What the benchmark is told
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// Start a server with the extension and show what it does
     Demo {
         /// Stop the server of an earlier demo and remove it
         #[arg(long)]
         stop: bool,
+    },
+    /// Show what a cache does, every second
+    Top {
+        /// A database, such as postgresql://user@host/name [default: that of the demo]
+        url: Option<String>,
+        /// Show it once
+        #[arg(long)]
+        once: bool,
     },
 }
 
@@ -74,6 +88,8 @@ fn run(task: Task) -> Result<()> {
         Task::Bless { pg } => bless(pg),
         Task::Build { pg } => build(&pg),
         Task::Install { pg_config, destdir } => package::install_into_server(&pg_config, destdir.as_deref()),
+        Task::Bench { arguments } => suites::bench(&arguments),
+        Task::Top { url, once } => top::run(url.as_deref(), once),
         Task::Demo { stop: true } => demo::stop(),
         Task::Demo { stop: false } => demo::run(),
     }

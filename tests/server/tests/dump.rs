@@ -20,7 +20,8 @@ fn cache_in_use(cluster: &Cluster) -> Result<()> {
          CREATE ROLE app LOGIN;
          GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries TO app;
          CREATE ROLE reader LOGIN;
-         GRANT SELECT ON cache_entries TO reader",
+         GRANT SELECT ON cache_entries TO reader;
+         SELECT cache_persistence('unlogged')",
     )?;
     Ok(())
 }
@@ -33,6 +34,7 @@ fn is_restored(cluster: &Cluster, original: &mut Client) -> Result<()> {
     let namespaces: serde_json::Value = get(original, NAMESPACES)?;
     assert_eq!(namespaces.as_array().map(Vec::len), Some(2));
     assert_eq!(get::<serde_json::Value>(&mut client, NAMESPACES)?, namespaces);
+    assert_eq!(get::<String>(&mut client, "SELECT cache_persistence()")?, "logged", "pg_dump says nothing of it");
     let default = "SELECT cache_set('k', '1') BETWEEN now() + '1 minute' AND now() + '2 minutes 1 second'";
     assert!(get::<bool>(&mut client, default)?, "the namespace is not only there but in force");
     every_verb_works(&mut cluster.connect_as("app", "restored")?)?;

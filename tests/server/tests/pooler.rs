@@ -232,3 +232,35 @@ fn prepared_statements_of_the_driver_come_out_right() -> Result<()> {
         all_is_there(client)
     })
 }
+
+/// A token is the client's: where it is spent is up to the pooler.
+#[test]
+fn tokens_are_good_on_whatever_connection_they_are_spent() -> Result<()> {
+    with_pooler(|pooler, client| {
+        let moved = together_with(
+            CLIENTS,
+            |_| pooler.connect(),
+            |number, mut client| {
+                let mut moved = false;
+                for step in 0..20 {
+                    let key = format!("{number}:{step}");
+                    let fetch = "SELECT token, pg_backend_pid() FROM cache_fetch($1)";
+                    let fetched = client.query_typed(fetch, &[(&key, Type::TEXT)])?;
+                    let token: Option<String> = fetched.first().context("no row")?.try_get(0)?;
+                    let token = token.context("no token for a key that nobody else asks for")?;
+                    let fill = "SELECT cache_fill($1, to_jsonb($1::text), $2, tags => '{t}'), pg_backend_pid()";
+                    let filled = client.query_typed(fill, &[(&key, Type::TEXT), (&token, Type::TEXT)])?;
+                    let filled = filled.first().context("no row")?;
+                    ensure!(filled.try_get::<_, bool>(0)?, "it was refused");
+                    moved |= fetched[0].try_get::<_, i32>(1)? != filled.try_get::<_, i32>(1)?;
+                }
+                Ok(moved)
+            },
+        )?;
+        assert!(moved.contains(&true), "no token was spent on another connection than it came from");
+        assert_eq!(client.query("SELECT cache_keys(max_keys => 10000)", &[])?.len(), CLIENTS * 20);
+        client.batch_execute("SELECT cache_invalidate_tags('t')")?;
+        assert_eq!(client.query("SELECT cache_keys(max_keys => 10000)", &[])?.len(), 0);
+        Ok(())
+    })
+}

@@ -117,6 +117,39 @@ fn a_standby_follows_what_is_set_and_deleted() -> Result<()> {
     Ok(())
 }
 
+/// Its snapshots list no running transactions, so an uncommitted delete would look committed to the fence.
+#[test]
+fn a_standby_gives_no_token() -> Result<()> {
+    let (primary, mut client) = with_extension()?;
+    client.batch_execute(
+        "SELECT cache_configure('s', stale_for => '1 hour');
+         SELECT cache_set('s:stale', '1', '1 millisecond'), cache_set('live', '1')",
+    )?;
+    wait_for(&mut client, "SELECT cache_get('s:stale') IS NULL", PATIENCE)?;
+    let standby = primary.standby()?;
+    primary.caught_up(&standby)?;
+    let mut reader = standby.connect("postgres")?;
+    for (key, wait, expected) in [
+        ("absent", "0", "[false, null, false, null]"),
+        ("absent", "10 milliseconds", "[false, null, false, null]"),
+        ("live", "0", "[true, 1, false, null]"),
+        ("s:stale", "0", "[true, 1, true, null]"),
+    ] {
+        let fetch = "SELECT jsonb_build_array(found, value, stale, token) FROM cache_fetch";
+        let found: Value = get(&mut reader, &format!("{fetch}('{key}', '{wait}'::interval)"))?;
+        assert_eq!(found, serde_json::from_str::<Value>(expected)?, "{key}");
+    }
+    let computed: Value = get(&mut reader, "SELECT cache_get_or_set('absent', 'SELECT ''2''::jsonb')")?;
+    assert_eq!(computed, json!(2), "computed, and not stored");
+    assert_eq!(value::<Value>(&mut reader, "SELECT cache_get('absent')")?, None);
+    // A token of the primary is of no use here.
+    let token: String = get(&mut client, "SELECT token FROM cache_fetch('absent')")?;
+    primary.caught_up(&standby)?;
+    let state = sqlstate(reader.query("SELECT cache_fill('absent', '1', $1)", &[&token]))?;
+    assert_eq!(state, SqlState::READ_ONLY_SQL_TRANSACTION);
+    Ok(())
+}
+
 #[test]
 fn reads_take_no_transaction_id_and_write_no_wal() -> Result<()> {
     let cluster = server()?.conf("autovacuum", "off").conf("cache_pg.max_workers", "0").start()?;

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use cache_pg_server_tests::{
-    PATIENCE, Shared, create_database, get, launcher, rows, sweeper_at_work, swept, swift_server, together,
-    write_expired,
+    PATIENCE, Shared, create_database, create_extension, get, launcher, processes, rows, sweeper_at_work, swept,
+    swift_server, together, write_expired,
 };
 use postgres::Client;
-use xtask::cluster::{Cluster, wait_for};
+use xtask::cluster::{Cluster, poll, wait_for};
 
 static SHARED: Shared = Shared::new();
 
@@ -122,4 +122,20 @@ fn a_row_that_somebody_has_locked_is_left_until_it_is_released() -> Result<()> {
     assert_eq!(rows(&mut client)?, 1);
     lock.commit()?;
     swept(&mut client)
+}
+
+#[test]
+fn a_sweeper_leaves_when_there_may_be_none_however_much_is_written() -> Result<()> {
+    let cluster = swift_server()?.start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    // So many pages that a turn takes several steps: something has been written before each turn ends.
+    client.batch_execute("SELECT cache_set('k:' || n, '1', '1 hour') FROM generate_series(1, 50000) AS n")?;
+    let mut write_and_ask = |wanted: &dyn Fn(&[i32]) -> bool| -> Result<bool> {
+        client.batch_execute("SELECT cache_set('k', '1', '1 hour')")?;
+        Ok(wanted(&processes(&mut client, "cache_pg sweeper")?))
+    };
+    poll(PATIENCE, "a sweeper", || write_and_ask(&|sweepers| !sweepers.is_empty()))?;
+    cluster.set_conf("cache_pg.max_workers", "0")?;
+    cluster.reload()?;
+    poll(PATIENCE, "it to leave", || write_and_ask(&|sweepers| sweepers.is_empty()))
 }

@@ -54,6 +54,8 @@ SELECT complaint($$SELECT cache_delete_many(ARRAY['k', ''])$$);
 SELECT complaint($$SELECT cache_take('')$$);
 SELECT complaint($$SELECT cache_clear('a:b')$$);
 SELECT complaint($$SELECT cache_keys(max_keys => -1)$$);
+SELECT complaint($$SELECT cache_persistence('LOGGED')$$);
+SELECT complaint($$SELECT cache_persistence('mixed')$$);
 SELECT complaint($$SELECT cache_entry('')$$);
 SELECT complaint($$SELECT cache_exists('')$$);
 SELECT complaint($$SELECT cache_ttl('')$$);
@@ -80,6 +82,43 @@ ROLLBACK;
 -- The quiet forms leave the transaction usable, and lose nothing that was done before.
 BEGIN;
 SELECT cache_set('quiet', '1') IS NOT NULL;
+SELECT complaint($$SELECT cache_invalidate_tags('')$$);
+SELECT complaint($$SELECT cache_invalidate_tags(NULL::text)$$);
+SELECT token FROM cache_fetch('k:1') \gset
+SELECT complaint($$SELECT cache_fill('k:1', '1', 'no token')$$);
+SELECT complaint(format($$SELECT cache_fill('k:2', '1', %L)$$, :'token')) LIKE '%22023 invalid cache token%given for another key%';
+SELECT complaint(format($$SELECT cache_fill('k:1', NULL, %L)$$, :'token')) LIKE '%22004 cache value must not be null%';
+SELECT complaint($$SELECT cache_release('k:1', 'x')$$);
+SELECT complaint($$SELECT cache_get_or_set('k:3')$$);
+SELECT complaint($$SELECT cache_get_or_set('k:3', 'SELECT 1, 2')$$);
+SELECT complaint($$SELECT cache_get_or_set('k:3', 'SELECT generate_series(1, 2)')$$);
+SELECT complaint($$SELECT cache_get_or_set('k:3', 'DELETE FROM cache_entries')$$);
+SELECT complaint($$SELECT cache_get_or_set('k:3', 'SELECT 1', '40 days')$$);
+-- A loader that fails leaves nothing behind: the next one loads.
+SELECT complaint($$SELECT cache_get_or_set('k:3', 'SELECT 1 / 0')$$);
+SELECT cache_get_or_set('k:3', 'SELECT 3');
+-- A query has the caller's rights.
+CREATE ROLE stranger;
+GRANT SELECT, INSERT, UPDATE ON cache_entries TO stranger;
+SET ROLE stranger;
+SELECT complaint($$SELECT cache_get_or_set('k:4', 'SELECT namespace FROM cache_namespaces')$$);
+RESET ROLE;
+DROP OWNED BY stranger;
+DROP ROLE stranger;
+SELECT complaint($$SELECT cache_configure('k', loader => 'upper(text)')$$);
+CREATE FUNCTION load_k(key text) RETURNS jsonb LANGUAGE sql RETURN '1'::jsonb;
+-- A loader runs with its owner's rights: whoever configures it must have them.
+CREATE ROLE configurer;
+GRANT EXECUTE ON FUNCTION cache_configure TO configurer;
+SET ROLE configurer;
+SELECT complaint($$SELECT cache_configure('k', loader => 'load_k(text)')$$);
+RESET ROLE;
+DROP OWNED BY configurer;
+DROP ROLE configurer;
+SELECT cache_configure('k', loader => 'load_k(text)');
+DROP FUNCTION load_k(text);
+SELECT complaint($$SELECT cache_get_or_set('k:5')$$);
+SELECT cache_unconfigure('k');
 SELECT cache_get_or_null(NULL), cache_get_or_null(''), cache_get_or_null(repeat('k', 513));
 SELECT cache_try_set(NULL, '1'), cache_try_set('', '1'), cache_try_set('k', NULL), cache_try_set('k', '1', '0'),
        cache_try_set('k', '1', 'soon'), cache_try_set('k', '1', tags => '{NULL}'),

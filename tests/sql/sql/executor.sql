@@ -14,5 +14,11 @@ SELECT cache_clear() >= 0;
 \i :file
 \set file :dir '/sql/delete.sql'
 \i :file
+\set file :dir '/sql/fetch.sql'
+\i :file
+\set file :dir '/sql/tags.sql'
+\i :file
+\set file :dir '/sql/get_or_set.sql'
+\i :file
 DROP TRIGGER idle ON cache_entries;
 DROP FUNCTION idle;

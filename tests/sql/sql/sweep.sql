@@ -39,3 +39,47 @@ SELECT cache_sweep();
 SELECT key FROM removed ORDER BY key;
 ROLLBACK;
 SELECT cache_clear('sweep');
+
+-- Tags that nothing carries go, in two rounds, once there are many; those that an entry carries stay, and so does it.
+SELECT cache_set('tag:kept', '1', '1 hour', ARRAY['kept']) IS NOT NULL AS set;
+SELECT cache_invalidate_tags('kept');
+SELECT cache_set('tag:kept', '2', '1 hour', ARRAY['kept']) IS NOT NULL AS set;
+SELECT sum(cache_invalidate_tags('many:' || n)) FROM generate_series(1, 2000) AS n;
+SELECT token FROM cache_fetch('tag:late') \gset
+\c -
+SELECT cache_sweep() >= 0 AS swept;
+SELECT count(*) AS tags, count(unused_since) AS marked FROM cache_tags WHERE tag LIKE 'many:%' OR tag = 'kept';
+\c -
+SELECT cache_sweep() >= 0 AS swept;
+SELECT tag, unused_since FROM cache_tags WHERE tag LIKE 'many:%' OR tag = 'kept';
+SELECT cache_get('tag:kept');
+-- A value that was computed before could have been invalidated by one of them.
+SELECT cache_fill('tag:late', '1', :'token') AS stored;
+-- A tag that comes back is a tag like any other.
+SELECT cache_set('tag:back', '1', '1 hour', ARRAY['many:1']) IS NOT NULL AS set;
+SELECT cache_get('tag:back');
+SELECT cache_invalidate_tags('many:1');
+SELECT cache_get('tag:back') IS NULL AS missed;
+
+-- Merging the rows of a tag is no invalidation of it: one in the same transaction counts.
+INSERT INTO cache_tags SELECT 'merged', n, '3' FROM generate_series(1, 2) AS n;
+SELECT cache_set('tag:merged', '1', '1 hour', ARRAY['merged']) IS NOT NULL AS set;
+\c -
+BEGIN;
+SELECT cache_invalidate_tags('another');
+SELECT cache_sweep() >= 0 AS swept;
+SELECT count(*) FROM cache_tags WHERE tag = 'merged';
+SELECT cache_get('tag:merged');
+SELECT cache_invalidate_tags('merged');
+COMMIT;
+SELECT cache_get('tag:merged') IS NULL AS missed;
+
+-- A further index on the tags, as REINDEX CONCURRENTLY makes one for a while, is kept up.
+CREATE INDEX more ON cache_tags (tag, generation);
+SELECT cache_set('tag:more', '1', '1 hour', ARRAY['more']) IS NOT NULL AS set;
+SELECT cache_invalidate_tags('more');
+SELECT cache_get('tag:more') IS NULL AS missed;
+SET enable_seqscan = off;
+SELECT count(*) FROM cache_tags WHERE tag = 'more' AND generation <> 0;
+RESET enable_seqscan;
+DROP INDEX more;

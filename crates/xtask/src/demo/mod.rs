@@ -13,11 +13,11 @@ use anyhow::Result;
 
 use crate::cluster::Cluster;
 use crate::postgres::{self, Installation};
-use crate::{files, package, paths, process};
+use crate::{files, package, paths, process, top};
 use screen::Screen;
 
 /// The database of the demo.
-const DATABASE: &str = "cache";
+pub(crate) const DATABASE: &str = "cache";
 
 /// What the demo keeps in its directory: the `pg_config` of its PostgreSQL, to stop it with.
 const INSTALLATION: &str = "pg_config";
@@ -37,7 +37,9 @@ pub fn run() -> Result<()> {
     cluster.psql("postgres", &["--quiet", "-c", &format!("CREATE DATABASE {DATABASE}")])?;
     let screen = Screen::new(&cluster, DATABASE);
     tour::show(&screen)?;
-    screen.say("\nThe server goes on. Look around with");
+    screen.chapter("What it has done: make top");
+    screen.say(&top::frame(None, &top::sample(&mut cluster.connect(DATABASE)?)?, screen.ink()));
+    screen.say("The server goes on. Look around with");
     screen.mark(&format!("  {}", psql_line(&cluster, &installation)));
     screen.say("or with any driver at");
     screen.mark(&format!("  {}", cluster.url(DATABASE)?));
@@ -56,7 +58,8 @@ pub fn stop() -> Result<()> {
     Ok(())
 }
 
-fn directory() -> Result<PathBuf> {
+/// Where the server of the demo is.
+pub(crate) fn directory() -> Result<PathBuf> {
     Ok(paths::home()?.join("demo"))
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::cluster::{self, Cluster};
+use crate::top::Ink;
 
 /// The demo's terminal, and the database that it talks to.
 pub struct Screen<'a> {
@@ -36,6 +37,11 @@ impl<'a> Screen<'a> {
     /// Prints something to be copied.
     pub fn mark(&self, text: &str) {
         println!("{}", self.styled("1", text));
+    }
+
+    /// Whether what others write may have colours.
+    pub fn ink(&self) -> Ink {
+        Ink::on(self.colour)
     }
 
     /// Runs `statements` in one session, each as if typed into psql, and prints what it answers. An error, which

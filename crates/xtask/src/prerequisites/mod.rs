@@ -4,6 +4,7 @@
 //! Must never install what is there already, nor anything without a line that says so.
 
 pub mod apt;
+pub mod unpacked;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -32,8 +32,12 @@ pub enum Suite {
     Isolation,
     /// Rust programs against servers of their own: `tests/server`.
     Server,
+    /// Sessions at random, crashes, and a judge of what they read: `tests/oracle`.
+    Oracle,
     /// What the README shows, run: `tests/readme`.
     Readme,
+    /// Whether the benchmark works: `benches`.
+    Bench,
 }
 
 impl Suite {
@@ -45,7 +49,9 @@ impl Suite {
             Self::Sql => "sql",
             Self::Isolation => "isolation",
             Self::Server => "server",
+            Self::Oracle => "oracle",
             Self::Readme => "readme",
+            Self::Bench => "bench",
         }
     }
 }
@@ -81,7 +87,7 @@ fn on(installation: &Installation, wanted: &dyn Fn(Suite) -> bool, summary: &mut
     if wanted(Suite::Lint) {
         summary.add(timed("lint", major, || lint::extension(installation)));
     }
-    let on_server = [Suite::Sql, Suite::Isolation, Suite::Server, Suite::Readme];
+    let on_server = [Suite::Sql, Suite::Isolation, Suite::Server, Suite::Oracle, Suite::Readme, Suite::Bench];
     if !on_server.iter().any(|&suite| wanted(suite)) {
         return;
     }
@@ -103,8 +109,11 @@ fn on(installation: &Installation, wanted: &dyn Fn(Suite) -> bool, summary: &mut
         if wanted(suite) {
             summary.add(if usable {
                 timed(suite.name(), major, || match suite {
-                    Suite::Server => programs("cache_pg_server_tests", installation),
-                    Suite::Readme => programs("cache_pg_readme_tests", installation),
+                    Suite::Server => programs("cache_pg_server_tests", &["--test-threads=2"], installation),
+                    // One after the other: each keeps the machine busy. What they count is printed.
+                    Suite::Oracle => programs("cache_pg_oracle", &["--test-threads=1", "--nocapture"], installation),
+                    Suite::Readme => programs("cache_pg_readme_tests", &["--test-threads=2"], installation),
+                    Suite::Bench => programs("cache_pg_bench", &["--test-threads=2"], installation),
                     _ => regress::run(suite, installation),
                 })
             } else {
@@ -131,15 +140,24 @@ fn unit() -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-fn programs(package: &str, installation: &Installation) -> Result<Verdict> {
+fn programs(package: &str, arguments: &[&str], installation: &Installation) -> Result<Verdict> {
     prerequisites::pooler();
     process::run(
         cargo()
             .args(["test", "--package", package])
-            .args(["--", "--test-threads=2"])
+            .arg("--")
+            .args(arguments)
             .env(postgres::UNDER_TEST, &installation.pg_config),
     )?;
     Ok(Verdict::Passed)
+}
+
+/// Runs the benchmark, which is a program of its own: it is compiled only when it is wanted, and optimised.
+///
+/// # Errors
+/// When it fails.
+pub fn bench(arguments: &[String]) -> Result<()> {
+    process::run(cargo().args(["run", "--quiet", "--release", "--package", "cache_pg_bench", "--"]).args(arguments))
 }
 
 /// Cargo on the project, for everything but the extension itself.

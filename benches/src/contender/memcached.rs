@@ -1,0 +1,95 @@
+//! memcached. Many keys are one `get`, and a pipeline of `set`s, because there is no request for many.
+//!
+//! Must never use a pipeline where others have a request of one key.
+
+use anyhow::{Result, bail};
+
+use super::{Contender, Session, Ttl};
+use crate::operation::Operation;
+use crate::servers::memcached::Memcached as Server;
+use crate::wire::memcached::Connection;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Memcached(Server);
+
+impl Memcached {
+    /// A contender on this server, which is its own.
+    pub fn new(server: Server) -> Self {
+        Self(server)
+    }
+}
+
+struct Commands {
+    connection: Connection,
+    process: i32,
+    scratch: Vec<u8>,
+}
+
+impl Contender for Memcached {
+    fn name(&self) -> &'static str {
+        "memcached"
+    }
+
+    fn offers(&self, _: Operation) -> bool {
+        true
+    }
+
+    /// It has one space only, so the old one goes.
+    fn create(&self, _: &str) -> Result<()> {
+        Connection::open(&self.0.socket())?.call("flush_all").map(drop)
+    }
+
+    fn remove(&self, space: &str) -> Result<()> {
+        self.create(space)
+    }
+
+    fn settle(&self, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn connect(&self, _: &str) -> Result<Box<dyn Session>> {
+        let connection = Connection::open(&self.0.socket())?;
+        Ok(Box::new(Commands { connection, process: self.0.process(), scratch: Vec::new() }))
+    }
+}
+
+impl Session for Commands {
+    fn get(&mut self, key: &str, value: &mut Vec<u8>) -> Result<bool> {
+        Ok(self.connection.get([key], value)? > 0)
+    }
+
+    fn get_many(&mut self, keys: &[String]) -> Result<usize> {
+        self.connection.get(keys.iter().map(String::as_str), &mut self.scratch)
+    }
+
+    fn set(&mut self, key: &str, value: &str, ttl: Ttl) -> Result<()> {
+        self.connection.queue_set(key, ttl.seconds, value);
+        self.connection.send()?;
+        self.connection.expect(b"STORED")
+    }
+
+    fn set_many(&mut self, keys: &[String], values: &[&str], ttl: Ttl) -> Result<()> {
+        for (key, value) in keys.iter().zip(values) {
+            self.connection.queue_set(key, ttl.seconds, value);
+        }
+        self.connection.send()?;
+        keys.iter().try_for_each(|_| self.connection.expect(b"STORED"))
+    }
+
+    fn delete(&mut self, key: &str) -> Result<()> {
+        self.connection.call(&format!("delete {key}")).map(drop)
+    }
+
+    fn incr(&mut self, key: &str) -> Result<()> {
+        let answer = self.connection.call(&format!("incr {key} 1"))?;
+        if !answer.first().is_some_and(u8::is_ascii_digit) {
+            bail!("memcached says: {}", String::from_utf8_lossy(answer));
+        }
+        Ok(())
+    }
+
+    fn process(&self) -> i32 {
+        self.process
+    }
+}

@@ -1,0 +1,95 @@
+//! What all contenders that speak SQL share: a database for each space, a schema, a session with its settings.
+//!
+//! Must never hold a statement.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::{Contender, Session};
+use crate::operation::Operation;
+use crate::servers::postgres::Postgres;
+use crate::wire::postgres::Connection;
+
+/// A contender as its own file describes it.
+pub trait Sql: Send + Sync + 'static {
+    /// What tables call it.
+    fn name(&self) -> &'static str;
+
+    /// Whether it can do this.
+    fn offers(&self, _operation: Operation) -> bool {
+        true
+    }
+
+    /// What creates its tables.
+    fn schema(&self) -> String;
+
+    /// What every session begins with.
+    fn settings(&self) -> &'static str {
+        ""
+    }
+
+    /// The table that things can be counted of.
+    fn table(&self) -> Option<&'static str>;
+
+    /// Prepares its statements.
+    ///
+    /// # Errors
+    /// When the server does not understand one.
+    fn session(&self, connection: Connection) -> Result<Box<dyn Session>>;
+}
+
+/// A contender and the server that it is on.
+pub struct OnPostgres<S> {
+    server: Arc<Postgres>,
+    sql: S,
+}
+
+impl<S: Sql> OnPostgres<S> {
+    /// Puts a contender on a server.
+    pub fn boxed(server: &Arc<Postgres>, sql: S) -> Box<dyn Contender> {
+        Box::new(Self { server: Arc::clone(server), sql })
+    }
+
+    fn database(&self, space: &str) -> String {
+        format!("{} in {space}", self.sql.name())
+    }
+}
+
+impl<S: Sql> Contender for OnPostgres<S> {
+    fn name(&self) -> &'static str {
+        self.sql.name()
+    }
+
+    fn offers(&self, operation: Operation) -> bool {
+        self.sql.offers(operation)
+    }
+
+    fn create(&self, space: &str) -> Result<()> {
+        let database = self.database(space);
+        self.server.create_database(&database)?;
+        self.server.session(&database)?.run(&self.sql.schema())
+    }
+
+    fn remove(&self, space: &str) -> Result<()> {
+        self.server.drop_database(&self.database(space))
+    }
+
+    /// Hint bits, visibility and statistics, which autovacuum would see to sooner or later.
+    fn settle(&self, space: &str) -> Result<()> {
+        self.server.session(&self.database(space))?.run("VACUUM (ANALYZE)")
+    }
+
+    fn connect(&self, space: &str) -> Result<Box<dyn Session>> {
+        let mut connection = self.server.session(&self.database(space))?;
+        let settings = self.sql.settings();
+        if !settings.is_empty() {
+            connection.run(settings)?;
+        }
+        self.sql.session(connection)
+    }
+
+    fn table(&self, space: &str) -> Option<(String, &'static str)> {
+        Some((self.database(space), self.sql.table()?))
+    }
+}

@@ -1,0 +1,103 @@
+//! What a read costs as the cache grows.
+//!
+//! Must never compare sizes that were measured one after the other: all are there at once, and take turns.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::contender::{self, Session};
+use crate::keys::{Distribution, Keys};
+use crate::load::{self, Fresh, Turn};
+use crate::operation::Operation;
+use crate::plan::{Plan, grouped};
+use crate::random::Random;
+use crate::servers::postgres::Postgres;
+use crate::values::Values;
+
+/// So many reads are counted pages of.
+const COUNTED: u64 = 1000;
+
+/// One contender's reads of a cache of one size.
+#[derive(Clone, Debug)]
+pub struct Growth {
+    /// Whose.
+    pub contender: &'static str,
+    /// How many entries there are.
+    pub entries: u64,
+    /// Reads a second of one client, for each round.
+    pub rates: Vec<f64>,
+    /// How many pages of the table and its indexes one read looks at.
+    pub pages: f64,
+}
+
+/// Measures all sizes of the plan.
+///
+/// # Errors
+/// When a request fails or is answered wrongly.
+pub fn measure(postgres: &Arc<Postgres>, plan: &Plan, say: &dyn Fn(&str)) -> Result<Vec<Growth>> {
+    let values = Values::new(plan.main_setting().value);
+    let contenders = contender::on_postgres(postgres);
+    // They look at pages too.
+    postgres.configure("cache_pg.max_workers", "0")?;
+    let mut players = Vec::new();
+    for &entries in &plan.growth {
+        for contender in &contenders {
+            say(&format!("filling {} with {} entries", contender.name(), grouped(entries)));
+            let space = format!("growth {entries}");
+            let mut session = super::filled(contender.as_ref(), &space, entries, &values)?;
+            let keys = Keys::new(entries, Distribution::Uniform);
+            let pages = pages(postgres, contender.as_ref(), &space, &keys)?;
+            // Every page has been in memory once.
+            turn(&mut session, &keys, &values, plan.turn)?;
+            let growth = Growth { contender: contender.name(), entries, rates: Vec::new(), pages };
+            players.push((growth, keys, session, space));
+        }
+    }
+    postgres.configure("cache_pg.max_workers", "3")?;
+    for round in 0..plan.rounds {
+        say(&format!("reading caches of every size, round {} of {}", round + 1, plan.rounds));
+        for (growth, keys, session, _) in &mut players {
+            growth.rates.push(turn(session, keys, &values, plan.turn)?);
+        }
+    }
+    let mut measured = Vec::new();
+    for (growth, _, session, space) in players {
+        drop(session);
+        for contender in contenders.iter().filter(|contender| contender.name() == growth.contender) {
+            contender.remove(&space)?;
+        }
+        measured.push(growth);
+    }
+    Ok(measured)
+}
+
+fn turn(session: &mut Box<dyn Session>, keys: &Keys, values: &Values, limit: Duration) -> Result<f64> {
+    let (fresh, stop) = (Fresh::default(), AtomicBool::new(false));
+    let turn = Turn { operation: Operation::GetHit, keys, values, fresh: &fresh, limit, stop: &stop };
+    Ok(load::take(std::slice::from_mut(session), turn)?.rate)
+}
+
+/// How many pages one read looks at. A session hands in what it has counted when it ends.
+fn pages(postgres: &Postgres, contender: &dyn contender::Contender, space: &str, keys: &Keys) -> Result<f64> {
+    let Some((database, table)) = contender.table(space) else { return Ok(0.0) };
+    let looked_at = || -> Result<i64> {
+        let sql = "SELECT coalesce(heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read, 0)
+                   FROM pg_statio_user_tables WHERE relname = $1";
+        Ok(postgres.client(&database)?.query_one(sql, &[&table])?.try_get(0)?)
+    };
+    let before = looked_at()?;
+    let mut session = contender.connect(space)?;
+    let mut random = Random::new(1);
+    let (mut key, mut value) = (String::new(), Vec::new());
+    for _ in 0..COUNTED {
+        crate::keys::spell(keys.next(&mut random), &mut key);
+        session.get(&key, &mut value)?;
+    }
+    let process = session.process();
+    drop(session);
+    postgres.wait_gone(process)?;
+    Ok((looked_at()? - before) as f64 / COUNTED as f64)
+}

@@ -1,0 +1,101 @@
+//! How many instructions a server process executes for one request, from its arrival to its answer, without what the
+//! kernel does.
+//!
+//! Must never count what a session does but once: two sessions are compared that differ in the number of requests.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use xtask::postgres::Installation;
+
+use crate::contender::{self, Contender, Session, Ttl};
+use crate::keys::{self, Distribution, Keys};
+use crate::operation::Operation;
+use crate::plan::Plan;
+use crate::random::Random;
+use crate::servers::callgrind;
+use crate::servers::{LeftOut, postgres::Postgres};
+use crate::values::Values;
+
+const SPACE: &str = "instructions";
+
+/// So many keys are there.
+const KEYS: u64 = 1000;
+
+/// So many requests come first in either session: plans are made, relations opened.
+const WARM_UP: u64 = 50;
+
+/// What was counted of one contender.
+#[derive(Clone, Debug)]
+pub struct Instructions {
+    /// Of whom.
+    pub contender: &'static str,
+    /// For a read of a key that is there.
+    pub get: u64,
+    /// For a set of a key that is there; None where there is no such request.
+    pub set: Option<u64>,
+}
+
+/// Counts, where valgrind is.
+///
+/// # Errors
+/// When the server does not start, or a request fails.
+pub fn measure(
+    installation: &Installation,
+    plan: &Plan,
+    say: &dyn Fn(&str),
+) -> Result<Result<Vec<Instructions>, LeftOut>> {
+    let postgres = match callgrind::start(installation)? {
+        Ok(postgres) => Arc::new(postgres),
+        Err(left_out) => return Ok(Err(left_out)),
+    };
+    let values = Values::new(plan.main_setting().value);
+    let mut counted = Vec::new();
+    for contender in contender::instructive(&postgres) {
+        say(&format!("counting the instructions of {}", contender.name()));
+        drop(super::filled(contender.as_ref(), SPACE, KEYS, &values)?);
+        let count = |operation| count(&postgres, contender.as_ref(), operation, &values, plan.instructions);
+        let sets = contender.offers(Operation::SetExisting);
+        counted.push(Instructions {
+            contender: contender.name(),
+            get: count(Operation::GetHit)?,
+            set: if sets { Some(count(Operation::SetExisting)?) } else { None },
+        });
+    }
+    Ok(Ok(counted))
+}
+
+fn count(
+    postgres: &Postgres,
+    contender: &dyn Contender,
+    operation: Operation,
+    values: &Values,
+    requests: u64,
+) -> Result<u64> {
+    let executed = |requests: u64| -> Result<u64> {
+        let mut session = contender.connect(SPACE)?;
+        ask(session.as_mut(), operation, values, requests)?;
+        let process = session.process();
+        drop(session);
+        callgrind::executed(postgres, process)
+    };
+    // The first session after a change of the catalog builds what the later ones find.
+    executed(1)?;
+    let (few, many) = (executed(WARM_UP)?, executed(WARM_UP + requests)?);
+    Ok(many.saturating_sub(few) / requests.max(1))
+}
+
+fn ask(session: &mut dyn Session, operation: Operation, values: &Values, requests: u64) -> Result<()> {
+    let keys = Keys::new(KEYS, Distribution::Uniform);
+    let mut random = Random::new(1);
+    let (mut key, mut value) = (String::new(), Vec::new());
+    for _ in 0..requests {
+        keys::spell(keys.next(&mut random), &mut key);
+        if operation == Operation::GetHit {
+            session.get(&key, &mut value)?;
+        } else {
+            session.set(&key, values.next(&mut random), Ttl::DAY)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Everything that one run has found, and how to look it up.
+//!
+//! Must never hold a number that was not measured in this run.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use xtask::postgres::Installation;
+
+use crate::contender::{self, Field};
+use crate::machine;
+use crate::measure::counted::{self, Counted};
+use crate::measure::growth::{self, Growth};
+use crate::measure::instructions::{self, Instructions};
+use crate::measure::speed::{self, Speed};
+use crate::measure::sweep::{self, Swept, Watched};
+use crate::operation::Operation;
+use crate::plan::{Plan, Setting};
+use crate::servers::LeftOut;
+use crate::servers::postgres::Postgres;
+use crate::statistics;
+
+/// The results of a run.
+#[derive(Debug)]
+pub struct Results {
+    /// How large it was.
+    pub plan: Plan,
+    /// Where it was.
+    pub machine: String,
+    /// How busy it was with other things when the run began: [`machine::busy`].
+    pub busy: f64,
+    /// How long it took.
+    pub took: Duration,
+    /// The contenders, in the order of the tables.
+    pub contenders: Vec<&'static str>,
+    /// What could not be had.
+    pub left_out: Vec<LeftOut>,
+    /// How fast everything is.
+    pub speeds: Vec<Speed>,
+    /// WAL, HOT updates and growth.
+    pub counted: Vec<Counted>,
+    /// Instructions of the server.
+    pub instructions: Vec<Instructions>,
+    /// Sweeps.
+    pub swept: Vec<Swept>,
+    /// Reads beside sweeps.
+    pub watched: Vec<Watched>,
+    /// Reads of larger and larger caches.
+    pub growth: Vec<Growth>,
+}
+
+/// Starts everything, measures it, and stops it.
+///
+/// # Errors
+/// When PostgreSQL does not start, or a request fails or is answered wrongly.
+pub fn run(installation: &Installation, plan: Plan, say: &dyn Fn(&str)) -> Result<Results> {
+    let start = Instant::now();
+    let busy = machine::busy();
+    let buffers = plan.buffers.min(machine::memory_megabytes() / 4).max(128);
+    let postgres = Arc::new(Postgres::start(installation, buffers)?);
+    let machine = machine::described(&postgres);
+    say(&machine);
+    let Field { contenders, mut left_out } = contender::all(&postgres)?;
+    let instructions = match plan.instructions {
+        0 => Vec::new(),
+        _ => match instructions::measure(installation, &plan, say)? {
+            Ok(instructions) => instructions,
+            Err(missing) => {
+                left_out.push(missing);
+                Vec::new()
+            }
+        },
+    };
+    let counted = counted::measure(&postgres, &contenders, &plan, say)?;
+    for left_out in &left_out {
+        say(&format!("left out {}: {}", left_out.name, left_out.why));
+    }
+    let (swept, watched) = sweep::measure(&postgres, &plan, say)?;
+    let speeds = speed::measure(&contenders, &plan, say)?;
+    let growth = growth::measure(&postgres, &plan, say)?;
+    let names = contenders.iter().map(|contender| contender.name()).collect();
+    Ok(Results {
+        plan,
+        machine,
+        busy,
+        took: start.elapsed(),
+        contenders: names,
+        left_out,
+        speeds,
+        counted,
+        instructions,
+        swept,
+        watched,
+        growth,
+    })
+}
+
+impl Results {
+    /// One cell of a table.
+    pub fn speed(&self, setting: Setting, clients: usize, operation: Operation, contender: &str) -> Option<&Speed> {
+        self.speeds.iter().find(|speed| {
+            speed.setting == setting
+                && speed.clients == clients
+                && speed.operation == operation
+                && speed.contender == contender
+        })
+    }
+
+    /// How much faster `of` is than `to` at the same, in the main setting: the median over the rounds.
+    pub fn ratio(&self, clients: usize, operation: Operation, of: &str, to: &str) -> Option<f64> {
+        let setting = self.plan.main_setting();
+        let of = self.speed(setting, clients, operation, of)?;
+        statistics::ratio(&of.rates, &self.speed(setting, clients, operation, to)?.rates)
+    }
+
+    /// How many keys a second one operation gets through for each of another, in the main setting.
+    pub fn gain(&self, clients: usize, of: Operation, to: Operation, contender: &str) -> Option<f64> {
+        let setting = self.plan.main_setting();
+        let of = self.speed(setting, clients, of, contender)?;
+        statistics::ratio(&of.rates, &self.speed(setting, clients, to, contender)?.rates)
+    }
+
+    /// The speed of reads with so many entries, as a share of that with the fewest.
+    pub fn kept(&self, contender: &str, entries: u64) -> Option<f64> {
+        let of =
+            |wanted: u64| self.growth.iter().find(|growth| growth.contender == contender && growth.entries == wanted);
+        statistics::ratio(&of(entries)?.rates, &of(*self.plan.growth.first()?)?.rates)
+    }
+}

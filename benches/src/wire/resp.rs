@@ -1,0 +1,94 @@
+//! The protocol of Redis, RESP2.
+//!
+//! Must never wait for one answer before the next request of a pipeline is sent.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::stream::Stream;
+
+/// A connection to Redis.
+#[derive(Debug)]
+pub struct Connection {
+    stream: Stream,
+}
+
+/// An answer without what it carries, which the caller's buffer has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// A number, or how many elements an array has.
+    Number(i64),
+    /// A text.
+    Text,
+    /// Nothing is there.
+    Nil,
+}
+
+impl Connection {
+    /// Connects to the socket at `path`.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self { stream: Stream::open(path)? })
+    }
+
+    /// Puts a command behind those that are not sent yet.
+    pub fn queue(&mut self, words: &[&str]) {
+        let output = &mut self.stream.output;
+        // Writing to a Vec does not fail.
+        let _ = write!(output, "*{}\r\n", words.len());
+        for word in words {
+            let _ = write!(output, "${}\r\n{word}\r\n", word.len());
+        }
+    }
+
+    /// Sends what is queued.
+    ///
+    /// # Errors
+    /// When the server is gone.
+    pub fn send(&mut self) -> Result<()> {
+        self.stream.send()
+    }
+
+    /// Sends one command and takes its answer; a text goes to `value`.
+    ///
+    /// # Errors
+    /// When the server is gone, or says that it is an error.
+    pub fn call(&mut self, words: &[&str], value: &mut Vec<u8>) -> Result<Answer> {
+        self.queue(words);
+        self.send()?;
+        self.answer(value)
+    }
+
+    /// Takes the next answer; a text goes to `value`. The elements of an array are the next answers.
+    ///
+    /// # Errors
+    /// When the server is gone, or says that it is an error.
+    pub fn answer(&mut self, value: &mut Vec<u8>) -> Result<Answer> {
+        value.clear();
+        let line = self.stream.line()?;
+        let (kind, rest) = line.split_first().context("an empty line is no answer")?;
+        match kind {
+            b'+' => {
+                value.extend_from_slice(rest);
+                Ok(Answer::Text)
+            }
+            b':' | b'*' => Ok(Answer::Number(number(rest)?)),
+            b'$' => match usize::try_from(number(rest)?) {
+                Err(_) => Ok(Answer::Nil),
+                Ok(length) => {
+                    value.extend_from_slice(&self.stream.take(length + 2)?[..length]);
+                    Ok(Answer::Text)
+                }
+            },
+            _ => bail!("Redis says: {}", String::from_utf8_lossy(rest)),
+        }
+    }
+}
+
+fn number(text: &[u8]) -> Result<i64> {
+    Ok(std::str::from_utf8(text)?.parse()?)
+}

@@ -1,0 +1,166 @@
+//! The recommendations: each from what was seen to a word of advice, or to none.
+
+use super::{Advice, Namespace, Room, Server};
+use crate::health::{ENOUGH, time};
+use std::time::Duration;
+
+/// At least this share of reads should hit, else it is worth looking at why.
+const LOW_HIT_RATIO: f64 = 0.7;
+/// A load that takes longer is felt by whoever waits for it.
+const SLOW_LOAD: Duration = Duration::from_millis(50);
+/// More refused fills than this share mean that values change while they are computed.
+const REFUSED: f64 = 0.2;
+
+/// All recommendations, those for the whole cache first.
+pub fn advice(server: &Server, namespaces: &[Namespace]) -> Vec<Advice> {
+    let whole = [preload(server), track(server), commit(server), room(&server.room)];
+    let each = namespaces.iter().flat_map(|it| [live_longer(it), do_not_cache(it), serve_stale(it), refused(it)]);
+    whole.into_iter().chain(each).flatten().collect()
+}
+
+fn whole(advice: &str, because: String, statement: String) -> Option<Advice> {
+    Some(Advice { namespace: None, advice: advice.into(), because, statement: Some(statement) })
+}
+
+fn preload(server: &Server) -> Option<Advice> {
+    if server.is_preloaded {
+        return None;
+    }
+    let libraries =
+        if server.preloaded.is_empty() { "cache_pg".into() } else { format!("{}, cache_pg", server.preloaded) };
+    whole(
+        "preload the library and restart: then expired entries are removed, and what the cache does is counted",
+        format!("shared_preload_libraries is \"{}\"", server.preloaded),
+        format!("ALTER SYSTEM SET shared_preload_libraries = {libraries}"),
+    )
+}
+
+fn track(server: &Server) -> Option<Advice> {
+    if server.uncounted == 0 {
+        return None;
+    }
+    whole(
+        "count more namespaces one by one, and restart",
+        format!(
+            "{} operations were counted under no namespace, {} have one",
+            server.uncounted, server.track_namespaces
+        ),
+        format!("ALTER SYSTEM SET cache_pg.track_namespaces = {}", server.track_namespaces * 4),
+    )
+}
+
+fn commit(server: &Server) -> Option<Advice> {
+    if !server.waits_for_disk || server.written < ENOUGH {
+        return None;
+    }
+    whole(
+        "let transactions that only set entries commit without waiting for the disk",
+        format!(
+            "{} values were written, each waiting for the disk; a crash may forget the last second of them",
+            server.written
+        ),
+        "ALTER SYSTEM SET cache_pg.async_commit = on".into(),
+    )
+}
+
+/// More of the reads would hit.
+const WORTH_THE_ROOM: f64 = 0.05;
+
+fn room(room: &Room) -> Option<Advice> {
+    let reads = room.hits + room.misses;
+    let gain = room.spared as f64 / reads.max(1) as f64;
+    if reads < ENOUGH || room.evicted < ENOUGH || gain < WORTH_THE_ROOM {
+        return None;
+    }
+    let ratio = room.hits as f64 / reads as f64;
+    let statement = match (room.max_entries, room.max_size) {
+        (0, size) => format!("ALTER SYSTEM SET cache_pg.max_size = '{} kB'", size.saturating_mul(2)),
+        (entries, 0) => format!("ALTER SYSTEM SET cache_pg.max_entries = {}", entries.saturating_mul(2)),
+        (entries, size) => format!(
+            "ALTER SYSTEM SET cache_pg.max_entries = {}; ALTER SYSTEM SET cache_pg.max_size = '{} kB'",
+            entries.saturating_mul(2),
+            size.saturating_mul(2)
+        ),
+    };
+    whole(
+        "give it more room",
+        format!(
+            "{:.1} % of reads hit; with twice the size it would have been {:.1} %; {} entries were evicted",
+            ratio * 100.0,
+            (ratio + gain).min(1.0) * 100.0,
+            room.evicted
+        ),
+        statement,
+    )
+}
+
+impl Namespace {
+    fn hit_ratio(&self) -> Option<f64> {
+        let reads = self.hits + self.misses;
+        (reads >= ENOUGH).then(|| self.hits as f64 / reads as f64)
+    }
+
+    fn advise(&self, advice: &str, because: String, options: Option<String>) -> Option<Advice> {
+        let name = self.name.replace('\'', "''");
+        let statement = options.map(|options| format!("SELECT cache_configure('{name}', {options})"));
+        Some(Advice { namespace: Some(self.name.clone()), advice: advice.into(), because, statement })
+    }
+}
+
+/// Most misses are for what had been there: it expires too soon.
+fn live_longer(it: &Namespace) -> Option<Advice> {
+    let ratio = it.hit_ratio()?;
+    if ratio >= LOW_HIT_RATIO || it.expired < ENOUGH || it.expired * 2 < it.misses || it.ttl.is_zero() {
+        return None;
+    }
+    let longer = it.ttl * 4;
+    it.advise(
+        "let values live longer: most misses are for what has expired",
+        format!(
+            "{:.1} % hits, {} misses, {} values expired at a ttl of {}",
+            ratio * 100.0,
+            it.misses,
+            it.expired,
+            time(it.ttl)
+        ),
+        Some(format!("default_ttl => '{} seconds'", longer.as_secs().max(1))),
+    )
+}
+
+/// Values are written and not asked for.
+fn do_not_cache(it: &Namespace) -> Option<Advice> {
+    if it.written < ENOUGH || it.hits * 10 > it.written || it.misses * 10 > it.written {
+        return None;
+    }
+    it.advise(
+        "do not cache it: hardly anybody asks for these values",
+        format!("{} values were written, {} reads found one", it.written, it.hits),
+        None,
+    )
+}
+
+/// Callers wait while a value is computed.
+fn serve_stale(it: &Namespace) -> Option<Advice> {
+    let usual = it.load_time / u32::try_from(it.loads).ok()?.max(1);
+    if it.has_grace || it.loads < ENOUGH || usual < SLOW_LOAD || it.waits == 0 {
+        return None;
+    }
+    it.advise(
+        "serve the old value while one caller computes the new one",
+        format!("{} loads took {} each, and {} callers waited for one", it.loads, time(usual), it.waits),
+        Some("stale_for => '1 minute', early_refresh => 1".into()),
+    )
+}
+
+/// Values change while they are computed.
+fn refused(it: &Namespace) -> Option<Advice> {
+    let fills = it.written + it.refused;
+    if it.refused < ENOUGH || (it.refused as f64) < fills as f64 * REFUSED {
+        return None;
+    }
+    it.advise(
+        "invalidate less at once, or compute faster: values change while they are computed",
+        format!("{} of {fills} values were refused because they could have been stale", it.refused),
+        None,
+    )
+}

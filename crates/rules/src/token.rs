@@ -1,0 +1,172 @@
+//! The token that a miss hands out, and a fill brings back.
+//!
+//! Owns its text form: opaque to clients, checked when it comes back. It says which transactions the value may have been
+//! computed from, for which key, under which lease, and when. Must never be taken for another key's.
+//!
+//! The form is base64 (RFC 4648, URL-safe, without padding) of: a format number, a hash of the key, the moment of the lease
+//! and its length in microseconds, the lease's number, the run of the server, the snapshot (`xmin`, then the distances to `xmax` and between the
+//! running transactions as LEB128), and a CRC-32 of all that.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The first byte: a later format gets another.
+const FORMAT: u8 = 1;
+
+/// Why a text is not a token for a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not made by `cache_fetch`, or cut short.
+    #[error("it is malformed")]
+    Malformed,
+    /// Made for another key.
+    #[error("it was given for another key")]
+    OtherKey,
+}
+
+/// What a token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// When the lease was taken, in microseconds as PostgreSQL counts.
+    pub issued_at: i64,
+    /// How long the lease is, in microseconds.
+    pub lease: i64,
+    /// The number of the lease.
+    pub lease_id: i64,
+    /// The run of the server in which it was given.
+    pub epoch: u64,
+    /// The oldest transaction that was running.
+    pub xmin: u64,
+    /// The first one that had not begun.
+    pub xmax: u64,
+    /// Those in between that were running, in ascending order.
+    pub running: Vec<u64>,
+}
+
+impl Token {
+    /// The text for `key`.
+    pub fn encode(&self, key: &str) -> String {
+        let mut bytes = vec![FORMAT];
+        bytes.extend(hash(key).to_le_bytes());
+        bytes.extend(self.issued_at.to_le_bytes());
+        bytes.extend(self.lease.to_le_bytes());
+        bytes.extend(self.lease_id.to_le_bytes());
+        bytes.extend(self.epoch.to_le_bytes());
+        bytes.extend(self.xmin.to_le_bytes());
+        put_varint(&mut bytes, self.xmax - self.xmin);
+        let mut last = self.xmin;
+        for &version in &self.running {
+            put_varint(&mut bytes, version - last);
+            last = version;
+        }
+        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Reads the text of a token for `key`.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn decode(text: &str, key: &str) -> Result<Self, TokenError> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Malformed)?;
+        let (bytes, checksum) = bytes.split_last_chunk().ok_or(TokenError::Malformed)?;
+        if crc32fast::hash(bytes).to_le_bytes() != *checksum {
+            return Err(TokenError::Malformed);
+        }
+        let Some((&[FORMAT], mut rest)) = bytes.split_first_chunk() else {
+            return Err(TokenError::Malformed);
+        };
+        if take(&mut rest)? != hash(key).to_le_bytes() {
+            return Err(TokenError::OtherKey);
+        }
+        let issued_at = i64::from_le_bytes(take(&mut rest)?);
+        let lease = i64::from_le_bytes(take(&mut rest)?);
+        let lease_id = i64::from_le_bytes(take(&mut rest)?);
+        let epoch = u64::from_le_bytes(take(&mut rest)?);
+        let xmin = u64::from_le_bytes(take(&mut rest)?);
+        let xmax = xmin.checked_add(take_varint(&mut rest)?).ok_or(TokenError::Malformed)?;
+        let mut running = Vec::new();
+        let mut last = xmin;
+        while !rest.is_empty() {
+            last = last.checked_add(take_varint(&mut rest)?).ok_or(TokenError::Malformed)?;
+            running.push(last);
+        }
+        Ok(Self { issued_at, lease, lease_id, epoch, xmin, xmax, running })
+    }
+}
+
+/// A hash of a key that is the same on every machine: FNV-1a, 64 bits.
+pub fn hash(key: &str) -> u64 {
+    key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], TokenError> {
+    let (taken, left) = rest.split_first_chunk().ok_or(TokenError::Malformed)?;
+    *rest = left;
+    Ok(*taken)
+}
+
+fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn take_varint(rest: &mut &[u8]) -> Result<u64, TokenError> {
+    let mut number = 0_u64;
+    for shift in (0..u64::BITS).step_by(7) {
+        let [byte] = take(rest)?;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Ok(number);
+        }
+    }
+    Err(TokenError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn token() -> impl Strategy<Value = Token> {
+        let numbers = prop::collection::vec(0..=u64::MAX / 2, 0..50);
+        let words = (any::<i64>(), any::<i64>(), any::<i64>(), any::<u64>());
+        (words, numbers).prop_map(|((issued_at, lease, lease_id, epoch), mut running)| {
+            running.sort_unstable();
+            let xmin = running.first().copied().unwrap_or(700);
+            let xmax = running.last().copied().unwrap_or(700) + 1;
+            Token { issued_at, lease, lease_id, epoch, xmin, xmax, running }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_is_read_back(token in token(), key in "\\PC{1,50}") {
+            prop_assert_eq!(Token::decode(&token.encode(&key), &key), Ok(token));
+        }
+
+        #[test]
+        fn a_token_is_of_no_use_for_another_key(token in token(), key in "[a-z]{1,8}", other in "[a-z]{1,8}") {
+            prop_assume!(key != other);
+            prop_assert_eq!(Token::decode(&token.encode(&key), &other), Err(TokenError::OtherKey));
+        }
+
+        #[test]
+        fn a_damaged_token_is_malformed(token in token(), at: prop::sample::Index, with in "[A-Za-z0-9_-]") {
+            let text = token.encode("key");
+            let at = at.index(text.len());
+            let damaged = format!("{}{with}{}", &text[..at], &text[at + 1..]);
+            prop_assume!(damaged != text);
+            prop_assert_eq!(Token::decode(&damaged, "key"), Err(TokenError::Malformed));
+            prop_assert_eq!(Token::decode(&text[..at], "key"), Err(TokenError::Malformed));
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,100}") {
+            let _ = Token::decode(&text, "key");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What the views of the statistics say at one moment.
+//!
+//! Must read nothing else, so that to look costs the cache nothing.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use postgres::{Client, Row};
+
+/// What was read at one moment.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// When.
+    pub at: Instant,
+    /// Of all namespaces.
+    pub total: Namespace,
+    /// Of each.
+    pub namespaces: Vec<Namespace>,
+    /// Of each operation that was timed.
+    pub latencies: Vec<Latency>,
+    /// Of the hand.
+    pub hand: Hand,
+    /// Every check, the worst first.
+    pub health: Vec<Check>,
+}
+
+/// What a namespace has done, and holds.
+#[derive(Clone, Debug, Default)]
+pub struct Namespace {
+    /// Its name.
+    pub name: String,
+    /// Reads that found something,
+    pub hits: u64,
+    /// and nothing.
+    pub misses: u64,
+    /// Values written by `cache_set` and its kin,
+    pub sets: u64,
+    /// computed and stored,
+    pub fills: u64,
+    /// and computed and refused.
+    pub refused: u64,
+    /// Keys deleted, by a call or because a row has changed.
+    pub deletes: u64,
+    /// Entries removed when their time was over,
+    pub expired: u64,
+    /// and to make room.
+    pub evicted: u64,
+    /// Live entries,
+    pub entries: u64,
+    /// and the bytes that they take.
+    pub bytes: u64,
+    /// Rows whose time is over.
+    pub due: u64,
+}
+
+impl Namespace {
+    /// Values that were asked for.
+    pub fn reads(&self) -> u64 {
+        self.hits + self.misses
+    }
+
+    /// Values written, one way or the other.
+    pub fn written(&self) -> u64 {
+        self.sets + self.fills
+    }
+
+    /// Hits among reads; None: nothing was read.
+    pub fn hit_ratio(&self) -> Option<f64> {
+        (self.reads() > 0).then(|| self.hits as f64 / self.reads() as f64)
+    }
+
+    /// What was done since `then`: nothing where the statistics began anew meanwhile.
+    #[must_use]
+    pub fn since(&self, then: Option<&Self>) -> Self {
+        let Some(then) = then else { return self.clone() };
+        Self {
+            hits: self.hits.saturating_sub(then.hits),
+            misses: self.misses.saturating_sub(then.misses),
+            sets: self.sets.saturating_sub(then.sets),
+            fills: self.fills.saturating_sub(then.fills),
+            refused: self.refused.saturating_sub(then.refused),
+            deletes: self.deletes.saturating_sub(then.deletes),
+            expired: self.expired.saturating_sub(then.expired),
+            evicted: self.evicted.saturating_sub(then.evicted),
+            ..self.clone()
+        }
+    }
+}
+
+/// How long operations of a kind took, in milliseconds, since the statistics began.
+#[derive(Clone, Debug, Default)]
+pub struct Latency {
+    /// Which kind.
+    pub operation: String,
+    /// How many were timed.
+    pub timed: u64,
+    /// Their mean,
+    pub mean: f64,
+    /// what half of them did not exceed,
+    pub p50: f64,
+    /// what 99 % did not,
+    pub p99: f64,
+    /// and none.
+    pub max: f64,
+}
+
+/// What the hand has done.
+#[derive(Clone, Debug, Default)]
+pub struct Hand {
+    /// Turns,
+    pub turns: u64,
+    /// and rows removed in them.
+    pub removed: u64,
+    /// Pages read,
+    pub pages_read: u64,
+    /// and passed over.
+    pub pages_skipped: u64,
+    /// The longest time between a deadline and the removal in the last turn, in milliseconds.
+    pub lag: f64,
+    /// How many seconds ago that turn ended.
+    pub ago: Option<f64>,
+    /// In how many seconds somebody comes to turn it; None: somebody is at work, or nobody is to come.
+    pub next: Option<f64>,
+    /// Failures since it last succeeded.
+    pub failures: u64,
+}
+
+/// A row of `cache_health`.
+#[derive(Clone, Debug, Default)]
+pub struct Check {
+    /// What was looked at.
+    pub name: String,
+    /// `ok`, `warning` or `critical`.
+    pub status: String,
+    /// What was found.
+    pub value: String,
+    /// What to do.
+    pub advice: String,
+}
+
+impl Check {
+    /// Whether there is nothing to do.
+    pub fn is_ok(&self) -> bool {
+        self.status == "ok"
+    }
+}
+
+const NAMESPACES: &str = "
+    SELECT scope, coalesce(namespace, '(rest)') AS namespace, hits, misses, sets, fills, fills_refused, deletes + invalidations AS deletes,
+           expired, evicted, coalesce(entries, 0) AS entries, coalesce(bytes, 0) AS bytes, coalesce(expired_entries, 0) AS due
+    FROM cache_stats";
+const LATENCIES: &str = "SELECT operation, timed, mean, p50, p99, max FROM cache_latency WHERE timed > 0";
+const HAND: &str = "
+    SELECT turns, rows_removed, pages_read, pages_skipped, lag_ms, failures_in_a_row::bigint AS failures,
+           extract(epoch FROM clock_timestamp() - last_turn_at)::double precision AS ago,
+           extract(epoch FROM next_visit_at - clock_timestamp())::double precision AS next
+    FROM cache_sweeps";
+const HEALTH: &str = "
+    SELECT \"check\", status, value, coalesce(advice, '') AS advice
+    FROM cache_health ORDER BY array_position('{critical,warning,ok}', status)";
+
+/// Looks at everything once.
+///
+/// # Errors
+/// When the statistics cannot be read: the extension is not there or not preloaded, or the role is not one of `pg_monitor`.
+pub fn sample(client: &mut Client) -> Result<Sample> {
+    let mut rows = |query: &str| client.query(query, &[]).context("cannot read the statistics");
+    let all = rows(NAMESPACES)?;
+    let (total, namespaces): (Vec<_>, Vec<_>) = all.iter().partition(|row| row.get::<_, &str>("scope") == "total");
+    Ok(Sample {
+        at: Instant::now(),
+        total: total.first().copied().map(namespace).context("there is no total")?,
+        namespaces: namespaces.into_iter().map(namespace).collect(),
+        latencies: rows(LATENCIES)?.iter().map(latency).collect(),
+        hand: rows(HAND)?.iter().map(hand).next().context("there is no hand")?,
+        health: rows(HEALTH)?.iter().map(check).collect(),
+    })
+}
+
+fn count(row: &Row, column: &str) -> u64 {
+    u64::try_from(row.get::<_, i64>(column)).unwrap_or(0)
+}
+
+fn namespace(row: &Row) -> Namespace {
+    Namespace {
+        name: row.get("namespace"),
+        hits: count(row, "hits"),
+        misses: count(row, "misses"),
+        sets: count(row, "sets"),
+        fills: count(row, "fills"),
+        refused: count(row, "fills_refused"),
+        deletes: count(row, "deletes"),
+        expired: count(row, "expired"),
+        evicted: count(row, "evicted"),
+        entries: count(row, "entries"),
+        bytes: count(row, "bytes"),
+        due: count(row, "due"),
+    }
+}
+
+fn latency(row: &Row) -> Latency {
+    Latency {
+        operation: row.get("operation"),
+        timed: count(row, "timed"),
+        mean: row.get("mean"),
+        p50: row.get("p50"),
+        p99: row.get("p99"),
+        max: row.get("max"),
+    }
+}
+
+fn hand(row: &Row) -> Hand {
+    Hand {
+        turns: count(row, "turns"),
+        removed: count(row, "rows_removed"),
+        pages_read: count(row, "pages_read"),
+        pages_skipped: count(row, "pages_skipped"),
+        lag: row.get("lag_ms"),
+        ago: row.get("ago"),
+        next: row.get("next"),
+        failures: count(row, "failures"),
+    }
+}
+
+fn check(row: &Row) -> Check {
+    Check { name: row.get("check"), status: row.get("status"), value: row.get("value"), advice: row.get("advice") }
+}

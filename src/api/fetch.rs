@@ -1,0 +1,81 @@
+//! Functions that look up and store what is computed outside, so that it cannot be stale.
+
+use super::{key, tags};
+use crate::access::{self, Verb};
+use crate::clock;
+use crate::datum::Jsonb;
+use crate::error::CacheError;
+use crate::evict;
+use crate::namespaces;
+use crate::stats::{self, Operation, observe};
+use crate::store::{self, New};
+use cache_pg_rules::key::Key;
+use cache_pg_rules::token::Token;
+use pgrx::datum::Interval;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+/// The value of an entry, and on a miss, for one caller, a token: the right to compute the value and to store it with
+/// cache_fill. The others may wait for that.
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::type_complexity, reason = "the row type of the function, spelled out for the generator")]
+fn cache_fetch(
+    key: Option<&str>,
+    wait: default!(Option<Interval>, "'0'"),
+) -> Result<
+    TableIterator<
+        'static,
+        (name!(found, bool), name!(value, Option<Jsonb>), name!(stale, bool), name!(token, Option<String>)),
+    >,
+    ErrorReport,
+> {
+    let key = self::key(key)?;
+    let access = access::check_all(&[Verb::Read, Verb::Fill])?;
+    let namespace = namespaces::of(&access.home, key);
+    let now = clock::now();
+    let wait = wait.map_or(0, |wait| clock::after(now, wait).0.saturating_sub(now.0));
+    let fetched = observe(Operation::Get, "cache_fetch", key.as_str(), || store::fetch(&access, key, &namespace, wait));
+    stats::read_stale(key, fetched.value, fetched.stale);
+    evict::note_read(key, fetched.value.is_some());
+    Ok(TableIterator::once((fetched.value.is_some(), fetched.value, fetched.stale, fetched.token)))
+}
+
+/// Stores the value that was computed under a token, unless it could be stale. Never waits, never raises for contention.
+#[pg_extern(volatile, parallel_unsafe)]
+fn cache_fill(
+    key: Option<&str>,
+    value: Option<Jsonb>,
+    token: Option<&str>,
+    ttl: default!(Option<Interval>, "NULL"),
+    tags: default!(Option<Vec<Option<String>>>, "NULL"),
+) -> Result<bool, ErrorReport> {
+    let access = access::check(Verb::Write)?;
+    let key = self::key(key)?;
+    let value = value.ok_or(CacheError::NullValue)?;
+    let token = self::token(token, key)?;
+    let tags = self::tags(tags)?;
+    let namespace = namespaces::of(&access.home, key);
+    namespace.admit(key, value)?;
+    let now = clock::now();
+    let new = New { key, value, set_at: now, deadline: namespace.deadline(ttl, now)? };
+    let took = token.as_ref().map(|token| now.0.saturating_sub(token.issued_at));
+    let stored = observe(Operation::Fill, "cache_fill", key.as_str(), || {
+        token.is_some_and(|token| store::fill(&access, &new, &token, tags))
+    });
+    stats::count_loaded(key, took);
+    stats::count_filled(key, value, stored);
+    Ok(stored)
+}
+
+/// Gives the right to compute a value back; returns whether the caller still had it.
+#[pg_extern(volatile, parallel_unsafe)]
+fn cache_release(key: Option<&str>, token: Option<&str>) -> Result<bool, ErrorReport> {
+    let access = access::check(Verb::Write)?;
+    let key = self::key(key)?;
+    Ok(self::token(token, key)?.is_some_and(|token| store::release(&access, key, &token)))
+}
+
+/// The token argument. SQL NULL is what cache_fetch gives where nothing may be stored.
+fn token(text: Option<&str>, key: Key) -> Result<Option<Token>, CacheError> {
+    text.map(|text| Token::decode(text, key.as_str()).map_err(CacheError::Token)).transpose()
+}

@@ -1,0 +1,53 @@
+//! Reading through the cache: one call that looks up, computes and stores.
+
+use super::{key, note_read, tags};
+use crate::access::{self, Verb};
+use crate::clock;
+use crate::datum::Jsonb;
+use crate::error::CacheError;
+use crate::loader;
+use crate::namespaces;
+use crate::stats;
+use crate::store::{self, Storing};
+use pgrx::datum::Interval;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use std::cell::Cell;
+
+/// The value of a live entry, else the one value of `query` (`$1`, `$2`, ... from `args`, as text), computed once however
+/// many ask at the same time, and stored unless it could be stale. Without a query the namespace's loader computes it.
+#[pg_extern(volatile, parallel_unsafe)]
+fn cache_get_or_set(
+    key: Option<&str>,
+    query: default!(Option<&str>, "NULL"),
+    ttl: default!(Option<Interval>, "NULL"),
+    tags: default!(Option<Vec<Option<String>>>, "NULL"),
+    args: default!(Option<Vec<Option<String>>>, "NULL"),
+) -> Result<Option<Jsonb>, ErrorReport> {
+    let key = self::key(key)?;
+    let access = access::check_all(&[Verb::Read, Verb::Fill])?;
+    let namespace = namespaces::of(&access.home, key);
+    let tags = self::tags(tags)?;
+    // A ttl that is out of range is an error also where there is a value.
+    namespace.deadline(ttl, clock::now())?;
+    let deadline = |value, now| {
+        namespace.admit(key, value)?;
+        namespace.deadline(ttl, now)
+    };
+    let storing = Storing { key, tags, deadline: &deadline };
+    let was_loaded = Cell::new(false);
+    let load = || {
+        was_loaded.set(true);
+        let started = clock::now();
+        let value = match (query, &namespace.loader) {
+            (Some(query), _) => loader::query(query, &args),
+            (None, Some(function)) => loader::function(function, key),
+            (None, None) => Err(CacheError::NoLoader(key.namespace().as_str().into())),
+        }?;
+        stats::count_loaded(key, Some(clock::now().0 - started.0));
+        Ok(value)
+    };
+    let value = store::get_or_load(&access, &storing, load)?;
+    note_read(key, value.filter(|_| !was_loaded.get()));
+    Ok(value)
+}

@@ -1,0 +1,41 @@
+//! Functions on tags.
+
+use super::tag_names;
+use crate::access::{self, Verb};
+use crate::datum::TextArray;
+use crate::stats::{self, Operation, observe};
+use crate::store;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+/// Makes every entry that carries one of the tags a miss, from this transaction's commit on; returns how many tags that
+/// were. It costs one small write for each tag, however many entries carry it, and waits for nobody.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    sql = r#"
+CREATE FUNCTION cache_invalidate_tags(VARIADIC tags text[]) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'cache_invalidate_tags_wrapper';
+"#
+)]
+fn cache_invalidate_tags(tags: Option<Vec<Option<String>>>) -> Result<i64, ErrorReport> {
+    let access = access::check(Verb::Delete)?;
+    let tags = tag_names(tags)?;
+    let names: Vec<&str> = tags.iter().map(String::as_str).collect();
+    observe(Operation::Delete, "cache_invalidate_tags", names.first().unwrap_or(&""), || {
+        store::tags::invalidate(&access.home, &names)
+    })?;
+    stats::count_tags(names.len() as u64);
+    Ok(names.len() as i64)
+}
+
+/// Whether no tag of an entry has been invalidated since it was written: for queries on `cache_entries` and for the
+/// extension's own statements.
+#[pg_extern(stable, parallel_safe)]
+fn cache_tags_hold(tags: Option<TextArray>, generations: Option<Vec<Option<i64>>>) -> Result<bool, ErrorReport> {
+    let Some(tags) = tags else { return Ok(true) };
+    let access = access::check(Verb::Read)?;
+    let generations: Option<Vec<i64>> = generations.unwrap_or_default().into_iter().collect();
+    Ok(generations.is_some_and(|generations| store::tags::are(&access.home, tags, &generations)))
+}

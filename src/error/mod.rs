@@ -1,0 +1,220 @@
+//! What can go wrong, and what the user is told.
+//!
+//! Owns every SQLSTATE and message of the extension: one enum, one table; what helps further is in [`advice`]. Messages
+//! follow the style of PostgreSQL: lower case, no full stop, names in double quotes.
+
+mod advice;
+
+use cache_pg_rules::key::KeyError;
+use cache_pg_rules::namespace::NamespaceError;
+use cache_pg_rules::template::TemplateError;
+use cache_pg_rules::token::TokenError;
+use cache_pg_rules::ttl::TtlError;
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::panic::ErrorReport;
+
+/// Every error that the extension raises itself.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// SQL NULL where a key is needed.
+    #[error("cache key must not be null")]
+    NullKey,
+    /// SQL NULL among tags.
+    #[error("cache tag must not be null")]
+    NullTag,
+    /// SQL NULL where a namespace is needed.
+    #[error("cache namespace must not be null")]
+    NullNamespace,
+    /// Not a key.
+    #[error("invalid cache key {}", quoted(.0))]
+    Key(String, KeyError),
+    /// Not a tag.
+    #[error("invalid cache tag {}", quoted(.0))]
+    Tag(String, KeyError),
+    /// Not a namespace.
+    #[error("invalid cache namespace {}", quoted(.0))]
+    Namespace(String, NamespaceError),
+    /// SQL NULL where a value is needed.
+    #[error("cache value must not be null")]
+    NullValue,
+    /// Sizes in bytes.
+    #[error("cache value of {bytes} bytes is too large")]
+    ValueTooLarge { bytes: usize, limit: usize, key: String },
+    /// The interval as it was given.
+    #[error("cache ttl {0} is out of range")]
+    Ttl(String, TtlError),
+    /// Dropping the deadline where every entry must have one.
+    #[error("cache entries must have a deadline")]
+    DeadlineRequired,
+    /// `cache_incr` on something else than an integer.
+    #[error("value of cache key \"{0}\" is not an integer")]
+    NotAnInteger(String),
+    /// `cache_incr` beyond a bigint.
+    #[error("bigint out of range")]
+    CounterOverflow,
+    /// Under an old snapshot, a write to what somebody has written since.
+    #[error("could not serialize access due to concurrent update")]
+    Serialization,
+    /// `cache_set_many` on something else than an object.
+    #[error("cache entries must be given as a JSON object")]
+    NotAnObject,
+    /// A count that must be positive; its name and value.
+    #[error("{0} must be at least 1, not {1}")]
+    NotPositive(&'static str, i32),
+    /// A namespace option out of its range; its name and the range in words.
+    #[error("{option} of a cache namespace is out of range")]
+    Option { option: &'static str, range: &'static str },
+    /// SQL NULL where a table is needed.
+    #[error("table to watch must not be null")]
+    NullTable,
+    /// SQL NULL among templates.
+    #[error("cache template must not be null")]
+    NullTemplate,
+    /// Not a template.
+    #[error("invalid cache template {}", quoted(.0))]
+    Template(String, TemplateError),
+    /// `cache_watch` with neither keys nor tags.
+    #[error("there is no key and no tag to watch a table for")]
+    NoTemplate,
+    /// A template names a column that the table does not have.
+    #[error("column \"{column}\" of relation \"{table}\" does not exist")]
+    NoColumn { column: String, table: String },
+    /// A command would take a column away that a template names.
+    #[error("column \"{column}\" of relation \"{table}\" is watched")]
+    WatchedColumn { column: String, table: String },
+    /// A template names a column whose value triggers do not get.
+    #[error("column \"{column}\" of relation \"{table}\" is a virtual generated column")]
+    VirtualColumn { column: String, table: String },
+    /// A relation that cannot be watched.
+    #[error("relation \"{0}\" cannot be watched")]
+    Unwatchable(String),
+    /// A foreign table below a watched table.
+    #[error("foreign table \"{0}\" cannot be watched")]
+    ForeignTable(String),
+    /// The caller does not own the table.
+    #[error("must be owner of table {0}")]
+    NotOwner(String),
+    /// The table is watched because it is below another.
+    #[error("table \"{table}\" is watched with \"{above}\"")]
+    WatchedAbove { table: String, above: String },
+    /// A table below is watched for something else.
+    #[error("table \"{0}\" is watched for something else")]
+    WatchedBelow(String),
+    /// The trigger function, as some trigger of somebody's own.
+    #[error("cache_watch_trigger() was not called by a trigger that cache_watch has made")]
+    StrangeTrigger,
+    /// Neither logged nor unlogged.
+    #[error("invalid cache persistence {}", quoted(.0))]
+    Persistence(String),
+    /// Not a token for this key.
+    #[error("invalid cache token")]
+    Token(TokenError),
+    /// `cache_get_or_set` without a query, in this namespace.
+    #[error("cache namespace \"{0}\" has no loader")]
+    NoLoader(String),
+    /// A function that cannot be a loader; its signature.
+    #[error("function {0} cannot be a loader")]
+    NotALoader(String),
+    /// A loader would run with rights that whoever configures it does not have; its signature.
+    #[error("must have the rights of the owner of function {0}")]
+    NotLoaderOwner(String),
+    /// The loader of a namespace is gone; its signature.
+    #[error("loader function {0} does not exist")]
+    Loader(String),
+    /// PREPARE TRANSACTION with messages to send.
+    #[error("cannot PREPARE a transaction that has changed a cache namespace with notify")]
+    Prepare,
+    /// The role lacks a privilege on the table of entries.
+    #[error("permission denied for table cache_entries")]
+    Denied { privileges: &'static str, table: String, role: String },
+    /// Keys are UTF-8, and so must be the database.
+    #[error("cache_pg needs a database in UTF8")]
+    Encoding,
+    /// What needs shared memory, where there is none.
+    #[error("statistics of the cache need shared memory")]
+    NotPreloaded,
+    /// A table of the extension is not as it was made.
+    #[error("table \"{0}\" of the cache was altered")]
+    Altered(&'static str),
+    /// The library is there, the extension is not.
+    #[error("extension \"cache_pg\" is not installed in this database")]
+    NotInstalled,
+}
+
+impl CacheError {
+    fn sqlstate(&self) -> PgSqlErrorCode {
+        use PgSqlErrorCode::*;
+        match self {
+            Self::NullValue => ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Self::ValueTooLarge { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Self::CounterOverflow => ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            Self::Serialization => ERRCODE_T_R_SERIALIZATION_FAILURE,
+            Self::NotLoaderOwner(_) | Self::Denied { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::Encoding => ERRCODE_FEATURE_NOT_SUPPORTED,
+            Self::NotPreloaded
+            | Self::NotInstalled
+            | Self::Altered(_)
+            | Self::WatchedAbove { .. }
+            | Self::WatchedBelow(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::NoColumn { .. } => ERRCODE_UNDEFINED_COLUMN,
+            Self::WatchedColumn { .. } => ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+            Self::VirtualColumn { .. } | Self::ForeignTable(_) | Self::Prepare => ERRCODE_FEATURE_NOT_SUPPORTED,
+            Self::Unwatchable(_) => ERRCODE_WRONG_OBJECT_TYPE,
+            Self::NotOwner(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::StrangeTrigger => ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+            Self::Loader(_) => ERRCODE_UNDEFINED_FUNCTION,
+            Self::NullKey
+            | Self::NullTag
+            | Self::NullNamespace
+            | Self::Token(_)
+            | Self::NoLoader(_)
+            | Self::NotALoader(_)
+            | Self::NullTable
+            | Self::NullTemplate
+            | Self::Template(..)
+            | Self::NoTemplate
+            | Self::Key(..)
+            | Self::Tag(..)
+            | Self::Namespace(..)
+            | Self::Ttl(..)
+            | Self::DeadlineRequired
+            | Self::NotAnInteger(_)
+            | Self::NotAnObject
+            | Self::Persistence(_)
+            | Self::NotPositive(..)
+            | Self::Option { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
+        }
+    }
+}
+
+impl From<CacheError> for ErrorReport {
+    fn from(error: CacheError) -> Self {
+        let mut report = ErrorReport::new(error.sqlstate(), error.to_string(), "cache_pg");
+        if let Some(detail) = error.detail() {
+            report = report.set_detail(detail);
+        }
+        if let Some(hint) = error.hint() {
+            report = report.set_hint(hint);
+        }
+        report
+    }
+}
+
+/// Keeps Rust's backtraces out of the DETAIL that clients see, where the server's environment asks for them
+/// (`RUST_BACKTRACE`): an error of PostgreSQL, such as a cancel, is no defect of ours. `RUST_LIB_BACKTRACE=1` still
+/// brings them back.
+pub fn silence_backtraces() {
+    const CAPTURED: &str = "RUST_LIB_BACKTRACE";
+    if std::env::var_os(CAPTURED).is_none() {
+        // SAFETY: a PostgreSQL process has one thread.
+        unsafe { std::env::set_var(CAPTURED, "0") };
+    }
+}
+
+/// A name in quotes, cut to what fits a line of a log and without anything that would break it.
+fn quoted(name: &str) -> String {
+    const SHOWN: usize = 60;
+    let shown: String = name.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    let rest = if name.chars().nth(SHOWN).is_some() { "…" } else { "" };
+    format!("\"{shown}{rest}\"")
+}

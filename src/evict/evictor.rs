@@ -1,0 +1,143 @@
+//! Which entries go.
+//!
+//! Owns the judgement of the hand while room is needed: how much, of which namespaces, and whether a row is one to go. Must
+//! never choose a row that is not a live entry: tombstones and placeholders are for the fence, and what is due goes anyway.
+
+use super::{ghosts, growth, recency};
+use crate::clock;
+use crate::datum::Timestamp;
+use crate::heap::scan::Row;
+use crate::home::{Home, column};
+use crate::namespaces;
+use crate::settings;
+use crate::stats::Counter;
+use crate::stats::memory::{self, Area};
+use crate::sweep::hand::{Entries, Step};
+use cache_pg_rules::eviction::{Cost, Met, Verdict, judge};
+use cache_pg_rules::key::Key;
+use cache_pg_rules::limit::Held;
+use cache_pg_rules::namespace::Namespace;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+/// What is to go: of the whole cache, and of namespaces with limits of their own.
+pub struct Evictor {
+    excess: Held,
+    /// By namespace, those with limits of their own: what is to go of each.
+    own: HashMap<String, Held>,
+    /// Whether bytes are what is short: then large entries cost more.
+    is_short_of_bytes: bool,
+    /// The usual size of an entry, in bytes.
+    usual: u64,
+    /// What was met on this page.
+    met: Cell<Met>,
+}
+
+impl Evictor {
+    /// One that finds out what is to go; None: nothing is.
+    pub fn of(home: &Home) -> Option<Self> {
+        let area = memory::area()?;
+        let held = area.total.held();
+        let excess = settings::limits().excess(held);
+        let limited = memory::places().filter_map(|(name, tally)| {
+            let limits = Namespace::parse(name).map(|it| namespaces::limits(home, it));
+            let excess = limits.ok()?.excess(tally.census.now.held());
+            (!excess.is_empty()).then(|| (name.to_owned(), excess))
+        });
+        let own: HashMap<_, _> = limited.collect();
+        if excess.is_empty() && own.is_empty() {
+            return None;
+        }
+        let is_short_of_bytes = excess.bytes > 0 && excess.entries == 0;
+        Some(Self { excess, own, is_short_of_bytes, usual: held.bytes / held.entries.max(1), met: Cell::default() })
+    }
+
+    /// Goes on where the last one stopped, be it the hand or a writer, through up to `pages` pages, and removes up to `most`
+    /// rows. Under the active snapshot.
+    pub fn next(&mut self, entries: &Entries, pages: u32, most: u32) -> Step {
+        let mut step = Step { pages: entries.pages(), ..Step::default() };
+        let Some(area) = memory::area().filter(|_| step.pages > 0) else { return step };
+        for _ in 0..pages.min(step.pages) {
+            if step.removed >= most || !self.goes_on() {
+                break;
+            }
+            let page = area.evict_page.fetch_add(1, Ordering::Relaxed) % step.pages;
+            step.add(entries.walk(page, page + 1, u32::MAX, clock::now(), Some(self)));
+            self.learn(area, step.pages);
+        }
+        step
+    }
+
+    /// Makes of what was met since there was room how long entries are kept in future.
+    fn learn(&self, area: &Area, pages: u32) {
+        let met = self.met.take();
+        for (sum, more) in area.met.iter().zip([met.judged, met.evicted, met.in_vain]) {
+            sum.fetch_add(more, Ordering::Relaxed);
+        }
+        let walked = area.met_pages.fetch_add(1, Ordering::Relaxed) + 1;
+        if !self.goes_on() {
+            let [judged, evicted, in_vain] = [0, 1, 2].map(|number: usize| area.met[number].swap(0, Ordering::Relaxed));
+            area.met_pages.store(0, Ordering::Relaxed);
+            area.set_level(area.level().after(Met { judged, evicted, in_vain }));
+            let evictions = area.evictions.load(Ordering::Relaxed);
+            let then = area.evictions_then.swap(evictions, Ordering::Relaxed);
+            recency::forget(area, evictions.saturating_sub(then), area.total.held().entries);
+        } else if walked >= pages {
+            area.met_pages.store(0, Ordering::Relaxed);
+            area.set_level(area.level().after_turn());
+        }
+    }
+
+    /// Whether there is still something to go.
+    pub fn goes_on(&self) -> bool {
+        !self.excess.is_empty() || self.own.values().any(|excess| !excess.is_empty())
+    }
+
+    /// Whether a live entry is to go.
+    pub fn wants(&self, row: &Row) -> bool {
+        let Some(key) = row.text(column::KEY) else { return false };
+        let own = Key::parse(key).ok().and_then(|key| self.own.get(key.namespace().as_str()));
+        if self.excess.is_empty() && own.is_none_or(|excess| excess.is_empty()) {
+            return false;
+        }
+        // Where nothing is remembered, all are alike.
+        let Some((area, (byte, place))) = memory::area().and_then(|area| Some((area, recency::of(area, key)?))) else {
+            return true;
+        };
+        let (cost, weight) = if self.is_short_of_bytes {
+            let size = growth::weight_of(key, row) as u64;
+            (Cost::of(size, self.usual), size)
+        } else {
+            (Cost::EVEN, 1)
+        };
+        let (verdict, used) = judge(byte.get(), place, area.level(), cost);
+        byte.set(used);
+        let mut met = self.met.get();
+        met.add(verdict, weight);
+        self.met.set(met);
+        verdict != Verdict::Keep
+    }
+
+    /// An entry has gone.
+    pub fn note(&mut self, row: &Row, now: Timestamp) {
+        let Some(key) = row.text(column::KEY) else { return };
+        let bytes = growth::weight_of(key, row) as u64;
+        self.excess = self.excess.without(bytes);
+        let Ok(key) = Key::parse(key) else { return };
+        if let Some(own) = self.own.get_mut(key.namespace().as_str()) {
+            *own = own.without(bytes);
+        }
+        count(key, row, now);
+    }
+}
+
+/// Counts an entry that was evicted, and remembers that it has gone.
+pub fn count(key: Key, row: &Row, now: Timestamp) {
+    let moment = |column| row.datum(column).map_or(now.0, |datum: pgrx::pg_sys::Datum| datum.value() as i64);
+    ghosts::remember(key, Timestamp(moment(column::EXPIRES_AT)));
+    if let Some(tally) = memory::tally_of(key.namespace()) {
+        tally.counters.add(Counter::Evicted, 1);
+        tally.counters.add(Counter::EvictedAge, now.0.saturating_sub(moment(column::UPDATED_AT)).max(0) as u64);
+    }
+}

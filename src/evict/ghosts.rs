@@ -1,0 +1,91 @@
+//! What has gone: to tell what more room would give.
+//!
+//! For each key that was evicted a note of when, counted in evictions: a miss that finds one says how much larger the cache
+//! would have had to be to have it still (the reuse distance, as in Mattson et al., 1970), if it had not expired until then.
+//! Memory is bounded: where a cache holds many entries, only a sample of the keys is noted, chosen by their hash, and each counts
+//! for many (SHARDS, Waldspurger et al., FAST '15). Must never be locked: a note that two write at once is lost.
+
+use crate::clock;
+use crate::datum::Timestamp;
+use crate::shared_memory::{self, Shareable, SharedArray};
+use crate::stats::Counter;
+use crate::stats::memory::{self, Area};
+use cache_pg_rules::ghost::{self, Distance};
+use cache_pg_rules::key::Key;
+use cache_pg_rules::token::hash;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// One key that has gone: 16 bytes.
+#[repr(C)]
+pub struct Ghost {
+    /// The upper half of the key's hash, mixed with its database; 0: nobody.
+    name: AtomicU32,
+    /// Its deadline, in seconds.
+    expires: AtomicU32,
+    /// How many had been evicted before it.
+    number: AtomicU64,
+}
+
+// SAFETY: atomics, no pointers.
+unsafe impl Shareable for Ghost {}
+
+/// Two megabytes.
+const GHOSTS: usize = 1 << 17;
+
+static ALL: SharedArray<Ghost> = SharedArray::new(c"cache_pg ghosts", || GHOSTS);
+
+/// Reserves the shared memory. Called by the postmaster while it loads libraries.
+pub fn register() {
+    shared_memory::reserve(&ALL);
+}
+
+/// The place of a key, where it belongs to the sample.
+fn place(area: &Area, key: Key) -> Option<(&'static Ghost, u32, u64)> {
+    let every = ghost::sample(area.total.held().entries, GHOSTS as u64);
+    let hash = hash(key.as_str());
+    // Other bits choose the sample than the place.
+    let is_sampled = hash.rotate_left(32).is_multiple_of(every);
+    let place = ALL.all().get(hash as usize % GHOSTS).filter(|_| is_sampled)?;
+    let name = (hash >> 32) as u32 ^ area.owner().load(Ordering::Relaxed);
+    Some((place, name.max(1), every))
+}
+
+/// A key was evicted that would have lived until `expires_at`.
+pub fn remember(key: Key, expires_at: Timestamp) {
+    let Some(area) = memory::area() else { return };
+    let number = area.evictions.fetch_add(1, Ordering::Relaxed);
+    if let Some((ghost, name, _)) = place(area, key) {
+        ghost.name.store(name, Ordering::Relaxed);
+        ghost.expires.store(seconds(expires_at), Ordering::Relaxed);
+        ghost.number.store(number, Ordering::Relaxed);
+    }
+}
+
+/// A key was missed: counts how much larger the cache would have had to be.
+pub fn missed(key: Key) {
+    let Some(area) = memory::area() else { return };
+    let evictions = area.evictions.load(Ordering::Relaxed);
+    if evictions == 0 {
+        return;
+    }
+    let Some((ghost, name, every)) = place(area, key) else { return };
+    if ghost.name.load(Ordering::Relaxed) != name || ghost.expires.load(Ordering::Relaxed) <= seconds(clock::now()) {
+        return;
+    }
+    ghost.name.store(0, Ordering::Relaxed);
+    let since = evictions.saturating_sub(ghost.number.load(Ordering::Relaxed));
+    let counter = match ghost::distance(since, area.total.held().entries) {
+        Distance::Half => Counter::Spared150,
+        Distance::Once => Counter::Spared200,
+        Distance::Thrice => Counter::Spared400,
+        Distance::Beyond => return,
+    };
+    if let Some(tally) = memory::tally_of(key.namespace()) {
+        tally.counters.add(counter, every);
+    }
+}
+
+/// A moment in seconds; what lies beyond them is the last one.
+fn seconds(moment: Timestamp) -> u32 {
+    u32::try_from(moment.0.max(0) / 1_000_000).unwrap_or(u32::MAX)
+}

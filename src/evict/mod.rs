@@ -1,0 +1,39 @@
+//! Making room: a cache that is full keeps what is used.
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`recency`] | shared memory: which keys were read lately |
+//! | [`growth`] | what writes add, and who is told when a limit is near |
+//! | [`evictor`] | which entries go |
+//! | [`writer`] | writers that make room themselves, where the hand does not keep up or there is none |
+//! | [`ghosts`] | shared memory: what has gone, to tell what more room would give |
+//!
+//! An eviction is the plain removal of a live entry, as the hand removes what is due: it touches no tombstone and no lease,
+//! waits for nobody, and is no write to the fence (DESIGN.md, "Size"). Without shared memory nobody knows what was read, and
+//! the oldest of a sample go.
+
+pub mod evictor;
+pub mod ghosts;
+pub mod growth;
+pub mod recency;
+pub mod writer;
+
+use cache_pg_rules::key::Key;
+
+/// Somebody has asked for a key, and got a live entry or none.
+pub fn note_read(key: Key, is_hit: bool) {
+    if is_hit {
+        recency::touch(key.as_str());
+    } else {
+        ghosts::missed(key);
+    }
+}
+
+/// Reserves shared memory, where the library is being preloaded, and asks to be told of commits.
+pub fn register() {
+    if crate::shared_memory::is_preloading() {
+        recency::register();
+        ghosts::register();
+    }
+    writer::register();
+}

@@ -1,0 +1,157 @@
+//! Writers that make room themselves.
+//!
+//! Where the hand does not keep up, or there is none, a transaction that has added entries removes some at its commit: after all
+//! else that it does, so that it holds what it removes for a moment only, and waits for nobody then. It goes on where
+//! the last one stopped. Without shared memory it cannot know how much there is, nor what was read: now and then it looks at a few
+//! pages at random, takes them for the rest, and removes the oldest of what it sees. Must never make a commit fail for want of
+//! room, and never run where a conflict would be the caller's (SERIALIZABLE), or his privileges or triggers matter.
+
+use super::evictor::{self, Evictor};
+use crate::access;
+use crate::as_owner::AsOwner;
+use crate::catalog;
+use crate::durability::forgettable;
+use crate::home::Home;
+use crate::settings;
+use crate::stats::memory;
+use crate::sweep::flags;
+use crate::sweep::hand::{self, Entries};
+use cache_pg_rules::limit::{Held, Limits};
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::ffi::c_void;
+
+/// How many entries go for each that comes.
+const FOR_EACH: u64 = 2;
+/// The most that one commit removes,
+const MOST: u64 = 1000;
+/// and the most pages that it reads for it.
+const MOST_PAGES: u32 = 64;
+/// Without shared memory: how many entries are added until the next look,
+const EVERY: u64 = 32;
+/// and at how many pages.
+const SAMPLE: u32 = 16;
+
+/// Whether room is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// There is enough.
+    None,
+    /// The hand should make some.
+    Near,
+    /// It does not keep up.
+    Broken,
+}
+
+impl Need {
+    /// What follows from what is held.
+    pub fn of(limits: Limits, held: Held) -> Self {
+        match () {
+            () if limits.are_broken(held, settings::eviction_factor()) => Self::Broken,
+            () if limits.are_reached(held) => Self::Near,
+            () => Self::None,
+        }
+    }
+}
+
+thread_local! {
+    /// The entries that the transaction has added, and what that has led to.
+    static ADDED: Cell<(u64, Need)> = const { Cell::new((0, Need::None)) };
+    /// Those that this backend has added since it last looked at some pages.
+    static SINCE_LOOK: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Asks PostgreSQL to say when a transaction commits. Called once, when the library is loaded.
+pub fn register() {
+    // SAFETY: registers a function that lives as long as the process.
+    unsafe { pg_sys::RegisterXactCallback(Some(at_end_of_transaction), std::ptr::null_mut()) };
+}
+
+/// The transaction has added entries.
+pub fn note_growth(entries: u64, need: Need) {
+    let (before, greatest) = ADDED.get();
+    ADDED.set((before + entries, greatest.max(need)));
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn at_end_of_transaction(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+    use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PREPARE};
+    match event {
+        XACT_EVENT_PRE_COMMIT => {
+            let (added, need) = ADDED.get();
+            if added > 0 && !access::is_serializable() {
+                make_room(added, need);
+            }
+        }
+        // Not before, because the hand would not see what was added.
+        XACT_EVENT_COMMIT | XACT_EVENT_PREPARE if ADDED.replace((0, Need::None)).1 > Need::None => {
+            flags::call_for_room();
+        }
+        XACT_EVENT_ABORT => ADDED.set((0, Need::None)),
+        _ => {}
+    }
+}
+
+fn make_room(added: u64, need: Need) {
+    if memory::attached() {
+        if need == Need::Broken {
+            let most = (added * FOR_EACH).min(MOST) as u32;
+            among_the_entries(|home, entries| {
+                if let Some(mut evictor) = Evictor::of(home) {
+                    evictor.next(entries, MOST_PAGES, most);
+                }
+            });
+        }
+        return;
+    }
+    let since = SINCE_LOOK.get() + added;
+    SINCE_LOOK.set(if since < EVERY { since } else { 0 });
+    if since >= EVERY && settings::limits().any() {
+        among_the_entries(|_, entries| evict_oldest(entries, since.min(MOST)));
+    }
+}
+
+/// Runs `work` where entries may be removed without asking anybody, under a new snapshot.
+fn among_the_entries(work: impl FnOnce(&Home, &Entries)) {
+    let Some(home) = catalog::home() else { return };
+    // The transaction has locked the table: it has written there.
+    if home.has_triggers || !home.has_own_shape || !hand::try_lock(&home) {
+        return;
+    }
+    let _owner = AsOwner::new(home.owner);
+    forgettable(|| {
+        // SAFETY: in a transaction; an error in between ends it, which pops the snapshot.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
+        hand::open(&home, false, |entries| work(&home, entries));
+        // SAFETY: as above.
+        unsafe { pg_sys::PopActiveSnapshot() };
+    });
+}
+
+/// Looks at some pages, takes them for all, and where that is too much removes the oldest entries that it has seen.
+fn evict_oldest(entries: &Entries, added: u64) {
+    let pages = entries.pages();
+    if pages == 0 {
+        return;
+    }
+    let sample: BTreeSet<u32> = (0..SAMPLE).map(|_| random_below(pages)).collect();
+    let mut seen: Vec<_> = sample.iter().flat_map(|&page| entries.survey(page)).collect();
+    let of_all = |seen: u64| seen * u64::from(pages) / sample.len() as u64;
+    let held = Held { entries: of_all(seen.len() as u64), bytes: of_all(seen.iter().map(|(_, bytes)| bytes).sum()) };
+    if !settings::limits().are_reached(held) {
+        return;
+    }
+    seen.sort_unstable();
+    let oldest = ((added * FOR_EACH) as usize).min(seen.len());
+    if let Some((until, _)) = oldest.checked_sub(1).and_then(|last| seen.get(last)) {
+        sample.iter().for_each(|&page| entries.remove_oldest(page, *until, evictor::count));
+    }
+}
+
+fn random_below(end: u32) -> u32 {
+    // SAFETY: draws from this backend's generator, seeded when the process started.
+    let number = unsafe { pg_sys::pg_prng_uint64(&raw mut pg_sys::pg_global_prng_state) };
+    (number % u64::from(end.max(1))) as u32
+}

@@ -1,0 +1,201 @@
+//! Writing the newest version of a key's row, by waiting or by giving up.
+//!
+//! The newest version counts at every isolation level, also where the caller's snapshot does not see it: whether that is a
+//! conflict is for the caller to decide. Must never wait where it was told not to, and never deform what it does not need.
+//!
+//! A look-up with a dirty snapshot finds the version that is committed or in progress, and says by whom. It may miss a row
+//! that moves meanwhile (a new version on another page); then the insertion meets it in the unique index, and the search
+//! begins anew. Where nothing is to be inserted, a look-up with an ordinary snapshot confirms that there is nothing.
+
+use super::scan::{Row, Scan, View};
+use super::table::Table;
+use super::write::{self, Updated};
+use pgrx::pg_sys::{self, Datum, SnapshotData, TransactionId};
+
+/// What to do where another transaction holds the row, or may be about to insert it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contention {
+    Wait,
+    GiveUp,
+}
+
+/// What is to become of a row.
+pub enum Decision<R> {
+    Leave(R),
+    /// The columns of the new version, in the order of the table.
+    Write(Vec<Option<Datum>>, R),
+}
+
+/// Who is in the way.
+enum Holder {
+    /// A transaction that has not ended.
+    Transaction(TransactionId),
+    /// One that is about to find out whether it may insert.
+    Inserter(TransactionId, u32),
+    /// Somebody who has locked the row, without changing it.
+    Locker(pg_sys::ItemPointerData),
+}
+
+enum Attempt<R> {
+    Done(R),
+    /// Something has happened meanwhile: look again.
+    Again,
+    Held(Holder),
+}
+
+/// Hands the newest version of the row of `key` to `decide` and does what that says; None where it had to give up.
+/// What was done belongs to the transaction.
+pub fn change<R>(
+    table: &Table,
+    key: &str,
+    contention: Contention,
+    mut decide: impl FnMut(Option<&Row>) -> Decision<R>,
+) -> Option<R> {
+    see_own_work();
+    let mut holds_lock = false;
+    loop {
+        match attempt(table, key, holds_lock, &mut decide) {
+            Attempt::Done(result) => return Some(result),
+            Attempt::Again => {
+                pgrx::check_for_interrupts!();
+            }
+            Attempt::Held(_) if contention == Contention::GiveUp => return None,
+            Attempt::Held(holder) => {
+                // Then the decision is made anew, and nobody else can be in its way.
+                holds_lock = matches!(holder, Holder::Locker(_));
+                wait_for(table, holder);
+            }
+        }
+    }
+}
+
+fn attempt<R>(
+    table: &Table,
+    key: &str,
+    holds_lock: bool,
+    decide: &mut impl FnMut(Option<&Row>) -> Decision<R>,
+) -> Attempt<R> {
+    let mut dirty = Dirty::new();
+    let mut scan = dirty.scan(table);
+    scan.seek(key);
+    let found = scan.next();
+    let result = match (&found, dirty.holder()) {
+        (Some(_), Some(holder)) => Attempt::Held(holder),
+        (Some(row), None) => match decide(Some(row)) {
+            Decision::Leave(result) => Attempt::Done(result),
+            Decision::Write(columns, result) => match write::update(table, row, &columns, holds_lock) {
+                Updated::Done => Attempt::Done(result),
+                Updated::Overtaken => Attempt::Again,
+                Updated::Locked(tid) => Attempt::Held(Holder::Locker(tid)),
+            },
+        },
+        (None, _) => match decide(None) {
+            Decision::Leave(_) if exists(table, key) => Attempt::Again,
+            Decision::Leave(result) => Attempt::Done(result),
+            // Asked again once our entry is in the index: from then on nobody can come and go unseen.
+            Decision::Write(columns, result) => {
+                let is_still_wanted = || matches!(decide(None), Decision::Write(..));
+                if write::insert_unique(table, &columns, is_still_wanted) {
+                    Attempt::Done(result)
+                } else {
+                    Attempt::Again
+                }
+            }
+        },
+    };
+    scan.close();
+    result
+}
+
+fn exists(table: &Table, key: &str) -> bool {
+    let mut scan = Scan::open(table, View::Latest);
+    let found = scan.find(key, |_| true).is_some();
+    scan.close();
+    found
+}
+
+/// A snapshot that sees what is in progress, and is told by whom.
+struct Dirty(SnapshotData);
+
+impl Dirty {
+    fn new() -> Box<Self> {
+        Box::new(Self(SnapshotData { snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY, ..SnapshotData::default() }))
+    }
+
+    /// A scan under this snapshot, which must outlive it.
+    fn scan(&mut self, table: &Table) -> Scan {
+        // SAFETY: the snapshot is boxed, and every caller closes the scan before it goes.
+        unsafe { Scan::under(table, &raw mut self.0, 1) }
+    }
+
+    /// Who has written the version that the scan has just found, or is about to replace it, and has not ended. The current
+    /// transaction does not count.
+    fn holder(&self) -> Option<Holder> {
+        let nobody = TransactionId::from(0);
+        // SAFETY: the scan has written here through the pointer that it was given.
+        let SnapshotData { xmin, xmax, speculativeToken: token, .. } = unsafe { (&raw const self.0).read_volatile() };
+        match (xmin, xmax) {
+            (inserter, _) if inserter != nobody && token != 0 => Some(Holder::Inserter(inserter, token)),
+            (writer, _) if writer != nobody => Some(Holder::Transaction(writer)),
+            (_, writer) if writer != nobody => Some(Holder::Transaction(writer)),
+            _ => None,
+        }
+    }
+}
+
+/// Makes what this transaction has written so far visible to the next write.
+fn see_own_work() {
+    // SAFETY: does nothing where nothing was written since; raises in a parallel worker.
+    unsafe { pg_sys::CommandCounterIncrement() };
+}
+
+fn wait_for(table: &Table, holder: Holder) {
+    // SAFETY: waits on heavyweight locks, as the executor does; a cancel or a deadlock raises. The slot is ours.
+    unsafe {
+        match holder {
+            Holder::Transaction(writer) => pg_sys::XactLockTableWait(
+                writer,
+                table.relation,
+                &mut pg_sys::ItemPointerData::default(),
+                pg_sys::XLTW_Oper::XLTW_None,
+            ),
+            Holder::Inserter(writer, token) => pg_sys::SpeculativeInsertionWait(writer, token),
+            Holder::Locker(mut tid) => {
+                let slot = pg_sys::table_slot_create(table.relation, std::ptr::null_mut());
+                pg_sys::table_tuple_lock(
+                    table.relation,
+                    &mut tid,
+                    pg_sys::GetActiveSnapshot(),
+                    slot,
+                    pg_sys::GetCurrentCommandId(false),
+                    pg_sys::LockTupleMode::LockTupleNoKeyExclusive,
+                    pg_sys::LockWaitPolicy::LockWaitBlock,
+                    0,
+                    &mut pg_sys::TM_FailureData::default(),
+                );
+                pg_sys::ExecDropSingleTupleTableSlot(slot);
+            }
+        }
+    }
+}
+
+/// Inserts a row into a table whose index is not unique: nothing can be in the way.
+pub fn insert(table: &Table, columns: &[Option<Datum>]) {
+    see_own_work();
+    write::insert(table, columns);
+}
+
+/// Replaces the first version of `key`'s rows that nobody else holds; false where there is none.
+pub fn update_any(table: &Table, key: &str, columns: impl Fn(&Row) -> Vec<Option<Datum>>) -> bool {
+    see_own_work();
+    let mut dirty = Dirty::new();
+    let mut scan = dirty.scan(table);
+    scan.seek(key);
+    let mut updated = false;
+    while !updated && let Some(row) = scan.next() {
+        let free = dirty.holder().is_none();
+        updated = free && matches!(write::update(table, &row, &columns(&row), false), Updated::Done);
+    }
+    scan.close();
+    updated
+}

@@ -1,0 +1,25 @@
+//! Tables below the executor: look-ups through an index, and writes that follow the newest version of a row.
+//!
+//! What a call costs beside the protocol is mostly the executor; the access methods need none. They also do what no SQL
+//! statement can: go on from the newest version of a row at every isolation level, and give up instead of waiting. Owns
+//! all unsafe code that touches rows. Must never be used where a policy, trigger, rule or further index has a say
+//! (`Access::direct`): nothing here asks them. Privileges are checked before, by [`crate::access`].
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`table`] | a table, open, with the one index by which its rows are found |
+//! | [`scan`] | the rows of a key, as a snapshot, or nobody's snapshot, sees them |
+//! | [`hints`] | reading a row where it was seen last, without the index |
+//! | [`change`] | writing the newest version of a key's row, by waiting or by giving up |
+//! | [`write`] | storing one version of a row, and its index entry |
+//! | [`snapshot`] | what a snapshot sees of a transaction |
+//!
+//! The protocol is that of `INSERT ... ON CONFLICT` (ExecInsert in nodeModifyTable.c) and of logical replication
+//! (execReplication.c).
+
+pub mod change;
+pub mod hints;
+pub mod scan;
+pub mod snapshot;
+pub mod table;
+mod write;

@@ -1,0 +1,238 @@
+//! The rows of a key, as a snapshot, or nobody's snapshot, sees them.
+//!
+//! The scan takes the predicate locks of SERIALIZABLE where its snapshot is an ordinary one, and counts into the
+//! statistics of the table, as the executor's does.
+
+use super::table::{Table, block_of};
+use crate::statement::Column;
+use cache_pg_rules::hint::Spot;
+use pgrx::pg_sys::{self, Datum, SnapshotData};
+use pgrx::{FromDatum, IntoDatum};
+
+/// Which versions of a row a scan finds.
+#[derive(Clone, Copy)]
+pub enum View {
+    /// What the snapshot of the calling statement sees: what a query in its place would see.
+    Statement,
+    /// What is committed by now, and what this transaction did.
+    Latest,
+    /// Every version that has not been removed for good, whoever wrote it, even what was rolled back.
+    Everything,
+}
+
+/// One scan of a table's index, for one key or many. Closed by [`Scan::close`], or by the end of the transaction.
+pub struct Scan {
+    descriptor: pg_sys::IndexScanDesc,
+    slot: *mut pg_sys::TupleTableSlot,
+    /// A snapshot that the scan must give back.
+    registered: Option<pg_sys::Snapshot>,
+}
+
+/// The row that a scan stands on, as long as it does.
+pub struct Row {
+    pub(super) slot: *mut pg_sys::TupleTableSlot,
+}
+
+impl Scan {
+    /// Opens a scan for single keys. In every function call a statement's snapshot is active.
+    pub fn open(table: &Table, view: View) -> Self {
+        Self::with_conditions(table, view, 1)
+    }
+
+    /// Opens a scan for ranges of keys.
+    pub fn open_range(table: &Table, view: View) -> Self {
+        Self::with_conditions(table, view, 2)
+    }
+
+    fn with_conditions(table: &Table, view: View, conditions: i32) -> Self {
+        // SAFETY: a snapshot is active; the latest one is registered, because the next call for it would overwrite it.
+        unsafe {
+            match view {
+                View::Statement => Self::under(table, pg_sys::GetActiveSnapshot(), conditions),
+                View::Everything => Self::under(table, &raw mut pg_sys::SnapshotAnyData, conditions),
+                View::Latest => {
+                    let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
+                    Self { registered: Some(snapshot), ..Self::under(table, snapshot, conditions) }
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// The snapshot lives as long as the scan.
+    pub(super) unsafe fn under(table: &Table, snapshot: *mut SnapshotData, conditions: i32) -> Self {
+        // SAFETY: the table and its index are open.
+        unsafe {
+            #[cfg(not(feature = "pg18"))]
+            let descriptor = pg_sys::index_beginscan(table.relation, table.index, snapshot, conditions, 0);
+            #[cfg(feature = "pg18")]
+            let descriptor =
+                pg_sys::index_beginscan(table.relation, table.index, snapshot, std::ptr::null_mut(), conditions, 0);
+            let slot = pg_sys::table_slot_create(table.relation, std::ptr::null_mut());
+            Self { descriptor, slot, registered: None }
+        }
+    }
+
+    /// Looks a key up in the first column of the index. [`Scan::next`] then returns its rows.
+    pub fn seek(&mut self, key: &str) {
+        self.rescan(&mut [condition(pg_sys::BTEqualStrategyNumber, pg_sys::F_TEXTEQ, key)]);
+    }
+
+    /// Looks many keys up at once. [`Scan::next`] then returns their rows, in byte order of the keys.
+    pub fn seek_any(&mut self, keys: &[&str]) {
+        let keys = keys.to_vec().into_datum();
+        self.rescan(&mut [any_of(keys.unwrap_or(Datum::null()))]);
+    }
+
+    /// Goes to the first of the keys `from <= key < before`. [`Scan::next`] then returns their rows in byte order.
+    pub fn seek_range(&mut self, from: &str, before: &str) {
+        self.rescan(&mut [
+            condition(pg_sys::BTGreaterEqualStrategyNumber, pg_sys::F_TEXT_GE, from),
+            condition(pg_sys::BTLessStrategyNumber, pg_sys::F_TEXT_LT, before),
+        ]);
+    }
+
+    fn rescan(&mut self, conditions: &mut [pg_sys::ScanKeyData]) {
+        let count = conditions.len() as i32;
+        // SAFETY: the scan is open; the conditions are copied, and the texts that they point to live until the end of the call.
+        unsafe {
+            debug_assert_eq!((*self.descriptor).numberOfKeys, count);
+            pg_sys::index_rescan(self.descriptor, conditions.as_mut_ptr(), count, std::ptr::null_mut(), 0);
+        }
+    }
+
+    /// The next row.
+    pub fn next(&mut self) -> Option<Row> {
+        let forward = pg_sys::ScanDirection::ForwardScanDirection;
+        // SAFETY: the scan is open and stands at a key.
+        unsafe { pg_sys::index_getnext_slot(self.descriptor, forward, self.slot) }.then_some(Row { slot: self.slot })
+    }
+
+    /// The first row of a key that `wanted` takes. There may be two: in a transaction with an old snapshot, what the hand
+    /// has removed since, and what the transaction itself has written after that.
+    pub fn find(&mut self, key: &str, wanted: impl Fn(&Row) -> bool) -> Option<Row> {
+        self.seek(key);
+        std::iter::from_fn(|| self.next()).find(wanted)
+    }
+
+    /// Where the row is that the scan stands on.
+    pub fn spot(&self) -> Spot {
+        // SAFETY: a heap's rows come in slots of this type, which know the buffer.
+        let (tid, buffer) =
+            unsafe { ((*self.slot).tts_tid, (*self.slot.cast::<pg_sys::BufferHeapTupleTableSlot>()).buffer) };
+        Spot { page: block_of(&tid), row: tid.ip_posid, buffer: u32::try_from(buffer).unwrap_or(0) }
+    }
+
+    /// Ends the scan.
+    pub fn close(self) {
+        // SAFETY: what `open` opened, each once.
+        unsafe {
+            pg_sys::ExecDropSingleTupleTableSlot(self.slot);
+            pg_sys::index_endscan(self.descriptor);
+            if let Some(snapshot) = self.registered {
+                pg_sys::UnregisterSnapshot(snapshot);
+            }
+        }
+    }
+}
+
+/// A condition on the key.
+fn condition(strategy: u32, function: u32, key: &str) -> pg_sys::ScanKeyData {
+    comparison(0, strategy, function, key.into_datum().unwrap_or(Datum::null()))
+}
+
+/// The condition that the key is one of an array.
+fn any_of(keys: Datum) -> pg_sys::ScanKeyData {
+    comparison(pg_sys::SK_SEARCHARRAY, pg_sys::BTEqualStrategyNumber, pg_sys::F_TEXTEQ, keys)
+}
+
+/// The collation is that of the column, "C".
+fn comparison(flags: u32, strategy: u32, function: u32, with: Datum) -> pg_sys::ScanKeyData {
+    let mut condition = pg_sys::ScanKeyData::default();
+    // SAFETY: fills the condition; the functions compare two texts.
+    unsafe {
+        pg_sys::ScanKeyEntryInitialize(
+            &mut condition,
+            flags as i32,
+            1,
+            strategy as u16,
+            pg_sys::Oid::INVALID,
+            pg_sys::C_COLLATION_OID,
+            function.into(),
+            with,
+        );
+    }
+    condition
+}
+
+impl Row {
+    /// The row in a slot.
+    ///
+    /// # Safety
+    /// The slot holds a row of a table of ours for as long as the result is used.
+    pub unsafe fn in_slot(slot: *mut pg_sys::TupleTableSlot) -> Self {
+        Self { slot }
+    }
+
+    /// A column (from 1), copied to the current memory context; None where it is NULL.
+    pub fn get<T: Column>(&self, column: usize) -> Option<T> {
+        // SAFETY: the slot holds a row of a table of ours, which has the column; its type is T's.
+        unsafe { self.datum(column).and_then(|datum| T::copy(datum)) }
+    }
+
+    /// A text as it is stored, while the scan stays on the row; None where it is NULL.
+    pub fn text(&self, column: usize) -> Option<&str> {
+        // SAFETY: the column is a text; what it points to lives as long as the scan stays on the row, which borrows it.
+        self.datum(column).and_then(|datum| unsafe { FromDatum::from_datum(datum, false) })
+    }
+
+    /// Whether a column is not NULL.
+    pub fn has(&self, column: usize) -> bool {
+        self.datum(column).is_some()
+    }
+
+    /// A column as it is stored: possibly compressed or out of line, and only while the scan stays on the row.
+    pub fn datum(&self, column: usize) -> Option<Datum> {
+        // SAFETY: deforming up to the column fills the arrays as far.
+        unsafe {
+            if ((*self.slot).tts_nvalid as usize) < column {
+                pg_sys::slot_getsomeattrs_int(self.slot, column as i32);
+            }
+            let is_null = *(*self.slot).tts_isnull.add(column - 1);
+            (!is_null).then(|| *(*self.slot).tts_values.add(column - 1))
+        }
+    }
+
+    /// The bytes of the row as it is stored, without what is out of line.
+    pub fn size(&self) -> u64 {
+        let mut is_copy = false;
+        // SAFETY: the slot holds a row of a heap, in its buffer: nothing is copied.
+        let tuple = unsafe { pg_sys::ExecFetchSlotHeapTuple(self.slot, false, &mut is_copy) };
+        debug_assert!(!is_copy);
+        // SAFETY: as above.
+        unsafe { (*tuple).t_len.into() }
+    }
+
+    /// Whether the transaction that wrote this version rolled back, or was cut short by a crash.
+    pub fn was_rolled_back(&self) -> bool {
+        let writer = self.writer();
+        // SAFETY: looks at shared memory.
+        unsafe { !pg_sys::TransactionIdIsInProgress(writer) && !pg_sys::TransactionIdDidCommit(writer) }
+    }
+
+    /// Whether another transaction that has not ended wrote this version.
+    pub fn is_uncommitted_of_others(&self) -> bool {
+        let writer = self.writer();
+        // SAFETY: looks at shared memory and at this backend's state.
+        unsafe { pg_sys::TransactionIdIsInProgress(writer) && !pg_sys::TransactionIdIsCurrentTransactionId(writer) }
+    }
+
+    /// The (sub)transaction that wrote this version; of an old one, some old one.
+    fn writer(&self) -> pg_sys::TransactionId {
+        let mut is_null = false;
+        // SAFETY: the slot holds a row of a heap, which has the system column.
+        let writer =
+            unsafe { pg_sys::slot_getsysattr(self.slot, pg_sys::MinTransactionIdAttributeNumber as _, &mut is_null) };
+        pg_sys::TransactionId::from(writer.value() as u32)
+    }
+}

@@ -1,0 +1,94 @@
+//! What a snapshot sees of a transaction, given by its number with epoch.
+//!
+//! The numbers are those of whole transactions (`pg_current_xact_id`), which never come again while the server runs; so a
+//! snapshot can be written down, and what it sees told later (`pg_visible_in_snapshot`). Must never be asked on a standby:
+//! its snapshots list no running transactions.
+
+use pgrx::pg_sys::{self, TransactionId};
+
+/// A transaction: its number with the epoch.
+pub type Version = u64;
+
+/// The version of a row that nobody has written yet: every snapshot sees it.
+pub const NOBODY: Version = 0;
+
+/// The current transaction, which gets a number by that.
+pub fn current() -> Version {
+    // SAFETY: assigns a number where there is none yet; raises where nothing may be written.
+    unsafe { pg_sys::GetTopFullTransactionId() }.value
+}
+
+/// The current transaction, if it has a number.
+pub fn current_if_assigned() -> Option<Version> {
+    // SAFETY: reads this backend's state.
+    let current = unsafe { pg_sys::GetTopFullTransactionIdIfAny() }.value;
+    (current != 0).then_some(current)
+}
+
+/// Which transactions a snapshot sees: those under `xmin`, and those under `xmax` that are not in `running`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The oldest transaction that was running.
+    pub xmin: Version,
+    /// The first one that had not begun.
+    pub xmax: Version,
+    /// Those in between that were running, in order.
+    pub running: Vec<Version>,
+    /// Whether the current transaction counts too.
+    pub own: bool,
+}
+
+impl Seen {
+    /// By the snapshot of the calling statement, together with the transaction's own work.
+    pub fn by_statement() -> Self {
+        // SAFETY: a snapshot is active in every function call.
+        unsafe { Self::by(pg_sys::GetActiveSnapshot()) }
+    }
+
+    /// By a snapshot of now. The statement's own, which is older, keeps what that does not see from being removed.
+    pub fn by_latest() -> Self {
+        // SAFETY: the snapshot is read before anybody asks for another.
+        unsafe { Self::by(pg_sys::GetLatestSnapshot()) }
+    }
+
+    /// # Safety
+    /// The snapshot is an ordinary one, and valid.
+    unsafe fn by(snapshot: pg_sys::Snapshot) -> Self {
+        // SAFETY: its arrays are as long as it says.
+        let (xmin, xmax, mut running) = unsafe {
+            let snapshot = &*snapshot;
+            let running: Vec<Version> = (0..snapshot.xcnt as usize).map(|i| widen(*snapshot.xip.add(i))).collect();
+            (widen(snapshot.xmin), widen(snapshot.xmax), running)
+        };
+        running.sort_unstable();
+        Self { xmin, xmax, running, own: true }
+    }
+
+    /// The same for others, who see nothing of the current transaction; nor, to be safe against numbers that a crash makes
+    /// the server give out again, of what began after it.
+    pub fn for_others(mut self) -> Self {
+        self.xmax = current_if_assigned().map_or(self.xmax, |own| own.min(self.xmax));
+        self.xmin = self.xmin.min(self.xmax);
+        self.running.retain(|&version| version < self.xmax);
+        self.own = false;
+        self
+    }
+
+    /// Whether it sees what the transaction wrote.
+    pub fn contains(&self, version: Version) -> bool {
+        version < self.xmin
+            || version < self.xmax && self.running.binary_search(&version).is_err()
+            || self.own && current_if_assigned() == Some(version)
+    }
+}
+
+/// The number with the epoch that it had to have to be of use now.
+pub(super) fn widen(number: TransactionId) -> Version {
+    if u32::from(number) < u32::from(pg_sys::FirstNormalTransactionId) {
+        return NOBODY;
+    }
+    // SAFETY: reads a counter in shared memory.
+    let next = unsafe { pg_sys::ReadNextFullTransactionId() }.value;
+    let behind = (next as u32).wrapping_sub(u32::from(number)) as i32;
+    next.wrapping_add_signed(-i64::from(behind))
+}

@@ -1,0 +1,171 @@
+//! A table, open, with the one index by which its rows are found.
+//!
+//! Must never outlive the transaction: an error ends that, which closes what is open.
+
+use super::snapshot::{self, NOBODY, Version};
+use pgrx::pg_sys::{self, LOCKMODE, Oid};
+
+/// The table is locked by whoever opens it, and stays so to the end of the transaction.
+const LOCKED: LOCKMODE = pg_sys::NoLock as LOCKMODE;
+
+/// What is going to happen to the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Read,
+    Write,
+}
+
+impl Purpose {
+    fn lock(self) -> LOCKMODE {
+        match self {
+            Self::Read => pg_sys::AccessShareLock as LOCKMODE,
+            Self::Write => pg_sys::RowExclusiveLock as LOCKMODE,
+        }
+    }
+}
+
+/// An open heap and its index.
+pub struct Table {
+    pub(super) relation: pg_sys::Relation,
+    pub(super) index: pg_sys::Relation,
+    /// More indexes, which get an entry for each row too.
+    pub(super) others: Vec<pg_sys::Relation>,
+    pub(super) observer: Option<Observer>,
+}
+
+/// Is told the place and the columns of every row that is written.
+pub type Observer = fn(&Table, &pg_sys::ItemPointerData, &[Option<pg_sys::Datum>]);
+
+impl Table {
+    /// Opens a table that is locked already and hands it to `work`; None where it is not a heap with a primary key.
+    pub fn by_primary_key<R>(table: Oid, purpose: Purpose, work: impl FnOnce(&Self) -> R) -> Option<R> {
+        Self::open(table, LOCKED, purpose, |relation| {
+            // SAFETY: the relation is open and locked.
+            #[cfg(not(feature = "pg18"))]
+            return unsafe { pg_sys::RelationGetPrimaryKeyIndex(relation) };
+            // SAFETY: as above.
+            #[cfg(feature = "pg18")]
+            return unsafe { pg_sys::RelationGetPrimaryKeyIndex(relation, false) };
+        })
+        .map(|table| table.run(work))
+    }
+
+    /// Locks a table, opens it with an index on its first column and hands it to `work`; None where there is none, or one that
+    /// we cannot keep up. While an index is made or replaced there may be several.
+    pub fn by_first_column<R>(table: Oid, purpose: Purpose, work: impl FnOnce(&Self) -> R) -> Option<R> {
+        let lock = purpose.lock();
+        // SAFETY: the table gets locked now; the list of its indexes is a copy of ours. What is opened is closed below, or by the
+        // end of the transaction.
+        unsafe {
+            let relation = pg_sys::table_open(table, lock);
+            let list = pg_sys::RelationGetIndexList(relation);
+            let count = if list.is_null() { 0 } else { (*list).length };
+            let mut others: Vec<_> =
+                (0..count).map(|number| pg_sys::index_open(pg_sys::list_nth_oid(list, number), lock)).collect();
+            pg_sys::list_free(list);
+            let plain = others.iter().all(|&index| is_plain(index));
+            let found = others.iter().position(|&index| (*(*index).rd_index).indisvalid && first_column(index) == 1);
+            let Some(position) = found.filter(|_| plain) else {
+                others.into_iter().for_each(|index| pg_sys::index_close(index, LOCKED));
+                pg_sys::table_close(relation, LOCKED);
+                return None;
+            };
+            let index = others.swap_remove(position);
+            Some(Self { relation, index, others, observer: None }.run(work))
+        }
+    }
+
+    fn open(
+        table: Oid,
+        lock: LOCKMODE,
+        purpose: Purpose,
+        index_of: impl FnOnce(pg_sys::Relation) -> Oid,
+    ) -> Option<Self> {
+        // SAFETY: the table is locked, or gets locked now; the relation cache knows its indexes.
+        unsafe {
+            let relation = pg_sys::table_open(table, lock);
+            let index = index_of(relation);
+            if (*(*relation).rd_rel).relam != pg_sys::HEAP_TABLE_AM_OID || index == Oid::INVALID {
+                pg_sys::table_close(relation, LOCKED);
+                return None;
+            }
+            Some(Self {
+                relation,
+                index: pg_sys::index_open(index, purpose.lock()),
+                others: Vec::new(),
+                observer: None,
+            })
+        }
+    }
+
+    /// The transaction that last changed its definition, or put it into another file (TRUNCATE, CLUSTER and their kin).
+    pub fn defined_in(&self) -> Version {
+        // SAFETY: the relation is open, so the catalog has its row; it is released before the number is used.
+        unsafe {
+            let id = pg_sys::SysCacheIdentifier::RELOID as i32;
+            let row = pg_sys::SearchSysCache1(id, (*self.relation).rd_id.into());
+            if row.is_null() {
+                return Version::MAX;
+            }
+            let mut is_null = false;
+            let writer = pg_sys::heap_getsysattr(
+                row,
+                pg_sys::MinTransactionIdAttributeNumber,
+                std::ptr::null_mut(),
+                &mut is_null,
+            );
+            let frozen =
+                (*(*row).t_data).t_infomask & pg_sys::HEAP_XMIN_FROZEN as u16 == pg_sys::HEAP_XMIN_FROZEN as u16;
+            pg_sys::ReleaseSysCache(row);
+            if frozen { NOBODY } else { snapshot::widen(pg_sys::TransactionId::from(writer.value() as u32)) }
+        }
+    }
+
+    /// The same table, whose writes `observer` is told of.
+    pub fn observed(&self, observer: Observer) -> Self {
+        Self { observer: Some(observer), others: Vec::new(), ..*self }
+    }
+
+    /// A row with these columns was written at `tid`.
+    pub(super) fn tell_observer(&self, tid: &pg_sys::ItemPointerData, columns: &[Option<pg_sys::Datum>]) {
+        if let Some(observer) = self.observer {
+            observer(self, tid, columns);
+        }
+    }
+
+    fn run<R>(self, work: impl FnOnce(&Self) -> R) -> R {
+        let result = work(&self);
+        // SAFETY: what `open` opened, each once; locks are kept, as the executor does.
+        unsafe {
+            self.others.iter().for_each(|&index| pg_sys::index_close(index, LOCKED));
+            pg_sys::index_close(self.index, LOCKED);
+            pg_sys::table_close(self.relation, LOCKED);
+        }
+        result
+    }
+}
+
+/// Whether an index is on columns, and on all rows.
+///
+/// # Safety
+/// The index is open.
+unsafe fn is_plain(index: pg_sys::Relation) -> bool {
+    // SAFETY: the relation cache knows expressions and conditions; the lists are copies.
+    unsafe {
+        pg_sys::RelationGetIndexExpressions(index).is_null() && pg_sys::RelationGetIndexPredicate(index).is_null()
+    }
+}
+
+/// The number of an index's first column in the table.
+///
+/// # Safety
+/// The index is open.
+unsafe fn first_column(index: pg_sys::Relation) -> i16 {
+    // SAFETY: an index has a column at least.
+    unsafe { *(*(*index).rd_index).indkey.values.as_ptr() }
+}
+
+/// The page of a row.
+pub fn block_of(tid: &pg_sys::ItemPointerData) -> pg_sys::BlockNumber {
+    (u32::from(tid.ip_blkid.bi_hi) << 16) | u32::from(tid.ip_blkid.bi_lo)
+}

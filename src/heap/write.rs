@@ -1,0 +1,176 @@
+//! Storing one version of a row: an update, a speculative insertion, a plain one, and the index entry that goes with it.
+//!
+//! Must never decide anything: [`super::change`] knows what is to be written, and what to do when somebody is in the way.
+
+use super::scan::Row;
+use super::table::Table;
+use pgrx::pg_sys::{self, Datum};
+
+/// Which indexes an update must add to: none, where it is a HOT update.
+#[cfg(feature = "pg15")]
+type UpdatedIndexes = bool;
+#[cfg(not(feature = "pg15"))]
+type UpdatedIndexes = pg_sys::TU_UpdateIndexes::Type;
+
+/// What came of an update.
+pub(super) enum Updated {
+    Done,
+    /// Somebody has replaced the row, or removed it.
+    Overtaken,
+    /// Somebody has locked the row, without changing it.
+    Locked(pg_sys::ItemPointerData),
+}
+
+/// Replaces the row, unless somebody has replaced it already, or holds a lock on it. `holds_lock`: we do, and wait for those
+/// who share it.
+pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], holds_lock: bool) -> Updated {
+    let mut failure = pg_sys::TM_FailureData::default();
+    let mut lock_mode = pg_sys::LockTupleMode::LockTupleNoKeyExclusive;
+    let mut update_indexes: UpdatedIndexes = Default::default();
+    // SAFETY: the row is one that the scan stands on; the slot is of the table's shape; the columns may point into the row,
+    // which stays pinned until the scan moves on. No crosscheck: the newest version is what counts.
+    unsafe {
+        let slot = fill_slot(table, columns);
+        let mut replace = |wait, failure: &mut pg_sys::TM_FailureData| {
+            let mut tid = (*row.slot).tts_tid;
+            pg_sys::table_tuple_update(
+                table.relation,
+                &mut tid,
+                slot,
+                pg_sys::GetCurrentCommandId(true),
+                pg_sys::GetActiveSnapshot(),
+                std::ptr::null_mut(),
+                wait,
+                failure,
+                &mut lock_mode,
+                &mut update_indexes,
+            )
+        };
+        let mut outcome = replace(holds_lock, &mut failure);
+        // PostgreSQL asks who holds the lock only where it may wait. We do not wait for ourselves.
+        if outcome == pg_sys::TM_Result::TM_BeingModified && pg_sys::TransactionIdIsCurrentTransactionId(failure.xmax) {
+            outcome = replace(true, &mut failure);
+        }
+        if outcome == pg_sys::TM_Result::TM_Ok {
+            // Not a HOT update: the new version needs an entry of its own in the index.
+            if update_indexes != UpdatedIndexes::default() {
+                let unique = match (*(*table.index).rd_index).indisunique {
+                    true => pg_sys::IndexUniqueCheck::UNIQUE_CHECK_YES,
+                    // The index would check if it were asked to, whether it is a unique one or not.
+                    false => pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO,
+                };
+                insert_index_entry(table, slot, unique, true);
+            }
+            table.tell_observer(&(*slot).tts_tid, columns);
+        }
+        pg_sys::ExecDropSingleTupleTableSlot(slot);
+        match outcome {
+            pg_sys::TM_Result::TM_Ok => Updated::Done,
+            pg_sys::TM_Result::TM_BeingModified => Updated::Locked((*row.slot).tts_tid),
+            _ => Updated::Overtaken,
+        }
+    }
+}
+
+/// Inserts a row, unless another one has its key, or it is not wanted any more: the speculative insertion of `ON CONFLICT`.
+pub(super) fn insert_unique(table: &Table, columns: &[Option<Datum>], is_still_wanted: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the steps of ExecInsert; the slot is of the table's shape, and the token is released on both ways out, or by
+    // the end of the transaction.
+    unsafe {
+        let slot = fill_slot(table, columns);
+        let writer = pg_sys::GetCurrentTransactionId();
+        let token = pg_sys::SpeculativeInsertionLockAcquire(writer);
+        let command = pg_sys::GetCurrentCommandId(true);
+        pg_sys::table_tuple_insert_speculative(table.relation, slot, command, 0, std::ptr::null_mut(), token);
+        let unique =
+            insert_index_entry(table, slot, pg_sys::IndexUniqueCheck::UNIQUE_CHECK_PARTIAL, false) && is_still_wanted();
+        pg_sys::table_tuple_complete_speculative(table.relation, slot, token, unique);
+        pg_sys::SpeculativeInsertionLockRelease(writer);
+        if unique {
+            table.tell_observer(&(*slot).tts_tid, columns);
+        }
+        pg_sys::ExecDropSingleTupleTableSlot(slot);
+        unique
+    }
+}
+
+/// Inserts a row into a table whose index is not unique: nothing can be in the way.
+pub(super) fn insert(table: &Table, columns: &[Option<Datum>]) {
+    // SAFETY: the slot is of the table's shape.
+    unsafe {
+        let slot = fill_slot(table, columns);
+        let command = pg_sys::GetCurrentCommandId(true);
+        pg_sys::table_tuple_insert(table.relation, slot, command, 0, std::ptr::null_mut());
+        insert_index_entry(table, slot, pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO, false);
+        pg_sys::ExecDropSingleTupleTableSlot(slot);
+    }
+}
+
+/// Puts columns into a slot of the table's shape.
+unsafe fn fill_slot(table: &Table, columns: &[Option<Datum>]) -> *mut pg_sys::TupleTableSlot {
+    // SAFETY: the slot has as many columns as the table; what is not given is NULL.
+    unsafe {
+        let shape = (*table.relation).rd_att;
+        let slot = pg_sys::MakeSingleTupleTableSlot(shape, &raw const pg_sys::TTSOpsVirtual);
+        pg_sys::ExecClearTuple(slot);
+        for number in 0..(*shape).natts as usize {
+            let column = columns.get(number).copied().flatten();
+            *(*slot).tts_values.add(number) = column.unwrap_or(Datum::null());
+            *(*slot).tts_isnull.add(number) = column.is_none();
+        }
+        pg_sys::ExecStoreVirtualTuple(slot)
+    }
+}
+
+/// Points the index at the row that was just stored from `slot`; whether the key is unique, where that is asked.
+unsafe fn insert_index_entry(
+    table: &Table,
+    slot: *mut pg_sys::TupleTableSlot,
+    unique: pg_sys::IndexUniqueCheck::Type,
+    is_unchanged: bool,
+) -> bool {
+    // SAFETY: the index has one column, the first of the table, which is in the slot; its description is made here.
+    unsafe {
+        table.others.iter().for_each(|&index| insert_other_entry(table, index, slot, is_unchanged));
+        let description = pg_sys::BuildIndexInfo(table.index);
+        pg_sys::index_insert(
+            table.index,
+            (*slot).tts_values,
+            (*slot).tts_isnull,
+            &mut (*slot).tts_tid,
+            table.relation,
+            unique,
+            is_unchanged,
+            description,
+        )
+    }
+}
+
+/// The same for one of several indexes, none of which is unique.
+unsafe fn insert_other_entry(
+    table: &Table,
+    index: pg_sys::Relation,
+    slot: *mut pg_sys::TupleTableSlot,
+    is_unchanged: bool,
+) {
+    const COLUMNS: usize = pg_sys::INDEX_MAX_KEYS as usize;
+    let mut values = [Datum::null(); COLUMNS];
+    let mut nulls = [false; COLUMNS];
+    // SAFETY: the index is open and on columns alone, so no expression is evaluated; what is not ready yet takes no entries.
+    unsafe {
+        let description = pg_sys::BuildIndexInfo(index);
+        if (*description).ii_ReadyForInserts {
+            pg_sys::FormIndexDatum(description, slot, std::ptr::null_mut(), values.as_mut_ptr(), nulls.as_mut_ptr());
+            pg_sys::index_insert(
+                index,
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+                &mut (*slot).tts_tid,
+                table.relation,
+                pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO,
+                is_unchanged,
+                description,
+            );
+        }
+    }
+}

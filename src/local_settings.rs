@@ -1,0 +1,44 @@
+//! Settings that hold for a while, as those of a function with `SET` do.
+//!
+//! Owns the nesting of settings: what was set is undone when it is dropped, and by the abort of the (sub)transaction.
+
+use pgrx::pg_sys;
+use std::ffi::{CStr, CString};
+
+/// Settings that hold until this is dropped.
+pub struct LocalSettings {
+    level: i32,
+}
+
+impl LocalSettings {
+    /// Sets each name to its value. Raises where a value is none.
+    pub fn new(settings: &[(&CStr, &str)]) -> Self {
+        // SAFETY: a new level of nesting, left by drop or by an abort; the texts are copied.
+        unsafe {
+            let level = pg_sys::NewGUCNestLevel();
+            for (name, value) in settings {
+                let value = CString::new(*value).unwrap_or_default();
+                pg_sys::set_config_option(
+                    name.as_ptr(),
+                    value.as_ptr(),
+                    pg_sys::GucContext::PGC_USERSET,
+                    pg_sys::GucSource::PGC_S_SESSION,
+                    pg_sys::GucAction::GUC_ACTION_SAVE,
+                    true,
+                    0,
+                    false,
+                );
+            }
+            Self { level }
+        }
+    }
+}
+
+impl Drop for LocalSettings {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: leaves the level that `new` entered. While an error unwinds the abort does that.
+            unsafe { pg_sys::AtEOXact_GUC(true, self.level) };
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Telling near caches, the small caches that applications keep beside them, what they must forget.
+//!
+//! Owns the messages on the channel `cache_pg`, sent with NOTIFY at the commit, for namespaces that `notify` is on for. Others
+//! pay a look at a flag. What a savepoint has taken back is told all the same: it costs a near cache a look-up.
+
+use crate::error::CacheError;
+use crate::home::Home;
+use crate::namespaces;
+use cache_pg_rules::key::Key;
+use cache_pg_rules::namespace::Namespace;
+use cache_pg_rules::near::{Changes, Message};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::{IntoDatum, pg_sys};
+use serde::Serialize;
+use std::cell::RefCell;
+use std::ffi::c_void;
+
+const CHANNEL: &str = "cache_pg";
+
+thread_local! {
+    /// What the transaction has changed, with the namespaces that were told so when it did.
+    static CHANGED: RefCell<Option<(Changes, Vec<String>)>> = const { RefCell::new(None) };
+}
+
+/// Asks PostgreSQL to say when a transaction ends. Called once, when the library is loaded.
+pub fn register() {
+    // SAFETY: registers a function that lives as long as the process.
+    unsafe { pg_sys::RegisterXactCallback(Some(at_end_of_transaction), std::ptr::null_mut()) };
+}
+
+/// The value of a key was written or deleted.
+pub fn key(home: &Home, key: Key) {
+    if namespaces::someone_listens(home) && namespaces::of(home, key).notify {
+        remember(home, |changes| changes.key(key));
+    }
+}
+
+/// The entries of a namespace, or all, were deleted.
+pub fn namespace(home: &Home, namespace: Option<Namespace>) {
+    if namespaces::someone_listens(home) {
+        let concerned = namespaces::listening(home);
+        let concerned = concerned.iter().filter(|name| namespace.is_none_or(|it| it.as_str() == name.as_str()));
+        concerned.for_each(|name| remember(home, |changes| changes.namespace(name)));
+    }
+}
+
+/// Tags were invalidated.
+pub fn tags(home: &Home, tags: &[&str]) {
+    if namespaces::someone_listens(home) {
+        remember(home, |changes| tags.iter().for_each(|tag| changes.tag(tag)));
+    }
+}
+
+fn remember(home: &Home, change: impl FnOnce(&mut Changes)) {
+    if CHANGED.with_borrow(Option::is_none) {
+        let listening = namespaces::listening(home);
+        CHANGED.set(Some((Changes::default(), listening)));
+    }
+    CHANGED.with_borrow_mut(|changed| changed.as_mut().map(|(changes, _)| change(changes)));
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Payload {
+    Key(String),
+    Namespace(String),
+    Tag(String),
+}
+
+fn tell(changes: Changes, listening: &[String]) {
+    for message in changes.messages(listening.iter().map(String::as_str)) {
+        let payload = match message {
+            Message::Key(key) => Payload::Key(key),
+            Message::Namespace(name) => Payload::Namespace(name),
+            Message::Tag(tag) => Payload::Tag(tag),
+        };
+        // A text is always JSON; and that of a key, each byte escaped, is shorter than the longest payload.
+        let payload = serde_json::to_string(&payload).unwrap_or_default();
+        // SAFETY: the function takes two texts and returns nothing; before the commit NOTIFY is allowed.
+        unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_notify, &[CHANNEL.into_datum(), payload.into_datum()]) };
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn at_end_of_transaction(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+    use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE};
+    if !matches!(event, XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE | XACT_EVENT_ABORT) {
+        return;
+    }
+    let Some((changes, listening)) = CHANGED.take() else { return };
+    match event {
+        XACT_EVENT_PRE_COMMIT => tell(changes, &listening),
+        XACT_EVENT_PRE_PREPARE if !changes.is_empty() => {
+            ErrorReport::from(CacheError::Prepare).report(PgLogLevel::ERROR)
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,85 @@
+//! Whether a crash empties the cache.
+//!
+//! Owns the change between logged and unlogged tables: all that hold entries or tags (`persistence.sql` says which), in one
+//! transaction. Must never leave them mixed: where a crash emptied the tags alone, it would bring invalidated entries back.
+
+use crate::error::CacheError;
+use crate::home::Home;
+use crate::statement::{self, Statement, statement};
+use crate::store::tags;
+use std::str::FromStr;
+
+static TABLES: Statement = statement!("persistence.sql", []);
+
+/// What a crash does to the tables of the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Persistence {
+    /// Nothing.
+    Logged,
+    /// It empties them.
+    Unlogged,
+    /// Somebody has altered one of them by hand.
+    Mixed,
+}
+
+impl FromStr for Persistence {
+    type Err = CacheError;
+
+    fn from_str(mode: &str) -> Result<Self, CacheError> {
+        match mode {
+            "logged" => Ok(Self::Logged),
+            "unlogged" => Ok(Self::Unlogged),
+            _ => Err(CacheError::Persistence(mode.into())),
+        }
+    }
+}
+
+impl Persistence {
+    /// What [`FromStr`] reads.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Logged => "logged",
+            Self::Unlogged => "unlogged",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
+/// What the tables are.
+pub fn current() -> Persistence {
+    let tables = tables();
+    match tables.iter().filter(|table| table.is_unlogged).count() {
+        0 => Persistence::Logged,
+        unlogged if unlogged == tables.len() => Persistence::Unlogged,
+        _ => Persistence::Mixed,
+    }
+}
+
+/// Rewrites all tables that are not `wanted` yet. They are locked against everybody to the end of the transaction.
+///
+/// # Errors
+/// [`CacheError::NotInstalled`].
+pub fn change(home: &Home, wanted: Persistence) -> Result<(), CacheError> {
+    if current() == wanted {
+        return Ok(());
+    }
+    for table in tables() {
+        statement::command(&format!("ALTER TABLE {} SET {}", table.name, wanted.name()));
+    }
+    // The rewrite has left out removed rows that an old snapshot may not see as removed, by which the fence would have known
+    // a value as too old.
+    tags::refuse_earlier(home, None)
+}
+
+struct Table {
+    /// Qualified, and quoted where it has to be.
+    name: String,
+    is_unlogged: bool,
+}
+
+fn tables() -> Vec<Table> {
+    TABLES.read_catalog(|rows| {
+        let table = |row| Some(Table { name: rows.get(row, 1)?, is_unlogged: rows.get(row, 2)? });
+        (0..rows.len()).filter_map(table).collect()
+    })
+}

@@ -1,0 +1,96 @@
+//! What a statement returned.
+//!
+//! Owns the rows of the statement that has just run, and how a column becomes a value of Rust. What is read from them is
+//! copied out; must never be kept longer than the connection.
+
+use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use pgrx::FromDatum;
+use pgrx::datum::Interval;
+use pgrx::pg_sys::{self, Datum, Oid};
+
+/// The rows of the statement that has just run.
+pub struct Rows {
+    table: *mut pg_sys::SPITupleTable,
+    processed: u64,
+    outer: pg_sys::MemoryContext,
+}
+
+impl Rows {
+    /// # Safety
+    /// A statement has just run in the current SPI connection, and `outer` is the context around it.
+    pub(super) unsafe fn current(outer: pg_sys::MemoryContext) -> Self {
+        // SAFETY: globals of SPI, only changed by this backend.
+        unsafe { Self { table: pg_sys::SPI_tuptable, processed: pg_sys::SPI_processed, outer } }
+    }
+
+    /// How many rows were returned, or changed where none is returned.
+    pub fn len(&self) -> usize {
+        self.processed as usize
+    }
+
+    /// A column (from 1) of all rows, without its NULLs.
+    pub fn column<T: Column>(&self, column: i32) -> Vec<T> {
+        (0..self.len()).filter_map(|row| self.get(row, column)).collect()
+    }
+
+    /// A column (from 1) of a row (from 0); None where it is NULL or there is no such row. What it points to is
+    /// copied to the caller's memory context.
+    pub fn get<T: Column>(&self, row: usize, column: i32) -> Option<T> {
+        if self.table.is_null() || row >= self.len() {
+            return None;
+        }
+        // SAFETY: the row is within the table, which lives as long as the connection.
+        let (datum, is_null) = unsafe {
+            let mut is_null = false;
+            let tuple = *(*self.table).vals.add(row);
+            (pg_sys::SPI_getbinval(tuple, (*self.table).tupdesc, column, &mut is_null), is_null)
+        };
+        if is_null {
+            return None;
+        }
+        // SAFETY: switches to a context that outlives the connection, and back.
+        unsafe {
+            let inner = pg_sys::MemoryContextSwitchTo(self.outer);
+            let value = T::copy(datum);
+            pg_sys::MemoryContextSwitchTo(inner);
+            value
+        }
+    }
+}
+
+/// A type that a column can be read as.
+pub trait Column: Sized {
+    /// # Safety
+    /// The datum is of the SQL type that stands for `Self` and not NULL.
+    unsafe fn copy(datum: Datum) -> Option<Self>;
+}
+
+macro_rules! column_by_copy {
+    ($($name:ident),*) => {$(
+        impl Column for $name {
+            unsafe fn copy(datum: Datum) -> Option<Self> {
+                // SAFETY: the datum is a varlena; out-of-line and compressed values are fetched whole.
+                Some($name(unsafe { pg_sys::pg_detoast_datum_copy(datum.cast_mut_ptr()) }.into()))
+            }
+        }
+    )*};
+}
+column_by_copy!(Jsonb, TextArray);
+
+macro_rules! column_from_datum {
+    ($($name:ty),*) => {$(
+        impl Column for $name {
+            unsafe fn copy(datum: Datum) -> Option<Self> {
+                // SAFETY: as the caller promises.
+                unsafe { <$name>::from_datum(datum, false) }
+            }
+        }
+    )*};
+}
+column_from_datum!(String, bool, i32, i64, f64, Oid, Interval, Xid8);
+
+impl Column for Timestamp {
+    unsafe fn copy(datum: Datum) -> Option<Self> {
+        Some(Self(datum.value() as i64))
+    }
+}

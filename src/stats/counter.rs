@@ -1,0 +1,194 @@
+//! What is counted.
+
+use super::latency::{self, Operation};
+use super::memory::{self, Tally};
+use crate::datum::Jsonb;
+use crate::settings;
+use cache_pg_rules::key::Key;
+use cache_pg_rules::namespace::Namespace;
+use pgrx::pg_sys;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Declares the counters, in the order in which they are stored.
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// A counter of a namespace.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Counter { $($(#[$doc])* $name,)* }
+
+        impl Counter {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+counters! {
+    /// Values that were asked for and live,
+    Hits,
+    /// and that were not.
+    Misses,
+    /// Values served past their deadline, within `stale_for`: misses too.
+    StaleHits,
+    /// Values written by cache_set and its kin.
+    Sets,
+    /// Keys deleted by cache_delete and its kin,
+    Deletes,
+    /// and because a row of a watched table has changed.
+    Invalidations,
+    /// Tags invalidated; they belong to no namespace.
+    TagInvalidations,
+    /// New deadlines for a value.
+    Touches,
+    /// Values that were computed and stored,
+    Fills,
+    /// and that were refused.
+    FillsRefused,
+    /// Values that were computed, through cache_get_or_set or between cache_fetch and cache_fill.
+    Loads,
+    /// How long that took, in microseconds.
+    LoadTime,
+    /// Callers that waited for a value which somebody else computed.
+    Waits,
+    /// How long, in microseconds.
+    WaitTime,
+    /// Entries that were removed when their time was over,
+    Expired,
+    /// and before that, to make room.
+    Evicted,
+    /// The time since these were written, in microseconds, all together.
+    EvictedAge,
+    /// Misses that a cache of up to one and a half times the size would have spared,
+    Spared150,
+    /// of up to twice the size,
+    Spared200,
+    /// and of up to four times the size.
+    Spared400,
+    /// Errors that cache_get_or_null and cache_try_set swallowed.
+    Errors,
+    /// Bytes of values written,
+    BytesIn,
+    /// and returned.
+    BytesOut,
+}
+
+/// How many counters there are.
+pub const COUNTERS: usize = Counter::ALL.len();
+/// How often each is there: so many backends count without getting in each other's way.
+const STRIPES: usize = 8;
+
+/// One set of counters, on cache lines of its own.
+#[repr(C, align(64))]
+struct Stripe([AtomicU64; COUNTERS]);
+
+/// The counters of a namespace.
+#[repr(C)]
+pub struct Counters([Stripe; STRIPES]);
+
+impl Counters {
+    /// Counts `more`.
+    pub fn add(&self, counter: Counter, more: u64) {
+        // SAFETY: a variable of this process.
+        let stripe = unsafe { pg_sys::MyProcPid } as usize % STRIPES;
+        self.0[stripe].0[counter as usize].fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// How much was counted.
+    pub fn get(&self, counter: Counter) -> u64 {
+        let of = |stripe: &Stripe| stripe.0[counter as usize].load(Ordering::Relaxed);
+        self.0.iter().map(of).fold(0, u64::wrapping_add)
+    }
+
+    /// Begins anew.
+    pub fn reset(&self) {
+        self.0.iter().flat_map(|stripe| &stripe.0).for_each(|counter| counter.store(0, Ordering::Relaxed));
+    }
+}
+
+/// The tally of a namespace, where what is done is counted.
+fn tracked(namespace: Namespace) -> Option<&'static Tally> {
+    if settings::track() { memory::tally_of(namespace) } else { None }
+}
+
+/// Counts `more` for the namespace of a key.
+pub fn count(key: Key, counter: Counter, more: u64) {
+    if let Some(tally) = tracked(key.namespace()) {
+        tally.counters.add(counter, more);
+    }
+}
+
+/// Counts a value that was asked for, and what came of it.
+pub fn read(key: Key, value: Option<Jsonb>) {
+    if let Some(tally) = tracked(key.namespace()) {
+        tally.read(value);
+    }
+}
+
+/// Counts a value that may be past its deadline: then it is a miss too, because somebody must compute a new one.
+pub fn read_stale(key: Key, value: Option<Jsonb>, is_stale: bool) {
+    let Some(tally) = tracked(key.namespace()) else { return };
+    tally.read(value.filter(|_| !is_stale));
+    if let Some(value) = value.filter(|_| is_stale) {
+        tally.counters.add(Counter::StaleHits, 1);
+        tally.counters.add(Counter::BytesOut, value.size() as u64);
+    }
+}
+
+/// Counts a value that was written.
+pub fn count_written(key: Key, value: Jsonb) {
+    count(key, Counter::Sets, 1);
+    count(key, Counter::BytesIn, value.size() as u64);
+}
+
+/// Counts a value that was computed in so many microseconds.
+pub fn count_loaded(key: Key, took: Option<i64>) {
+    let Some(took) = took.map(|took| took.max(0) as u64) else { return };
+    latency::record(Operation::Load, Duration::from_micros(took));
+    count(key, Counter::Loads, 1);
+    count(key, Counter::LoadTime, took);
+}
+
+/// Counts a value that was to be stored after it had been computed.
+pub fn count_filled(key: Key, value: Jsonb, is_stored: bool) {
+    if is_stored {
+        count(key, Counter::Fills, 1);
+        count(key, Counter::BytesIn, value.size() as u64);
+    } else {
+        count(key, Counter::FillsRefused, 1);
+    }
+}
+
+/// Counts invalidated tags.
+pub fn count_tags(tags: u64) {
+    count_in_rest(Counter::TagInvalidations, tags);
+}
+
+/// Counts entries deleted by a clear; None: of the whole cache.
+pub fn count_deleted(namespace: Option<Namespace>, entries: u64) {
+    match namespace.and_then(tracked) {
+        Some(tally) => tally.counters.add(Counter::Deletes, entries),
+        None => count_in_rest(Counter::Deletes, entries),
+    }
+}
+
+fn count_in_rest(counter: Counter, more: u64) {
+    if settings::track()
+        && let Some(area) = memory::area()
+    {
+        area.rest.counters.add(counter, more);
+    }
+}
+
+impl Tally {
+    /// Counts a value that was asked for, and what came of it.
+    pub fn read(&self, value: Option<Jsonb>) {
+        match value {
+            Some(value) => {
+                self.counters.add(Counter::Hits, 1);
+                self.counters.add(Counter::BytesOut, value.size() as u64);
+            }
+            None => self.counters.add(Counter::Misses, 1),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Where statistics are: an area for each database, and a tally for each of its namespaces.
+//!
+//! The tallies of all databases are one hash table ([`place`]), which [`crate::settings::track_namespaces`] bounds; what does
+//! not find room is counted in its area's `rest`. Owns how a backend finds both, and remembers them.
+//!
+//! Memory: [`AREAS`] areas of 30 KB, and 2.3 KB for each namespace.
+
+use super::census::{Census, Gauge};
+use super::counter::Counters;
+use super::latency::Histogram;
+use super::place::{self, Place};
+use super::sweeps::Sweeps;
+use crate::clock;
+use crate::shared_memory::{self, Shareable, SharedArray};
+use cache_pg_rules::namespace::Namespace;
+use pgrx::pg_sys::{self, Oid};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+/// How many databases have statistics. Those that have the extension come first, first served.
+pub const AREAS: usize = 64;
+/// How many namespaces a backend remembers the places of.
+const REMEMBERED: usize = 4096;
+
+/// What is counted for one namespace.
+#[repr(C)]
+pub struct Tally {
+    /// What was done.
+    pub counters: Counters,
+    /// What there is.
+    pub census: Census,
+}
+
+/// What is counted for one database.
+#[repr(C)]
+pub struct Area {
+    database: AtomicU32,
+    /// Since when.
+    pub reset_at: AtomicI64,
+    /// The namespaces that found no room, and what belongs to none.
+    pub rest: Tally,
+    /// By [`super::Operation`].
+    pub latency: [Histogram; super::latency::OPERATIONS],
+    /// What the hand does.
+    pub sweeps: Sweeps,
+    /// What there is by now, of all namespaces.
+    pub total: Gauge,
+    /// How many entries were evicted, ever.
+    pub evictions: AtomicU64,
+    /// The page on which who makes room goes on.
+    pub evict_page: AtomicU32,
+    /// How many meetings with the hand a read is worth, and one: [`Area::level`].
+    pub level: AtomicU8,
+    /// What has been met since there was room: judged, evicted, and in vain; in entries or bytes.
+    pub met: [AtomicU64; 3],
+    /// How many pages that were.
+    pub met_pages: AtomicU32,
+    /// `evictions` when there was room last.
+    pub evictions_then: AtomicU64,
+    /// Where the next marks are forgotten.
+    pub forget_at: AtomicU64,
+}
+
+// SAFETY: atomics, no pointers.
+unsafe impl Shareable for Area {}
+// SAFETY: as above.
+unsafe impl Shareable for Tally {}
+
+static AREA: SharedArray<Area> = SharedArray::new(c"cache_pg statistics", || AREAS);
+
+thread_local! {
+    /// The area of this backend's database, once it is known.
+    static MINE: Cell<Option<&'static Area>> = const { Cell::new(None) };
+    /// The namespace that was counted last, and
+    static LAST: RefCell<Option<(Box<str>, &'static Tally)>> = const { RefCell::new(None) };
+    /// others before.
+    static KNOWN: RefCell<HashMap<Box<str>, &'static Tally>> = RefCell::new(HashMap::new());
+}
+
+/// Reserves the shared memory. Called by the postmaster while it loads libraries.
+pub fn register() {
+    shared_memory::reserve(&AREA);
+    place::register();
+}
+
+/// Whether the library was preloaded, so that there are statistics at all.
+pub fn attached() -> bool {
+    AREA.is_attached()
+}
+
+/// The area of this backend's database; None where nothing is counted, or all areas are taken.
+pub fn area() -> Option<&'static Area> {
+    if let Some(area) = MINE.get() {
+        return Some(area);
+    }
+    // SAFETY: a global that is set when the backend connects.
+    let database = unsafe { pg_sys::MyDatabaseId }.to_u32();
+    MINE.set(area_of(database));
+    MINE.get()
+}
+
+fn area_of(database: u32) -> Option<&'static Area> {
+    let areas = AREA.all();
+    if database == 0 {
+        return None;
+    }
+    let owned = areas.iter().find(|area| area.database.load(Ordering::Acquire) == database);
+    owned.or_else(|| areas.iter().find(|area| area.take(database)))
+}
+
+/// The tally of a namespace in this backend's database; None where there are no statistics.
+pub fn tally_of(namespace: Namespace) -> Option<&'static Tally> {
+    if !attached() {
+        return None;
+    }
+    let name = namespace.as_str();
+    LAST.with_borrow_mut(|last| match last {
+        Some((known, tally)) if **known == *name => Some(*tally),
+        _ => {
+            let tally = look_up(name)?;
+            *last = Some((name.into(), tally));
+            Some(tally)
+        }
+    })
+}
+
+fn look_up(name: &str) -> Option<&'static Tally> {
+    KNOWN.with_borrow_mut(|known| {
+        if let Some(tally) = known.get(name) {
+            return Some(*tally);
+        }
+        let area = area()?;
+        let found =
+            place::place_of(area.database.load(Ordering::Relaxed), name).map_or(&area.rest, |place| &place.tally);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(name.into(), found);
+        Some(found)
+    })
+}
+
+/// A database is gone: its places are free. Nobody is connected to it any more.
+pub fn forget(database: Oid) {
+    let database = database.to_u32();
+    for place in place::all().iter().filter(|place| place.owner().is_some_and(|(owner, _)| owner == database)) {
+        place.leave();
+    }
+    for area in AREA.all().iter().filter(|area| area.database.load(Ordering::Relaxed) == database) {
+        area.reset();
+        area.sweeps.reset();
+        area.database.store(0, Ordering::Release);
+    }
+}
+
+impl Tally {
+    /// Forgets all.
+    pub fn reset(&self) {
+        self.counters.reset();
+        self.census.reset();
+    }
+}
+
+impl Area {
+    /// Takes it, if it is nobody's, and says whether it is now this database's.
+    fn take(&self, database: u32) -> bool {
+        match self.database.compare_exchange(0, database, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => {
+                self.reset_at.store(clock::now().0, Ordering::Relaxed);
+                true
+            }
+            // Somebody was faster, perhaps for the same database.
+            Err(owner) => owner == database,
+        }
+    }
+
+    /// Whose it is; 0: nobody's.
+    pub fn owner(&self) -> &AtomicU32 {
+        &self.database
+    }
+
+    /// Begins to count anew; what there is, and what the hand does, is not forgotten.
+    pub fn reset(&self) {
+        self.rest.counters.reset();
+        self.latency.iter().for_each(Histogram::reset);
+        self.reset_at.store(clock::now().0, Ordering::Relaxed);
+    }
+}
+
+/// The namespaces of this backend's database that have a place.
+pub fn places() -> impl Iterator<Item = (&'static str, &'static Tally)> {
+    let database = area().map_or(0, |area| area.database.load(Ordering::Relaxed));
+    let owned = place::all().iter().filter_map(|place| Some((place.owner()?, &place.tally)));
+    owned.filter(move |((owner, _), _)| *owner == database).map(|((_, name), tally)| (name, tally))
+}
+
+/// All that is counted: for [`super::file`].
+pub(super) fn everything() -> (&'static [Area], &'static [Place]) {
+    (AREA.all(), place::all())
+}

@@ -1,0 +1,37 @@
+//! What the cache does, counted.
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`counter`] | what is counted, and how: without a lock, in shared memory |
+//! | [`memory`], [`place`] | where: an area for each database, a tally for each namespace |
+//! | [`latency`] | how long each kind of operation takes, and the log of slow ones |
+//! | [`census`] | how many entries there are, as the hand has come across them |
+//! | [`sweeps`] | what the hand has done |
+//! | [`readings`] | what health and advice are judged by |
+//! | [`file`] | keeping all of it across a clean restart |
+//!
+//! Counters only grow, each on its own: what is read is no snapshot of them all. They are not transactional: what is rolled
+//! back counts, because it was done, and cost what it cost. Without `shared_preload_libraries` nothing is counted. Must never
+//! lock, wait or raise on the way of an operation.
+
+pub mod census;
+pub mod counter;
+mod file;
+pub mod latency;
+pub mod memory;
+mod place;
+pub mod readings;
+pub mod sweeps;
+
+pub use counter::{
+    Counter, count, count_deleted, count_filled, count_loaded, count_tags, count_written, read, read_stale,
+};
+pub use latency::{Operation, observe};
+
+/// Reserves shared memory, where the library is being preloaded.
+pub fn register_if_preloading() {
+    if crate::shared_memory::is_preloading() {
+        memory::register();
+        file::register();
+    }
+}

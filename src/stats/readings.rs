@@ -1,0 +1,200 @@
+//! Reading off what `cache_health` and `cache_advice` judge by.
+
+use super::counter::Counter;
+use super::latency::Operation;
+use super::memory::{self, Tally};
+use super::{census, counter};
+use crate::clock;
+use crate::home::Home;
+use crate::namespaces;
+use crate::settings;
+use crate::statement::{IntoParam, Statement, statement};
+use crate::sweep::directory::{self, Slot};
+use cache_pg_rules::advice::{Namespace, Room, Server};
+use cache_pg_rules::health::{self, ENOUGH, Readings};
+use cache_pg_rules::histogram;
+use cache_pg_rules::limit::{Held, Limit, Limits};
+use cache_pg_rules::namespace::Namespace as Name;
+use pgrx::pg_sys;
+use std::ffi::CStr;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+static READINGS: Statement = statement!("readings.sql", [OIDOID, OIDOID, OIDOID]);
+
+/// What 99 % of gets do not exceed.
+const P99: f64 = 0.99;
+
+/// What the checks need to know.
+pub fn readings(home: &Home) -> Readings {
+    let total = |counter| tallies().map(|tally| tally.counters.get(counter)).sum();
+    let mut readings = Readings {
+        is_preloaded: memory::attached(),
+        has_worker: has_worker(),
+        may_sweep: settings::max_workers() > 0,
+        hits: total(Counter::Hits),
+        misses: total(Counter::Misses),
+        uncounted: uncounted(),
+        largest: largest(),
+        unread: unread(),
+        ..of_the_hand()
+    };
+    if let Some(area) = memory::area() {
+        (readings.room, readings.fill) = fill(area.total.held(), settings::limits());
+        readings.overshoot = settings::eviction_factor();
+        let gets = area.latency[Operation::Get as usize].counts();
+        readings.latency = histogram::quantile(&gets, P99).map(Duration::from_nanos);
+    }
+    let tables = [home.entries.param(), home.tags.param(), home.namespaces.param()];
+    READINGS.read(home, &tables, |rows| {
+        let whole = |column| u64::try_from(rows.get::<i64>(0, column).unwrap_or(0)).unwrap_or(0);
+        [readings.live_rows, readings.dead_rows, readings.age] = [whole(1), whole(2), whole(3)];
+        let seconds: Option<f64> = rows.get(0, 5);
+        readings.oldest = rows.get(0, 4).zip(seconds.map(|seconds| Duration::from_secs_f64(seconds.max(0.0))));
+    });
+    readings
+}
+
+/// What is held of the limits, in words, and of the tighter one in parts.
+fn fill(held: Held, limits: Limits) -> (String, Option<f64>) {
+    let of = |limit: Option<Limit>, held: u64| limit.map(|limit| held as f64 / limit.most() as f64);
+    let parts = [of(limits.entries, held.entries), of(limits.bytes, held.bytes)];
+    let limit = |limit: Option<Limit>, show: fn(u64) -> String| {
+        limit.map_or_else(String::new, |limit| format!(" of {}", show(limit.most())))
+    };
+    let room = format!(
+        "about {}{} entries, {}{}",
+        held.entries,
+        limit(limits.entries, |most| most.to_string()),
+        health::bytes(held.bytes),
+        limit(limits.bytes, health::bytes)
+    );
+    (room, parts.into_iter().flatten().max_by(f64::total_cmp))
+}
+
+fn of_the_hand() -> Readings {
+    let Some(area) = memory::area() else { return Readings::default() };
+    // SAFETY: a variable of the postmaster, inherited.
+    let started = unsafe { pg_sys::PgStartTime };
+    let last_turn = area.sweeps.turn_ended_at.load(Ordering::Relaxed).max(started);
+    let sum = |of: fn(&census::Count) -> u64| tallies().map(|tally| of(&tally.census.counted)).sum();
+    let entries = census::at().map(|_| {
+        (sum(|count| count.entries.load(Ordering::Relaxed)), sum(|count| count.expired.load(Ordering::Relaxed)))
+    });
+    Readings {
+        failures: failures_in_a_row(),
+        last_error: area.sweeps.last_error(),
+        last_turn: Some(Duration::from_micros(clock::now().0.abs_diff(last_turn))),
+        entries,
+        ..Readings::default()
+    }
+}
+
+/// How long a sweeper that was started may take to be there, in microseconds.
+const START: i64 = 10_000_000;
+
+/// How often the hand has failed since it last succeeded, as far as that is known: not while it tries again.
+pub fn failures_in_a_row() -> u32 {
+    // SAFETY: a global that is set when the backend connects.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    let slot = directory::look(|directory| directory.find(database).map(|slot| directory.slots[slot])).flatten();
+    let is_starting = |slot: &Slot| clock::now().0 < slot.started_at.0.saturating_add(START);
+    slot.filter(|slot| !directory::alive(slot.sweeper))
+        .map_or(0, |slot| slot.failures.saturating_sub(is_starting(&slot).into()))
+}
+
+/// On a standby there is none, and none is needed.
+fn has_worker() -> bool {
+    // SAFETY: looks at shared memory.
+    let is_standby = unsafe { pg_sys::RecoveryInProgress() };
+    is_standby || directory::look(|directory| directory.launcher).is_some_and(directory::alive)
+}
+
+fn tallies() -> impl Iterator<Item = &'static Tally> {
+    memory::area().map(|area| &area.rest).into_iter().chain(memory::places().map(|(_, tally)| tally))
+}
+
+/// What was counted under no namespace although it belongs to one.
+fn uncounted() -> u64 {
+    let of_namespaces = [Counter::Hits, Counter::Misses, Counter::Sets, Counter::Fills];
+    memory::area().map_or(0, |area| of_namespaces.map(|counter| area.rest.counters.get(counter)).iter().sum())
+}
+
+fn largest() -> Option<(String, u64)> {
+    let sizes = memory::places().map(|(name, tally)| (name, tally.census.counted.largest.load(Ordering::Relaxed)));
+    sizes.filter(|&(_, size)| size > 0).max_by_key(|&(_, size)| size).map(|(name, size)| (name.into(), size))
+}
+
+/// A read finds one value: of more values than reads, the rest was not read.
+fn unread() -> Option<(String, f64)> {
+    let shares = memory::places().filter_map(|(name, tally)| {
+        let written = written(&tally.counters);
+        let share = 1.0 - tally.counters.get(Counter::Hits) as f64 / written as f64;
+        (written >= ENOUGH).then_some((name, share.max(0.0)))
+    });
+    shares.max_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(name, share)| (name.into(), share))
+}
+
+fn written(counters: &counter::Counters) -> u64 {
+    counters.get(Counter::Sets) + counters.get(Counter::Fills)
+}
+
+/// What the recommendations need to know.
+pub fn of_server() -> Server {
+    // SAFETY: a setting of the server, a text that ends with a zero.
+    let preloaded = unsafe { CStr::from_ptr(pg_sys::shared_preload_libraries_string) };
+    Server {
+        is_preloaded: memory::attached(),
+        preloaded: preloaded.to_string_lossy().into_owned(),
+        uncounted: uncounted(),
+        track_namespaces: settings::track_namespaces() as u64,
+        waits_for_disk: !settings::async_commit() && unsafe_to_forget(),
+        written: tallies().map(|tally| written(&tally.counters)).sum(),
+        room: room(),
+    }
+}
+
+/// What the limit on the size has cost.
+fn room() -> Room {
+    let total = |counter| tallies().map(|tally| tally.counters.get(counter)).sum::<u64>();
+    let limits = settings::limits();
+    Room {
+        hits: total(Counter::Hits),
+        misses: total(Counter::Misses),
+        spared: total(Counter::Spared150) + total(Counter::Spared200),
+        evicted: total(Counter::Evicted),
+        max_entries: limits.entries.map_or(0, Limit::most),
+        max_size: limits.bytes.map_or(0, |limit| limit.most() / 1024),
+    }
+}
+
+/// Whether a commit waits for the disk unless it is told otherwise.
+fn unsafe_to_forget() -> bool {
+    // SAFETY: a setting of this backend.
+    unsafe { pg_sys::synchronous_commit > pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_OFF as i32 }
+}
+
+/// What each namespace has done, and how it is configured.
+pub fn of_namespaces(home: &Home) -> Vec<Namespace> {
+    let mut all: Vec<_> = memory::places()
+        .map(|(name, tally)| {
+            let get = |counter| tally.counters.get(counter);
+            let options = Name::parse(name).ok().map(|name| namespaces::named(home, name));
+            Namespace {
+                name: name.into(),
+                hits: get(Counter::Hits),
+                misses: get(Counter::Misses),
+                written: written(&tally.counters),
+                refused: get(Counter::FillsRefused),
+                loads: get(Counter::Loads),
+                load_time: Duration::from_micros(get(Counter::LoadTime)),
+                waits: get(Counter::Waits),
+                expired: get(Counter::Expired),
+                has_grace: options.as_ref().is_some_and(|options| options.has_grace()),
+                ttl: options.map_or(Duration::ZERO, |options| options.usual_ttl()),
+            }
+        })
+        .collect();
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all
+}

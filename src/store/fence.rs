@@ -1,0 +1,53 @@
+//! What may not be stored any more: a value that was computed before the key was last written.
+//!
+//! Every row carries the transaction that last wrote or deleted its value. Whoever computed a value under a snapshot may
+//! store it only if that snapshot sees this transaction. Where there is no row, one may have been deleted and swept since:
+//! its last version stays in the heap for as long as anybody holds a snapshot that does not see its removal, so whoever
+//! still holds the snapshot finds it there, unless the table was truncated or written anew: its definition must be no younger
+//! than the snapshot. No clock is involved.
+
+use super::image::version_of;
+use crate::access::has_old_snapshot;
+use crate::error::CacheError;
+use crate::heap::scan::{Row, Scan, View};
+use crate::heap::snapshot::Seen;
+use crate::heap::table::Table;
+use cache_pg_rules::key::Key;
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+use pgrx::pg_sys;
+
+/// Whether everything that was written to the key is seen by `seen`, a snapshot that this transaction holds. `newest` is the newest version of its row.
+pub fn passes(table: &Table, key: Key, newest: Option<&Row>, seen: &Seen) -> bool {
+    match newest {
+        Some(row) => seen.contains(version_of(row)),
+        None => seen.contains(table.defined_in()) && !versions_may_be_lost() && !was_removed(table, key, seen),
+    }
+}
+
+/// Whether the server may remove versions that a snapshot still needs (`old_snapshot_threshold`, until PostgreSQL 16).
+fn versions_may_be_lost() -> bool {
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    // SAFETY: a setting of the server.
+    return unsafe { pg_sys::old_snapshot_threshold } >= 0;
+    #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+    false
+}
+
+/// Whether a row of the key that `seen` does not see was written, and removed since.
+fn was_removed(table: &Table, key: Key, seen: &Seen) -> bool {
+    let mut scan = Scan::open(table, View::Everything);
+    let found = scan.find(key.as_str(), |row| !seen.contains(version_of(row)) && !row.was_rolled_back());
+    scan.close();
+    found.is_some()
+}
+
+/// At REPEATABLE READ and SERIALIZABLE, refuses to write over what another transaction has written since the snapshot.
+///
+/// # Errors
+/// [`CacheError::Serialization`].
+pub fn check_unchanged(table: &Table, key: Key, newest: Option<&Row>) -> Result<(), CacheError> {
+    if has_old_snapshot() && !passes(table, key, newest, &Seen::by_statement()) {
+        return Err(CacheError::Serialization);
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Looking a value up together with the right to compute it.
+//!
+//! A miss hands out one token, and so does a value past its deadline or, with early refresh, near it; everybody else gets
+//! the value there is, or may wait for the fill. The right is a lease in the row, with a deadline: whoever holds it holds no
+//! transaction, lock or connection. Its row keeps the version that it had, so a lease is no write to the fence.
+
+use super::image::{Image, Lease, NEVER, is_live, version_of};
+use super::{fence, fill, flight, look, statements, write};
+use crate::access::{self, Access};
+use crate::clock;
+use crate::datum::{Jsonb, Timestamp};
+use crate::durability::may_be_forgotten;
+use crate::epoch;
+use crate::heap::change::{Contention, Decision, change};
+use crate::heap::scan::{Row, View};
+use crate::heap::snapshot::{NOBODY, Seen};
+use crate::heap::table::Table;
+use crate::namespaces::Namespace;
+use crate::settings;
+use crate::store::look::Look;
+use crate::store::tags;
+use crate::sweep::flags;
+use crate::wake::{self, Waiter};
+use cache_pg_rules::key::Key;
+use cache_pg_rules::token::Token;
+use pgrx::pg_sys;
+
+/// What a fetch returns.
+#[derive(Default)]
+pub struct Fetched {
+    pub value: Option<Jsonb>,
+    /// Whether the value is past its deadline.
+    pub stale: bool,
+    /// The right to compute a new one.
+    pub token: Option<String>,
+}
+
+/// Looks a key up, and waits up to `wait` for a value that somebody else computes.
+///
+/// The token vouches for what is read after this call, so after a wait it may be of a later snapshot than the statement's.
+pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: i64) -> Fetched {
+    let end = Timestamp(clock::now().0.saturating_add(wait));
+    let mut seen = Seen::by_statement().for_others();
+    let mut view = View::Statement;
+    let mut waiter = None;
+    loop {
+        let found = look::look(access, key, view);
+        let early = matches!(&found, Look::Fresh(fresh) if namespace.refreshes_early(fresh));
+        let asks = early || !matches!(found, Look::Fresh(_));
+        let claim = if asks { claim(access, key, &seen, early) } else { Claim::No };
+        let until = match (found, claim) {
+            (Look::Fresh(fresh), claim) => {
+                return Fetched { value: Some(fresh.value), stale: false, token: claim.token() };
+            }
+            (_, Claim::Overtaken(value)) => return Fetched { value: Some(value), ..Fetched::default() },
+            (Look::Stale(value), claim) => return Fetched { value: Some(value), stale: true, token: claim.token() },
+            (Look::Miss, Claim::Taken(until)) if wake::may_wait() => until.map_or(end, |until| until.min(end)),
+            (Look::Miss, claim) => return Fetched { token: claim.token(), ..Fetched::default() },
+        };
+        if clock::now() >= end {
+            return Fetched::default();
+        }
+        match &waiter {
+            // What happened before there was somebody to wake is seen by another look.
+            None => waiter = Some(Waiter::new(key)),
+            Some(waiter) => waiter.sleep(until),
+        }
+        view = View::Latest;
+        seen = Seen::by_latest().for_others();
+    }
+}
+
+/// What came of asking for the right to compute a value.
+#[derive(Default)]
+pub enum Claim {
+    /// The token.
+    Granted(String),
+    /// Somebody has stored a value meanwhile.
+    Overtaken(Jsonb),
+    /// Somebody else is computing it, or holds the row; when to look again, where that does not depend on being woken.
+    Taken(Option<Timestamp>),
+    /// Not to be had here: what would be stored could be stale, or nothing may be written.
+    #[default]
+    No,
+}
+
+impl Claim {
+    fn token(self) -> Option<String> {
+        match self {
+            Self::Granted(token) => Some(token),
+            _ => None,
+        }
+    }
+}
+
+/// Asks for the right to compute a value from what `seen` sees; `also_live`: of a live entry too.
+fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim {
+    if !access::may_write() {
+        return Claim::No;
+    }
+    if !flight::claim(key) {
+        return Claim::Taken(None);
+    }
+    flags::note_write();
+    wake::at_end(key);
+    // SAFETY: draws from this backend's generator, seeded when the process started.
+    let id = unsafe { pg_sys::pg_prng_uint64(&raw mut pg_sys::pg_global_prng_state) } as i64;
+    let now = clock::now();
+    let lease = Lease { until: Timestamp(now.0.saturating_add(settings::lease())), id };
+    let ask = || {
+        if !access.writes_directly() {
+            return statements::lease(access, key, lease, seen, also_live);
+        }
+        write::writing(access, |table| Ok(lease_row(access, table, key, lease, seen, also_live)))
+    };
+    let claim = may_be_forgotten(access, || fill::without_raising(access, ask));
+    let claim = claim.unwrap_or_default();
+    flight::release(key);
+    match claim {
+        Claim::Granted(_) => {
+            let Seen { xmin, xmax, running, .. } = seen.clone();
+            let (issued_at, lease, epoch) = (now.0, settings::lease(), epoch::current());
+            let token = Token { issued_at, lease, lease_id: id, epoch, xmin, xmax, running };
+            Claim::Granted(token.encode(key.as_str()))
+        }
+        claim => claim,
+    }
+}
+
+/// Writes the lease into the key's row, or into a new one, unless somebody holds it.
+fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> Claim {
+    let claim = change(table, key.as_str(), Contention::GiveUp, |row| {
+        let now = clock::now();
+        if let Some(row) = row {
+            if !also_live && is_live(&access.home, row, now, View::Latest) {
+                return Decision::Leave(overtaken(row));
+            }
+            if let Some(other) = fill::lease_in_force(row, now) {
+                return Decision::Leave(Claim::Taken(Some(other.until)));
+            }
+        }
+        let is_seen = match row {
+            Some(row) => seen.contains(version_of(row)),
+            None => fence::passes(table, key, None, seen),
+        };
+        if !is_seen {
+            return Decision::Leave(Claim::No);
+        }
+        let image = row.map_or(Image { stale_until: Some(lease.until), ..Image::empty(key, NOBODY, now) }, |row| {
+            placeholder(access, row, lease, now)
+        });
+        Decision::Write(Image { lease: Some(lease), ..image }.columns(), Claim::Granted(String::new()))
+    });
+    claim.unwrap_or_else(|| Claim::Taken(Some(wake::soon())))
+}
+
+/// The row that is to carry a lease: with its value, as long as that may still be served.
+fn placeholder(access: &Access, row: &Row, lease: Lease, now: Timestamp) -> Image {
+    let image = Image::of(row);
+    let is_served = image.stale_until.unwrap_or(image.expires_at) > now && tags::hold(&access.home, row, View::Latest);
+    if image.value.is_some() && is_served {
+        return image;
+    }
+    let stale_until = image.stale_until.filter(|until| *until > lease.until).or(Some(lease.until));
+    Image { created_at: NEVER, expires_at: now, stale_until, load_us: None, value: None, tagged: None, ..image }
+}
+
+/// A value that was stored since the caller looked; with an old snapshot, nobody may see it.
+fn overtaken(row: &Row) -> Claim {
+    match row.get::<Jsonb>(crate::home::column::VALUE) {
+        Some(value) if !access::has_old_snapshot() => Claim::Overtaken(value),
+        _ => Claim::No,
+    }
+}

@@ -1,0 +1,171 @@
+//! Storing a value that was computed outside: accepted only if it cannot be stale.
+//!
+//! A fill is accepted where the lease of its token still stands in the row, and nothing that the token's snapshot does not
+//! see was written to the key, its tags or everything (a clear). The row of the lease also proves that the server has not
+//! lost transaction numbers in a crash since: it was written after the snapshot was taken. Must never wait, and never raise
+//! for contention: what is in the way refuses the fill.
+
+use super::image::{Image, Lease, is_live, version_of};
+use super::tags::{self, Tagged};
+use super::{flight, statements, write};
+use crate::access::{self, Access};
+use crate::clock;
+use crate::datum::{TextArray, Timestamp};
+use crate::durability::may_be_forgotten;
+use crate::epoch;
+use crate::error::CacheError;
+use crate::evict::growth::{self, Growth};
+use crate::heap::change::{Contention, Decision, change};
+use crate::heap::scan::{Row, View};
+use crate::heap::snapshot::{self, Seen};
+use crate::heap::table::Table;
+use crate::home::{Home, column};
+use crate::near;
+use crate::subtransaction::attempt;
+use crate::sweep::flags;
+use crate::wake;
+use cache_pg_rules::key::Key;
+use cache_pg_rules::token::Token;
+
+use super::write::New;
+
+/// How many leases a token is good for: its holder may be late where nobody else has taken the lease.
+const TOKEN_LEASES: i64 = 2;
+
+/// Stores a value that was computed under `token`, and says whether it did.
+pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) -> bool {
+    flags::note_write();
+    let now = clock::now();
+    let is_too_late = now.0.saturating_sub(token.issued_at) > token.lease.saturating_mul(TOKEN_LEASES);
+    if is_too_late || token.epoch != epoch::current() {
+        return false;
+    }
+    wake::at_end(new.key);
+    let seen = Seen { xmin: token.xmin, xmax: token.xmax, running: token.running.clone(), own: false };
+    let load_us = now.0 - token.issued_at;
+    let store = || {
+        admitted(access, new.key, tags, &seen, |tagged| {
+            if !access.writes_directly() {
+                return Ok(statements::fill(access, new, token.lease_id, &seen, tagged, load_us));
+            }
+            put_if(access, new, tagged, load_us, |_, row| {
+                row.is_some_and(|row| holds_lease(row, token.lease_id) && seen.contains(version_of(row)))
+            })
+        })
+    };
+    let stored = may_be_forgotten(access, || without_raising(access, store)).unwrap_or(false);
+    if stored {
+        near::key(&access.home, new.key);
+    }
+    stored
+}
+
+/// Lets `store` write a value that `seen` led to, with its tags as they are to be remembered, unless something was
+/// invalidated or cleared since. A clear that begins meanwhile waits, and finds what is stored.
+pub fn admitted(
+    access: &Access,
+    key: Key,
+    tags: Option<TextArray>,
+    seen: &Seen,
+    store: impl FnOnce(Option<Tagged>) -> Result<bool, CacheError>,
+) -> Result<bool, CacheError> {
+    if !flight::begin_fill() {
+        return Ok(false);
+    }
+    let stored = match admit(&access.home, key, tags, seen) {
+        Some(tagged) => store(tagged),
+        None => Ok(false),
+    };
+    flight::end_fill();
+    stored
+}
+
+/// The tags of an entry as they are to be remembered; None where `seen` misses an invalidation of them, or a clear.
+pub fn admit(home: &Home, key: Key, tags: Option<TextArray>, seen: &Seen) -> Option<Option<Tagged>> {
+    // The number comes before the generations are read, see `tags`.
+    snapshot::current();
+    let tagged = match tags {
+        None => None,
+        Some(tags) => Some(Tagged::seen_by(home, tags, seen)?),
+    };
+    // Last, because who removes a tag that nobody carries says so here (`sweep::tags`).
+    tags::nothing_cleared_since(home, key, seen).then_some(tagged)
+}
+
+/// Writes the entry where nobody holds its row and `may` finds nothing against it.
+pub fn put_if(
+    access: &Access,
+    new: &New,
+    tagged: Option<Tagged>,
+    load_us: i64,
+    may: impl Fn(&Table, Option<&Row>) -> bool,
+) -> Result<bool, CacheError> {
+    let version = snapshot::current();
+    write::writing(access, |table| {
+        let mut growth = Growth::default();
+        let stored = change(table, new.key.as_str(), Contention::GiveUp, |row| {
+            if !may(table, row) {
+                return Decision::Leave(false);
+            }
+            let live = row.filter(|row| is_live(&access.home, row, clock::now(), View::Latest));
+            let image = Image {
+                created_at: live.map_or(new.set_at, |row| Image::of(row).created_at),
+                expires_at: new.deadline.expires_at,
+                stale_until: new.deadline.stale_until,
+                load_us: Some(load_us),
+                value: Some(new.value),
+                tagged,
+                ..Image::empty(new.key, version, new.set_at)
+            };
+            growth = Growth::of(new.key, row, Some(new.value));
+            Decision::Write(image.columns(), true)
+        });
+        let stored = stored.unwrap_or(false);
+        if stored {
+            growth::note(access, new.key, growth);
+        }
+        Ok(stored)
+    })
+}
+
+/// Gives a lease back: the holder could not compute the value. Returns whether it still had it.
+pub fn release(access: &Access, key: Key, token: &Token) -> bool {
+    flags::note_write();
+    wake::at_end(key);
+    let give_back = || {
+        if !access.writes_directly() {
+            return Ok(statements::release(access, key, token.lease_id));
+        }
+        write::writing(access, |table| {
+            let released = change(table, key.as_str(), Contention::GiveUp, |row| match row {
+                Some(row) if holds_lease(row, token.lease_id) => {
+                    Decision::Write(Image { lease: None, ..Image::of(row) }.columns(), true)
+                }
+                _ => Decision::Leave(false),
+            });
+            Ok(released.unwrap_or(false))
+        })
+    };
+    may_be_forgotten(access, || without_raising(access, give_back)).unwrap_or(false)
+}
+
+fn holds_lease(row: &Row, id: i64) -> bool {
+    row.has(column::LEASE_UNTIL) && row.datum(column::LEASE_ID).is_some_and(|datum| datum.value() as i64 == id)
+}
+
+/// The lease of a row, where its time is not over.
+pub fn lease_in_force(row: &Row, now: Timestamp) -> Option<Lease> {
+    Image::of(row).lease.filter(|lease| lease.until > now)
+}
+
+/// Runs `work`; false where it raised what is nothing to the caller: a conflict of SERIALIZABLE, or, through the executor, of
+/// REPEATABLE READ. Below the executor nothing else raises for contention, and a subtransaction is saved.
+pub fn without_raising<R: Default>(
+    access: &Access,
+    work: impl FnOnce() -> Result<R, CacheError>,
+) -> Result<R, CacheError> {
+    if access.writes_directly() && !access::is_serializable() {
+        return work();
+    }
+    attempt(work).unwrap_or(Ok(R::default()))
+}

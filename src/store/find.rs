@@ -1,0 +1,79 @@
+//! The rows of keys, where nothing but privileges has a say.
+
+use crate::access::{self, Access};
+use crate::durability::may_be_forgotten;
+use crate::heap::hints;
+use crate::heap::scan::{Row, Scan, View};
+use crate::heap::table::{Purpose, Table};
+use crate::home::column;
+use cache_pg_rules::key::Key;
+use std::cell::Cell;
+
+/// What `take` makes of the row of a key that `view` shows and `wanted` takes: by a hint, else through the index.
+pub fn find<R>(
+    access: &Access,
+    key: Key,
+    view: View,
+    wanted: impl Fn(&Row) -> bool,
+    take: impl Fn(&Row) -> Option<R>,
+) -> Option<R> {
+    let key = key.as_str();
+    let entries = access.home.entries;
+    let by_hint = matches!(view, View::Statement) && !access::has_old_snapshot();
+    let take_wanted = |row: &Row| if wanted(row) { take(row) } else { None };
+    let through_index = |table: &Table| {
+        let mut scan = Scan::open(table, view);
+        let row = scan.find(key, &wanted);
+        if by_hint && row.is_some() {
+            hints::note(key, scan.spot());
+        }
+        let found = row.and_then(|row| take(&row));
+        scan.close();
+        found
+    };
+    may_be_forgotten(access, || {
+        let hinted = if by_hint { hints::follow(entries, key, take_wanted) } else { None };
+        hinted.or_else(|| Table::by_primary_key(entries, Purpose::Read, through_index).flatten())
+    })
+}
+
+/// Hands to `take` the number and the row of each of these keys, which are in byte order, each once, that the calling statement
+/// sees and `wanted` takes: by hints, and what is left in one scan of the index.
+pub fn find_many(access: &Access, keys: &[&str], wanted: impl Fn(&Row) -> bool, mut take: impl FnMut(usize, &Row)) {
+    let entries = access.home.entries;
+    let by_hint = !access::has_old_snapshot();
+    let found: Vec<Cell<bool>> = keys.iter().map(|_| Cell::new(false)).collect();
+    let mut take_wanted = |number: usize, row: &Row| {
+        let is_first = !found[number].get() && wanted(row);
+        if is_first {
+            found[number].set(true);
+            take(number, row);
+        }
+        is_first
+    };
+    may_be_forgotten(access, || {
+        if by_hint {
+            hints::follow_many(entries, keys, |number, row| {
+                take_wanted(number, row);
+            });
+        }
+        let left: Vec<&str> = keys.iter().zip(&found).filter(|(_, found)| !found.get()).map(|(key, _)| *key).collect();
+        if left.is_empty() {
+            return;
+        }
+        Table::by_primary_key(entries, Purpose::Read, |table| {
+            let mut scan = Scan::open(table, View::Statement);
+            scan.seek_any(&left);
+            while let Some(row) = scan.next() {
+                pgrx::check_for_interrupts!();
+                let Some(number) = row.text(column::KEY).and_then(|key| keys.binary_search(&key).ok()) else {
+                    continue;
+                };
+                if take_wanted(number, &row) && by_hint {
+                    hints::note(keys[number], scan.spot());
+                }
+            }
+            scan.close();
+        });
+    });
+}

@@ -1,0 +1,204 @@
+//! The value, else what a loader returns, computed once however many ask.
+//!
+//! Whoever computes holds the key's claim (`flight`) meanwhile, and stores the value under the snapshot that it was computed
+//! with, if the fence lets it. The others wait for that, unless their own transaction has written something: what somebody
+//! may be waiting for, nobody waits with. Must never fail, nor wait for longer than a lease, for what others do.
+
+use super::image::is_live;
+use super::look::{self, Look};
+use super::write::New;
+use super::{fence, fill, flight, statements, write};
+use crate::access::{self, Access};
+use crate::clock;
+use crate::datum::{Jsonb, TextArray, Timestamp};
+use crate::durability::may_be_forgotten;
+use crate::error::CacheError;
+use crate::heap::change::{Contention, Decision, change};
+use crate::heap::scan::View;
+use crate::heap::snapshot::Seen;
+use crate::home::column;
+use crate::namespaces::Deadline;
+use crate::near;
+use crate::settings;
+use crate::stats;
+use crate::sweep::flags;
+use crate::wake::{self, Waiter};
+use cache_pg_rules::key::Key;
+use pgrx::pg_sys;
+
+/// How to store what was loaded: checked when there is a value.
+pub struct Storing<'a> {
+    pub key: Key<'a>,
+    pub tags: Option<TextArray>,
+    /// The deadline of a value that is stored at this moment; an error where it may not be stored at all.
+    pub deadline: &'a dyn Fn(Jsonb, Timestamp) -> Result<Deadline, CacheError>,
+}
+
+/// The live value of the key, else the one that `load` returns, which is stored if it cannot be stale. `load` runs under a
+/// snapshot of its own, on which it may rely to see what it computes from.
+///
+/// # Errors
+/// Those of `storing.deadline`; `load` may raise.
+pub fn get_or_load(
+    access: &Access,
+    storing: &Storing,
+    load: impl Fn() -> Result<Option<Jsonb>, CacheError>,
+) -> Result<Option<Jsonb>, CacheError> {
+    let key = storing.key;
+    let patience = Timestamp(clock::now().0.saturating_add(settings::lease()));
+    let unstored = wake::unstored(key);
+    let mut view = View::Statement;
+    let mut waiter = None;
+    loop {
+        let turn = match look::look(access, key, view) {
+            Look::Fresh(fresh) => Turn::Take(fresh.value),
+            found if access::may_write() && flight::claim(key) => {
+                let turn = turn_of_claimant(access, key, found);
+                if !matches!(turn, Ok(Turn::Load)) {
+                    flight::release(key);
+                }
+                if !matches!(turn, Ok(Turn::Load | Turn::Wait(_))) {
+                    // Somebody may have found the claim taken, and wait for what will not come.
+                    wake::now(key);
+                }
+                turn?
+            }
+            found => turn_of_others(found, patience),
+        };
+        match turn {
+            Turn::Take(value) => return Ok(Some(value)),
+            Turn::Load => {
+                wake::at_end(key);
+                let loaded = load_and_store(access, storing, load);
+                flight::release(key);
+                wake::now(key);
+                return loaded;
+            }
+            Turn::Wait(until) if clock::now() < patience && wake::unstored(key) == unstored => match &waiter {
+                // What happened before there was somebody to wake is seen by another look.
+                None => waiter = Some(Waiter::new(key)),
+                Some(waiter) => waiter.sleep(until.min(patience)),
+            },
+            Turn::Wait(_) | Turn::Compute => return load(),
+        }
+        view = View::Latest;
+    }
+}
+
+enum Turn {
+    Take(Jsonb),
+    /// It is ours to load and to store.
+    Load,
+    /// Somebody else loads it, or holds its row: wait until woken, or until then.
+    Wait(Timestamp),
+    /// Somebody else loads it, and we cannot wait: load it, and do not store it.
+    Compute,
+}
+
+/// What to do with the claim of the key. Somebody may have stored a value since it was looked up, or hold a lease on it.
+fn turn_of_claimant(access: &Access, key: Key, found: Look) -> Result<Turn, CacheError> {
+    if !access.home.has_own_shape {
+        return Ok(Turn::Load);
+    }
+    let newest = may_be_forgotten(access, || {
+        write::writing(access, |table| {
+            Ok(change(table, key.as_str(), Contention::GiveUp, |row| {
+                let now = clock::now();
+                Decision::Leave(match row {
+                    Some(row) if is_live(&access.home, row, now, View::Latest) => Newest::Live(row.get(column::VALUE)),
+                    Some(row) => fill::lease_in_force(row, now).map_or(Newest::Free, |lease| Newest::Held(lease.until)),
+                    None => Newest::Free,
+                })
+            }))
+        })
+    })?;
+    Ok(match newest.unwrap_or_else(|| Newest::Held(wake::soon())) {
+        Newest::Free => Turn::Load,
+        Newest::Live(_) if !access.reads_directly() => turn_of_the_overtaken(access, key),
+        Newest::Live(Some(value)) if !access::has_old_snapshot() => Turn::Take(value),
+        Newest::Live(_) => Turn::Compute,
+        Newest::Held(until) => turn_of_others(found, until),
+    })
+}
+
+/// Somebody has stored a value: whether the caller may see it, the executor knows.
+fn turn_of_the_overtaken(access: &Access, key: Key) -> Turn {
+    match statements::look(access, key, true) {
+        Look::Fresh(fresh) if !access::has_old_snapshot() => Turn::Take(fresh.value),
+        _ => Turn::Compute,
+    }
+}
+
+/// What the newest version of a row is to whoever has claimed its key.
+enum Newest {
+    Free,
+    Live(Option<Jsonb>),
+    /// Under a lease until then, or another transaction's uncommitted work.
+    Held(Timestamp),
+}
+
+/// `until`: when to look again without being woken.
+fn turn_of_others(found: Look, until: Timestamp) -> Turn {
+    match found {
+        Look::Stale(value) if access::may_write() => Turn::Take(value),
+        _ if wake::may_wait() => Turn::Wait(until),
+        _ => Turn::Compute,
+    }
+}
+
+fn load_and_store(
+    access: &Access,
+    storing: &Storing,
+    load: impl Fn() -> Result<Option<Jsonb>, CacheError>,
+) -> Result<Option<Jsonb>, CacheError> {
+    let started = clock::now();
+    // SAFETY: pushed and popped in pairs; an error of PostgreSQL ends the (sub)transaction, which pops it too. With an old
+    // snapshot the transaction's own one is the latest that it may see.
+    unsafe {
+        let snapshot =
+            if access::has_old_snapshot() { pg_sys::GetTransactionSnapshot() } else { pg_sys::GetLatestSnapshot() };
+        pg_sys::PushActiveSnapshot(snapshot);
+    }
+    let seen = Seen::by_statement();
+    let loaded = load();
+    let stored = match loaded {
+        Ok(Some(value)) => store(access, storing, value, &seen, started),
+        _ => Ok(false),
+    };
+    // The snapshot was held until now: what it does not see could not have left the heap.
+    // SAFETY: as above.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    if !stored? {
+        wake::note_unstored(storing.key);
+    }
+    loaded
+}
+
+fn store(
+    access: &Access,
+    storing: &Storing,
+    value: Jsonb,
+    seen: &Seen,
+    started: Timestamp,
+) -> Result<bool, CacheError> {
+    let now = clock::now();
+    let key = storing.key;
+    let new = New { key, value, set_at: now, deadline: (storing.deadline)(value, now)? };
+    let load_us = now.0 - started.0;
+    flags::note_write();
+    let stored = may_be_forgotten(access, || {
+        fill::without_raising(access, || {
+            fill::admitted(access, key, storing.tags, seen, |tagged| {
+                if !access.writes_directly() {
+                    return statements::fill_unleased(access, &new, seen, tagged, load_us);
+                }
+                fill::put_if(access, &new, tagged, load_us, |table, row| fence::passes(table, key, row, seen))
+            })
+        })
+    })?;
+    stats::count_filled(key, value, stored);
+    if stored {
+        near::key(&access.home, key);
+    }
+    Ok(stored)
+}

@@ -1,0 +1,136 @@
+//! The blind verbs: set, touch, count, delete.
+//!
+//! Each is one statement, atomic by the unique index; liveness is judged after the row is locked, not before.
+
+use crate::access::Access;
+use crate::clock;
+use crate::datum::{Jsonb, TextArray, Timestamp};
+use crate::error::CacheError;
+use crate::namespaces::Deadline;
+use crate::statement::{IntoParam, Param, Statement, statement};
+use crate::store::tags::Tagged;
+use crate::store::write::{Condition, New};
+use cache_pg_rules::key::Key;
+use pgrx::pg_sys::Datum;
+
+static SET: Statement = statement!(
+    "set.sql",
+    [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID]
+);
+static ADD: Statement = statement!(
+    "add.sql",
+    [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID]
+);
+static REPLACE: Statement = statement!(
+    "replace.sql",
+    [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID, XID8OID]
+);
+static TOUCH: Statement = statement!("touch.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
+static INCR: Statement = statement!("incr.sql", [TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
+static SET_MANY: Statement = statement!(
+    "set_many.sql",
+    [TEXTARRAYOID, JSONBARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8ARRAYOID]
+);
+static DELETE: Statement = statement!("delete.sql", [TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
+static LOCK_LIVE: Statement = statement!("lock_live.sql", [TEXTOID]);
+static BURY_ABSENT: Statement = statement!("bury_absent.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
+static CLEAR: Statement = statement!("clear.sql", [TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
+
+pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condition) -> bool {
+    let mut params = vec![
+        new.key.as_str().param(),
+        new.value.param(),
+        tags.param(),
+        new.set_at.param(),
+        new.deadline.expires_at.param(),
+        new.deadline.stale_until.param(),
+        generations(access, tags),
+    ];
+    let statement = match condition {
+        Condition::Always => &SET,
+        Condition::Absent => &ADD,
+        Condition::Live | Condition::Version(_) => &REPLACE,
+    };
+    match condition {
+        Condition::Live => params.push(None),
+        Condition::Version(version) => params.push(version.param()),
+        Condition::Always | Condition::Absent => {}
+    }
+    access.run_beside_others(|home| statement.write(home, &params, |rows| rows.len() > 0))
+}
+
+pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> usize {
+    let params = [
+        new.iter().map(|new| new.key.as_str()).collect::<Vec<_>>().param(),
+        new.iter().map(|new| new.value).collect::<Vec<_>>().param(),
+        new.iter().map(|new| new.deadline.expires_at).collect::<Vec<_>>().param(),
+        new.iter().map(|new| new.deadline.stale_until).collect::<Vec<_>>().param(),
+        tags.param(),
+        new.first().map(|new| new.set_at).param(),
+        generations(access, tags),
+    ];
+    access.run_beside_others(|home| SET_MANY.write(home, &params, |rows| rows.len()))
+}
+
+fn generations(access: &Access, tags: Option<TextArray>) -> Option<Datum> {
+    tags.and_then(|tags| Tagged::now(&access.home, tags)).map(|tagged| tagged.generations)
+}
+
+pub fn touch(access: &Access, key: Key, deadline: Deadline) -> bool {
+    let params = [key.as_str().param(), deadline.expires_at.param(), deadline.stale_until.param()];
+    access.run_beside_others(|home| TOUCH.write(home, &params, |rows| rows.len() > 0))
+}
+
+/// # Errors
+/// [`CacheError::NotAnInteger`].
+pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result<i64, CacheError> {
+    let params = [
+        key.as_str().param(),
+        delta.param(),
+        clock::now().param(),
+        deadline.expires_at.param(),
+        deadline.stale_until.param(),
+    ];
+    let sum = access.run_beside_others(|home| INCR.write(home, &params, |rows| rows.get(0, 1)));
+    sum.ok_or_else(|| CacheError::NotAnInteger(key.as_str().into()))
+}
+
+/// How often to look for a value that others set in between, where a trigger or a policy may keep us from taking it for ever.
+const TRIES: usize = 5;
+
+/// Keys are in byte order; tombstones are written `now` and stay `until`.
+pub fn delete(access: &Access, keys: &[Key], (now, until): (Timestamp, Timestamp)) -> i64 {
+    let keys: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
+    let params = [keys.param(), now.param(), until.param()];
+    access.run_beside_others(|home| DELETE.write_blindly(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
+}
+
+pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> Option<Jsonb> {
+    let locked = [key.as_str().param()];
+    let buried = [key.as_str().param(), now.param(), until.param()];
+    let mut tries = 0;
+    // Another session may set the key in between: its value is the one to take.
+    while access.plain || tries < TRIES {
+        if let Some(value) =
+            access.run_beside_others(|home| LOCK_LIVE.write_blindly(home, &locked, |rows| rows.get(0, 1)))
+        {
+            delete(access, &[key], (now, until));
+            return Some(value);
+        }
+        if access.run_beside_others(|home| BURY_ABSENT.write_blindly(home, &buried, |rows| rows.len() > 0)) {
+            return None;
+        }
+        tries += 1;
+        pgrx::check_for_interrupts!();
+    }
+    // What may not be taken may still be deleted: that the caller must be able to rely on.
+    delete(access, &[key], (now, until));
+    None
+}
+
+/// `bounds` are those of [`crate::store::range::bounds`].
+pub fn clear(access: &Access, bounds: [Param; 3], (now, until): (Timestamp, Timestamp)) -> i64 {
+    let [from, before, unnamed] = bounds;
+    let params = [from, before, unnamed, now.param(), until.param()];
+    access.run_beside_others(|home| CLEAR.write_blindly(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
+}

@@ -1,0 +1,172 @@
+//! Leases and fills.
+//!
+//! A row that somebody holds is passed over (SKIP LOCKED). Only an insertion could wait, for a row that another transaction is
+//! inserting: so a look below the executor comes first, and what comes in between of that is waited for no longer than a
+//! `lock_timeout` of a millisecond. What raises all the same is caught by the caller.
+
+use crate::access::Access;
+use crate::clock;
+use crate::datum::Jsonb;
+use crate::error::CacheError;
+use crate::heap::change::{Contention, Decision, change};
+use crate::heap::snapshot::Seen;
+use crate::local_settings::LocalSettings;
+use crate::statement::{IntoParam, Param, Rows, Statement, statement};
+use crate::store::fence;
+use crate::store::fetch::Claim;
+use crate::store::image::Lease;
+use crate::store::look::{Fresh, Look};
+use crate::store::tags::Tagged;
+use crate::store::write::{self, New};
+use crate::subtransaction::attempt;
+use crate::wake;
+use cache_pg_rules::key::Key;
+
+static LOOK: Statement = statement!("look.sql", [TEXTOID, TIMESTAMPTZOID]);
+static LEASE: Statement = statement!("lease.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TEXTOID, BOOLOID]);
+static LEASE_ABSENT: Statement = statement!("lease_absent.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID]);
+static RELEASE: Statement = statement!("release.sql", [TEXTOID, INT8OID]);
+static FILL: Statement = statement!(
+    "fill.sql",
+    [
+        TEXTOID,
+        JSONBOID,
+        TEXTARRAYOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        INT8ARRAYOID,
+        INT8OID,
+        INT8OID,
+        TEXTOID
+    ]
+);
+static FILL_ABSENT: Statement = statement!(
+    "fill_absent.sql",
+    [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID, INT8OID]
+);
+
+/// `latest`: what is committed by now, else what the calling statement sees.
+pub fn look(access: &Access, key: Key, latest: bool) -> Look {
+    let params = [key.as_str().param(), clock::now().param()];
+    let looked = |rows: &Rows| {
+        let (Some(value), Some(expires_at)) = (rows.get::<Jsonb>(0, 1), rows.get(0, 2)) else {
+            return Look::Miss;
+        };
+        match rows.get::<bool>(0, 4) {
+            Some(true) => Look::Fresh(Fresh { value, expires_at, load_us: rows.get(0, 3) }),
+            _ => Look::Stale(value),
+        }
+    };
+    access.run(|home| if latest { LOOK.write(home, &params, looked) } else { LOOK.read(home, &params, looked) })
+}
+
+/// Writes a lease into the row of a key, or into a new one.
+///
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> Result<Claim, CacheError> {
+    let now = clock::now();
+    let params = [
+        key.as_str().param(),
+        now.param(),
+        lease.until.param(),
+        lease.id.param(),
+        text_of(seen).param(),
+        also_live.param(),
+    ];
+    let granted = match row_of(access, key, seen)? {
+        Newest::Held => return Ok(Claim::Taken(Some(wake::soon()))),
+        Newest::Removed => return Ok(Claim::No),
+        Newest::Absent => insert(access, &LEASE_ABSENT, &params[..4]),
+        Newest::Present => access.run(|home| LEASE.write(home, &params, |rows| rows.len() > 0)),
+    };
+    Ok(if granted { Claim::Granted(String::new()) } else { Claim::Taken(Some(wake::soon())) })
+}
+
+/// Stores a value under the lease `lease_id`.
+pub fn fill(access: &Access, new: &New, lease_id: i64, seen: &Seen, tagged: Option<Tagged>, load_us: i64) -> bool {
+    let params = fill_params(new, tagged, load_us, Some(lease_id), seen);
+    access.run(|home| FILL.write(home, &params, |rows| rows.len() > 0))
+}
+
+/// Stores a value that this transaction has computed from what `seen` sees, under the same snapshot.
+///
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn fill_unleased(
+    access: &Access,
+    new: &New,
+    seen: &Seen,
+    tagged: Option<Tagged>,
+    load_us: i64,
+) -> Result<bool, CacheError> {
+    let params = fill_params(new, tagged, load_us, None, seen);
+    Ok(match row_of(access, new.key, seen)? {
+        Newest::Held | Newest::Removed => false,
+        Newest::Absent => insert(access, &FILL_ABSENT, &params[..8]),
+        Newest::Present => access.run(|home| FILL.write(home, &params, |rows| rows.len() > 0)),
+    })
+}
+
+/// Inserts a row, unless that means to wait for somebody, and says whether it did.
+fn insert(access: &Access, statement: &Statement, params: &[Param]) -> bool {
+    let inserted = attempt(|| {
+        let _at_once = LocalSettings::new(&[(c"lock_timeout", "1ms")]);
+        access.run(|home| statement.write(home, params, |rows| rows.len() > 0))
+    });
+    inserted.unwrap_or(false)
+}
+
+/// Takes the lease `lease_id` back, and says whether it was there.
+pub fn release(access: &Access, key: Key, lease_id: i64) -> bool {
+    let params = [key.as_str().param(), lease_id.param()];
+    access.run(|home| RELEASE.write(home, &params, |rows| rows.len() > 0))
+}
+
+fn fill_params(new: &New, tagged: Option<Tagged>, load_us: i64, lease_id: Option<i64>, seen: &Seen) -> [Param; 10] {
+    [
+        new.key.as_str().param(),
+        new.value.param(),
+        tagged.map(|tagged| tagged.tags).param(),
+        new.set_at.param(),
+        new.deadline.expires_at.param(),
+        new.deadline.stale_until.param(),
+        tagged.map(|tagged| tagged.generations),
+        load_us.param(),
+        lease_id.param(),
+        text_of(seen).param(),
+    ]
+}
+
+/// As `pg_snapshot` reads it.
+fn text_of(seen: &Seen) -> String {
+    let running: Vec<String> = seen.running.iter().map(u64::to_string).collect();
+    format!("{}:{}:{}", seen.xmin, seen.xmax, running.join(","))
+}
+
+/// What stands in the way of an insertion.
+enum Newest {
+    Absent,
+    Present,
+    /// Another transaction is writing it.
+    Held,
+    /// It was written since `seen`, and is gone.
+    Removed,
+}
+
+fn row_of(access: &Access, key: Key, seen: &Seen) -> Result<Newest, CacheError> {
+    if !access.home.has_own_shape {
+        return Ok(Newest::Removed);
+    }
+    write::writing(access, |table| {
+        let newest = change(table, key.as_str(), Contention::GiveUp, |row| {
+            Decision::Leave(match row {
+                Some(_) => Newest::Present,
+                None if fence::passes(table, key, None, seen) => Newest::Absent,
+                None => Newest::Removed,
+            })
+        });
+        Ok(newest.unwrap_or(Newest::Held))
+    })
+}

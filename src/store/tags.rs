@@ -1,0 +1,214 @@
+//! Tags: labels that many entries carry, and that are invalidated in one write.
+//!
+//! An entry remembers the generation of each of its tags, and is live while they are the same. A tag's generation is the
+//! exclusive or over its rows in `cache_tags`, 0 where there is none; an invalidation changes a row of it at random, or adds
+//! one where another transaction holds those that are there. So an invalidation costs one small write however many entries
+//! carry the tag, waits for nobody, is undone by a rollback, and two at the same time both count, whichever commits first.
+//! Rows are merged and collected later (`sweep::tags`).
+//!
+//! Who stores an entry has a transaction number before it reads generations: by that the collection knows whom to wait for.
+
+use crate::datum::TextArray;
+use crate::error::CacheError;
+use crate::heap::change;
+use crate::heap::scan::{Row, Scan, View};
+use crate::heap::snapshot::{self, NOBODY, Seen, Version};
+use crate::heap::table::{Purpose, Table};
+use crate::home::{Home, column};
+use crate::near;
+use crate::sweep::{flags, ranges};
+use cache_pg_rules::key::Key;
+use cache_pg_rules::namespace::Namespace;
+use pgrx::pg_sys::{self, Datum};
+use pgrx::{FromDatum, IntoDatum};
+use std::cell::Cell;
+use std::collections::HashMap;
+
+/// What a clear invalidates: whoever computed a value before that may not store it. Entries do not carry these tags, only
+/// fills ask for them. No user can name them, because a tag is not empty and has no control characters.
+fn fence_of(namespace: Option<Namespace>) -> String {
+    namespace.map_or_else(String::new, |namespace| format!("\u{1}{}", namespace.as_str()))
+}
+
+/// Refuses the values of a namespace, or all, that were computed before this transaction's commit.
+///
+/// # Errors
+/// As [`invalidate`].
+pub fn refuse_earlier(home: &Home, namespace: Option<Namespace>) -> Result<(), CacheError> {
+    change_generations(home, &[&fence_of(namespace)])
+}
+
+/// Columns of `cache_tags` by number.
+mod tag_column {
+    pub const GENERATION: usize = 2;
+    pub const VERSION: usize = 3;
+}
+
+thread_local! {
+    /// The transaction in which this backend last invalidated a tag, and the one in which it last remembered a generation.
+    static INVALIDATED_IN: Cell<Version> = const { Cell::new(NOBODY) };
+    static REMEMBERED_IN: Cell<Version> = const { Cell::new(NOBODY) };
+}
+
+/// The tags of an entry, with the generation of each when the entry was written.
+#[derive(Debug, Clone, Copy)]
+pub struct Tagged {
+    pub tags: TextArray,
+    /// A `bigint[]` as long as the tags.
+    pub generations: Datum,
+}
+
+impl Tagged {
+    /// The tags with their generations as of now, for an entry that is being written.
+    pub fn now(home: &Home, tags: TextArray) -> Option<Self> {
+        REMEMBERED_IN.set(snapshot::current());
+        let generations: Vec<i64> =
+            reading(home, View::Latest, |rows| names(tags).iter().map(|tag| rows.generation(tag)).collect());
+        generations.into_datum().map(|generations| Self { tags, generations })
+    }
+
+    /// The same for a value that was computed by what `seen` sees; None where a tag was invalidated since.
+    pub fn seen_by(home: &Home, tags: TextArray, seen: &Seen) -> Option<Self> {
+        // Generations first: what is invalidated after they were read, no entry that remembers them survives.
+        let tagged = Self::now(home, tags)?;
+        let all_seen = reading(home, View::Latest, |rows| {
+            names(tags).iter().all(|tag| rows.versions(tag).into_iter().all(|version| seen.contains(version)))
+        });
+        all_seen.then_some(tagged)
+    }
+}
+
+/// The current transaction has written rows of tags that it has not invalidated: it must not take them for its own
+/// invalidations.
+pub fn note_merge() {
+    REMEMBERED_IN.set(snapshot::current());
+}
+
+/// Whether `seen` sees every clear of the key's namespace, and of everything, that is committed by now.
+pub fn nothing_cleared_since(home: &Home, key: Key, seen: &Seen) -> bool {
+    reading(home, View::Latest, |rows| {
+        [None, Some(key.namespace())]
+            .into_iter()
+            .all(|cleared| rows.versions(&fence_of(cleared)).into_iter().all(|version| seen.contains(version)))
+    })
+}
+
+/// Whether no tag of the entry has been invalidated since it was written.
+pub fn hold(home: &Home, row: &Row, view: View) -> bool {
+    let Some((tags, generations)) = carried(row) else { return !row.has(column::TAGS) };
+    have(home, &tags, &generations, view)
+}
+
+/// Whether tags have these generations, as the calling statement sees it.
+pub fn are(home: &Home, tags: TextArray, generations: &[i64]) -> bool {
+    have(home, &names(tags), generations, View::Statement)
+}
+
+fn have(home: &Home, tags: &[String], generations: &[i64], view: View) -> bool {
+    reading(home, view, |rows| {
+        tags.len() == generations.len()
+            && tags.iter().zip(generations).all(|(tag, &generation)| rows.generation(tag) == generation)
+    })
+}
+
+/// The tags of a row and their generations; None where it has none.
+fn carried(row: &Row) -> Option<(Vec<String>, Vec<i64>)> {
+    let (tags, generations) = row.datum(column::TAGS).zip(row.datum(column::TAG_GENERATIONS))?;
+    // SAFETY: the column is a bigint[].
+    let generations = unsafe { Vec::<i64>::from_datum(generations, false) }.unwrap_or_default();
+    Some((names(TextArray(tags)), generations))
+}
+
+/// The generations of tags as they were first asked for: for whoever asks about many entries, and may be a little late.
+#[derive(Default)]
+pub struct Known(HashMap<String, i64>);
+
+impl Known {
+    /// As [`hold`], for an entry that is invalid if a tag was invalidated before this was made.
+    pub fn hold(&mut self, home: &Home, row: &Row) -> bool {
+        let Some((tags, generations)) = carried(row) else { return !row.has(column::TAGS) };
+        let mut generation_of = |tag: String| match self.0.get(&tag) {
+            Some(&generation) => generation,
+            None => {
+                let generation = reading(home, View::Latest, |rows| rows.generation(&tag));
+                self.0.insert(tag, generation);
+                generation
+            }
+        };
+        tags.len() == generations.len()
+            && tags.into_iter().zip(generations).all(|(tag, generation)| generation_of(tag) == generation)
+    }
+}
+
+/// Invalidates tags: from the commit on, every entry that carries one of them is a miss. Waits for nobody.
+///
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn invalidate(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
+    near::tags(home, tags);
+    change_generations(home, tags)
+}
+
+fn change_generations(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
+    let version = snapshot::current();
+    flags::note_write();
+    ranges::note_anywhere();
+    // A transaction that invalidates a tag again and again, as one that changes many rows of a watched table may, does so once:
+    // every version more would make the next look-up longer. Unless an entry of its own remembers what it did first.
+    let may_be_done = INVALIDATED_IN.replace(version) == version && REMEMBERED_IN.get() != version;
+    let is_done = |tag| may_be_done && reading(home, View::Latest, |rows| rows.versions(tag).contains(&version));
+    Table::by_first_column(home.tags, Purpose::Write, |table| {
+        for tag in tags.iter().filter(|tag| !is_done(tag)) {
+            // SAFETY: draws from this backend's generator, seeded when the process started.
+            let change = unsafe { pg_sys::pg_prng_uint64(&raw mut pg_sys::pg_global_prng_state) } | 1;
+            let columns = |name: Option<Datum>, generation: u64| {
+                vec![name, Some(Datum::from(generation)), Some(Datum::from(version)), None]
+            };
+            let changed = change::update_any(table, tag, |row| {
+                let generation = row.datum(tag_column::GENERATION).map_or(0, |datum| datum.value() as u64);
+                columns(row.datum(1), generation ^ change)
+            });
+            if !changed {
+                change::insert(table, &columns(tag.into_datum(), change));
+            }
+        }
+    })
+    .ok_or(CacheError::Altered("cache_tags"))
+}
+
+/// A scan of `cache_tags`.
+struct Rows(Scan);
+
+fn reading<R: Default>(home: &Home, view: View, work: impl FnOnce(&mut Rows) -> R) -> R {
+    Table::by_first_column(home.tags, Purpose::Read, |table| {
+        let mut rows = Rows(Scan::open(table, view));
+        let result = work(&mut rows);
+        rows.0.close();
+        result
+    })
+    .unwrap_or_default()
+}
+
+impl Rows {
+    fn of(&mut self, tag: &str) -> impl Iterator<Item = Row> {
+        self.0.seek(tag);
+        std::iter::from_fn(|| self.0.next())
+    }
+
+    fn generation(&mut self, tag: &str) -> i64 {
+        self.of(tag)
+            .filter_map(|row| row.datum(tag_column::GENERATION))
+            .fold(0, |generation, datum| generation ^ datum.value() as i64)
+    }
+
+    fn versions(&mut self, tag: &str) -> Vec<Version> {
+        self.of(tag).filter_map(|row| row.datum(tag_column::VERSION)).map(|datum| datum.value() as Version).collect()
+    }
+}
+
+/// The texts of an array.
+fn names(tags: TextArray) -> Vec<String> {
+    // SAFETY: the datum is a text[].
+    let names = unsafe { Vec::<Option<String>>::from_datum(tags.0, false) };
+    names.unwrap_or_default().into_iter().flatten().collect()
+}

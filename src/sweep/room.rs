@@ -1,0 +1,69 @@
+//! Making room, and giving it back: what a sweeper does beside its turns when entries are to go, or have gone.
+
+use super::directory::{self, Slot};
+use super::sweeper::{Sweeper, from_now};
+use super::vacuum::{self, Locks};
+use super::{flags, process, walk};
+use crate::catalog;
+use crate::clock;
+use crate::evict::evictor::Evictor;
+use crate::home::Home;
+use crate::stats::memory;
+use std::time::{Duration, Instant};
+
+/// The most entries that a step evicts: until it commits they are still to be seen, while others take their room.
+const EVICT_ROWS: u32 = 250;
+/// The most pages that a step reads to make room.
+const EVICT_PAGES: u32 = 256;
+/// To go round the table in vain so often is enough.
+const FRUITLESS: u64 = 8;
+/// How many times as long as a vacuum took the next one waits.
+const BETWEEN_VACUUMS: u32 = 2;
+/// How long to leave a table alone that somebody else has locked.
+const LOCKED: Duration = Duration::from_millis(100);
+
+impl Sweeper {
+    /// Evicts, if room is needed, and returns how many rows that removed.
+    pub(super) fn make_room(&mut self, home: &Home, most: u32) -> u32 {
+        let Some(mut evictor) = self.evictor(home) else { return 0 };
+        let step = walk::evict(home, EVICT_PAGES, most.min(EVICT_ROWS), &mut evictor);
+        // After a while in which nothing could be evicted, what is left is not to be had.
+        self.fruitless = if step.evicted > 0 { 0 } else { self.fruitless + step.read };
+        if evictor.goes_on() && u64::from(self.fruitless) < u64::from(step.pages) * FRUITLESS {
+            flags::press(self.slot);
+        }
+        step.removed
+    }
+
+    /// What is to go, if room is needed. Whoever needs some from now on says so anew.
+    fn evictor(&self, home: &Home) -> Option<Evictor> {
+        let is_needed = flags::pressed(self.slot);
+        flags::relieve(self.slot);
+        if is_needed { Evictor::of(home) } else { None }
+    }
+
+    /// Gives room back, when much was removed.
+    pub(super) fn vacuum(&self) -> Result<(), String> {
+        let Some(slot) = directory::look(|directory| directory.slots[self.slot]) else { return Ok(()) };
+        let entries = memory::area().map_or(0, |area| area.total.held().entries);
+        if !vacuum::is_due(slot.removed, entries) || clock::now() < slot.vacuum_at {
+            return Ok(());
+        }
+        let dirty = process::transaction(|| {
+            let home = catalog::home().filter(|_| process::database_is_free())?;
+            (!vacuum::is_clean(&home, slot.removed)).then(|| (home.schema.clone(), Locks::try_take(&home)))
+        })?;
+        let started = Instant::now();
+        let (removed, pause) = match dirty {
+            // Who has locked it may be vacuuming it.
+            Some((_, None)) => (slot.removed, LOCKED),
+            Some((schema, Some(locks))) => {
+                vacuum::run(&schema, locks)?;
+                (0, started.elapsed() * BETWEEN_VACUUMS)
+            }
+            None => (0, Duration::ZERO),
+        };
+        self.note(|slot| *slot = Slot { removed, vacuum_at: from_now(pause), ..*slot });
+        Ok(())
+    }
+}

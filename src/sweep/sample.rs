@@ -1,0 +1,57 @@
+//! A look at single pages, and removing the oldest entries in them: how a cache is kept bounded where nothing is known of it.
+//!
+//! Must never wait, as the hand does not.
+
+use super::hand::{Entries, is_entry, remove, tid};
+use crate::clock;
+use crate::datum::Timestamp;
+use crate::heap::scan::Row;
+use crate::home::column;
+use crate::store::footprint;
+use crate::wake;
+use cache_pg_rules::key::Key;
+use pgrx::pg_sys::{self, BlockNumber};
+
+impl Entries<'_> {
+    /// What is on a page: for each live entry when it was written, and the bytes that it takes.
+    pub fn survey(&self, page: BlockNumber) -> Vec<(Timestamp, u64)> {
+        let mut entries = Vec::new();
+        self.each_entry(page, clock::now(), |row, _| entries.push((written_at(row), footprint(row))));
+        entries
+    }
+
+    /// Removes the entries of a page that were written until `until`, and hands each to `count`.
+    pub fn remove_oldest(&self, page: BlockNumber, until: Timestamp, count: impl Fn(Key, &Row, Timestamp)) {
+        let now = clock::now();
+        self.each_entry(page, now, |row, tid| {
+            // SAFETY: the row is the one that the scan stands on, and the snapshot the one that it was found under.
+            let goes = written_at(row) <= until && unsafe { remove(self.relation, tid, pg_sys::GetActiveSnapshot()) };
+            if let Some(key) = row.text(column::KEY).filter(|_| goes).and_then(|key| Key::parse(key).ok()) {
+                wake::at_end(key);
+                count(key, row, now);
+            }
+        });
+    }
+
+    fn each_entry(&self, page: BlockNumber, now: Timestamp, mut visit: impl FnMut(&Row, pg_sys::ItemPointer)) {
+        let (mut least, mut greatest) = (tid(page, 1), tid(page, u16::MAX));
+        // SAFETY: as in `Entries::walk`.
+        unsafe {
+            let snapshot = pg_sys::GetActiveSnapshot();
+            let scan = pg_sys::table_beginscan_tidrange(self.relation, snapshot, &mut least, &mut greatest);
+            let slot = pg_sys::table_slot_create(self.relation, std::ptr::null_mut());
+            while pg_sys::table_scan_getnextslot_tidrange(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
+                let row = Row::in_slot(slot);
+                if is_entry(&row, now) {
+                    visit(&row, &raw mut (*slot).tts_tid);
+                }
+            }
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+            pg_sys::table_endscan(scan);
+        }
+    }
+}
+
+fn written_at(row: &Row) -> Timestamp {
+    Timestamp(row.datum(column::UPDATED_AT).map_or(i64::MIN, |datum| datum.value() as i64))
+}

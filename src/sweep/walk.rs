@@ -1,0 +1,83 @@
+//! One step of a turn: to the next ranges in which something may be due, and through them.
+//!
+//! Owns the order of [`Ranges`]' protocol: raise, snapshot, read, lower. Must run at READ COMMITTED, where every snapshot is a
+//! new one.
+
+use super::hand::{self, Step};
+use super::ranges::Ranges;
+use crate::datum::Timestamp;
+use crate::evict::evictor::Evictor;
+use crate::home::Home;
+use crate::settings;
+use cache_pg_rules::pace::LONGEST_QUIET;
+use cache_pg_rules::ranges::at_latest;
+use pgrx::pg_sys::{self, BlockNumber};
+
+/// Reads up to `pages` pages from `from` on where something may be due at `now`, in a `whole` turn all, and removes up to
+/// `most` rows that are due; None where the table is gone.
+///
+/// Runs in the current transaction, which has locked the table.
+pub fn step(
+    (slot, whole): (usize, bool),
+    home: &Home,
+    from: BlockNumber,
+    pages: BlockNumber,
+    most: u32,
+    now: Timestamp,
+) -> Option<Step> {
+    hand::open(home, true, |entries| {
+        let total = entries.pages();
+        let Some(ranges) = Ranges::of(slot, entries.file(), total) else {
+            return entries.step(from, pages, most, now);
+        };
+        let first = if from < total { from } else { 0 };
+        let mut step = Step { pages: total, next: first, ..Step::default() };
+        while step.next < total {
+            let page = step.next;
+            let end = ranges.end_of(page).min(total);
+            let bound = ranges.bound(page);
+            if !whole && ranges.starts_at(page) && bound > now.0 {
+                step.leave(bound);
+                step.next = end;
+                continue;
+            }
+            if step.read >= pages || step.removed >= most {
+                break;
+            }
+            let part_end = end.min(page.saturating_add(pages - step.read));
+            if ranges.starts_at(page) {
+                ranges.raise(page, at_latest(now.0, LONGEST_QUIET, settings::sweep_interval()));
+            }
+            let part = under_new_snapshot(|| entries.walk(page, part_end, most - step.removed, now, None));
+            // What has not got beyond the first page of a range is not under way for the next step, but begins again.
+            let broken_off = (part.next == page).then_some(now.0);
+            if let Some(deadline) = part.next_due.into_iter().chain(broken_off).min() {
+                ranges.lower(page, deadline);
+            }
+            step.leave(ranges.bound(page));
+            step.add(part);
+        }
+        step.walked = step.next.saturating_sub(first).max(1);
+        if step.next >= total {
+            step.next = 0;
+        }
+        step
+    })
+}
+
+/// Evicts, from where the last one stopped, be it the hand or a writer: up to `most` entries from up to `pages` pages. Returns
+/// how many it has removed.
+pub fn evict(home: &Home, pages: BlockNumber, most: u32, evictor: &mut Evictor) -> Step {
+    let evicted = hand::open(home, false, |entries| under_new_snapshot(|| evictor.next(entries, pages, most)));
+    evicted.unwrap_or_default()
+}
+
+fn under_new_snapshot<R>(work: impl FnOnce() -> R) -> R {
+    // SAFETY: in a transaction at READ COMMITTED; an error in between ends it, which pops the snapshot.
+    unsafe {
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        let result = work();
+        pg_sys::PopActiveSnapshot();
+        result
+    }
+}

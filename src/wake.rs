@@ -1,0 +1,227 @@
+//! Waiting until something happens to a key, and waking those who wait.
+//!
+//! Owns a few condition variables in shared memory, each for the keys with one hash. A transaction that changes a key which
+//! somebody may wait for remembers that, and wakes the waiters when it has ended, so that they see what it did; a
+//! subtransaction that rolls back wakes them too. Whoever is woken looks again: a wake-up too many costs a look. Without
+//! shared memory waiters look again every few milliseconds. Who writes rows with plain SQL, or ends a prepared transaction, wakes
+//! nobody: a row in such hands is looked at again now and then. Must never be waited for without a limit, nor with a lock or
+//! uncommitted work that others may be waiting for.
+
+use crate::access;
+use crate::clock;
+use crate::datum::Timestamp;
+use crate::heap::snapshot;
+use crate::settings;
+use crate::stats::{self, Counter};
+use cache_pg_rules::key::Key;
+use cache_pg_rules::token::hash;
+use pgrx::pg_sys::{self, ConditionVariable};
+use pgrx::prelude::*;
+use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// As many as bits in a word; more waiters at once share, and look again in vain now and then.
+const VARIABLES: usize = u64::BITS as usize;
+/// How often to look again without shared memory.
+const POLL_MS: i64 = 10;
+/// How often in a lease to look again at a row that is in the hands of who may wake nobody.
+const LOOKS: i64 = 100;
+
+struct Shared {
+    variables: UnsafeCell<[ConditionVariable; VARIABLES]>,
+    unstored: [AtomicU32; VARIABLES],
+}
+
+// SAFETY: condition variables are made to live in shared memory, and have a lock of their own.
+unsafe impl PGRXSharedMemory for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+static WAITING: PgAtomic<Shared> = unsafe {
+    // SAFETY: the name is used once.
+    PgAtomic::new(c"cache_pg waiting")
+};
+static ATTACHED: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// The variables to wake at the end of the transaction, a bit for each.
+    static TO_WAKE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Reserves the shared memory. Called by the postmaster while it loads libraries.
+pub fn register() {
+    pg_shmem_init!(WAITING = new_shared());
+    // SAFETY: registers a function that lives as long as the process; every backend inherits it.
+    unsafe { pg_sys::RegisterResourceReleaseCallback(Some(when_locks_are_gone), std::ptr::null_mut()) };
+    ATTACHED.store(true, Ordering::Relaxed);
+}
+
+fn new_shared() -> Shared {
+    let variables = std::array::from_fn(|_| {
+        let mut variable = ConditionVariable::default();
+        // SAFETY: fills the variable, which is copied before anybody waits for it.
+        unsafe { pg_sys::ConditionVariableInit(&mut variable) };
+        variable
+    });
+    Shared { variables: UnsafeCell::new(variables), unstored: [const { AtomicU32::new(0) }; VARIABLES] }
+}
+
+fn attached() -> bool {
+    ATTACHED.load(Ordering::Relaxed)
+}
+
+fn number_of(key: &str) -> usize {
+    hash(key) as usize % VARIABLES
+}
+
+fn variable(number: usize) -> *mut ConditionVariable {
+    // SAFETY: the number is within the array.
+    unsafe { WAITING.get().variables.get().cast::<ConditionVariable>().add(number) }
+}
+
+/// Wakes those who wait for the key, when the current transaction has ended.
+pub fn at_end(key: Key) {
+    at_end_of_row(key.as_str());
+}
+
+/// The same for the key that a row has.
+pub fn at_end_of_row(key: &str) {
+    if attached() {
+        TO_WAKE.set(TO_WAKE.get() | 1 << number_of(key));
+    }
+}
+
+/// Wakes all who wait, when the current transaction has ended.
+pub fn all_at_end() {
+    if attached() {
+        TO_WAKE.set(u64::MAX);
+    }
+}
+
+/// Wakes those who wait for the key, now.
+pub fn now(key: Key) {
+    if attached() {
+        // SAFETY: the variable is in shared memory, and initialized.
+        unsafe { pg_sys::ConditionVariableBroadcast(variable(number_of(key.as_str()))) };
+    }
+}
+
+fn wake(mut numbers: u64) {
+    while numbers != 0 {
+        // SAFETY: as above.
+        unsafe { pg_sys::ConditionVariableBroadcast(variable(numbers.trailing_zeros() as usize)) };
+        numbers &= numbers - 1;
+    }
+}
+
+/// Called at the end of the transaction, of every subtransaction and of every portal. The callbacks for the end of a
+/// transaction alone would come too early: whoever they woke would still find the claim of its key taken, and sleep on.
+#[pg_guard]
+unsafe extern "C-unwind" fn when_locks_are_gone(
+    phase: pg_sys::ResourceReleasePhase::Type,
+    is_commit: bool,
+    is_top_level: bool,
+    _argument: *mut c_void,
+) {
+    if phase != pg_sys::ResourceReleasePhase::RESOURCE_RELEASE_AFTER_LOCKS {
+        return;
+    }
+    if is_top_level {
+        wake(TO_WAKE.take());
+    } else if !is_commit {
+        wake(TO_WAKE.get());
+    }
+}
+
+/// Somebody who waits for a key.
+pub struct Waiter<'a> {
+    key: Key<'a>,
+    number: usize,
+}
+
+impl<'a> Waiter<'a> {
+    /// From now on no wake-up for the key is missed: look at it only after this.
+    pub fn new(key: Key<'a>) -> Self {
+        stats::count(key, Counter::Waits, 1);
+        let number = number_of(key.as_str());
+        if attached() {
+            // SAFETY: the variable is in shared memory; an error or `done` ends the preparation.
+            unsafe { pg_sys::ConditionVariablePrepareToSleep(variable(number)) };
+        }
+        Self { key, number }
+    }
+
+    /// Sleeps until woken, or until `end`. A cancel raises.
+    pub fn sleep(&self, end: Timestamp) {
+        let began = clock::now();
+        let left = end.0.saturating_sub(began.0).div_euclid(1000).saturating_add(1);
+        if left <= 0 {
+            return;
+        }
+        let left = left.min(i64::from(i32::MAX));
+        // SAFETY: waits on the variable that was prepared, or on this process's latch.
+        unsafe {
+            if attached() {
+                pg_sys::ConditionVariableTimedSleep(variable(self.number), left as _, wait_event());
+            } else {
+                let wake_on = (pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH) as i32;
+                pg_sys::WaitLatch(pg_sys::MyLatch, wake_on, left.min(POLL_MS) as _, wait_event());
+                pg_sys::ResetLatch(pg_sys::MyLatch);
+            }
+        }
+        stats::count(self.key, Counter::WaitTime, clock::now().0.saturating_sub(began.0).max(0) as u64);
+        check_for_interrupts!();
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        // While an error unwinds the abort does it.
+        if attached() && !std::thread::panicking() {
+            // SAFETY: ends the preparation, if there is one.
+            unsafe { pg_sys::ConditionVariableCancelSleep() };
+        }
+    }
+}
+
+/// When to look again at a row that another transaction holds: it may be one that wakes nobody.
+pub fn soon() -> Timestamp {
+    Timestamp(clock::now().0.saturating_add(settings::lease() / LOOKS))
+}
+
+/// Whether waiting can help, and nobody can be waiting for us.
+pub fn may_wait() -> bool {
+    access::may_write() && !access::has_old_snapshot() && snapshot::current_if_assigned().is_none()
+}
+
+/// How many computations for keys like this one ended without a value to be stored. Whoever waited for one that did need not
+/// wait for another.
+pub fn unstored(key: Key) -> u32 {
+    if attached() { WAITING.get().unstored[number_of(key.as_str())].load(Ordering::Relaxed) } else { 0 }
+}
+
+/// A computation for the key has ended without a value to be stored.
+pub fn note_unstored(key: Key) {
+    if attached() {
+        WAITING.get().unstored[number_of(key.as_str())].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What `pg_stat_activity` shows as the reason of the wait: `CacheFill` from PostgreSQL 17 on, `Extension` before.
+fn wait_event() -> u32 {
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    {
+        thread_local! {
+            static EVENT: Cell<u32> = const { Cell::new(0) };
+        }
+        if EVENT.get() == 0 {
+            // SAFETY: registers the name, once for the whole server, and returns its number.
+            EVENT.set(unsafe { pg_sys::WaitEventExtensionNew(c"CacheFill".as_ptr()) });
+        }
+        EVENT.get()
+    }
+    #[cfg(not(any(feature = "pg17", feature = "pg18")))]
+    pg_sys::PG_WAIT_EXTENSION
+}

@@ -1,0 +1,182 @@
+//! The columns that templates name, as text.
+//!
+//! Owns what the text of a value is: that of `column::text`, under settings that are the same in every session, because
+//! a key that depended on who writes would miss. Must never look a column up by anything but its present name.
+
+use super::rows::Row;
+use super::templates::Watch;
+use crate::error::CacheError;
+use crate::local_settings::LocalSettings;
+use pgrx::FromDatum;
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::ffi::CStr;
+
+/// What the text of some types depends on: dates, times, intervals, floats, bytes.
+const SETTINGS: [(&CStr, &str); 5] = [
+    (c"DateStyle", "ISO"),
+    (c"TimeZone", "UTC"),
+    (c"IntervalStyle", "postgres"),
+    (c"extra_float_digits", "1"),
+    (c"bytea_output", "hex"),
+];
+
+/// Types whose text is the same under any settings.
+const FIXED: [Oid; 10] = [
+    pg_sys::TEXTOID,
+    pg_sys::VARCHAROID,
+    pg_sys::BPCHAROID,
+    pg_sys::NAMEOID,
+    pg_sys::INT2OID,
+    pg_sys::INT4OID,
+    pg_sys::INT8OID,
+    pg_sys::NUMERICOID,
+    pg_sys::BOOLOID,
+    pg_sys::UUIDOID,
+];
+
+struct Column {
+    name: String,
+    number: i16,
+    cast: Cast,
+}
+
+/// How a value becomes text.
+enum Cast {
+    /// It is stored as one.
+    None,
+    Function(Oid),
+    Output(Oid),
+}
+
+/// The columns that the templates of a table name, each once.
+pub struct Columns {
+    columns: Vec<Column>,
+    /// Whether the text of one of them depends on settings.
+    dependent: bool,
+    /// Where values are converted; goes with the context that was current when it was made.
+    context: pg_sys::MemoryContext,
+}
+
+/// A row's values; None: NULL.
+pub type Values = Vec<Option<String>>;
+
+impl Columns {
+    /// Finds them in `relation`.
+    ///
+    /// # Errors
+    /// [`CacheError::NoColumn`], [`CacheError::VirtualColumn`].
+    ///
+    /// # Safety
+    /// `relation` is open.
+    pub unsafe fn find(relation: pg_sys::Relation, watch: &Watch) -> Result<Self, CacheError> {
+        let mut columns: Vec<Column> = Vec::new();
+        let mut dependent = false;
+        for name in watch.templates().flat_map(|template| template.columns()) {
+            if columns.iter().any(|column| column.name == name) {
+                continue;
+            }
+            // SAFETY: as the caller promises.
+            let attribute = unsafe { attribute(relation, name) }.ok_or_else(|| CacheError::NoColumn {
+                column: name.into(),
+                // SAFETY: as the caller promises.
+                table: unsafe { table_name(relation) },
+            })?;
+            if attribute.attgenerated == b'v' as std::ffi::c_char {
+                // SAFETY: as the caller promises.
+                return Err(CacheError::VirtualColumn { column: name.into(), table: unsafe { table_name(relation) } });
+            }
+            // SAFETY: a look-up in the system caches.
+            let base = unsafe { pg_sys::getBaseType(attribute.atttypid) };
+            dependent |= !FIXED.contains(&base);
+            columns.push(Column { name: name.into(), number: attribute.attnum, cast: Cast::of(base) });
+        }
+        // SAFETY: makes a child of the current context; the name is a literal.
+        let context = unsafe {
+            pg_sys::AllocSetContextCreateExtended(
+                pg_sys::CurrentMemoryContext,
+                c"cache_pg row".as_ptr(),
+                pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
+                pg_sys::ALLOCSET_SMALL_INITSIZE as usize,
+                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+            )
+        };
+        Ok(Self { columns, dependent, context })
+    }
+
+    /// Runs `work` under settings that make a value's text the same in every session.
+    pub fn under_fixed_settings<R>(&self, work: impl FnOnce() -> R) -> R {
+        if !self.dependent {
+            return work();
+        }
+        let _settings = LocalSettings::new(&SETTINGS);
+        work()
+    }
+
+    /// Reads a row into `values`, which keep their order from row to row.
+    pub fn read(&self, row: Row, values: &mut Values) {
+        values.clear();
+        // SAFETY: what is allocated in the context is copied out before it is reset; an error leaves it to the abort.
+        unsafe {
+            let outer = pg_sys::MemoryContextSwitchTo(self.context);
+            values.extend(self.columns.iter().map(|column| row.get(column.number).and_then(|it| column.cast.text(it))));
+            pg_sys::MemoryContextSwitchTo(outer);
+            pg_sys::MemoryContextReset(self.context);
+        }
+    }
+
+    /// The value of a column among `values`.
+    pub fn value<'v>(&self, values: &'v Values, name: &str) -> Option<&'v str> {
+        let at = self.columns.iter().position(|column| column.name == name)?;
+        values.get(at)?.as_deref()
+    }
+}
+
+impl Cast {
+    /// The explicit cast of a type to text, as `column::text` finds it.
+    fn of(base: Oid) -> Self {
+        use pg_sys::CoercionPathType::{COERCION_PATH_FUNC, COERCION_PATH_RELABELTYPE};
+        let (mut function, mut output, mut is_varlena) = (Oid::INVALID, Oid::INVALID, false);
+        let explicit = pg_sys::CoercionContext::COERCION_EXPLICIT;
+        // SAFETY: look-ups in the system caches.
+        unsafe {
+            match pg_sys::find_coercion_pathway(pg_sys::TEXTOID, base, explicit, &mut function) {
+                COERCION_PATH_RELABELTYPE => return Self::None,
+                COERCION_PATH_FUNC if pg_sys::get_func_nargs(function) == 1 => return Self::Function(function),
+                _ if base == pg_sys::TEXTOID => return Self::None,
+                _ => pg_sys::getTypeOutputInfo(base, &mut output, &mut is_varlena),
+            }
+        }
+        Self::Output(output)
+    }
+
+    fn text(&self, value: Datum) -> Option<String> {
+        // SAFETY: the value is not NULL and of the type that the cast was found for.
+        unsafe {
+            match *self {
+                Self::None => String::from_datum(value, false),
+                Self::Function(function) => {
+                    let text = pg_sys::OidFunctionCall1Coll(function, pg_sys::DEFAULT_COLLATION_OID, value);
+                    String::from_datum(text, false)
+                }
+                Self::Output(function) => {
+                    Some(CStr::from_ptr(pg_sys::OidOutputFunctionCall(function, value)).to_string_lossy().into_owned())
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `relation` is open.
+unsafe fn attribute(relation: pg_sys::Relation, name: &str) -> Option<pg_sys::FormData_pg_attribute> {
+    // SAFETY: as the caller promises; the descriptor has as many attributes as it says.
+    let descriptor = unsafe { pgrx::PgTupleDesc::from_pg_unchecked((*relation).rd_att) };
+    descriptor.iter().find(|attribute| !attribute.attisdropped && attribute.name() == name).copied()
+}
+
+/// # Safety
+/// `relation` is open.
+unsafe fn table_name(relation: pg_sys::Relation) -> String {
+    // SAFETY: as the caller promises.
+    pgrx::name_data_to_str(unsafe { &(*(*relation).rd_rel).relname }).to_owned()
+}

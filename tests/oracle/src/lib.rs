@@ -1,0 +1,25 @@
+//! A stress test with a judge: many sessions at random change a source and invalidate what shows it, read, load late,
+//! roll back, sweep, and lose their server, while every value that a read returns is held against the source's history.
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`history`] | which version was committed when: the judge |
+//! | [`view`] | what is cached, and what invalidates it |
+//! | [`mode`] | the caches that are tried |
+//! | [`run`] | the server, the sessions, the crashes |
+//! | [`session`] | a client and its errors |
+//! | [`writer`], [`reader`], [`loader`], [`sweeper`] | what clients do |
+//! | [`dice`] | chance |
+//! | [`tally`] | what happened, counted |
+
+pub mod dice;
+pub mod history;
+pub mod loader;
+pub mod mode;
+pub mod reader;
+pub mod run;
+pub mod session;
+pub mod sweeper;
+pub mod tally;
+pub mod view;
+pub mod writer;

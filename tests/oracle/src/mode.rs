@@ -1,0 +1,78 @@
+//! The caches that are tried: the extension, and two by which the judge is tried.
+
+use std::fmt;
+
+use anyhow::Result;
+use postgres::Client;
+use xtask::cluster::{Builder, Cluster};
+
+use crate::view::ROW;
+
+/// A cache.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// DELETE in the transaction, upsert by the loader: `sql/naive.sql`.
+    Naive,
+    /// No cache, every read goes to the source: `sql/direct.sql`.
+    None,
+    /// The extension.
+    Extension,
+    /// The extension, with a trigger on its table, so that everything goes the way of the executor.
+    WithTrigger,
+    /// The extension, with room for a few entries, so that live ones are evicted all the time.
+    Tiny,
+}
+
+const TRIGGER: &str = "
+    CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END$$;
+    CREATE TRIGGER look BEFORE INSERT OR UPDATE OR DELETE ON cache_entries FOR EACH ROW EXECUTE FUNCTION look()";
+
+impl Mode {
+    /// A server in which everything that takes seconds elsewhere takes a fraction of one.
+    pub(crate) fn server(self) -> Result<Builder> {
+        let room = if self == Self::Tiny { "4" } else { "0" };
+        Ok(Cluster::builder(&xtask::postgres::under_test()?)
+            .conf("cache_pg.max_entries", room)
+            .conf("cache_pg.sweep_interval", "100ms")
+            .conf("max_prepared_transactions", "20")
+            .conf("deadlock_timeout", "100ms")
+            .conf("wal_writer_delay", "50ms"))
+    }
+
+    /// Creates the cache.
+    pub(crate) fn create(self, client: &mut Client) -> Result<()> {
+        let naive = include_str!("../sql/naive.sql");
+        let direct = include_str!("../sql/direct.sql");
+        let extension = "CREATE EXTENSION cache_pg";
+        let scripts: &[&str] = match self {
+            Self::Naive => &[naive],
+            Self::None => &[naive, direct],
+            Self::Extension | Self::Tiny => &[extension],
+            Self::WithTrigger => &[extension, TRIGGER],
+        };
+        for script in scripts {
+            client.batch_execute(script)?;
+        }
+        for namespace in [ROW, "page"] {
+            client.execute("SELECT cache_configure($1, stale_for => '300 ms')", &[&namespace])?;
+        }
+        // So many that they are worth collecting.
+        client.batch_execute(
+            "SELECT cache_invalidate_tags(VARIADIC array_agg('unused-' || n)) FROM generate_series(1, 2000) AS n",
+        )?;
+        Ok(())
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Naive => "naive",
+            Self::None => "no",
+            Self::Extension => "the extension's",
+            Self::WithTrigger => "the extension's, with a trigger on its table,",
+            Self::Tiny => "the extension's, with hardly any room,",
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! Sweepers: remove what is due as fast as they can, beside the worker.
+
+use crate::session::{Failure, Outcome, Session};
+use crate::tally::Count;
+
+/// Sweeps a little.
+pub fn step(session: &mut Session) -> Outcome<()> {
+    // What a session does once, such as to collect unused tags, is done often by many.
+    if session.dice.percent(20) {
+        session.reconnect().map_err(Failure::Trouble)?;
+    }
+    let in_transaction = session.dice.percent(30);
+    if in_transaction {
+        let level = session.dice.level();
+        session.begin(level)?;
+        session.source("SELECT version FROM source LIMIT 1", &[])?;
+        session.dice.pause();
+    }
+    let most = 1 + session.dice.roll(20) as i32;
+    let swept: i32 = session.call("SELECT cache_sweep($1)", &[&most])?;
+    session.run.tally.add_many(Count::Swept, u64::try_from(swept).unwrap_or(0));
+    session.dice.pause();
+    if in_transaction {
+        let end = session.dice.pick(&["COMMIT", "ROLLBACK"]);
+        session.end(end)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Hints to where rows are: they spare the index, and never lead to what the calling statement must not see.
+
+use anyhow::{Context, Result};
+use cache_pg_server_tests::{create_extension, get, server, with_extension};
+use postgres::Client;
+use serde_json::{Value, json};
+use xtask::cluster::Cluster;
+
+const GET: &str = "SELECT cache_get('k')";
+
+/// The one value of a query.
+fn read(client: &mut Client, query: &str) -> Result<Option<Value>> {
+    Ok(client.query_one(query, &[])?.try_get(0)?)
+}
+
+/// How often anybody has looked into the index of the entries.
+fn index_scans(client: &mut Client) -> Result<i64> {
+    client.batch_execute("SELECT pg_stat_force_next_flush()")?;
+    get(client, "SELECT sum(idx_scan)::int8 FROM pg_stat_user_indexes WHERE relname = 'cache_entries'")
+}
+
+/// How many looks into the index two hundred gets of ten keys, and one of all at once, take after `change`.
+fn scans_of_gets(client: &mut Client, change: &str) -> Result<i64> {
+    client.batch_execute("SELECT cache_set('k:' || n, to_jsonb(n)) FROM generate_series(1, 10) AS n")?;
+    client.batch_execute(change)?;
+    let before = index_scans(client)?;
+    let wrong = "SELECT count(*) FROM generate_series(1, 200) AS n
+                 WHERE cache_get('k:' || n % 10 + 1) IS DISTINCT FROM to_jsonb(n % 10 + 1)";
+    assert_eq!(get::<i64>(client, wrong)?, 0);
+    // Those of many keys at once, too.
+    let all = "SELECT count(*) FROM cache_get_many(ARRAY(SELECT 'k:' || n FROM generate_series(1, 10) AS n))";
+    assert_eq!(get::<i64>(client, all)?, 10);
+    Ok(index_scans(client)? - before)
+}
+
+#[test]
+fn who_reads_what_was_set_or_read_before_needs_no_index() -> Result<()> {
+    let (_cluster, mut client) = with_extension()?;
+    assert_eq!(scans_of_gets(&mut client, "")?, 0);
+    // Plain SQL leaves no hints.
+    assert_eq!(scans_of_gets(&mut client, "UPDATE cache_entries SET value = value")?, 10);
+    Ok(())
+}
+
+#[test]
+fn a_page_that_is_read_by_a_hint_is_counted() -> Result<()> {
+    let (_cluster, mut client) = with_extension()?;
+    let pages = "SELECT heap_blks_hit FROM pg_statio_user_tables WHERE relname = 'cache_entries'";
+    client.batch_execute("SELECT cache_set('k', '1'); SELECT pg_stat_force_next_flush()")?;
+    let before: i64 = get(&mut client, pages)?;
+    client.batch_execute("SELECT cache_get('k') FROM generate_series(1, 10); SELECT pg_stat_force_next_flush()")?;
+    assert_eq!(get::<i64>(&mut client, pages)? - before, 10);
+    Ok(())
+}
+
+#[test]
+fn without_memory_for_hints_every_read_goes_through_the_index() -> Result<()> {
+    let without = server()?.conf("cache_pg.hint_memory", "0").start()?;
+    // Before PostgreSQL 17 a look for many keys counts as one for each.
+    assert!(scans_of_gets(&mut create_extension(&without, "postgres")?, "")? > 200);
+    let not_preloaded = server()?.preload(false).start()?;
+    assert!(scans_of_gets(&mut create_extension(&not_preloaded, "postgres")?, "")? > 200);
+    Ok(())
+}
+
+/// What happens to an entry `k` of 1 while others have hints to it, and what it is worth then.
+fn changes() -> Vec<(&'static [&'static str], Option<Value>)> {
+    vec![
+        (&["SELECT cache_set('k', '2')"], Some(json!(2))),
+        (&["SELECT cache_set('k', to_jsonb(repeat('x', 7000)))"], Some(json!("x".repeat(7000)))),
+        (&["BEGIN", "SELECT cache_set('k', '2')", "ROLLBACK"], Some(json!(1))),
+        (&["BEGIN", "SAVEPOINT s", "SELECT cache_delete('k')", "ROLLBACK TO s", "COMMIT"], Some(json!(1))),
+        (&["SELECT cache_touch('k', '1 hour')"], Some(json!(1))),
+        (&["UPDATE cache_entries SET expires_at = now() - interval '1 s', stale_until = NULL"], None),
+        (&["SELECT cache_delete('k')"], None),
+        (&["SELECT cache_delete('k')", "SELECT cache_set('k', '3')"], Some(json!(3))),
+        (&["SELECT cache_clear()"], None),
+        (&["DELETE FROM cache_entries"], None),
+        // The place of its row goes to that of another key.
+        (
+            &[
+                "DELETE FROM cache_entries",
+                "VACUUM cache_entries",
+                "SELECT cache_set('l', '4')",
+                "SELECT cache_get('l')",
+            ],
+            None,
+        ),
+        (&["TRUNCATE cache_entries"], None),
+        (&["TRUNCATE cache_entries", "SELECT cache_set('l', '4')", "SELECT cache_set('k', '5')"], Some(json!(5))),
+        (&["DELETE FROM cache_entries", "VACUUM (TRUNCATE) cache_entries"], None),
+        (&["SELECT cache_set('before', '0')", "VACUUM FULL cache_entries"], Some(json!(1))),
+        (&["SELECT cache_persistence('unlogged')", "SELECT cache_set('k', '6')"], Some(json!(6))),
+        (&["ALTER TABLE cache_entries ADD COLUMN more int DEFAULT 7"], Some(json!(1))),
+        (&["DROP EXTENSION cache_pg CASCADE", "CREATE EXTENSION cache_pg"], None),
+        (
+            &["DROP EXTENSION cache_pg CASCADE", "CREATE EXTENSION cache_pg", "SELECT cache_set('k', '8')"],
+            Some(json!(8)),
+        ),
+    ]
+}
+
+#[test]
+fn p2_a_hint_leads_to_nothing_that_was_changed_since() -> Result<()> {
+    let (cluster, mut writer) = with_extension()?;
+    let mut reader = cluster.connect("postgres")?;
+    for (changes, expected) in changes() {
+        writer.batch_execute(
+            "DROP EXTENSION cache_pg CASCADE; CREATE EXTENSION cache_pg; SELECT cache_set('k', '1'), cache_set('j', '1')",
+        )?;
+        for client in [&mut reader, &mut writer] {
+            for _ in 0..2 {
+                assert_eq!(read(client, GET)?, Some(json!(1)));
+            }
+        }
+        for change in changes {
+            // A read in between leads to new hints, or fails where there is no function to read with.
+            writer.batch_execute(change).with_context(|| change.to_string())?;
+            drop(read(&mut reader, GET));
+        }
+        for client in [&mut reader, &mut writer] {
+            for _ in 0..2 {
+                assert_eq!(read(client, GET)?, expected, "after {changes:?}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A reader with a statement or transaction that began before a change sees what was there then.
+fn goes_on_seeing(cluster: &Cluster, begin: &str, again: &str) -> Result<()> {
+    let mut writer = cluster.connect("postgres")?;
+    let mut reader = cluster.connect("postgres")?;
+    writer.batch_execute("SELECT cache_set('k', '1'), cache_get('k')")?;
+    reader.batch_execute(begin)?;
+    assert_eq!(read(&mut reader, again)?, Some(json!(1)));
+    for value in ["2", "3"] {
+        writer.batch_execute(&format!("SELECT cache_set('k', '{value}')"))?;
+        // The writer's own reads lead others to the new row.
+        assert_eq!(read(&mut writer, GET)?, Some(value.parse()?));
+        assert_eq!(read(&mut reader, again)?, Some(json!(1)), "{begin}");
+    }
+    reader.batch_execute("COMMIT")?;
+    assert_eq!(read(&mut reader, GET)?, Some(json!(3)));
+    Ok(())
+}
+
+#[test]
+fn a_hint_to_a_newer_row_is_nothing_to_an_older_snapshot() -> Result<()> {
+    let (cluster, _client) = with_extension()?;
+    let cursor = "BEGIN; DECLARE old CURSOR FOR SELECT cache_get('k') FROM generate_series(1, 3)";
+    goes_on_seeing(&cluster, cursor, "FETCH old")?;
+    for level in ["REPEATABLE READ", "SERIALIZABLE"] {
+        goes_on_seeing(&cluster, &format!("BEGIN ISOLATION LEVEL {level}"), GET)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_page_that_has_left_the_buffers_is_found_through_the_index() -> Result<()> {
+    let cluster = server()?.conf("shared_buffers", "1MB").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    client.batch_execute(
+        "SELECT cache_set('k:' || n, to_jsonb(n), '1 day') FROM generate_series(1, 30000) AS n;
+         CREATE TABLE others AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 10000)",
+    )?;
+    for _ in 0..2 {
+        let wrong = "SELECT count(*) FROM generate_series(1, 30000) AS n WHERE cache_get('k:' || n) IS DISTINCT FROM to_jsonb(n)";
+        assert_eq!(get::<i64>(&mut client, wrong)?, 0);
+        client.batch_execute("SELECT count(*) FROM others")?;
+    }
+    Ok(())
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use postgres::Client;
-use xtask::cluster::Cluster;
+use xtask::cluster::{Cluster, LIFETIME_IN_TESTS};
 
 use crate::dice::Dice;
 use crate::history::History;
@@ -74,7 +74,7 @@ impl Plan {
     /// # Errors
     /// When something fails that must not, whatever the cache does.
     pub fn run(self) -> Result<Summary> {
-        let cluster = self.mode.server()?.start()?;
+        let cluster = self.mode.server()?.lifetime(self.time + LIFETIME_IN_TESTS).start()?;
         let mut client = cluster.connect("postgres")?;
         client.batch_execute(include_str!("../sql/source.sql"))?;
         client.execute("INSERT INTO source SELECT id, 0 FROM generate_series(0, $1) AS id", &[&(ROWS as i32 - 1)])?;

@@ -30,7 +30,7 @@ pub mod tools;
 
 use anyhow::{Context, Result};
 use postgres::Client;
-use xtask::cluster::Cluster;
+use xtask::cluster::{Cluster, LIFETIME_IN_TESTS};
 
 /// The text of the README.
 ///
@@ -46,7 +46,7 @@ pub fn readme() -> Result<String> {
 /// # Errors
 /// When it does not start, or the extension cannot be created.
 pub fn server() -> Result<(Cluster, Client)> {
-    let cluster = Cluster::start_new(&xtask::postgres::under_test()?)?;
+    let cluster = Cluster::builder(&xtask::postgres::under_test()?).lifetime(LIFETIME_IN_TESTS).start()?;
     let mut client = cluster.connect("postgres")?;
     client.batch_execute("CREATE EXTENSION cache_pg")?;
     Ok((cluster, client))

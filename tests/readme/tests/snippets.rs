@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use cache_pg_readme_tests::block::{self, Block};
 use cache_pg_readme_tests::run::{Outcome, Runner};
 use cache_pg_readme_tests::{compare, readme};
-use xtask::cluster::Cluster;
+use xtask::cluster::{Cluster, LIFETIME_IN_TESTS};
 use xtask::postgres;
 
 const DATABASE: &str = "readme";
@@ -52,7 +52,7 @@ fn run() -> Result<Report> {
     if blocks.iter().filter(|block| block.language == "rust").count() != 1 {
         bail!("the Rust of the README is compiled as one program: it must be one block");
     }
-    let cluster = Cluster::start_new(&postgres::under_test()?)?;
+    let cluster = Cluster::builder(&postgres::under_test()?).lifetime(LIFETIME_IN_TESTS).start()?;
     cluster.psql("postgres", &["-c", &format!("CREATE DATABASE {DATABASE}")])?;
     let runner = Runner::new(&cluster, DATABASE, Path::new(env!("CARGO_BIN_EXE_readme_snippet")));
     let mut report = Report::default();

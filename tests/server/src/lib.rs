@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use postgres::Client;
 use postgres::types::FromSql;
-use xtask::cluster::{Builder, Cluster};
+use xtask::cluster::{Builder, Cluster, LIFETIME_IN_TESTS};
 
 pub use clients::{every_verb_works, sqlstate, together, together_with};
 pub use worker::{launcher, launcher_rounds, processes, rows, sweeper_at_work, swept, write_expired};
@@ -26,7 +26,7 @@ pub const PATIENCE: Duration = Duration::from_secs(45);
 /// # Errors
 /// When there is none, or the extension is not installed into it.
 pub fn server() -> Result<Builder> {
-    Ok(Cluster::builder(&xtask::postgres::under_test()?))
+    Ok(Cluster::builder(&xtask::postgres::under_test()?).lifetime(LIFETIME_IN_TESTS))
 }
 
 /// A new server whose worker comes round every second.

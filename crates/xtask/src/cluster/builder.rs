@@ -6,11 +6,13 @@ use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::settings::Settings;
+use super::watchdog::Watchdog;
 use super::{Cluster, leftovers, template};
 use crate::postgres::Installation;
 use crate::{files, process};
@@ -21,11 +23,12 @@ pub struct Builder {
     installation: Installation,
     settings: Settings,
     dir: Option<PathBuf>,
+    lifetime: Option<Duration>,
 }
 
 impl Builder {
     pub(super) fn new(installation: &Installation) -> Self {
-        Self { installation: installation.clone(), settings: Settings::small(), dir: None }
+        Self { installation: installation.clone(), settings: Settings::small(), dir: None, lifetime: None }
     }
 
     /// Gives a configuration parameter a value, unquoted.
@@ -48,6 +51,14 @@ impl Builder {
         self
     }
 
+    /// Ends the server when it is still there after `lifetime`, and says what it was doing: a test that waits for
+    /// something that never happens fails. It lives as long as it is used unless told otherwise.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
     /// Starts from another cluster's settings. The port and the socket's directory are its own all the same.
     pub(super) fn inherit(&mut self, settings: Settings) {
         self.settings = settings;
@@ -58,22 +69,24 @@ impl Builder {
     /// # Errors
     /// When the server cannot be set up or does not start; the message has the end of its log.
     pub fn start(self) -> Result<Cluster> {
+        let lifetime = self.lifetime;
         let mut cluster = self.prepare()?;
         template::copy(&cluster.installation, &cluster.data_dir())?;
         cluster.settings().write(&cluster.data_dir())?;
         // A port that was free may be taken by the time that the server wants it.
-        for _ in 0..3 {
-            match cluster.start() {
-                Err(_) if cluster.log().contains("could not create any TCP/IP sockets") => {
-                    fs::remove_file(cluster.log_file())?;
-                    cluster.port = free_port()?;
-                    cluster.settings().set("port", &cluster.port.to_string());
-                    cluster.settings().write(&cluster.data_dir())?;
-                }
-                started => return started.map(|()| cluster),
+        let mut tries = 4;
+        while let Err(error) = cluster.start() {
+            tries -= 1;
+            if tries == 0 || !cluster.log().contains("could not create any TCP/IP sockets") {
+                return Err(error);
             }
+            fs::remove_file(cluster.log_file())?;
+            cluster.port = free_port()?;
+            cluster.settings().set("port", &cluster.port.to_string());
+            cluster.settings().write(&cluster.data_dir())?;
         }
-        cluster.start().map(|()| cluster)
+        cluster.watchdog = lifetime.map(|lifetime| Watchdog::watch(&cluster, lifetime));
+        Ok(cluster)
     }
 
     /// The cluster with its directory, but no data directory in it.
@@ -89,7 +102,8 @@ impl Builder {
             dir,
             port,
             settings: Mutex::new(settings),
-            server: Mutex::new(None),
+            server: Arc::default(),
+            watchdog: None,
             left_running: false,
             _ownership: ownership,
         })

@@ -27,15 +27,7 @@ impl Cluster {
     /// # Errors
     /// When the server does not let it in.
     pub fn connect_as(&self, user: &str, database: &str) -> Result<Client> {
-        let host = self.dir().display().to_string();
-        Client::configure()
-            .host(&host)
-            .port(self.port())
-            .user(user)
-            .dbname(database)
-            .connect_timeout(Duration::from_secs(30))
-            .connect(NoTls)
-            .with_context(|| format!("cannot connect to database {database} as {user}"))
+        connect(self.dir(), self.port(), user, database)
     }
 
     /// What a libpq client connects with, as the superuser, through the socket.
@@ -107,4 +99,26 @@ impl Cluster {
         self.signal_postmaster(nix::sys::signal::Signal::SIGHUP)?;
         wait::poll(Duration::from_secs(30), "the configuration to be read again", || Ok(loaded()? > before))
     }
+}
+
+fn connect(dir: &Path, port: u16, user: &str, database: &str) -> Result<Client> {
+    Client::configure()
+        .host(&dir.display().to_string())
+        .port(port)
+        .user(user)
+        .dbname(database)
+        .connect_timeout(Duration::from_secs(30))
+        .connect(NoTls)
+        .with_context(|| format!("cannot connect to database {database} as {user}"))
+}
+
+/// What the processes of the server with its socket in `dir` are doing, one a line.
+///
+/// # Errors
+/// When it does not let the superuser in.
+pub(super) fn activity(dir: &Path, port: u16) -> Result<String> {
+    let activity = "SELECT format('%s %s: %s, waits for %s: %s', pid, backend_type, state, wait_event, query)
+                    FROM pg_stat_activity WHERE pid <> pg_backend_pid() ORDER BY backend_start";
+    let rows = connect(dir, port, "postgres", "postgres")?.query(activity, &[])?;
+    Ok(rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n"))
 }

@@ -14,11 +14,12 @@ mod settings;
 mod standby;
 mod template;
 mod wait;
+mod watchdog;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -30,6 +31,10 @@ pub use wait::{poll, wait_for};
 
 use crate::postgres::Installation;
 use settings::Settings;
+use watchdog::Watchdog;
+
+/// How long a test may use one server: longer than all tests of a file take together on a busy machine.
+pub const LIFETIME_IN_TESTS: Duration = Duration::from_secs(15 * 60);
 
 /// A server and its directory. Dropping it stops the server at once and removes the directory, unless
 /// `CACHE_PG_KEEP` is set or the thread is panicking: then the directory stays and its place is printed.
@@ -41,7 +46,9 @@ pub struct Cluster {
     port: u16,
     settings: Mutex<Settings>,
     /// The postmaster, while it runs.
-    server: Mutex<Option<Child>>,
+    server: Arc<Mutex<Option<Child>>>,
+    /// Ends the server of a test that does not come to an end.
+    watchdog: Option<Watchdog>,
     /// Whether it goes on when this value is dropped.
     left_running: bool,
     /// Held as long as this process lives: the directory is in use.

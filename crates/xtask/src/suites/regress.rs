@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::{Suite, Verdict};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, LIFETIME_IN_TESTS};
 use crate::files;
 use crate::paths;
 use crate::postgres::Installation;
@@ -86,7 +86,8 @@ pub fn run(suite: Suite, installation: &Installation) -> Result<Verdict> {
     let staged = golden.stage(&names)?;
     let schedule = staged.join("schedule");
     // Golden output cannot have a worker removing rows whenever it likes.
-    let cluster = Cluster::builder(installation).conf("cache_pg.max_workers", "0").start()?;
+    let cluster =
+        Cluster::builder(installation).conf("cache_pg.max_workers", "0").lifetime(LIFETIME_IN_TESTS).start()?;
     let mut command = Command::new(driver);
     command
         .arg(format!("--inputdir={}", staged.display()))

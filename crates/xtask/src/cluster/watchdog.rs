@@ -1,0 +1,90 @@
+//! Ending a test's server that has lived too long, so that whatever waits for it fails instead of waiting for ever.
+//!
+//! Must never keep a server alive, nor end one that was let go.
+
+use std::process::Child;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+
+use super::{Cluster, client};
+
+/// Watches a server until it is dropped.
+#[derive(Debug)]
+pub(super) struct Watchdog(#[expect(dead_code, reason = "that it is dropped is heard")] Sender<()>);
+
+impl Watchdog {
+    /// Says what the server is doing after `lifetime`, and ends it as in a crash.
+    pub(super) fn watch(cluster: &Cluster, lifetime: Duration) -> Self {
+        let (dir, port) = (cluster.dir.clone(), cluster.port);
+        Self::start(Arc::downgrade(&cluster.server), lifetime, move || client::activity(&dir, port))
+    }
+
+    fn start(
+        server: Weak<Mutex<Option<Child>>>,
+        lifetime: Duration,
+        last_words: impl FnOnce() -> Result<String> + Send + 'static,
+    ) -> Self {
+        let (alive, dropped) = mpsc::channel();
+        thread::spawn(move || {
+            if dropped.recv_timeout(lifetime) == Err(RecvTimeoutError::Timeout) {
+                let doing = last_words().unwrap_or_else(|error| format!("{error:#}"));
+                eprintln!("a server is ended because its test has not ended within {lifetime:?}:\n{doing}");
+                end(&server);
+            }
+        });
+        Self(alive)
+    }
+}
+
+/// Whichever process it is by then.
+fn end(server: &Weak<Mutex<Option<Child>>>) {
+    let Some(server) = server.upgrade() else { return };
+    let server = server.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pid) = server.as_ref().and_then(|child| i32::try_from(child.id()).ok()) {
+        // It may have ended in this moment, which is as good.
+        let _ = signal::kill(Pid::from_raw(pid), Signal::SIGQUIT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::cluster::poll;
+
+    fn sleeping() -> Arc<Mutex<Option<Child>>> {
+        Arc::new(Mutex::new(Some(Command::new("sleep").arg("60").spawn().unwrap())))
+    }
+
+    fn ended(server: &Mutex<Option<Child>>) -> bool {
+        server.lock().unwrap().as_mut().unwrap().try_wait().unwrap().is_some()
+    }
+
+    #[test]
+    fn what_lives_too_long_is_ended() {
+        let server = sleeping();
+        let _watchdog = Watchdog::start(Arc::downgrade(&server), Duration::ZERO, || Ok(String::new()));
+        poll(Duration::from_secs(30), "the end", || Ok(ended(&server))).unwrap();
+    }
+
+    #[test]
+    fn what_is_let_go_is_left_alone() {
+        let server = sleeping();
+        let (said, heard) = mpsc::channel();
+        drop(Watchdog::start(Arc::downgrade(&server), Duration::from_secs(60), move || {
+            let _ = said.send(());
+            Ok(String::new())
+        }));
+        // The thread has ended, and what it would have said has gone with it.
+        assert!(heard.recv().is_err());
+        assert!(!ended(&server));
+        server.lock().unwrap().as_mut().unwrap().kill().unwrap();
+    }
+}

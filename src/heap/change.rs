@@ -7,6 +7,7 @@
 //! that moves meanwhile (a new version on another page); then the insertion meets it in the unique index, and the search
 //! begins anew. Where nothing is to be inserted, a look-up with an ordinary snapshot confirms that there is nothing.
 
+use super::follow::Newest;
 use super::scan::{Row, Scan, View};
 use super::table::Table;
 use super::write::{self, Updated};
@@ -76,35 +77,54 @@ fn attempt<R>(
     decide: &mut impl FnMut(Option<&Row>) -> Decision<R>,
 ) -> Attempt<R> {
     let mut dirty = Dirty::new();
+    if let Some(newest) = dirty.newest(table, key) {
+        let result = replace(table, &newest.row(), dirty.holder(), holds_lock, decide);
+        newest.close();
+        return result;
+    }
     let mut scan = dirty.scan(table);
     scan.seek(key);
-    let found = scan.next();
-    let result = match (&found, dirty.holder()) {
-        (Some(_), Some(holder)) => Attempt::Held(holder),
-        (Some(row), None) => match decide(Some(row)) {
-            Decision::Leave(result) => Attempt::Done(result),
-            Decision::Write(columns, result) => match write::update(table, row, &columns, holds_lock) {
-                Updated::Done => Attempt::Done(result),
-                Updated::Overtaken => Attempt::Again,
-                Updated::Locked(tid) => Attempt::Held(Holder::Locker(tid)),
-            },
-        },
-        (None, _) => match decide(None) {
-            Decision::Leave(_) if exists(table, key) => Attempt::Again,
-            Decision::Leave(result) => Attempt::Done(result),
-            // Asked again once our entry is in the index: from then on nobody can come and go unseen.
-            Decision::Write(columns, result) => {
-                let is_still_wanted = || matches!(decide(None), Decision::Write(..));
-                if write::insert_unique(table, &columns, is_still_wanted) {
-                    Attempt::Done(result)
-                } else {
-                    Attempt::Again
-                }
-            }
-        },
+    let result = match scan.next() {
+        Some(row) => replace(table, &row, dirty.holder(), holds_lock, decide),
+        None => add(table, key, decide),
     };
     scan.close();
     result
+}
+
+fn replace<R>(
+    table: &Table,
+    row: &Row,
+    holder: Option<Holder>,
+    holds_lock: bool,
+    decide: &mut impl FnMut(Option<&Row>) -> Decision<R>,
+) -> Attempt<R> {
+    if let Some(holder) = holder {
+        return Attempt::Held(holder);
+    }
+    match decide(Some(row)) {
+        Decision::Leave(result) => Attempt::Done(result),
+        Decision::Write(columns, result) => match write::update(table, row, &columns, holds_lock) {
+            Updated::Done => Attempt::Done(result),
+            Updated::Overtaken => Attempt::Again,
+            Updated::Locked(tid) => Attempt::Held(Holder::Locker(tid)),
+        },
+    }
+}
+
+fn add<R>(table: &Table, key: &str, decide: &mut impl FnMut(Option<&Row>) -> Decision<R>) -> Attempt<R> {
+    match decide(None) {
+        Decision::Leave(_) if exists(table, key) => Attempt::Again,
+        Decision::Leave(result) => Attempt::Done(result),
+        // Asked again once our entry is in the index: from then on nobody can come and go unseen.
+        Decision::Write(columns, result) => {
+            let is_still_wanted = || matches!(decide(None), Decision::Write(..));
+            match write::insert_unique(table, &columns, is_still_wanted) {
+                true => Attempt::Done(result),
+                false => Attempt::Again,
+            }
+        }
+    }
 }
 
 fn exists(table: &Table, key: &str) -> bool {
@@ -120,6 +140,12 @@ struct Dirty(SnapshotData);
 impl Dirty {
     fn new() -> Box<Self> {
         Box::new(Self(SnapshotData { snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY, ..SnapshotData::default() }))
+    }
+
+    /// The newest version of a key's row, where a hint leads to it. Hints are left by those who observe the table.
+    fn newest(&mut self, table: &Table, key: &str) -> Option<Newest> {
+        // SAFETY: it is a dirty snapshot.
+        if table.is_observed() { unsafe { Newest::find(table, key, &raw mut self.0) } } else { None }
     }
 
     /// A scan under this snapshot, which must outlive it.

@@ -9,7 +9,8 @@
 //! |---|---|
 //! | [`table`] | a table, open, with the one index by which its rows are found |
 //! | [`scan`] | the rows of a key, as a snapshot, or nobody's snapshot, sees them |
-//! | [`hints`] | reading a row where it was seen last, without the index |
+//! | [`hints`] | where the row of a key was seen last |
+//! | [`follow`] | reading a row where a hint says it is, without the index |
 //! | [`change`] | writing the newest version of a key's row, by waiting or by giving up |
 //! | [`write`] | storing one version of a row, and its index entry |
 //! | [`snapshot`] | what a snapshot sees of a transaction |
@@ -18,6 +19,7 @@
 //! (execReplication.c).
 
 pub mod change;
+pub mod follow;
 pub mod hints;
 pub mod scan;
 pub mod snapshot;

@@ -64,10 +64,10 @@ impl Scan {
         // SAFETY: the table and its index are open.
         unsafe {
             #[cfg(not(feature = "pg18"))]
-            let descriptor = pg_sys::index_beginscan(table.relation, table.index, snapshot, conditions, 0);
+            let descriptor = pg_sys::index_beginscan(table.relation, table.index(), snapshot, conditions, 0);
             #[cfg(feature = "pg18")]
             let descriptor =
-                pg_sys::index_beginscan(table.relation, table.index, snapshot, std::ptr::null_mut(), conditions, 0);
+                pg_sys::index_beginscan(table.relation, table.index(), snapshot, std::ptr::null_mut(), conditions, 0);
             let slot = pg_sys::table_slot_create(table.relation, std::ptr::null_mut());
             Self { descriptor, slot, registered: None }
         }

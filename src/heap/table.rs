@@ -4,6 +4,7 @@
 
 use super::snapshot::{self, NOBODY, Version};
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
+use std::cell::{Cell, OnceCell};
 
 /// The table is locked by whoever opens it, and stays so to the end of the transaction.
 const LOCKED: LOCKMODE = pg_sys::NoLock as LOCKMODE;
@@ -27,10 +28,13 @@ impl Purpose {
 /// An open heap and its index.
 pub struct Table {
     pub(super) relation: pg_sys::Relation,
-    pub(super) index: pg_sys::Relation,
+    /// The index by which rows are found, and how it is locked.
+    primary: (Oid, LOCKMODE),
+    /// The same, once it is open: a row that is found by a hint and updated on its own page needs none.
+    index: OnceCell<pg_sys::Relation>,
     /// More indexes, which get an entry for each row too.
     pub(super) others: Vec<pg_sys::Relation>,
-    pub(super) observer: Option<Observer>,
+    observer: Cell<Option<Observer>>,
 }
 
 /// Is told the place and the columns of every row that is written.
@@ -71,7 +75,8 @@ impl Table {
                 return None;
             };
             let index = others.swap_remove(position);
-            Some(Self { relation, index, others, observer: None }.run(work))
+            let primary = ((*index).rd_id, lock);
+            Some(Self { relation, primary, index: index.into(), others, observer: Cell::default() }.run(work))
         }
     }
 
@@ -89,12 +94,8 @@ impl Table {
                 pg_sys::table_close(relation, LOCKED);
                 return None;
             }
-            Some(Self {
-                relation,
-                index: pg_sys::index_open(index, purpose.lock()),
-                others: Vec::new(),
-                observer: None,
-            })
+            let primary = (index, purpose.lock());
+            Some(Self { relation, primary, index: OnceCell::new(), others: Vec::new(), observer: Cell::default() })
         }
     }
 
@@ -121,14 +122,26 @@ impl Table {
         }
     }
 
-    /// The same table, whose writes `observer` is told of.
-    pub fn observed(&self, observer: Observer) -> Self {
-        Self { observer: Some(observer), others: Vec::new(), ..*self }
+    /// The index by which rows are found, which is open from now on.
+    pub(super) fn index(&self) -> pg_sys::Relation {
+        let (index, lock) = self.primary;
+        // SAFETY: the index is one of the table's, which is locked; `run` closes it, or the end of the transaction.
+        *self.index.get_or_init(|| unsafe { pg_sys::index_open(index, lock) })
+    }
+
+    /// From now on `observer` is told of the table's writes.
+    pub fn observe(&self, observer: Observer) {
+        self.observer.set(Some(observer));
+    }
+
+    /// Whether somebody is told of its writes.
+    pub(super) fn is_observed(&self) -> bool {
+        self.observer.get().is_some()
     }
 
     /// A row with these columns was written at `tid`.
     pub(super) fn tell_observer(&self, tid: &pg_sys::ItemPointerData, columns: &[Option<pg_sys::Datum>]) {
-        if let Some(observer) = self.observer {
+        if let Some(observer) = self.observer.get() {
             observer(self, tid, columns);
         }
     }
@@ -138,7 +151,9 @@ impl Table {
         // SAFETY: what `open` opened, each once; locks are kept, as the executor does.
         unsafe {
             self.others.iter().for_each(|&index| pg_sys::index_close(index, LOCKED));
-            pg_sys::index_close(self.index, LOCKED);
+            if let Some(&index) = self.index.get() {
+                pg_sys::index_close(index, LOCKED);
+            }
             pg_sys::table_close(self.relation, LOCKED);
         }
         result

@@ -54,7 +54,7 @@ pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], holds_
         if outcome == pg_sys::TM_Result::TM_Ok {
             // Not a HOT update: the new version needs an entry of its own in the index.
             if update_indexes != UpdatedIndexes::default() {
-                let unique = match (*(*table.index).rd_index).indisunique {
+                let unique = match (*(*table.index()).rd_index).indisunique {
                     true => pg_sys::IndexUniqueCheck::UNIQUE_CHECK_YES,
                     // The index would check if it were asked to, whether it is a unique one or not.
                     false => pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO,
@@ -132,9 +132,9 @@ unsafe fn insert_index_entry(
     // SAFETY: the index has one column, the first of the table, which is in the slot; its description is made here.
     unsafe {
         table.others.iter().for_each(|&index| insert_other_entry(table, index, slot, is_unchanged));
-        let description = pg_sys::BuildIndexInfo(table.index);
+        let description = pg_sys::BuildIndexInfo(table.index());
         pg_sys::index_insert(
-            table.index,
+            table.index(),
             (*slot).tts_values,
             (*slot).tts_isnull,
             &mut (*slot).tts_tid,

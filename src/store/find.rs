@@ -2,9 +2,9 @@
 
 use crate::access::{self, Access};
 use crate::durability::may_be_forgotten;
-use crate::heap::hints;
 use crate::heap::scan::{Row, Scan, View};
 use crate::heap::table::{Purpose, Table};
+use crate::heap::{follow, hints};
 use crate::home::column;
 use cache_pg_rules::key::Key;
 use std::cell::Cell;
@@ -32,7 +32,7 @@ pub fn find<R>(
         found
     };
     may_be_forgotten(access, || {
-        let hinted = if by_hint { hints::follow(entries, key, take_wanted) } else { None };
+        let hinted = if by_hint { follow::follow(entries, key, take_wanted) } else { None };
         hinted.or_else(|| Table::by_primary_key(entries, Purpose::Read, through_index).flatten())
     })
 }
@@ -53,7 +53,7 @@ pub fn find_many(access: &Access, keys: &[&str], wanted: impl Fn(&Row) -> bool, 
     };
     may_be_forgotten(access, || {
         if by_hint {
-            hints::follow_many(entries, keys, |number, row| {
+            follow::follow_many(entries, keys, |number, row| {
                 take_wanted(number, row);
             });
         }

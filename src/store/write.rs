@@ -250,7 +250,11 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
 
 /// Opens the table of entries for [`change`].
 pub(super) fn writing<R>(access: &Access, work: impl FnOnce(&Table) -> Result<R, CacheError>) -> Result<R, CacheError> {
-    Table::by_primary_key(access.home.entries, Purpose::Write, |table| work(&table.observed(note)))
+    let observed = |table: &Table| {
+        table.observe(note);
+        work(table)
+    };
+    Table::by_primary_key(access.home.entries, Purpose::Write, observed)
         .unwrap_or(Err(CacheError::Altered("cache_entries")))
 }
 

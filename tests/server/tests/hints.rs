@@ -42,6 +42,47 @@ fn who_reads_what_was_set_or_read_before_needs_no_index() -> Result<()> {
     Ok(())
 }
 
+/// What updates of the entries have done so far: all, those on the row's own page, and the size of table and index.
+fn updates(client: &mut Client) -> Result<[i64; 3]> {
+    client.batch_execute("SELECT pg_stat_force_next_flush()")?;
+    let row = client.query_one(
+        "SELECT n_tup_upd, n_tup_hot_upd, pg_total_relation_size(relid)
+         FROM pg_stat_user_tables WHERE relname = 'cache_entries'",
+        &[],
+    )?;
+    Ok([row.try_get(0)?, row.try_get(1)?, row.try_get(2)?])
+}
+
+#[test]
+fn who_writes_what_was_written_or_read_before_needs_no_index_and_stays_on_its_page() -> Result<()> {
+    const KEYS: i32 = 200;
+    const ROUNDS: i64 = 8;
+    let cluster = server()?.conf("cache_pg.max_workers", "0").conf("autovacuum", "off").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    // Each needs to know what was there.
+    let writes = [
+        "SELECT cache_set($1, to_jsonb($2::int8), '1 hour'::interval) IS NOT NULL",
+        "SELECT cache_incr($1) = $2::int8 + 1",
+        "SELECT cache_touch($1, '1 hour'::interval) AND $2::int8 > 0",
+    ]
+    .into_iter()
+    .map(|write| client.prepare(write))
+    .collect::<Result<Vec<_>, _>>()?;
+    client.execute("SELECT cache_set('k:' || n, '0') FROM generate_series(1, $1) AS n", &[&KEYS])?;
+    let (scans, [all, hot, size]) = (index_scans(&mut client)?, updates(&mut client)?);
+    for round in 1..=ROUNDS {
+        for key in (1..=KEYS).map(|number| format!("k:{number}")) {
+            for write in &writes {
+                assert!(client.query_one(write, &[&key, &round])?.try_get::<_, bool>(0)?, "{key}");
+            }
+        }
+    }
+    assert_eq!(index_scans(&mut client)?, scans);
+    let written = ROUNDS * i64::from(KEYS) * writes.len() as i64;
+    assert_eq!(updates(&mut client)?, [all + written, hot + written, size]);
+    Ok(())
+}
+
 #[test]
 fn a_page_that_is_read_by_a_hint_is_counted() -> Result<()> {
     let (_cluster, mut client) = with_extension()?;
@@ -122,6 +163,20 @@ fn p2_a_hint_leads_to_nothing_that_was_changed_since() -> Result<()> {
             for _ in 0..2 {
                 assert_eq!(read(client, GET)?, expected, "after {changes:?}");
             }
+        }
+        // Nor does a writer go by what was there before.
+        for client in [&mut reader, &mut writer] {
+            client.batch_execute("BEGIN")?;
+            let added: bool = get(client, "SELECT cache_add('k', '9')")?;
+            assert_eq!(added, expected.is_none(), "after {changes:?}");
+            client.batch_execute("SELECT cache_set('k', '10')")?;
+            assert_eq!(read(client, GET)?, Some(json!(10)));
+            assert_eq!(
+                get::<i64>(client, "SELECT count(*) FROM cache_entries WHERE key = 'k'")?,
+                1,
+                "after {changes:?}"
+            );
+            client.batch_execute("ROLLBACK")?;
         }
     }
     Ok(())

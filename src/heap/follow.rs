@@ -1,0 +1,244 @@
+//! Reading a row where a hint says it is, without the index.
+//!
+//! Owns the rule by which a hint is followed: what is at that very place is taken only if the snapshot sees it and it has the
+//! key. A table with a unique key has no second row like that, so the answer is the one that the index gives. Where it is not there
+//! any more, or not visible, the index is asked, which leads to a new hint. Must never read a page from the disk, nor be asked by
+//! a reader with an old snapshot (REPEATABLE READ, SERIALIZABLE), which may see two rows of a key, and whose reads of the index count.
+
+use super::hints::spot_of;
+use super::scan::Row;
+use super::table::Table;
+use crate::home::column;
+use cache_pg_rules::hint::Spot;
+use pgrx::pg_sys::{self, Buffer, Datum, HeapTupleData, LOCKMODE, Oid, Relation, SnapshotData};
+
+/// The table is locked by whoever reads it.
+const LOCKED: LOCKMODE = pg_sys::NoLock as LOCKMODE;
+/// A table with more columns than this is read through the index.
+const MOST_COLUMNS: usize = 16;
+/// For so many versions as long as the newest there is to be room on its page: for the next one, and for one that is longer.
+const ROOM: usize = 2;
+
+/// What `take` makes of the row of a key, which the calling statement sees; None where no hint leads there, or `take` has none. The
+/// table is locked.
+pub fn follow<R>(table: Oid, key: &str, take: impl FnOnce(&Row) -> Option<R>) -> Option<R> {
+    let spot = spot_of(key)?;
+    opened(table, |relation| follow_in(relation, &spot, key, take))
+}
+
+/// The same for many keys: `take` is handed the number of each whose row was found.
+pub fn follow_many(table: Oid, keys: &[&str], mut take: impl FnMut(usize, &Row)) {
+    opened(table, |relation| {
+        for (number, key) in keys.iter().enumerate() {
+            if let Some(spot) = spot_of(key) {
+                follow_in(relation, &spot, key, |row| {
+                    take(number, row);
+                    Some(())
+                });
+            }
+        }
+    });
+}
+
+/// The newest version of a key's row, in a slot of its own. Closed by [`Newest::close`], or by the end of the transaction.
+pub(super) struct Newest {
+    slot: *mut pg_sys::TupleTableSlot,
+}
+
+impl Newest {
+    /// By a hint, where `dirty` sees it there, which is told who is at work on it.
+    ///
+    /// # Safety
+    /// The snapshot is a dirty one.
+    pub(super) unsafe fn find(table: &Table, key: &str, dirty: *mut SnapshotData) -> Option<Self> {
+        let spot = spot_of(key)?;
+        let relation = table.relation;
+        // SAFETY: the table is open; the slot takes over the pin, and keeps what it points to.
+        unsafe {
+            let buffer = pin(relation, &spot)?;
+            make_room(relation, &spot, buffer);
+            let Some(tuple) = visible(relation, &spot, dirty) else {
+                pg_sys::ReleaseBuffer(buffer);
+                return None;
+            };
+            let slot = pg_sys::table_slot_create(relation, std::ptr::null_mut());
+            let kept = &raw mut (*slot.cast::<pg_sys::BufferHeapTupleTableSlot>()).base.tupdata;
+            kept.write(tuple);
+            pg_sys::ExecStorePinnedBufferHeapTuple(kept, slot, buffer);
+            let newest = Self { slot };
+            if newest.row().text(column::KEY) == Some(key) {
+                return Some(newest);
+            }
+            newest.close();
+            None
+        }
+    }
+
+    /// Its row, until it is closed.
+    pub(super) fn row(&self) -> Row {
+        // SAFETY: the slot holds a row of the table until it is dropped.
+        unsafe { Row::in_slot(self.slot) }
+    }
+
+    /// Lets go of it.
+    pub(super) fn close(self) {
+        // SAFETY: made by `find`, dropped once.
+        unsafe { pg_sys::ExecDropSingleTupleTableSlot(self.slot) };
+    }
+}
+
+/// Removes dead versions from a page where there is little room for a new one beside those that are there, as whoever comes through
+/// the index does. There it happens whenever a page is fuller than `fillfactor`, which a page of ours is after every update.
+///
+/// # Safety
+/// The buffer is pinned, and holds the page of this heap.
+unsafe fn make_room(relation: Relation, spot: &Spot, buffer: Buffer) {
+    // SAFETY: what the page says of itself may be read without a lock, as heap_page_prune_opt does: a wrong guess costs a look.
+    unsafe {
+        let page = pg_sys::BufferGetPage(buffer);
+        let length = match spot.row <= pg_sys::PageGetMaxOffsetNumber(page) {
+            true => (*pg_sys::PageGetItemId(page, spot.row)).lp_len() as usize,
+            false => 0,
+        };
+        if pg_sys::PageGetHeapFreeSpace(page) < ROOM * length {
+            pg_sys::heap_page_prune_opt(relation, buffer);
+        }
+    }
+}
+
+fn opened<R>(table: Oid, work: impl FnOnce(Relation) -> R) -> R {
+    // SAFETY: opened and closed in pairs; an error ends the transaction, which closes it.
+    unsafe {
+        let relation = pg_sys::table_open(table, LOCKED);
+        let result = work(relation);
+        pg_sys::table_close(relation, LOCKED);
+        result
+    }
+}
+
+fn follow_in<R>(relation: Relation, spot: &Spot, key: &str, take: impl FnOnce(&Row) -> Option<R>) -> Option<R> {
+    // SAFETY: the relation is open, a statement's snapshot is active; what is pinned is released, by the end of the transaction
+    // where an error comes in between.
+    unsafe {
+        let buffer = pin(relation, spot)?;
+        let tuple = visible(relation, spot, pg_sys::GetActiveSnapshot());
+        let found = tuple.and_then(|tuple| read(relation, tuple, key, take));
+        pg_sys::ReleaseBuffer(buffer);
+        found
+    }
+}
+
+/// Pins the buffer that a hint names, if it holds the page.
+///
+/// # Safety
+/// The relation is open.
+unsafe fn pin(relation: Relation, spot: &Spot) -> Option<Buffer> {
+    let buffer = spot.buffer as Buffer;
+    // SAFETY: as the caller promises.
+    unsafe {
+        let is_there = (*(*relation).rd_rel).relam == pg_sys::HEAP_TABLE_AM_OID
+            && pg_sys::ReadRecentBuffer(file_of(relation), pg_sys::ForkNumber::MAIN_FORKNUM, spot.page, buffer);
+        is_there.then(|| {
+            count_page(relation);
+            buffer
+        })
+    }
+}
+
+/// # Safety
+/// The relation is open.
+#[cfg(feature = "pg15")]
+unsafe fn file_of(relation: Relation) -> pg_sys::RelFileNode {
+    // SAFETY: as the caller promises.
+    unsafe { (*relation).rd_node }
+}
+
+/// # Safety
+/// The relation is open.
+#[cfg(not(feature = "pg15"))]
+unsafe fn file_of(relation: Relation) -> pg_sys::RelFileLocator {
+    // SAFETY: as the caller promises.
+    unsafe { (*relation).rd_locator }
+}
+
+/// Counts a page that was found in a buffer in the statistics of the table, as `ReadBuffer` does.
+///
+/// # Safety
+/// The relation is open.
+unsafe fn count_page(relation: Relation) {
+    // SAFETY: as the caller promises; the counts are this backend's own.
+    unsafe {
+        if (*relation).pgstat_info.is_null() && (*relation).pgstat_enabled {
+            pg_sys::pgstat_assoc_relation(relation);
+        }
+        let Some(statistics) = (*relation).pgstat_info.as_mut() else { return };
+        #[cfg(feature = "pg15")]
+        let (read, hit) = (&mut statistics.t_counts.t_blocks_fetched, &mut statistics.t_counts.t_blocks_hit);
+        #[cfg(not(feature = "pg15"))]
+        let (read, hit) = (&mut statistics.counts.blocks_fetched, &mut statistics.counts.blocks_hit);
+        *read += 1;
+        *hit += 1;
+    }
+}
+
+/// The version of a row at a place, if there is one that the snapshot sees: what `heap_fetch` does.
+///
+/// # Safety
+/// The buffer is pinned, and holds the page of this heap. The tuple may be used as long as it is pinned.
+unsafe fn visible(relation: Relation, spot: &Spot, snapshot: *mut SnapshotData) -> Option<HeapTupleData> {
+    let buffer = spot.buffer as Buffer;
+    // SAFETY: the page is looked at under the lock that whoever changes it must have; what is visible to a snapshot that is
+    // active stays there while the buffer is pinned.
+    unsafe {
+        pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
+        let page = pg_sys::BufferGetPage(buffer);
+        let mut found = None;
+        if spot.row <= pg_sys::PageGetMaxOffsetNumber(page) {
+            let item = pg_sys::PageGetItemId(page, spot.row);
+            if (*item).lp_flags() == pg_sys::LP_NORMAL {
+                let mut tuple = HeapTupleData {
+                    t_len: (*item).lp_len(),
+                    t_tableOid: (*relation).rd_id,
+                    t_data: pg_sys::PageGetItem(page, item).cast(),
+                    ..Default::default()
+                };
+                pgrx::itemptr::item_pointer_set_all(&mut tuple.t_self, spot.page, spot.row);
+                let sees = pg_sys::HeapTupleSatisfiesVisibility(&mut tuple, snapshot, buffer);
+                found = sees.then_some(tuple);
+            }
+        }
+        pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as i32);
+        found
+    }
+}
+
+/// Hands the columns of a row to `take`, if it is the key's.
+///
+/// # Safety
+/// The tuple is one of the relation, in a buffer that is pinned.
+unsafe fn read<R>(
+    relation: Relation,
+    mut tuple: HeapTupleData,
+    key: &str,
+    take: impl FnOnce(&Row) -> Option<R>,
+) -> Option<R> {
+    // SAFETY: the relation is open.
+    let columns = unsafe { (*(*relation).rd_att).natts };
+    if columns as usize > MOST_COLUMNS {
+        return None;
+    }
+    let mut values = [Datum::null(); MOST_COLUMNS];
+    let mut nulls = [true; MOST_COLUMNS];
+    // SAFETY: the arrays have room for the columns of the relation, and outlive the row, which asks for no more of a slot than them.
+    unsafe {
+        pg_sys::heap_deform_tuple(&mut tuple, (*relation).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
+        let mut slot = pg_sys::TupleTableSlot {
+            tts_nvalid: columns as i16,
+            tts_values: values.as_mut_ptr(),
+            tts_isnull: nulls.as_mut_ptr(),
+            ..Default::default()
+        };
+        let row = Row::in_slot(&raw mut slot);
+        if row.text(column::KEY) == Some(key) { take(&row) } else { None }
+    }
+}

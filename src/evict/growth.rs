@@ -16,10 +16,13 @@ use cache_pg_rules::key::Key;
 
 /// What a row takes beside its key and its value.
 const ROW: usize = 72;
+/// A value of more bytes than this is stored out of line.
+const OUT_OF_LINE: usize = 1900;
 
 /// What an entry weighs, in bytes.
 pub fn weight(key: usize, value: usize) -> i64 {
-    census::footprint((ROW + key + value) as u64, key, 0) as i64
+    let (within, out_of_line) = if value > OUT_OF_LINE { (0, value) } else { (value, 0) };
+    census::footprint((ROW + key + within) as u64, key, out_of_line as u64) as i64
 }
 
 /// What the entry in a row weighs, by the same measure.

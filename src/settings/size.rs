@@ -18,7 +18,7 @@ static HINT_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
 pub(super) fn register() {
     GucRegistry::define_int_guc(
         c"cache_pg.max_size",
-        c"The most that the live entries of a database take, with their share of indexes and TOAST table; 0 means no limit.",
+        c"The most that the live entries of a database take, with their share of indexes, TOAST table and the room that pages keep free; 0 means no limit.",
         c"Near it the worker removes what is used least. A namespace may have a limit of its own.",
         &MAX_SIZE,
         0,

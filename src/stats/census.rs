@@ -212,8 +212,10 @@ impl Rows {
 const INDEX_ITEM: u64 = 24;
 /// The pointer to a row in its page.
 const ROW_POINTER: u64 = 4;
+/// Up to which percentage a page is filled with rows; the rest is room for their next versions. `sql/tables.sql` says so.
+const FILLFACTOR: u64 = 80;
 
-/// The bytes that a row takes, with its index entry and what it has out of line.
+/// The bytes that a row takes, with its share of the room that its page keeps free, its index entry and what it has out of line.
 pub fn footprint(row: u64, key: usize, out_of_line: u64) -> u64 {
-    row + ROW_POINTER + out_of_line + INDEX_ITEM + key as u64 * 3 / 2
+    (row + ROW_POINTER) * 100 / FILLFACTOR + out_of_line + INDEX_ITEM + key as u64 * 3 / 2
 }

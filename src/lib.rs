@@ -49,6 +49,7 @@ mod stats;
 mod store;
 mod subtransaction;
 mod sweep;
+mod transaction;
 mod wake;
 mod watch;
 
@@ -86,9 +87,9 @@ extern "C-unwind" fn _PG_init() {
     error::silence_backtraces();
     settings::register();
     catalog::watch();
-    near::register();
+    transaction::register();
     stats::register_if_preloading();
     heap::hints::register_if_preloading();
     sweep::register();
-    evict::register();
+    evict::register_if_preloading();
 }

@@ -6,6 +6,7 @@
 use crate::error::CacheError;
 use crate::home::Home;
 use crate::namespaces;
+use crate::transaction;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
 use cache_pg_rules::near::{Changes, Message};
@@ -14,19 +15,12 @@ use pgrx::prelude::*;
 use pgrx::{IntoDatum, pg_sys};
 use serde::Serialize;
 use std::cell::RefCell;
-use std::ffi::c_void;
 
 const CHANNEL: &str = "cache_pg";
 
 thread_local! {
     /// What the transaction has changed, with the namespaces that were told so when it did.
     static CHANGED: RefCell<Option<(Changes, Vec<String>)>> = const { RefCell::new(None) };
-}
-
-/// Asks PostgreSQL to say when a transaction ends. Called once, when the library is loaded.
-pub fn register() {
-    // SAFETY: registers a function that lives as long as the process.
-    unsafe { pg_sys::RegisterXactCallback(Some(at_end_of_transaction), std::ptr::null_mut()) };
 }
 
 /// The value of a key was written or deleted.
@@ -55,6 +49,7 @@ pub fn tags(home: &Home, tags: &[&str]) {
 fn remember(home: &Home, change: impl FnOnce(&mut Changes)) {
     if CHANGED.with_borrow(Option::is_none) {
         let listening = namespaces::listening(home);
+        transaction::has_work();
         CHANGED.set(Some((Changes::default(), listening)));
     }
     CHANGED.with_borrow_mut(|changed| changed.as_mut().map(|(changes, _)| change(changes)));
@@ -82,8 +77,8 @@ fn tell(changes: Changes, listening: &[String]) {
     }
 }
 
-#[pg_guard]
-unsafe extern "C-unwind" fn at_end_of_transaction(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+/// Tells, where the transaction commits.
+pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
     use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE};
     if !matches!(event, XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE | XACT_EVENT_ABORT) {
         return;

@@ -118,16 +118,22 @@ fn wake(mut numbers: u64) {
 
 /// Called at the end of the transaction, of every subtransaction and of every portal. The callbacks for the end of a
 /// transaction alone would come too early: whoever they woke would still find the claim of its key taken, and sleep on.
-#[pg_guard]
+/// No guard before it is known that there is somebody to wake: it is called in every transaction of the server, and the look
+/// can raise nothing.
 unsafe extern "C-unwind" fn when_locks_are_gone(
     phase: pg_sys::ResourceReleasePhase::Type,
     is_commit: bool,
     is_top_level: bool,
     _argument: *mut c_void,
 ) {
-    if phase != pg_sys::ResourceReleasePhase::RESOURCE_RELEASE_AFTER_LOCKS {
-        return;
+    if phase == pg_sys::ResourceReleasePhase::RESOURCE_RELEASE_AFTER_LOCKS && TO_WAKE.get() != 0 {
+        // SAFETY: called as PostgreSQL calls us.
+        unsafe { wake_waiters(is_commit, is_top_level) };
     }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn wake_waiters(is_commit: bool, is_top_level: bool) {
     if is_top_level {
         wake(TO_WAKE.take());
     } else if !is_commit {

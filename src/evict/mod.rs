@@ -29,11 +29,10 @@ pub fn note_read(key: Key, is_hit: bool) {
     }
 }
 
-/// Reserves shared memory, where the library is being preloaded, and asks to be told of commits.
-pub fn register() {
+/// Reserves shared memory, where the library is being preloaded.
+pub fn register_if_preloading() {
     if crate::shared_memory::is_preloading() {
         recency::register();
         ghosts::register();
     }
-    writer::register();
 }

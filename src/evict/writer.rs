@@ -16,12 +16,11 @@ use crate::settings;
 use crate::stats::memory;
 use crate::sweep::flags;
 use crate::sweep::hand::{self, Entries};
+use crate::transaction;
 use cache_pg_rules::limit::{Held, Limits};
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::ffi::c_void;
 
 /// How many entries go for each that comes.
 const FOR_EACH: u64 = 2;
@@ -63,20 +62,15 @@ thread_local! {
     static SINCE_LOOK: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Asks PostgreSQL to say when a transaction commits. Called once, when the library is loaded.
-pub fn register() {
-    // SAFETY: registers a function that lives as long as the process.
-    unsafe { pg_sys::RegisterXactCallback(Some(at_end_of_transaction), std::ptr::null_mut()) };
-}
-
 /// The transaction has added entries.
 pub fn note_growth(entries: u64, need: Need) {
     let (before, greatest) = ADDED.get();
     ADDED.set((before + entries, greatest.max(need)));
+    transaction::has_work();
 }
 
-#[pg_guard]
-unsafe extern "C-unwind" fn at_end_of_transaction(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+/// Makes room, or asks for it, where the transaction commits.
+pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
     use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PREPARE};
     match event {
         XACT_EVENT_PRE_COMMIT => {

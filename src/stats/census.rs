@@ -212,10 +212,15 @@ impl Rows {
 const INDEX_ITEM: u64 = 24;
 /// The pointer to a row in its page.
 const ROW_POINTER: u64 = 4;
-/// Up to which percentage a page is filled with rows; the rest is room for their next versions. `sql/tables.sql` says so.
-const FILLFACTOR: u64 = 80;
+/// The size of a page,
+const PAGE: u64 = pgrx::pg_sys::BLCKSZ as u64;
+/// and what of it is filled with rows (`fillfactor` in `sql/tables.sql`); the rest is room for their next versions.
+const FILLED: u64 = PAGE * 80 / 100;
 
 /// The bytes that a row takes, with its share of the room that its page keeps free, its index entry and what it has out of line.
 pub fn footprint(row: u64, key: usize, out_of_line: u64) -> u64 {
-    (row + ROW_POINTER) * 100 / FILLFACTOR + out_of_line + INDEX_ITEM + key as u64 * 3 / 2
+    let row = row + ROW_POINTER;
+    // At the end of a page what is left is too small for another row: half of one in the mean.
+    let used = FILLED - (row / 2).min(FILLED / 2);
+    row * PAGE / used + out_of_line + INDEX_ITEM + key as u64 * 3 / 2
 }

@@ -7,6 +7,7 @@
 
 use super::directory::{self, CAPACITY};
 use super::ranges;
+use crate::transaction;
 use pgrx::prelude::*;
 use pgrx::{PgAtomic, pg_shmem_init, pg_sys};
 use std::cell::Cell;
@@ -32,19 +33,17 @@ thread_local! {
 pub fn register() {
     pg_shmem_init!(WRITTEN = [const { AtomicBool::new(false) }; CAPACITY]);
     pg_shmem_init!(PRESSED = [const { AtomicBool::new(false) }; CAPACITY]);
-    // SAFETY: registers a function that lives as long as the process; every backend inherits it.
-    unsafe { pg_sys::RegisterXactCallback(Some(at_end_of_transaction), std::ptr::null_mut()) };
 }
 
 /// Says that the current transaction writes in this database: from its commit on, the next turn does not wait for
 /// a known deadline.
 pub fn note_write() {
     TO_FLAG.set(directory::mine());
+    transaction::has_work();
 }
 
 /// Runs when the transaction has left the list of running ones, so whoever reads the flag can see what it wrote.
-#[pg_guard]
-unsafe extern "C-unwind" fn at_end_of_transaction(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
+pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
     use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};
     match event {
         XACT_EVENT_COMMIT => {

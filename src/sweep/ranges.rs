@@ -26,6 +26,7 @@
 
 use super::directory::{self, CAPACITY, Directory};
 use crate::stats::census;
+use crate::transaction;
 use cache_pg_rules::ranges::{Notes, RANGES, Scale, UNKNOWN};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
@@ -97,6 +98,7 @@ fn bounds(word: u32) -> Option<(&'static Bounds, Scale)> {
 pub fn note(page: u32, deadline: i64) {
     if directory::attached() {
         NOTES.with_borrow_mut(|notes| notes.add(page, deadline));
+        transaction::has_work();
     }
 }
 
@@ -104,6 +106,7 @@ pub fn note(page: u32, deadline: i64) {
 pub fn note_anywhere() {
     if directory::attached() {
         NOTES.with_borrow_mut(Notes::add_anywhere);
+        transaction::has_work();
     }
 }
 

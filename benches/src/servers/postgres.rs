@@ -49,7 +49,9 @@ impl Postgres {
             .conf("shared_buffers", &format!("{buffers}MB"))
             .conf("max_connections", "500")
             .conf("max_wal_size", "16GB")
-            .conf("checkpoint_timeout", "1h");
+            .conf("checkpoint_timeout", "1h")
+            // None of the others throws anything out, and ten million entries take more than the limit to begin with.
+            .conf("cache_pg.max_size", "0");
         for (name, value) in settings {
             builder = builder.conf(name, value);
         }

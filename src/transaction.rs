@@ -1,0 +1,48 @@
+//! What is left to do when a transaction ends.
+//!
+//! Owns the one function that PostgreSQL calls at the end of transactions, and the order in which the modules have their turn.
+//! Must cost next to nothing in a transaction that leaves nothing to do: it is called in every one of the server.
+
+use crate::evict::writer;
+use crate::near;
+use crate::sweep::flags;
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use std::cell::Cell;
+use std::ffi::c_void;
+
+thread_local! {
+    /// Whether the current transaction leaves something to do.
+    static HAS_WORK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Asks PostgreSQL to say when a transaction ends. Called once, when the library is loaded.
+pub fn register() {
+    // SAFETY: registers a function that lives as long as the process; backends inherit it.
+    unsafe { pg_sys::RegisterXactCallback(Some(at_end), std::ptr::null_mut()) };
+}
+
+/// The current transaction leaves something to do when it ends: a module has taken note of it.
+pub fn has_work() {
+    HAS_WORK.set(true);
+}
+
+/// No guard before it is known that there is work: the look can raise nothing.
+unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, argument: *mut c_void) {
+    if HAS_WORK.get() {
+        // SAFETY: called as PostgreSQL calls us.
+        unsafe { work(event, argument) };
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn work(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+    use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};
+    if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
+        HAS_WORK.set(false);
+    }
+    // Room is made before the others tell of what has been done.
+    writer::at_end_of_transaction(event);
+    flags::at_end_of_transaction(event);
+    near::at_end_of_transaction(event);
+}

@@ -22,12 +22,13 @@ impl Watchdog {
     /// Says what the server is doing after `lifetime`, and ends it as in a crash.
     pub(super) fn watch(cluster: &Cluster, lifetime: Duration) -> Self {
         let (dir, port) = (cluster.dir.clone(), cluster.port);
-        Self::start(Arc::downgrade(&cluster.server), lifetime, move || client::activity(&dir, port))
+        Self::start(Arc::downgrade(&cluster.server), lifetime, Signal::SIGQUIT, move || client::activity(&dir, port))
     }
 
     fn start(
         server: Weak<Mutex<Option<Child>>>,
         lifetime: Duration,
+        signal: Signal,
         last_words: impl FnOnce() -> Result<String> + Send + 'static,
     ) -> Self {
         let (alive, dropped) = mpsc::channel();
@@ -35,7 +36,7 @@ impl Watchdog {
             if dropped.recv_timeout(lifetime) == Err(RecvTimeoutError::Timeout) {
                 let doing = last_words().unwrap_or_else(|error| format!("{error:#}"));
                 eprintln!("a server is ended because its test has not ended within {lifetime:?}:\n{doing}");
-                end(&server);
+                end(&server, signal);
             }
         });
         Self(alive)
@@ -43,12 +44,12 @@ impl Watchdog {
 }
 
 /// Whichever process it is by then.
-fn end(server: &Weak<Mutex<Option<Child>>>) {
+fn end(server: &Weak<Mutex<Option<Child>>>, signal: Signal) {
     let Some(server) = server.upgrade() else { return };
     let server = server.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(pid) = server.as_ref().and_then(|child| i32::try_from(child.id()).ok()) {
         // It may have ended in this moment, which is as good.
-        let _ = signal::kill(Pid::from_raw(pid), Signal::SIGQUIT);
+        let _ = signal::kill(Pid::from_raw(pid), signal);
     }
 }
 
@@ -70,7 +71,7 @@ mod tests {
     #[test]
     fn what_lives_too_long_is_ended() {
         let server = sleeping();
-        let _watchdog = Watchdog::start(Arc::downgrade(&server), Duration::ZERO, || Ok(String::new()));
+        let _watchdog = Watchdog::start(Arc::downgrade(&server), Duration::ZERO, Signal::SIGKILL, || Ok(String::new()));
         poll(Duration::from_secs(30), "the end", || Ok(ended(&server))).unwrap();
     }
 
@@ -78,7 +79,7 @@ mod tests {
     fn what_is_let_go_is_left_alone() {
         let server = sleeping();
         let (said, heard) = mpsc::channel();
-        drop(Watchdog::start(Arc::downgrade(&server), Duration::from_secs(60), move || {
+        drop(Watchdog::start(Arc::downgrade(&server), Duration::from_secs(60), Signal::SIGKILL, move || {
             let _ = said.send(());
             Ok(String::new())
         }));

@@ -14,8 +14,10 @@ use crate::durability::forgettable;
 use crate::home::Home;
 use crate::settings;
 use crate::stats::memory;
+use crate::sweep::directory;
 use crate::sweep::flags;
 use crate::sweep::hand::{self, Entries};
+use crate::sweep::ranges::Ranges;
 use crate::transaction;
 use cache_pg_rules::limit::{Held, Limits};
 use pgrx::pg_sys;
@@ -93,7 +95,9 @@ fn make_room(added: u64, need: Need) {
         if need == Need::Broken {
             let most = (added * FOR_EACH).min(MOST) as u32;
             among_the_entries(|home, entries| {
-                if let Some(mut evictor) = Evictor::of(home) {
+                // Where the table was truncated, it is for the hand to find out how much there is.
+                let is_known = directory::mine().is_none_or(|slot| !Ranges::are_of_another(slot, entries.file()));
+                if let Some(mut evictor) = Evictor::of(home).filter(|_| is_known) {
                     evictor.next(entries, MOST_PAGES, most);
                 }
             });

@@ -155,6 +155,11 @@ impl Ranges {
         bounds(layout.word()).map(|(bounds, scale)| Self { bounds, scale })
     }
 
+    /// Whether the table of a slot's database lies in another file than when a turn last came by: what is counted is of the old one.
+    pub fn are_of_another(slot: usize, file: Oid) -> bool {
+        directory::look(|directory| directory.slots[slot].layout).flatten().is_some_and(|known| known.file != file)
+    }
+
     fn lay_out(slot: usize, file: Oid, pages: u32) -> Option<Layout> {
         let known = directory::look(|directory| directory.slots[slot].layout).flatten();
         if known.is_some_and(|known| known.file != file) {

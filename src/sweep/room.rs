@@ -26,7 +26,7 @@ impl Sweeper {
     /// Evicts, if room is needed, and returns how many rows that removed.
     pub(super) fn make_room(&mut self, home: &Home, most: u32) -> u32 {
         let Some(mut evictor) = self.evictor(home) else { return 0 };
-        let step = walk::evict(home, EVICT_PAGES, most.min(EVICT_ROWS), &mut evictor);
+        let step = walk::evict(self.slot, home, EVICT_PAGES, most.min(EVICT_ROWS), &mut evictor);
         // After a while in which nothing could be evicted, what is left is not to be had.
         self.fruitless = if step.evicted > 0 { 0 } else { self.fruitless + step.read };
         if evictor.goes_on() && u64::from(self.fruitless) < u64::from(step.pages) * FRUITLESS {

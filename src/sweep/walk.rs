@@ -66,9 +66,15 @@ pub fn step(
 }
 
 /// Evicts, from where the last one stopped, be it the hand or a writer: up to `most` entries from up to `pages` pages. Returns
-/// how many it has removed.
-pub fn evict(home: &Home, pages: BlockNumber, most: u32, evictor: &mut Evictor) -> Step {
-    let evicted = hand::open(home, false, |entries| under_new_snapshot(|| evictor.next(entries, pages, most)));
+/// how many it has removed. From a table that was truncated meanwhile, none: what there seems to be too much of has gone.
+pub fn evict(slot: usize, home: &Home, pages: BlockNumber, most: u32, evictor: &mut Evictor) -> Step {
+    let evicted = hand::open(home, false, |entries| {
+        if Ranges::are_of_another(slot, entries.file()) {
+            Ranges::of(slot, entries.file(), entries.pages());
+            return Step::default();
+        }
+        under_new_snapshot(|| evictor.next(entries, pages, most))
+    });
     evicted.unwrap_or_default()
 }
 

@@ -85,7 +85,9 @@ fn who_writes_what_was_written_or_read_before_needs_no_index_and_stays_on_its_pa
 
 #[test]
 fn a_page_that_is_read_by_a_hint_is_counted() -> Result<()> {
-    let (_cluster, mut client) = with_extension()?;
+    // The workers read pages, too.
+    let cluster = server()?.conf("cache_pg.max_workers", "0").conf("autovacuum", "off").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
     let pages = "SELECT heap_blks_hit FROM pg_statio_user_tables WHERE relname = 'cache_entries'";
     client.batch_execute("SELECT cache_set('k', '1'); SELECT pg_stat_force_next_flush()")?;
     let before: i64 = get(&mut client, pages)?;

@@ -100,10 +100,7 @@ impl Sql for ByHand {
 
 impl Session for Statements {
     fn get(&mut self, key: &str, value: &mut Vec<u8>) -> Result<bool> {
-        let answer = self.connection.call(self.get, &[key])?;
-        value.clear();
-        value.extend_from_slice(answer.column(0).unwrap_or_default());
-        Ok(answer.rows > 0)
+        self.connection.read(self.get, &[key], 0, value)
     }
 
     fn get_many(&mut self, keys: &[String]) -> Result<usize> {

@@ -9,7 +9,7 @@
 
 use anyhow::{Context, Result};
 
-use super::sql::Sql;
+use super::sql::{Sql, parameters};
 use super::{Session, Ttl, clock};
 use crate::operation::{MANY, Operation};
 use crate::wire::postgres::{Connection, Statement, array, quoted_array};
@@ -61,9 +61,8 @@ impl Sql for Django {
 
     fn session(&self, mut connection: Connection) -> Result<Box<dyn Session>> {
         let select = |count| {
-            let keys: Vec<_> = (1..=count).map(|at| format!("${at}")).collect();
             let columns = r#""cache_key", "value", "expires""#;
-            format!(r#"SELECT {columns} FROM "django_cache" WHERE "cache_key" IN ({})"#, keys.join(", "))
+            format!(r#"SELECT {columns} FROM "django_cache" WHERE "cache_key" IN ({})"#, parameters(count))
         };
         Ok(Box::new(Statements {
             get: connection.prepare(&select(1))?,
@@ -88,10 +87,7 @@ impl Sql for Django {
 
 impl Session for Statements {
     fn get(&mut self, key: &str, value: &mut Vec<u8>) -> Result<bool> {
-        let answer = self.connection.call(self.get, &[&versioned(key)])?;
-        value.clear();
-        value.extend_from_slice(answer.column(1).unwrap_or_default());
-        Ok(answer.rows > 0)
+        self.connection.read(self.get, &[&versioned(key)], 1, value)
     }
 
     fn get_many(&mut self, keys: &[String]) -> Result<usize> {

@@ -77,10 +77,7 @@ impl Sql for Keyv {
 
 impl Session for Statements {
     fn get(&mut self, key: &str, value: &mut Vec<u8>) -> Result<bool> {
-        let answer = self.connection.call(self.get, &[key])?;
-        value.clear();
-        value.extend_from_slice(answer.column(1).unwrap_or_default());
-        Ok(answer.rows > 0)
+        self.connection.read(self.get, &[key], 1, value)
     }
 
     fn get_many(&mut self, keys: &[String]) -> Result<usize> {

@@ -8,7 +8,7 @@
 
 use anyhow::{Context, Result};
 
-use super::sql::Sql;
+use super::sql::{Sql, parameters};
 use super::{Session, Ttl, clock};
 use crate::operation::MANY;
 use crate::wire::postgres::{Connection, Statement};
@@ -49,10 +49,7 @@ impl Sql for Laravel {
     }
 
     fn session(&self, mut connection: Connection) -> Result<Box<dyn Session>> {
-        let select = |count| {
-            let keys: Vec<_> = (1..=count).map(|at| format!("${at}")).collect();
-            format!(r#"select * from "cache" where "key" in ({})"#, keys.join(", "))
-        };
+        let select = |count| format!(r#"select * from "cache" where "key" in ({})"#, parameters(count));
         let upsert = |count| {
             let row = |at: usize| format!("(${}, ${}, ${})", at + 1, at + 2, at + 3);
             let rows: Vec<_> = (0..count).map(|at| row(at * 3)).collect();
@@ -79,10 +76,7 @@ impl Sql for Laravel {
 
 impl Session for Statements {
     fn get(&mut self, key: &str, value: &mut Vec<u8>) -> Result<bool> {
-        let answer = self.connection.call(self.get, &[key])?;
-        value.clear();
-        value.extend_from_slice(answer.column(1).unwrap_or_default());
-        Ok(answer.rows > 0)
+        self.connection.read(self.get, &[key], 1, value)
     }
 
     fn get_many(&mut self, keys: &[String]) -> Result<usize> {

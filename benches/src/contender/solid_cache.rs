@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
-use super::sql::Sql;
+use super::sql::{Sql, parameters};
 use super::{Session, Ttl};
 use crate::operation::MANY;
 use crate::random::mixed;
@@ -65,10 +65,9 @@ impl Sql for SolidCache {
     fn session(&self, mut connection: Connection) -> Result<Box<dyn Session>> {
         let table = "\"solid_cache_entries\"";
         let select = |count| {
-            let hashes: Vec<_> = (1..=count).map(|at| format!("${at}")).collect();
             format!(
                 "SELECT {table}.\"key\", {table}.\"value\" FROM {table} WHERE {table}.\"key_hash\" IN ({})",
-                hashes.join(", ")
+                parameters(count)
             )
         };
         let upsert = |count| {

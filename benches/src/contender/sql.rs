@@ -39,6 +39,11 @@ pub trait Sql: Send + Sync + 'static {
     fn session(&self, connection: Connection) -> Result<Box<dyn Session>>;
 }
 
+/// `$1, $2, …`: the places of so many parameters.
+pub fn parameters(count: usize) -> String {
+    (1..=count).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ")
+}
+
 /// A contender and the server that it is on.
 pub struct OnPostgres<S> {
     server: Arc<Postgres>,

@@ -126,6 +126,24 @@ impl Connection {
         self.answer()
     }
 
+    /// The same for a statement that returns one row at most: puts the column of this number into `value`; false where there is
+    /// no row.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn read(
+        &mut self,
+        statement: Statement,
+        parameters: &[&str],
+        column: usize,
+        value: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let answer = self.call(statement, parameters)?;
+        value.clear();
+        value.extend_from_slice(answer.column(column).unwrap_or_default());
+        Ok(answer.rows > 0)
+    }
+
     fn message(&mut self, kind: u8, fill: impl FnOnce(&mut Vec<u8>)) {
         let output = &mut self.stream.output;
         output.push(kind);

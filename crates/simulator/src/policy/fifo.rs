@@ -22,12 +22,9 @@ impl Policy for Fifo {
         if self.list.holds(key) {
             return true;
         }
-        if u64::from(weight) <= self.limit {
-            while self.list.weight() + u64::from(weight) > self.limit {
-                self.list.pop();
-            }
-            self.list.push(key, weight);
-        }
+        self.list.admit(key, weight, self.limit, |list| {
+            list.pop();
+        });
         false
     }
 }
@@ -52,17 +49,15 @@ impl Policy for Clock {
             self.asked[key as usize] = true;
             return true;
         }
-        if u64::from(weight) <= self.limit {
-            while self.list.weight() + u64::from(weight) > self.limit {
-                let Some(oldest) = self.list.back() else { break };
-                if std::mem::take(&mut self.asked[oldest as usize]) {
-                    self.list.renew(oldest);
-                } else {
-                    self.list.remove(oldest);
-                }
+        let asked = &mut self.asked;
+        self.list.admit(key, weight, self.limit, |list| {
+            let Some(oldest) = list.back() else { return };
+            if std::mem::take(&mut asked[oldest as usize]) {
+                list.renew(oldest);
+            } else {
+                list.remove(oldest);
             }
-            self.list.push(key, weight);
-        }
+        });
         false
     }
 }

@@ -71,6 +71,17 @@ impl List {
         self.length += 1;
     }
 
+    /// Puts a key in front that is not in the list, after `evict` has taken out what has no room beside it. What is too heavy for
+    /// the whole `limit` stays out.
+    pub fn admit(&mut self, key: u32, weight: u32, limit: u64, mut evict: impl FnMut(&mut Self)) {
+        if u64::from(weight) <= limit {
+            while self.weight + u64::from(weight) > limit {
+                evict(self);
+            }
+            self.push(key, weight);
+        }
+    }
+
     /// Takes a key out that is in the list.
     pub fn remove(&mut self, key: u32) {
         let link =

@@ -23,12 +23,9 @@ impl Policy for Lru {
             self.list.renew(key);
             return true;
         }
-        if u64::from(weight) <= self.limit {
-            while self.list.weight() + u64::from(weight) > self.limit {
-                self.list.pop();
-            }
-            self.list.push(key, weight);
-        }
+        self.list.admit(key, weight, self.limit, |list| {
+            list.pop();
+        });
         false
     }
 }

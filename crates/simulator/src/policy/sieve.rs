@@ -17,16 +17,6 @@ impl Sieve {
     pub fn new(limit: u64, keys: usize) -> Self {
         Self { list: List::new(keys), limit, asked: vec![false; keys], hand: None }
     }
-
-    fn evict(&mut self) {
-        while let Some(key) = self.hand.or_else(|| self.list.back()) {
-            self.hand = self.list.newer(key);
-            if !std::mem::take(&mut self.asked[key as usize]) {
-                self.list.remove(key);
-                return;
-            }
-        }
-    }
 }
 
 impl Policy for Sieve {
@@ -35,12 +25,16 @@ impl Policy for Sieve {
             self.asked[key as usize] = true;
             return true;
         }
-        if u64::from(weight) <= self.limit {
-            while self.list.weight() + u64::from(weight) > self.limit {
-                self.evict();
+        let (asked, hand) = (&mut self.asked, &mut self.hand);
+        self.list.admit(key, weight, self.limit, |list| {
+            while let Some(key) = hand.or_else(|| list.back()) {
+                *hand = list.newer(key);
+                if !std::mem::take(&mut asked[key as usize]) {
+                    list.remove(key);
+                    return;
+                }
             }
-            self.list.push(key, weight);
-        }
+        });
         false
     }
 }

@@ -81,9 +81,7 @@ fn counters_of(tally: &Tally) -> Vec<i64> {
 }
 
 fn census_of(tally: &Tally) -> Vec<i64> {
-    let counted = &tally.census.counted;
-    let fields = [&counted.entries, &counted.bytes, &counted.expired, &counted.expired_bytes, &counted.largest];
-    fields.map(|field| field.load(Ordering::Relaxed) as i64).to_vec()
+    tally.census.counted.fields().map(|field| field.load(Ordering::Relaxed) as i64).to_vec()
 }
 
 /// A moment in shared memory; 0 is none.

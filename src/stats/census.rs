@@ -3,7 +3,7 @@
 //! Nobody counts the table for it: the hand adds up what it comes across, and what a whole turn has found is what is told
 //! until the next one ends, with its age. A turn in which ranges were passed over tells nothing new.
 
-use super::memory::{self, Area, Tally};
+use super::memory::{self, Tally};
 use crate::clock;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::limit::Held;
@@ -56,7 +56,8 @@ impl Gauge {
         Held { entries: of(&self.entries), bytes: of(&self.bytes) }
     }
 
-    fn clear(&self) {
+    /// There is nothing.
+    pub fn clear(&self) {
         self.entries.store(0, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);
     }
@@ -91,7 +92,8 @@ pub struct Census {
 }
 
 impl Count {
-    fn fields(&self) -> [&AtomicU64; 5] {
+    /// All of them, in this order.
+    pub fn fields(&self) -> [&AtomicU64; 5] {
         [&self.entries, &self.bytes, &self.expired, &self.expired_bytes, &self.largest]
     }
 }
@@ -135,29 +137,28 @@ impl Census {
         change
     }
 
-    /// Forgets all.
+    /// Forgets all, for another's sake.
     pub fn reset(&self) {
+        self.now.clear();
         self.begin();
         self.end();
         self.at.store(0, Ordering::Relaxed);
     }
 }
 
-fn all(area: &'static Area) -> impl Iterator<Item = &'static Census> {
-    std::iter::once(&area.rest.census).chain(memory::places().map(|(_, tally)| &tally.census))
+fn all() -> impl Iterator<Item = &'static Census> {
+    memory::tallies().map(|tally| &tally.census)
 }
 
 /// A turn begins.
 pub fn begin() {
-    if let Some(area) = memory::area() {
-        all(area).for_each(Census::begin);
-    }
+    all().for_each(Census::begin);
 }
 
 /// A turn that has passed nothing over has ended.
 pub fn end() {
     if let Some(area) = memory::area() {
-        for census in all(area) {
+        for census in all() {
             census.end();
             area.total.set_right(census.correct());
         }
@@ -176,7 +177,7 @@ pub fn change(namespace: Namespace, entries: i64, bytes: i64) -> Option<[Held; 2
 /// The table is another one: nothing is known of it until the next turn, which passes nothing over.
 pub fn forget() {
     if let Some(area) = memory::area() {
-        all(area).for_each(|census| census.now.clear());
+        all().for_each(|census| census.now.clear());
         area.total.clear();
         area.rest.census.at.store(0, Ordering::Relaxed);
     }

@@ -148,9 +148,7 @@ pub fn forget(database: Oid) {
         place.leave();
     }
     for area in AREA.all().iter().filter(|area| area.database.load(Ordering::Relaxed) == database) {
-        area.reset();
-        area.sweeps.reset();
-        area.database.store(0, Ordering::Release);
+        area.leave();
     }
 }
 
@@ -175,6 +173,20 @@ impl Area {
         }
     }
 
+    /// Gives it back, as if nobody had ever had it.
+    fn leave(&self) {
+        self.reset();
+        let Self { rest, sweeps, total, evict_page, level, met, met_pages, .. } = self;
+        rest.census.reset();
+        sweeps.reset();
+        total.clear();
+        let Self { evictions, evictions_then, forget_at, .. } = self;
+        met.iter().chain([evictions, evictions_then, forget_at]).for_each(|word| word.store(0, Ordering::Relaxed));
+        [evict_page, met_pages].into_iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        level.store(0, Ordering::Relaxed);
+        self.database.store(0, Ordering::Release);
+    }
+
     /// Whose it is; 0: nobody's.
     pub fn owner(&self) -> &AtomicU32 {
         &self.database
@@ -193,6 +205,11 @@ pub fn places() -> impl Iterator<Item = (&'static str, &'static Tally)> {
     let database = area().map_or(0, |area| area.database.load(Ordering::Relaxed));
     let owned = place::all().iter().filter_map(|place| Some((place.owner()?, &place.tally)));
     owned.filter(move |((owner, _), _)| *owner == database).map(|((_, name), tally)| (name, tally))
+}
+
+/// The tallies of this backend's database: the rest, and those of its namespaces.
+pub fn tallies() -> impl Iterator<Item = &'static Tally> {
+    area().map(|area| &area.rest).into_iter().chain(places().map(|(_, tally)| tally))
 }
 
 /// All that is counted: for [`super::file`].

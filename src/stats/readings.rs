@@ -2,7 +2,7 @@
 
 use super::counter::Counter;
 use super::latency::Operation;
-use super::memory::{self, Tally};
+use super::memory;
 use super::{census, counter};
 use crate::clock;
 use crate::home::Home;
@@ -27,7 +27,7 @@ const P99: f64 = 0.99;
 
 /// What the checks need to know.
 pub fn readings(home: &Home) -> Readings {
-    let total = |counter| tallies().map(|tally| tally.counters.get(counter)).sum();
+    let total = |counter| memory::tallies().map(|tally| tally.counters.get(counter)).sum();
     let mut readings = Readings {
         is_preloaded: memory::attached(),
         has_worker: has_worker(),
@@ -77,7 +77,7 @@ fn of_the_hand() -> Readings {
     // SAFETY: a variable of the postmaster, inherited.
     let started = unsafe { pg_sys::PgStartTime };
     let last_turn = area.sweeps.turn_ended_at.load(Ordering::Relaxed).max(started);
-    let sum = |of: fn(&census::Count) -> u64| tallies().map(|tally| of(&tally.census.counted)).sum();
+    let sum = |of: fn(&census::Count) -> u64| memory::tallies().map(|tally| of(&tally.census.counted)).sum();
     let entries = census::at().map(|_| {
         (sum(|count| count.entries.load(Ordering::Relaxed)), sum(|count| count.expired.load(Ordering::Relaxed)))
     });
@@ -108,10 +108,6 @@ fn has_worker() -> bool {
     // SAFETY: looks at shared memory.
     let is_standby = unsafe { pg_sys::RecoveryInProgress() };
     is_standby || directory::look(|directory| directory.launcher).is_some_and(directory::alive)
-}
-
-fn tallies() -> impl Iterator<Item = &'static Tally> {
-    memory::area().map(|area| &area.rest).into_iter().chain(memory::places().map(|(_, tally)| tally))
 }
 
 /// What was counted under no namespace although it belongs to one.
@@ -149,14 +145,14 @@ pub fn of_server() -> Server {
         uncounted: uncounted(),
         track_namespaces: settings::track_namespaces() as u64,
         waits_for_disk: !settings::async_commit() && unsafe_to_forget(),
-        written: tallies().map(|tally| written(&tally.counters)).sum(),
+        written: memory::tallies().map(|tally| written(&tally.counters)).sum(),
         room: room(),
     }
 }
 
 /// What the limit on the size has cost.
 fn room() -> Room {
-    let total = |counter| tallies().map(|tally| tally.counters.get(counter)).sum::<u64>();
+    let total = |counter| memory::tallies().map(|tally| tally.counters.get(counter)).sum::<u64>();
     let limits = settings::limits();
     Room {
         hits: total(Counter::Hits),

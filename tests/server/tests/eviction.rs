@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use cache_pg_server_tests::{PATIENCE, create_extension, get, server, together};
+use cache_pg_server_tests::{PATIENCE, create_database, create_extension, get, server, together};
 use cache_pg_simulator::heap::Parts;
 use cache_pg_simulator::run::{Contender, replay};
 use cache_pg_simulator::trace::{Trace, zipf};
@@ -143,6 +143,35 @@ fn a_truncated_cache_has_room_again() -> Result<()> {
     set(&mut client, "second", 500)?;
     // The hand has counted, and left them alone.
     wait_for(&mut client, "SELECT entries BETWEEN 450 AND 500 FROM cache_stats WHERE namespace = 'second'", PATIENCE)
+}
+
+#[test]
+fn a_dropped_database_leaves_no_entries_to_the_next_one() -> Result<()> {
+    let cluster = server()?
+        .conf("cache_pg.max_entries", "1000")
+        .conf("cache_pg.track_namespaces", "2")
+        .conf("cache_pg.sweep_interval", "1s")
+        .start()?;
+    let mut observer = create_extension(&cluster, "postgres")?;
+    let mut first = create_database(&cluster, "first")?;
+    set(&mut first, "one", 450)?;
+    set(&mut first, "two", 450)?;
+    drop(first);
+    observer.batch_execute("DROP DATABASE first WITH (FORCE)")?;
+    let own = "SELECT cache_get('three:1') IS NULL AND count(*) = 1 FROM cache_stats WHERE namespace = 'three'";
+    poll(PATIENCE, "the database to be forgotten", || {
+        let mut client = cluster.connect("postgres")?;
+        client.batch_execute("SELECT cache_get('three:1')")?;
+        get(&mut client, own)
+    })?;
+    // What is counted of the first would leave room for a hundred.
+    let mut second = create_database(&cluster, "second")?;
+    set(&mut second, "four", 500)?;
+    let written: String = get(&mut second, "SELECT clock_timestamp()::text")?;
+    let counted = format!("SELECT counted_at > '{written}' FROM cache_stats WHERE scope = 'total'");
+    wait_for(&mut second, &counted, PATIENCE)?;
+    assert_eq!(get::<i64>(&mut second, ENTRIES)?, 500);
+    Ok(())
 }
 
 #[test]

@@ -26,16 +26,37 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// The privileges it takes, as a mask and in words, and the lock on the table.
+    /// The privileges it takes, as a mask and in words.
     #[allow(clippy::useless_conversion, reason = "the mask has 32 bits in PostgreSQL 15, 64 from 16 on")]
-    fn needs(self) -> (AclMode, &'static str, u32) {
+    fn needs(self) -> (AclMode, &'static str) {
         match self {
-            Self::Read => (pg_sys::ACL_SELECT.into(), "SELECT", pg_sys::AccessShareLock),
-            Self::Fill | Self::Write => {
-                ((pg_sys::ACL_INSERT | pg_sys::ACL_UPDATE).into(), "INSERT, UPDATE", pg_sys::RowExclusiveLock)
-            }
-            Self::Delete => (pg_sys::ACL_DELETE.into(), "DELETE", pg_sys::RowExclusiveLock),
+            Self::Read => (pg_sys::ACL_SELECT.into(), "SELECT"),
+            Self::Fill | Self::Write => ((pg_sys::ACL_INSERT | pg_sys::ACL_UPDATE).into(), "INSERT, UPDATE"),
+            Self::Delete => (pg_sys::ACL_DELETE.into(), "DELETE"),
         }
+    }
+
+    /// The lock on the table.
+    fn lock(self) -> u32 {
+        match self {
+            Self::Read => pg_sys::AccessShareLock,
+            // SAFETY: looks at this backend's state; a standby allows no stronger lock.
+            Self::Fill if unsafe { pg_sys::RecoveryInProgress() } => pg_sys::AccessShareLock,
+            Self::Fill | Self::Write | Self::Delete => pg_sys::RowExclusiveLock,
+        }
+    }
+
+    fn check_granted(self, home: &Home) -> Result<(), CacheError> {
+        let (mask, privileges) = self.needs();
+        // SAFETY: a look-up in the system caches; raises where the table has just been dropped.
+        let granted = unsafe {
+            pg_sys::pg_class_aclmask(home.entries, pg_sys::GetUserId(), mask, pg_sys::AclMaskHow::ACLMASK_ALL)
+        };
+        if granted == mask {
+            return Ok(());
+        }
+        let table = format!("{}.cache_entries", home.schema);
+        Err(CacheError::Denied { privileges, table, role: current_role() })
     }
 
     /// Raises, as SQL does, where nothing may be written: in a read-only transaction, on a standby.
@@ -83,23 +104,17 @@ impl Access {
 /// # Errors
 /// [`CacheError::Denied`], or [`CacheError::NotInstalled`].
 pub fn check(verb: Verb) -> Result<Access, CacheError> {
-    let (mask, privileges, mut lock) = verb.needs();
-    // SAFETY: looks at this backend's state; a standby allows no stronger lock.
-    if verb == Verb::Fill && unsafe { pg_sys::RecoveryInProgress() } {
-        lock = pg_sys::AccessShareLock;
-    }
-    verb.check_transaction();
-    let home = lock_if(lock, |home| {
-        // SAFETY: a look-up in the system caches; raises where the table has just been dropped.
-        let granted = unsafe {
-            pg_sys::pg_class_aclmask(home.entries, pg_sys::GetUserId(), mask, pg_sys::AclMaskHow::ACLMASK_ALL)
-        };
-        if granted == mask {
-            return Ok(());
-        }
-        let table = format!("{}.cache_entries", home.schema);
-        Err(CacheError::Denied { privileges, table, role: current_role() })
-    })?;
+    check_all(&[verb])
+}
+
+/// As [`check`], for all of `verbs`; the last one says how the table is locked.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_all(verbs: &[Verb]) -> Result<Access, CacheError> {
+    verbs.iter().for_each(|verb| verb.check_transaction());
+    let lock = verbs.last().map_or(pg_sys::AccessShareLock, |verb| verb.lock());
+    let home = lock_if(lock, |home| verbs.iter().try_for_each(|verb| verb.check_granted(home)))?;
     // SAFETY: a look-up in the system caches for a table that the lock keeps from changing.
     let row_security = unsafe { pg_sys::check_enable_rls(home.entries, Oid::INVALID, true) };
     let plain = row_security != pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32 && !home.has_triggers;
@@ -113,8 +128,7 @@ pub fn check(verb: Verb) -> Result<Access, CacheError> {
 /// # Errors
 /// As [`check`].
 pub fn of_the_cache() -> Result<Access, CacheError> {
-    let (_, _, lock) = Verb::Delete.needs();
-    let home = lock_if(lock, |_| Ok(()))?;
+    let home = lock_if(Verb::Delete.lock(), |_| Ok(()))?;
     if home.has_triggers && has_triggers_now(&home) {
         return check(Verb::Delete);
     }
@@ -149,18 +163,6 @@ fn lock_if(lock: u32, allowed: impl Fn(&Home) -> Result<(), CacheError>) -> Resu
         }
         home = under_lock;
     }
-}
-
-/// Checks that the current role may do all of `verbs`; the last one says how the table is locked at least.
-///
-/// # Errors
-/// As [`check`].
-pub fn check_all(verbs: &[Verb]) -> Result<Access, CacheError> {
-    let mut access = Err(CacheError::NotInstalled);
-    for &verb in verbs {
-        access = Ok(check(verb)?);
-    }
-    access
 }
 
 /// The name of the current role, quoted where it has to be.

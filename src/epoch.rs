@@ -4,27 +4,26 @@
 //! was computed from them must not be stored afterwards, so a token says in which run it was given.
 
 use crate::clock;
+use crate::sweep::directory;
 use pgrx::prelude::*;
 use pgrx::{PgAtomic, pg_shmem_init, pg_sys};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 static BOOT: PgAtomic<AtomicU64> = unsafe {
     // SAFETY: the name is used once.
     PgAtomic::new(c"cache_pg boot")
 };
-static ATTACHED: AtomicBool = AtomicBool::new(false);
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
     // Filled anew whenever shared memory is: also after a crash that the postmaster survives.
     pg_shmem_init!(BOOT = AtomicU64::new(clock::now().0 as u64));
-    ATTACHED.store(true, Ordering::Relaxed);
 }
 
 /// The current run: another number after a restart, a crash or a promotion. Not to be asked during recovery.
 pub fn current() -> u64 {
     // SAFETY: a variable of the postmaster, inherited; the timeline is in shared memory.
     let (started, timeline) = unsafe { (pg_sys::PgStartTime as u64, pg_sys::GetWALInsertionTimeLine()) };
-    let boot = if ATTACHED.load(Ordering::Relaxed) { BOOT.get().load(Ordering::Relaxed) } else { started };
+    let boot = if directory::attached() { BOOT.get().load(Ordering::Relaxed) } else { started };
     boot ^ u64::from(timeline).rotate_right(16)
 }

@@ -87,6 +87,11 @@ pub fn limits(home: &Home, namespace: Name) -> Limits {
     })
 }
 
+/// Whether some namespace has a limit of its own.
+pub fn has_limits(home: &Home) -> bool {
+    known(home).has_limits
+}
+
 /// Whether the near caches of some namespace are told what changes.
 pub fn someone_listens(home: &Home) -> bool {
     known(home).someone_listens
@@ -217,9 +222,10 @@ fn chance() -> f64 {
 /// [`CacheError::Ttl`] when it is out of range.
 pub fn lifetime(interval: Interval, now: Timestamp) -> Result<Option<Ttl>, CacheError> {
     let limit = settings::max_ttl();
-    let micros = clock::after(now, interval).0.saturating_sub(now.0);
-    let ttl = Ttl::parse(micros, limit).map_err(|why| CacheError::Ttl(clock::interval_text(interval), why))?;
-    Ok((clock::after(now, interval) != Timestamp::FOREVER).then_some(ttl))
+    let end = clock::after(now, interval);
+    let ttl = Ttl::parse(end.0.saturating_sub(now.0), limit)
+        .map_err(|why| CacheError::Ttl(clock::interval_text(interval), why))?;
+    Ok((end != Timestamp::FOREVER).then_some(ttl))
 }
 
 /// The statement trigger on `cache_namespaces`: tells every backend to read the table again, at the commit.

@@ -47,9 +47,9 @@ pub fn tags(home: &Home, tags: &[&str]) {
 }
 
 fn remember(home: &Home, change: impl FnOnce(&mut Changes)) {
+    transaction::has_work();
     if CHANGED.with_borrow(Option::is_none) {
         let listening = namespaces::listening(home);
-        transaction::has_work();
         CHANGED.set(Some((Changes::default(), listening)));
     }
     CHANGED.with_borrow_mut(|changed| changed.as_mut().map(|(changes, _)| change(changes)));

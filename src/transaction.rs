@@ -38,11 +38,12 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, argument: *mu
 #[pg_guard]
 unsafe extern "C-unwind" fn work(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
     use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};
-    if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
-        HAS_WORK.set(false);
-    }
     // Room is made before the others tell of what has been done.
     writer::at_end_of_transaction(event);
     flags::at_end_of_transaction(event);
     near::at_end_of_transaction(event);
+    // Last, so that what one of them raises does not keep the others from being asked again.
+    if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
+        HAS_WORK.set(false);
+    }
 }

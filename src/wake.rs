@@ -13,6 +13,7 @@ use crate::datum::Timestamp;
 use crate::heap::snapshot;
 use crate::settings;
 use crate::stats::{self, Counter};
+use crate::sweep::directory::attached;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::token::hash;
 use pgrx::pg_sys::{self, ConditionVariable};
@@ -20,7 +21,7 @@ use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// As many as bits in a word; more waiters at once share, and look again in vain now and then.
 const VARIABLES: usize = u64::BITS as usize;
@@ -43,7 +44,6 @@ static WAITING: PgAtomic<Shared> = unsafe {
     // SAFETY: the name is used once.
     PgAtomic::new(c"cache_pg waiting")
 };
-static ATTACHED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// The variables to wake at the end of the transaction, a bit for each.
@@ -55,7 +55,6 @@ pub fn register() {
     pg_shmem_init!(WAITING = new_shared());
     // SAFETY: registers a function that lives as long as the process; every backend inherits it.
     unsafe { pg_sys::RegisterResourceReleaseCallback(Some(when_locks_are_gone), std::ptr::null_mut()) };
-    ATTACHED.store(true, Ordering::Relaxed);
 }
 
 fn new_shared() -> Shared {
@@ -66,10 +65,6 @@ fn new_shared() -> Shared {
         variable
     });
     Shared { variables: UnsafeCell::new(variables), unstored: [const { AtomicU32::new(0) }; VARIABLES] }
-}
-
-fn attached() -> bool {
-    ATTACHED.load(Ordering::Relaxed)
 }
 
 fn number_of(key: &str) -> usize {

@@ -20,8 +20,7 @@ fn cache_incr(
 ) -> Result<i64, ErrorReport> {
     let key = self::key(key)?;
     let sum = observe(Operation::Set, "cache_incr", key.as_str(), || {
-        access::check(Verb::Read)?;
-        let access = access::check(Verb::Write)?;
+        let access = access::check_all(&[Verb::Read, Verb::Write])?;
         let deadline = namespaces::of(&access.home, key).deadline(ttl, clock::now())?;
         store::incr(&access, key, delta.unwrap_or(1), deadline)
     })?;

@@ -29,7 +29,9 @@ fn cache_get_or_set(
     let namespace = namespaces::of(&access.home, key);
     let tags = self::tags(tags)?;
     // A ttl that is out of range is an error also where there is a value.
-    namespace.deadline(ttl, clock::now())?;
+    if let Some(ttl) = ttl {
+        namespaces::lifetime(ttl, clock::now())?;
+    }
     let deadline = |value, now| {
         namespace.admit(key, value)?;
         namespace.deadline(ttl, now)

@@ -45,7 +45,7 @@ impl Evictor {
             let excess = limits.ok()?.excess(tally.census.now.held());
             (!excess.is_empty()).then(|| (name.to_owned(), excess))
         });
-        let own: HashMap<_, _> = limited.collect();
+        let own: HashMap<_, _> = if namespaces::has_limits(home) { limited.collect() } else { HashMap::new() };
         if excess.is_empty() && own.is_empty() {
             return None;
         }

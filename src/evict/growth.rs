@@ -63,12 +63,11 @@ pub fn note(access: &Access, key: Key, Growth { entries, bytes }: Growth) {
     if entries > 0 {
         recency::insert(key.as_str());
     }
-    if entries <= 0 && bytes <= 0 {
-        census::change(key.namespace(), entries, bytes);
-        return;
-    }
     let namespace = key.namespace();
     let held = census::change(namespace, entries, bytes);
+    if entries <= 0 && bytes <= 0 {
+        return;
+    }
     let need = held.map_or(Need::None, |[own, total]| {
         Need::of(settings::limits(), total).max(Need::of(namespaces::limits(&access.home, namespace), own))
     });

@@ -5,7 +5,7 @@
 //! any more, or not visible, the index is asked, which leads to a new hint. Must never read a page from the disk, nor be asked by
 //! a reader with an old snapshot (REPEATABLE READ, SERIALIZABLE), which may see two rows of a key, and whose reads of the index count.
 
-use super::hints::spot_of;
+use super::hints::{self, spot_of};
 use super::scan::Row;
 use super::table::Table;
 use crate::home::column;
@@ -28,6 +28,9 @@ pub fn follow<R>(table: Oid, key: &str, take: impl FnOnce(&Row) -> Option<R>) ->
 
 /// The same for many keys: `take` is handed the number of each whose row was found.
 pub fn follow_many(table: Oid, keys: &[&str], mut take: impl FnMut(usize, &Row)) {
+    if !hints::are_kept() {
+        return;
+    }
     opened(table, |relation| {
         for (number, key) in keys.iter().enumerate() {
             if let Some(spot) = spot_of(key) {

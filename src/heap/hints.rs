@@ -43,7 +43,7 @@ pub fn note(key: &str, spot: Spot) {
 /// Remembers where the row of a key was just written. Until that is committed nobody else sees it there, and takes the way through
 /// the index.
 pub fn note_written(table: &Table, key: Datum, tid: &pg_sys::ItemPointerData) {
-    if BUCKETS.all().is_empty() {
+    if !are_kept() {
         return;
     }
     let page = block_of(tid);
@@ -54,6 +54,11 @@ pub fn note_written(table: &Table, key: Datum, tid: &pg_sys::ItemPointerData) {
     if let (Some(key), Ok(buffer)) = (key, u32::try_from(found.recent_buffer)) {
         note(key, Spot { page, row: tid.ip_posid, buffer });
     }
+}
+
+/// Whether there is memory for any.
+pub(super) fn are_kept() -> bool {
+    !BUCKETS.all().is_empty()
 }
 
 /// Where the row of a key was last; None where nobody has said.

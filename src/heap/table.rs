@@ -43,15 +43,22 @@ pub type Observer = fn(&Table, &pg_sys::ItemPointerData, &[Option<pg_sys::Datum>
 impl Table {
     /// Opens a table that is locked already and hands it to `work`; None where it is not a heap with a primary key.
     pub fn by_primary_key<R>(table: Oid, purpose: Purpose, work: impl FnOnce(&Self) -> R) -> Option<R> {
-        Self::open(table, LOCKED, purpose, |relation| {
-            // SAFETY: the relation is open and locked.
+        // SAFETY: the table is locked; the relation cache knows its indexes. What is opened is closed below, or by the end of the
+        // transaction.
+        unsafe {
+            let relation = pg_sys::table_open(table, LOCKED);
             #[cfg(not(feature = "pg18"))]
-            return unsafe { pg_sys::RelationGetPrimaryKeyIndex(relation) };
-            // SAFETY: as above.
+            let index = pg_sys::RelationGetPrimaryKeyIndex(relation);
             #[cfg(feature = "pg18")]
-            return unsafe { pg_sys::RelationGetPrimaryKeyIndex(relation, false) };
-        })
-        .map(|table| table.run(work))
+            let index = pg_sys::RelationGetPrimaryKeyIndex(relation, false);
+            if (*(*relation).rd_rel).relam != pg_sys::HEAP_TABLE_AM_OID || index == Oid::INVALID {
+                pg_sys::table_close(relation, LOCKED);
+                return None;
+            }
+            let primary = (index, purpose.lock());
+            let (index, others, observer) = (OnceCell::new(), Vec::new(), Cell::default());
+            Some(Self { relation, primary, index, others, observer }.run(work))
+        }
     }
 
     /// Locks a table, opens it with an index on its first column and hands it to `work`; None where there is none, or one that
@@ -77,25 +84,6 @@ impl Table {
             let index = others.swap_remove(position);
             let primary = ((*index).rd_id, lock);
             Some(Self { relation, primary, index: index.into(), others, observer: Cell::default() }.run(work))
-        }
-    }
-
-    fn open(
-        table: Oid,
-        lock: LOCKMODE,
-        purpose: Purpose,
-        index_of: impl FnOnce(pg_sys::Relation) -> Oid,
-    ) -> Option<Self> {
-        // SAFETY: the table is locked, or gets locked now; the relation cache knows its indexes.
-        unsafe {
-            let relation = pg_sys::table_open(table, lock);
-            let index = index_of(relation);
-            if (*(*relation).rd_rel).relam != pg_sys::HEAP_TABLE_AM_OID || index == Oid::INVALID {
-                pg_sys::table_close(relation, LOCKED);
-                return None;
-            }
-            let primary = (index, purpose.lock());
-            Some(Self { relation, primary, index: OnceCell::new(), others: Vec::new(), observer: Cell::default() })
         }
     }
 
@@ -148,7 +136,7 @@ impl Table {
 
     fn run<R>(self, work: impl FnOnce(&Self) -> R) -> R {
         let result = work(&self);
-        // SAFETY: what `open` opened, each once; locks are kept, as the executor does.
+        // SAFETY: what was opened, each once; locks are kept, as the executor does.
         unsafe {
             self.others.iter().for_each(|&index| pg_sys::index_close(index, LOCKED));
             if let Some(&index) = self.index.get() {

@@ -89,9 +89,7 @@ impl Statement {
 
     fn run<R>(&self, home: &Home, params: &[Param], effect: Effect, take: impl FnOnce(&Rows) -> R) -> R {
         debug_assert_eq!(params.len(), self.types.len());
-        let mut values: Vec<Datum> = params.iter().map(|param| param.unwrap_or(Datum::null())).collect();
-        let nulls: Vec<std::ffi::c_char> =
-            params.iter().map(|param| if param.is_some() { b' ' } else { b'n' } as _).collect();
+        let (mut values, nulls) = values_and_nulls(params);
         let connection = Connection::open();
         let plan = self.plan(home);
         if effect != Effect::Reads {
@@ -142,7 +140,7 @@ impl Statement {
     pub fn read_catalog<R>(&self, take: impl FnOnce(&Rows) -> R) -> R {
         // SAFETY: pushed and popped in pairs; an error in between ends the (sub)transaction, which pops it too.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::RelationRelationId)) };
-        let result = run_once(self.sql, Effect::Reads, take);
+        let result = run_once(self.sql, &[], Effect::Reads, take);
         // SAFETY: as above.
         unsafe { pg_sys::PopActiveSnapshot() };
         result
@@ -152,30 +150,30 @@ impl Statement {
 /// Runs a command that takes no parameters and returns nothing, once. Must have its names quoted: a statement of
 /// `sql/statements` puts it together with `pg_catalog.format`, or the only names in it are those of the extension's tables.
 pub fn command(sql: &str) {
-    run_once(sql, Effect::Writes, |_| ());
-}
-
-fn run_once<R>(sql: &str, effect: Effect, take: impl FnOnce(&Rows) -> R) -> R {
-    let connection = Connection::open();
-    let plan = prepare(sql, &[]);
-    // SAFETY: the plan was made in the current connection and takes no parameters.
-    unsafe { pg_sys::SPI_execute_plan(plan, std::ptr::null_mut(), std::ptr::null(), effect == Effect::Reads, 0) };
-    // SAFETY: SPI has just set its globals for this connection.
-    let rows = unsafe { Rows::current(connection.outer) };
-    take(&rows)
+    run_once(sql, &[], Effect::Writes, |_| ());
 }
 
 /// Runs a query that only reads, once, under the active snapshot; its parameters are texts.
-pub fn read_once<R>(sql: &str, args: &[Param], take: impl FnOnce(&Rows) -> R) -> R {
-    let mut values: Vec<Datum> = args.iter().map(|arg| arg.unwrap_or(Datum::null())).collect();
-    let nulls: Vec<std::ffi::c_char> = args.iter().map(|arg| if arg.is_some() { b' ' } else { b'n' } as _).collect();
+pub fn read_once<R>(sql: &str, params: &[Param], take: impl FnOnce(&Rows) -> R) -> R {
+    run_once(sql, params, Effect::Reads, take)
+}
+
+fn run_once<R>(sql: &str, params: &[Param], effect: Effect, take: impl FnOnce(&Rows) -> R) -> R {
+    let (mut values, nulls) = values_and_nulls(params);
     let connection = Connection::open();
-    let plan = prepare(sql, &vec![pg_sys::TEXTOID; args.len()]);
+    let plan = prepare(sql, &vec![pg_sys::TEXTOID; params.len()]);
     // SAFETY: the plan was made in the current connection and has as many parameters.
-    unsafe { pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), true, 0) };
+    unsafe { pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), effect == Effect::Reads, 0) };
     // SAFETY: SPI has just set its globals for this connection.
     let rows = unsafe { Rows::current(connection.outer) };
     take(&rows)
+}
+
+/// Parameters as SPI takes them.
+fn values_and_nulls(params: &[Param]) -> (Vec<Datum>, Vec<std::ffi::c_char>) {
+    let value = |param: &Param| param.unwrap_or(Datum::null());
+    let null = |param: &Param| if param.is_some() { b' ' } else { b'n' } as _;
+    (params.iter().map(value).collect(), params.iter().map(null).collect())
 }
 
 fn prepare(sql: &str, types: &[Oid]) -> pg_sys::SPIPlanPtr {

@@ -137,8 +137,10 @@ pub fn read_stale(key: Key, value: Option<Jsonb>, is_stale: bool) {
 
 /// Counts a value that was written.
 pub fn count_written(key: Key, value: Jsonb) {
-    count(key, Counter::Sets, 1);
-    count(key, Counter::BytesIn, value.size() as u64);
+    if let Some(tally) = tracked(key.namespace()) {
+        tally.counters.add(Counter::Sets, 1);
+        tally.counters.add(Counter::BytesIn, value.size() as u64);
+    }
 }
 
 /// Counts a value that was computed in so many microseconds.

@@ -4,7 +4,7 @@
 //! the value there is, or may wait for the fill. The right is a lease in the row, with a deadline: whoever holds it holds no
 //! transaction, lock or connection. Its row keeps the version that it had, so a lease is no write to the fence.
 
-use super::image::{Image, Lease, NEVER, is_live, version_of};
+use super::image::{Image, Lease, NEVER, is_live};
 use super::{fence, fill, flight, look, statements, write};
 use crate::access::{self, Access};
 use crate::clock;
@@ -18,7 +18,6 @@ use crate::heap::table::Table;
 use crate::namespaces::Namespace;
 use crate::settings;
 use crate::store::look::Look;
-use crate::store::tags;
 use crate::sweep::flags;
 use crate::wake::{self, Waiter};
 use cache_pg_rules::key::Key;
@@ -139,11 +138,7 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
                 return Decision::Leave(Claim::Taken(Some(other.until)));
             }
         }
-        let is_seen = match row {
-            Some(row) => seen.contains(version_of(row)),
-            None => fence::passes(table, key, None, seen),
-        };
-        if !is_seen {
+        if !fence::passes(table, key, row, seen) {
             return Decision::Leave(Claim::No);
         }
         let image = row.map_or(Image { stale_until: Some(lease.until), ..Image::empty(key, NOBODY, now) }, |row| {
@@ -157,8 +152,7 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
 /// The row that is to carry a lease: with its value, as long as that may still be served.
 fn placeholder(access: &Access, row: &Row, lease: Lease, now: Timestamp) -> Image {
     let image = Image::of(row);
-    let is_served = image.stale_until.unwrap_or(image.expires_at) > now && tags::hold(&access.home, row, View::Latest);
-    if image.value.is_some() && is_served {
+    if look::is_served(access, row, now, View::Latest) {
         return image;
     }
     let stale_until = image.stale_until.filter(|until| *until > lease.until).or(Some(lease.until));

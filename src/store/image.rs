@@ -123,7 +123,11 @@ pub fn footprint(row: &Row) -> u64 {
 
 /// Whether a row holds a live entry: it has a value, its deadline has not come, and no tag was invalidated since.
 pub fn is_live(home: &Home, row: &Row, now: Timestamp, view: View) -> bool {
-    row.datum(column::EXPIRES_AT).is_some_and(|deadline| deadline.value() as i64 > now.0)
-        && row.has(column::VALUE)
-        && tags::hold(home, row, view)
+    is_live_at(row, now) && tags::hold(home, row, view)
+}
+
+/// The same, whatever has become of its tags.
+pub fn is_live_at(row: &Row, now: Timestamp) -> bool {
+    let deadline = row.datum(column::EXPIRES_AT).map(|datum| datum.value() as i64);
+    deadline.is_some_and(|deadline| deadline > now.0) && row.has(column::VALUE)
 }

@@ -1,7 +1,7 @@
 //! A look at a key that also sees what is past its deadline.
 
 use super::find::find;
-use super::image::is_live;
+use super::image::is_live_at;
 use super::{statements, tags};
 use crate::access::Access;
 use crate::clock;
@@ -37,7 +37,8 @@ pub fn look(access: &Access, key: Key, view: View) -> Look {
     let now = clock::now();
     let take = |row: &Row| {
         let value: Jsonb = row.get(column::VALUE)?;
-        if !is_live(&access.home, row, now, view) {
+        // Its tags hold, or it would not be served.
+        if !is_live_at(row, now) {
             return Some(Look::Stale(value));
         }
         let expires_at = row.get(column::EXPIRES_AT).unwrap_or(now);
@@ -47,7 +48,7 @@ pub fn look(access: &Access, key: Key, view: View) -> Look {
 }
 
 /// Whether the row has a value that may be served, if only as a stale one.
-fn is_served(access: &Access, row: &Row, now: Timestamp, view: View) -> bool {
+pub(super) fn is_served(access: &Access, row: &Row, now: Timestamp, view: View) -> bool {
     let until = row.get(column::STALE_UNTIL).or_else(|| row.get(column::EXPIRES_AT));
     until.is_some_and(|until: Timestamp| until > now) && row.has(column::VALUE) && tags::hold(&access.home, row, view)
 }

@@ -35,7 +35,7 @@ mod write;
 pub use delete::{clear, delete, take};
 pub use fetch::fetch;
 pub use fill::{fill, release};
-pub use image::{footprint, removable_at};
+pub use image::{footprint, is_live_at, removable_at};
 pub use look::Fresh;
 pub use read::{entry, expires_at, get, get_many, keys};
 pub use read_through::{Storing, get_or_load};

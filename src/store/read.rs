@@ -129,5 +129,5 @@ pub fn keys(access: &Access, range: Option<KeyRange>, after: Option<&str>, most:
     }
     let [from, before, unnamed] = range::bounds(range);
     let params = [from, before, unnamed, after.unwrap_or("").param(), clock::now().param(), most.param()];
-    access.run(|home| KEYS.read(home, &params, |rows| (0..rows.len()).filter_map(|row| rows.get(row, 1)).collect()))
+    access.run(|home| KEYS.read(home, &params, |rows| rows.column(1)))
 }

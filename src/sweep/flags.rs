@@ -91,7 +91,7 @@ pub fn pressed(slot: usize) -> bool {
     PRESSED.get()[slot].load(Ordering::Relaxed)
 }
 
-/// Clears the flag: whoever needs room from now on says so anew.
-pub fn relieve(slot: usize) {
-    PRESSED.get()[slot].store(false, Ordering::SeqCst);
+/// The same, and clears the flag: whoever needs room from now on says so anew.
+pub fn relieve(slot: usize) -> bool {
+    PRESSED.get()[slot].swap(false, Ordering::SeqCst)
 }

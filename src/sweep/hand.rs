@@ -13,7 +13,7 @@ use crate::home::{Home, column};
 use crate::stats::Counter;
 use crate::stats::census::Rows;
 use crate::store::tags::Known;
-use crate::store::{footprint, removable_at};
+use crate::store::{footprint, is_live_at, removable_at};
 use crate::wake;
 use cache_pg_rules::pace::Found;
 use pgrx::pg_sys::{self, BlockNumber};
@@ -244,12 +244,6 @@ fn due_at(row: &Row) -> i64 {
 pub(super) fn is_entry(row: &Row, now: Timestamp) -> bool {
     let lease = row.datum(column::LEASE_UNTIL).map(|datum| datum.value() as i64);
     is_live_at(row, now) && lease.is_none_or(|until| until <= now.0)
-}
-
-/// Whether a row has a value, before its deadline.
-fn is_live_at(row: &Row, now: Timestamp) -> bool {
-    let deadline = row.datum(column::EXPIRES_AT).map(|datum| datum.value() as i64);
-    deadline.is_some_and(|deadline| deadline > now.0) && row.has(column::VALUE)
 }
 
 pub(super) fn tid(block: BlockNumber, offset: u16) -> pg_sys::ItemPointerData {

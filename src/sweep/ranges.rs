@@ -161,8 +161,7 @@ impl Ranges {
     }
 
     fn lay_out(slot: usize, file: Oid, pages: u32) -> Option<Layout> {
-        let known = directory::look(|directory| directory.slots[slot].layout).flatten();
-        if known.is_some_and(|known| known.file != file) {
+        if Self::are_of_another(slot, file) {
             // What was counted was in another file: perhaps nothing of it is in this one.
             census::forget();
         }

@@ -37,9 +37,7 @@ impl Sweeper {
 
     /// What is to go, if room is needed. Whoever needs some from now on says so anew.
     fn evictor(&self, home: &Home) -> Option<Evictor> {
-        let is_needed = flags::pressed(self.slot);
-        flags::relieve(self.slot);
-        if is_needed { Evictor::of(home) } else { None }
+        if flags::relieve(self.slot) { Evictor::of(home) } else { None }
     }
 
     /// Gives room back, when much was removed.

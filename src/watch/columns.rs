@@ -53,8 +53,6 @@ pub struct Columns {
     columns: Vec<Column>,
     /// Whether the text of one of them depends on settings.
     dependent: bool,
-    /// Where values are converted; goes with the context that was current when it was made.
-    context: pg_sys::MemoryContext,
 }
 
 /// A row's values; None: NULL.
@@ -90,17 +88,7 @@ impl Columns {
             dependent |= !FIXED.contains(&base);
             columns.push(Column { name: name.into(), number: attribute.attnum, cast: Cast::of(base) });
         }
-        // SAFETY: makes a child of the current context; the name is a literal.
-        let context = unsafe {
-            pg_sys::AllocSetContextCreateExtended(
-                pg_sys::CurrentMemoryContext,
-                c"cache_pg row".as_ptr(),
-                pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
-                pg_sys::ALLOCSET_SMALL_INITSIZE as usize,
-                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-            )
-        };
-        Ok(Self { columns, dependent, context })
+        Ok(Self { columns, dependent })
     }
 
     /// Runs `work` under settings that make a value's text the same in every session.
@@ -112,16 +100,10 @@ impl Columns {
         work()
     }
 
-    /// Reads a row into `values`, which keep their order from row to row.
+    /// Reads a row into `values`, which keep their order from row to row, and allocates on the way.
     pub fn read(&self, row: Row, values: &mut Values) {
         values.clear();
-        // SAFETY: what is allocated in the context is copied out before it is reset; an error leaves it to the abort.
-        unsafe {
-            let outer = pg_sys::MemoryContextSwitchTo(self.context);
-            values.extend(self.columns.iter().map(|column| row.get(column.number).and_then(|it| column.cast.text(it))));
-            pg_sys::MemoryContextSwitchTo(outer);
-            pg_sys::MemoryContextReset(self.context);
-        }
+        values.extend(self.columns.iter().map(|column| row.get(column.number).and_then(|it| column.cast.text(it))));
     }
 
     /// The value of a column among `values`.

@@ -9,6 +9,7 @@ use super::templates::Watch;
 use super::texts::Texts;
 use crate::access;
 use crate::error::CacheError;
+use crate::scratch::Scratch;
 use crate::stats::{self, Counter};
 use crate::store;
 use cache_pg_rules::key::Key;
@@ -75,6 +76,7 @@ fn rows(trigger: &PgTrigger) -> Result<(Rows, Rows), CacheError> {
 fn collect(columns: &Columns, mut old: Rows, mut new: Rows, watch: &Watch, keys: &mut Texts, tags: &mut Texts) {
     let (mut was, mut is) = (Values::new(), Values::new());
     let (mut before, mut after) = (String::new(), String::new());
+    let mut scratch = Scratch::new();
     let mut first = true;
     loop {
         let rows = (old.next(), new.next());
@@ -83,8 +85,8 @@ fn collect(columns: &Columns, mut old: Rows, mut new: Rows, watch: &Watch, keys:
         }
         was.clear();
         is.clear();
-        rows.0.inspect(|row| columns.read(*row, &mut was));
-        rows.1.inspect(|row| columns.read(*row, &mut is));
+        rows.0.inspect(|row| scratch.run(|| columns.read(*row, &mut was)));
+        rows.1.inspect(|row| scratch.run(|| columns.read(*row, &mut is)));
         let mut take = |templates: &[Template], into: &mut Texts| {
             for template in templates.iter().filter(|template| first || !template.is_constant()) {
                 let had = rows.0.is_some() && template.fill(&mut before, |name| columns.value(&was, name));

@@ -71,9 +71,6 @@ impl Changes {
     }
 
     fn of(&mut self, name: &str) -> &mut Few {
-        if !self.namespaces.contains_key(name) {
-            self.namespaces.insert(name.to_owned(), Few::default());
-        }
         self.namespaces.entry(name.to_owned()).or_default()
     }
 

@@ -96,11 +96,7 @@ impl Sql for CachePg {
 
 impl Session for Calls {
     fn get(&mut self, key: &str, value: &mut Vec<u8>) -> Result<bool> {
-        let answer = self.connection.call(self.get, &[key])?;
-        let found = answer.column(0);
-        value.clear();
-        value.extend_from_slice(found.unwrap_or_default());
-        Ok(found.is_some())
+        self.connection.read(self.get, &[key], 0, value)
     }
 
     fn get_many(&mut self, keys: &[String]) -> Result<usize> {

@@ -43,10 +43,7 @@ impl Sql for Floor {
 
 impl Session for Echo {
     fn get(&mut self, key: &str, value: &mut Vec<u8>) -> Result<bool> {
-        let answer = self.connection.call(self.statement, &[key])?;
-        value.clear();
-        value.extend_from_slice(answer.column(0).unwrap_or_default());
-        Ok(true)
+        self.connection.read(self.statement, &[key], 0, value)
     }
 
     fn get_many(&mut self, _: &[String]) -> Result<usize> {

@@ -126,8 +126,8 @@ impl Connection {
         self.answer()
     }
 
-    /// The same for a statement that returns one row at most: puts the column of this number into `value`; false where there is
-    /// no row.
+    /// The same for a statement that returns one row at most: puts the column of this number into `value`; false where it is
+    /// NULL, or there is no row.
     ///
     /// # Errors
     /// When it fails.
@@ -139,9 +139,10 @@ impl Connection {
         value: &mut Vec<u8>,
     ) -> Result<bool> {
         let answer = self.call(statement, parameters)?;
+        let found = answer.column(column);
         value.clear();
-        value.extend_from_slice(answer.column(column).unwrap_or_default());
-        Ok(answer.rows > 0)
+        value.extend_from_slice(found.unwrap_or_default());
+        Ok(found.is_some())
     }
 
     fn message(&mut self, kind: u8, fill: impl FnOnce(&mut Vec<u8>)) {

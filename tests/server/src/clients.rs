@@ -7,6 +7,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use postgres::Client;
 use postgres::error::SqlState;
 
+use xtask::cluster::{Cluster, StopMode};
+
 use crate::get;
 
 /// Calls every function of the extension that applications use, on keys of the namespace `w`, and leaves none.
@@ -51,6 +53,18 @@ pub fn sqlstate<T>(outcome: Result<T, postgres::Error>) -> Result<SqlState> {
         Ok(_) => Err(anyhow!("it was not refused")),
         Err(error) => error.code().cloned().ok_or_else(|| error.into()),
     }
+}
+
+/// What came of crashing the server under others, who end with it: where it did not crash it is stopped, or they would go on
+/// for ever.
+///
+/// # Errors
+/// That of `crashed`, or of the stop.
+pub fn or_stop(cluster: &Cluster, crashed: Result<()>) -> Result<()> {
+    if crashed.is_err() && cluster.is_running() {
+        cluster.stop(StopMode::Immediate)?;
+    }
+    crashed
 }
 
 /// Runs `work` in `count` threads that start at the same moment, and returns what each returned, in order.

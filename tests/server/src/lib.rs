@@ -13,7 +13,7 @@ use postgres::Client;
 use postgres::types::FromSql;
 use xtask::cluster::{Builder, Cluster, LIFETIME_IN_TESTS};
 
-pub use clients::{every_verb_works, sqlstate, together, together_with};
+pub use clients::{every_verb_works, or_stop, sqlstate, together, together_with};
 pub use worker::{launcher, launcher_rounds, processes, rows, sweeper_at_work, swept, write_expired};
 
 /// How long to wait for what should happen within a second or two, on a machine that is busy with other things.
@@ -90,6 +90,16 @@ impl Shared {
         let cluster = Arc::new(start()?);
         *shared = Arc::downgrade(&cluster);
         Ok(cluster)
+    }
+
+    /// A database of this name with the extension, on the server, which `server` sets up unless it runs, and a connection to it.
+    ///
+    /// # Errors
+    /// When one of them cannot be had.
+    pub fn database(&self, name: &str, server: impl FnOnce() -> Result<Builder>) -> Result<(Arc<Cluster>, Client)> {
+        let cluster = self.get(|| server()?.start())?;
+        let client = create_database(&cluster, name)?;
+        Ok((cluster, client))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use cache_pg_server_tests::{PATIENCE, create_extension, get, server, together_with};
+use anyhow::{Context, Result, bail};
+use cache_pg_server_tests::{PATIENCE, create_extension, get, or_stop, server, together_with};
 use postgres::Client;
 use xtask::cluster::{Cluster, poll};
 
@@ -39,11 +39,11 @@ fn crash_under_load(cluster: &Cluster, enough: usize, roles: &[Role]) -> Result<
             Some(role) => until_the_crash(|step| role(&mut client, step), &counts[number]),
             None => {
                 drop(client);
-                poll(PATIENCE, "everybody to be at work", || {
+                let at_work = poll(PATIENCE, "everybody to be at work", || {
                     Ok(counts.iter().all(|count| count.load(Ordering::Relaxed) >= enough))
-                })?;
+                });
                 let crash = Instant::now();
-                cluster.kill9()?;
+                or_stop(cluster, at_work.and_then(|()| cluster.kill9()))?;
                 Ok(vec![crash])
             }
         },
@@ -106,7 +106,7 @@ fn p2_a_crash_under_load_forgets_no_acknowledged_delete_or_invalidation() -> Res
                 set(client, verb, step)
             }],
         )?;
-        let [forgets_none, forgets_some] = moments.as_slice() else { continue };
+        let [forgets_none, forgets_some] = moments.as_slice() else { bail!("there are {} roles", moments.len()) };
         let mut client = cluster.connect("postgres")?;
         let count = forgets_none.len();
         let back = format!("SELECT count(cache_get({key})) FROM generate_series(0, {count} - 1) AS i");

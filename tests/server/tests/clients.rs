@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::{Result, ensure};
-use cache_pg_server_tests::{Shared, create_database, get, swift_server, together_with, value};
+use cache_pg_server_tests::{Shared, get, swift_server, together_with, value};
 use postgres::Client;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -15,9 +15,7 @@ static SHARED: Shared = Shared::new();
 
 /// A database of its own on the server of this file.
 fn database(name: &str) -> Result<(Arc<Cluster>, Client)> {
-    let cluster = SHARED.get(|| swift_server()?.conf("max_connections", "250").start())?;
-    let client = create_database(&cluster, name)?;
-    Ok((cluster, client))
+    SHARED.database(name, || Ok(swift_server()?.conf("max_connections", "250")))
 }
 
 fn no_deadlocks(client: &mut Client) -> Result<()> {

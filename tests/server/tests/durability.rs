@@ -33,10 +33,10 @@ fn quiet_server() -> Result<(Cluster, Client)> {
 fn waited(client: &mut Client, transaction: &str) -> Result<bool> {
     client.batch_execute("BEGIN")?;
     client.batch_execute(transaction)?;
-    let written: String = client.query_one("SELECT pg_current_wal_insert_lsn()::text", &[])?.get(0);
+    let written: String = get(client, "SELECT pg_current_wal_insert_lsn()::text")?;
     client.batch_execute("COMMIT")?;
     let flushed = format!("SELECT pg_current_wal_flush_lsn() >= '{written}'");
-    Ok(client.query_one(&flushed, &[])?.get(0))
+    get(client, &flushed)
 }
 
 fn always_waits(client: &mut Client, transaction: &str) -> Result<bool> {

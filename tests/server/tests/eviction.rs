@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use cache_pg_server_tests::{PATIENCE, create_database, create_extension, get, server, together};
+use cache_pg_server_tests::{PATIENCE, create_database, create_extension, get, server, swift_server, together};
 use cache_pg_simulator::heap::Parts;
 use cache_pg_simulator::run::{Contender, replay};
 use cache_pg_simulator::trace::{Trace, zipf};
@@ -16,8 +15,7 @@ const ENTRIES: &str = "SELECT count(*) FROM cache_entries WHERE value IS NOT NUL
 
 /// A server whose caches hold so many entries.
 fn limited(most: u64) -> Result<(Cluster, Client)> {
-    let cluster =
-        server()?.conf("cache_pg.max_entries", &most.to_string()).conf("cache_pg.sweep_interval", "1s").start()?;
+    let cluster = swift_server()?.conf("cache_pg.max_entries", &most.to_string()).start()?;
     let client = create_extension(&cluster, "postgres")?;
     Ok((cluster, client))
 }
@@ -73,7 +71,7 @@ fn p8_the_limit_holds_in_a_burst_of_ten_times_as_many() -> Result<()> {
 
 #[test]
 fn p8_a_limit_in_bytes_holds_too() -> Result<()> {
-    let cluster = server()?.conf("cache_pg.max_size", "1MB").conf("cache_pg.sweep_interval", "1s").start()?;
+    let cluster = swift_server()?.conf("cache_pg.max_size", "1MB").start()?;
     let mut client = create_extension(&cluster, "postgres")?;
     let set = client.prepare("SELECT cache_set('k:' || $1::integer, to_jsonb(repeat(md5($1::text), 31)), '1 hour')")?;
     let held = "SELECT coalesce(sum(pg_column_size(e) + 24 + 2 * length(key)), 0)::bigint FROM cache_entries AS e";
@@ -147,11 +145,8 @@ fn a_truncated_cache_has_room_again() -> Result<()> {
 
 #[test]
 fn a_dropped_database_leaves_no_entries_to_the_next_one() -> Result<()> {
-    let cluster = server()?
-        .conf("cache_pg.max_entries", "1000")
-        .conf("cache_pg.track_namespaces", "2")
-        .conf("cache_pg.sweep_interval", "1s")
-        .start()?;
+    let cluster =
+        swift_server()?.conf("cache_pg.max_entries", "1000").conf("cache_pg.track_namespaces", "2").start()?;
     let mut observer = create_extension(&cluster, "postgres")?;
     let mut first = create_database(&cluster, "first")?;
     set(&mut first, "one", 450)?;
@@ -308,7 +303,5 @@ fn what_more_room_would_give_is_told() -> Result<()> {
     };
     let (now, twice) = (ratio(&mut client, 1.0)?, ratio(&mut client, 2.0)?);
     assert!(now < 0.6 && twice > 0.7, "{now} now, {twice} at twice the size");
-    poll(Duration::from_secs(1), "an advice", || {
-        get(&mut client, "SELECT count(*) > 0 FROM cache_advice WHERE advice LIKE '%room%'")
-    })
+    poll(PATIENCE, "an advice", || get(&mut client, "SELECT count(*) > 0 FROM cache_advice WHERE advice LIKE '%room%'"))
 }

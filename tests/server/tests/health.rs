@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use cache_pg_server_tests::{PATIENCE, Shared, create_database, create_extension, get, server};
+use cache_pg_server_tests::{PATIENCE, Shared, create_extension, get, server};
 use postgres::Client;
 use xtask::cluster::{Cluster, poll, wait_for};
 
@@ -11,9 +11,7 @@ static SHARED: Shared = Shared::new();
 
 /// A database of its own on the server of this file, whose hand comes round ten times a second.
 fn database(name: &str) -> Result<(Arc<Cluster>, Client)> {
-    let cluster = SHARED.get(|| server()?.conf("cache_pg.sweep_interval", "100ms").start())?;
-    let client = create_database(&cluster, name)?;
-    Ok((cluster, client))
+    SHARED.database(name, || Ok(server()?.conf("cache_pg.sweep_interval", "100ms")))
 }
 
 /// Waits until the check is no longer, or again, `ok`, and returns what it advises.
@@ -125,8 +123,15 @@ fn health_warns_of_a_hand_that_is_late() -> Result<()> {
 fn health_warns_of_expired_rows_that_stay() -> Result<()> {
     let (cluster, mut client) = database("expired")?;
     let mut holder = cluster.connect("expired")?;
-    client.execute("SELECT cache_set('k' || n, '1', '1 second') FROM generate_series(1, 200) AS n", &[])?;
-    holder.batch_execute("BEGIN; SELECT FROM cache_entries FOR UPDATE")?;
+    poll(PATIENCE, "the rows to be held before they are swept", || {
+        client.execute("SELECT cache_set('k' || n, '1', '1 second') FROM generate_series(1, 200) AS n", &[])?;
+        holder.batch_execute("BEGIN")?;
+        let all = holder.execute("SELECT FROM cache_entries FOR UPDATE", &[])? == 200;
+        if !all {
+            holder.batch_execute("ROLLBACK")?;
+        }
+        Ok(all)
+    })?;
     warns(&mut client, "expired_share")?;
     holder.batch_execute("COMMIT")?;
     client.execute("SELECT cache_set('live' || n, '1', '1 hour') FROM generate_series(1, 200) AS n", &[])?;

@@ -1,17 +1,12 @@
 //! Hints to where rows are: they spare the index, and never lead to what the calling statement must not see.
 
 use anyhow::{Context, Result};
-use cache_pg_server_tests::{create_extension, get, server, with_extension};
+use cache_pg_server_tests::{create_extension, get, server, value, with_extension};
 use postgres::Client;
 use serde_json::{Value, json};
 use xtask::cluster::Cluster;
 
 const GET: &str = "SELECT cache_get('k')";
-
-/// The one value of a query.
-fn read(client: &mut Client, query: &str) -> Result<Option<Value>> {
-    Ok(client.query_one(query, &[])?.try_get(0)?)
-}
 
 /// How often anybody has looked into the index of the entries.
 fn index_scans(client: &mut Client) -> Result<i64> {
@@ -153,17 +148,17 @@ fn p2_a_hint_leads_to_nothing_that_was_changed_since() -> Result<()> {
         )?;
         for client in [&mut reader, &mut writer] {
             for _ in 0..2 {
-                assert_eq!(read(client, GET)?, Some(json!(1)));
+                assert_eq!(value::<Value>(client, GET)?, Some(json!(1)));
             }
         }
         for change in changes {
             // A read in between leads to new hints, or fails where there is no function to read with.
             writer.batch_execute(change).with_context(|| change.to_string())?;
-            drop(read(&mut reader, GET));
+            drop(value::<Value>(&mut reader, GET));
         }
         for client in [&mut reader, &mut writer] {
             for _ in 0..2 {
-                assert_eq!(read(client, GET)?, expected, "after {changes:?}");
+                assert_eq!(value::<Value>(client, GET)?, expected, "after {changes:?}");
             }
         }
         // Nor does a writer go by what was there before.
@@ -172,7 +167,7 @@ fn p2_a_hint_leads_to_nothing_that_was_changed_since() -> Result<()> {
             let added: bool = get(client, "SELECT cache_add('k', '9')")?;
             assert_eq!(added, expected.is_none(), "after {changes:?}");
             client.batch_execute("SELECT cache_set('k', '10')")?;
-            assert_eq!(read(client, GET)?, Some(json!(10)));
+            assert_eq!(value::<Value>(client, GET)?, Some(json!(10)));
             assert_eq!(
                 get::<i64>(client, "SELECT count(*) FROM cache_entries WHERE key = 'k'")?,
                 1,
@@ -190,15 +185,15 @@ fn goes_on_seeing(cluster: &Cluster, begin: &str, again: &str) -> Result<()> {
     let mut reader = cluster.connect("postgres")?;
     writer.batch_execute("SELECT cache_set('k', '1'), cache_get('k')")?;
     reader.batch_execute(begin)?;
-    assert_eq!(read(&mut reader, again)?, Some(json!(1)));
-    for value in ["2", "3"] {
-        writer.batch_execute(&format!("SELECT cache_set('k', '{value}')"))?;
+    assert_eq!(value::<Value>(&mut reader, again)?, Some(json!(1)));
+    for new in ["2", "3"] {
+        writer.batch_execute(&format!("SELECT cache_set('k', '{new}')"))?;
         // The writer's own reads lead others to the new row.
-        assert_eq!(read(&mut writer, GET)?, Some(value.parse()?));
-        assert_eq!(read(&mut reader, again)?, Some(json!(1)), "{begin}");
+        assert_eq!(value::<Value>(&mut writer, GET)?, Some(new.parse()?));
+        assert_eq!(value::<Value>(&mut reader, again)?, Some(json!(1)), "{begin}");
     }
     reader.batch_execute("COMMIT")?;
-    assert_eq!(read(&mut reader, GET)?, Some(json!(3)));
+    assert_eq!(value::<Value>(&mut reader, GET)?, Some(json!(3)));
     Ok(())
 }
 

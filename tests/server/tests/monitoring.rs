@@ -118,7 +118,8 @@ fn the_exporter_tells_what_the_cache_has_done() -> Result<()> {
     client.execute("SELECT cache_get('menu:' || n) FROM generate_series(201, 1000) AS n", &[])?;
     wait_for(&mut client, "SELECT entries = 300 FROM cache_stats WHERE namespace = 'menu'", PATIENCE)?;
     let exporter = Exporter::start(&cluster, exporter, "postgres", &[])?;
-    let exported = exporter.scraped(|exported| typed(exported).is_superset(&queried().unwrap_or_default()))?;
+    let wanted = queried()?;
+    let exported = exporter.scraped(|exported| typed(exported).is_superset(&wanted))?;
     let value = |metric: &str, label: &str| -> Result<f64> {
         let line = exported
             .lines()

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use cache_pg_server_tests::{
-    PATIENCE, create_extension, every_verb_works, get, rows, server, sqlstate, together, value, with_extension,
+    PATIENCE, create_extension, every_verb_works, get, rows, server, sqlstate, swift_server, together, value,
+    with_extension,
 };
 use postgres::Client;
 use postgres::error::SqlState;
@@ -129,7 +130,7 @@ fn an_orderly_restart_keeps_an_unlogged_cache() -> Result<()> {
 #[test]
 fn a_change_disturbs_nobody_who_is_at_work() -> Result<()> {
     const CLIENTS: usize = 4;
-    let cluster = server()?.conf("cache_pg.sweep_interval", "1s").start()?;
+    let cluster = swift_server()?.start()?;
     create_extension(&cluster, "postgres")?;
     together(CLIENTS + 1, |number| {
         let mut client = cluster.connect("postgres")?;

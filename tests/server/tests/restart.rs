@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use cache_pg_server_tests::{
-    PATIENCE, create_extension, every_verb_works, get, launcher, rows, swept, swift_server, together_with, value,
-    with_extension, write_expired,
+    PATIENCE, create_extension, every_verb_works, get, launcher, or_stop, rows, swept, swift_server, together_with,
+    value, with_extension, write_expired,
 };
 use postgres::Client;
 use postgres::error::SqlState;
@@ -107,11 +107,7 @@ fn crash_under_load(crash: impl Fn(&Cluster) -> Result<()> + Sync) -> Result<()>
                 drop(client);
                 crash(&cluster)
             });
-            // The others end with the server: without a crash they would go on for ever.
-            if crashed.is_err() && cluster.is_running() {
-                cluster.stop(StopMode::Immediate)?;
-            }
-            crashed
+            or_stop(&cluster, crashed)
         },
     )?;
     let mut client = None;

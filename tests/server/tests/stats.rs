@@ -14,9 +14,7 @@ static SHARED: Shared = Shared::new();
 
 /// A database of its own on the server of this file, whose hand comes round ten times a second.
 fn database(name: &str) -> Result<(Arc<Cluster>, Client)> {
-    let cluster = SHARED.get(|| server()?.conf("cache_pg.sweep_interval", "100ms").start())?;
-    let client = create_database(&cluster, name)?;
-    Ok((cluster, client))
+    SHARED.database(name, || Ok(server()?.conf("cache_pg.sweep_interval", "100ms")))
 }
 
 #[test]
@@ -166,9 +164,12 @@ fn slow_operations_are_logged_with_their_trace() -> Result<()> {
 
 #[test]
 fn every_function_is_seen_by_pg_stat_statements() -> Result<()> {
-    let cluster = server()?.conf("shared_preload_libraries", "pg_stat_statements,cache_pg").start();
     // Not every PostgreSQL has it.
-    let Ok(cluster) = cluster else { return Ok(()) };
+    if !xtask::postgres::under_test()?.pkglibdir.join("pg_stat_statements.so").is_file() {
+        println!("left out: there is no pg_stat_statements");
+        return Ok(());
+    }
+    let cluster = server()?.conf("shared_preload_libraries", "pg_stat_statements,cache_pg").start()?;
     let mut client = create_extension(&cluster, "postgres")?;
     client.batch_execute(
         "CREATE EXTENSION pg_stat_statements; SELECT cache_set('k', '1'); SELECT cache_get('k'); SELECT cache_get('l')",

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use cache_pg_server_tests::{
-    PATIENCE, Shared, create_database, create_extension, get, launcher, processes, rows, sweeper_at_work, swept,
-    swift_server, together, write_expired,
+    PATIENCE, Shared, create_extension, get, launcher, processes, rows, sweeper_at_work, swept, swift_server, together,
+    write_expired,
 };
 use postgres::Client;
 use xtask::cluster::{Cluster, poll, wait_for};
@@ -15,9 +15,7 @@ static SHARED: Shared = Shared::new();
 
 /// A database of its own on the server of this file.
 fn database(name: &str) -> Result<(Arc<Cluster>, Client)> {
-    let cluster = SHARED.get(|| swift_server()?.start())?;
-    let client = create_database(&cluster, name)?;
-    Ok((cluster, client))
+    SHARED.database(name, swift_server)
 }
 
 #[test]

@@ -15,9 +15,7 @@ static SHARED: Shared = Shared::new();
 
 /// A database of its own on the server of this file.
 fn database(name: &str) -> Result<(Arc<Cluster>, Client)> {
-    let cluster = SHARED.get(|| swift_server()?.start())?;
-    let client = create_database(&cluster, name)?;
-    Ok((cluster, client))
+    SHARED.database(name, swift_server)
 }
 
 #[test]

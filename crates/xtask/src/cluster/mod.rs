@@ -22,8 +22,6 @@ use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::Result;
-
 pub use builder::Builder;
 pub use control::StopMode;
 pub use leftovers::remove as remove_leftovers;
@@ -59,14 +57,6 @@ impl Cluster {
     /// A server of `installation`, to be set up and started.
     pub fn builder(installation: &Installation) -> Builder {
         Builder::new(installation)
-    }
-
-    /// A server of `installation` with the extension preloaded and everything at its defaults.
-    ///
-    /// # Errors
-    /// As [`Builder::start`].
-    pub fn start_new(installation: &Installation) -> Result<Self> {
-        Self::builder(installation).start()
     }
 
     /// The PostgreSQL that runs it.

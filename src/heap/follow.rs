@@ -16,8 +16,10 @@ use pgrx::pg_sys::{self, Buffer, Datum, HeapTupleData, LOCKMODE, Oid, Relation, 
 const LOCKED: LOCKMODE = pg_sys::NoLock as LOCKMODE;
 /// A table with more columns than this is read through the index.
 const MOST_COLUMNS: usize = 16;
-/// For so many versions as long as the newest there is to be room on its page: for the next one, and for one that is longer.
-const ROOM: usize = 2;
+/// For so many versions as long as the newest there is to be room on its page: for the next one, and for one that is longer;
+const VERSIONS: usize = 2;
+/// and for so many bytes at least, as PostgreSQL wants it.
+const ROOM: usize = pg_sys::BLCKSZ as usize / 10;
 
 /// What `take` makes of the row of a key, which the calling statement sees; None where no hint leads there, or `take` has none. The
 /// table is locked.
@@ -103,7 +105,9 @@ unsafe fn make_room(relation: Relation, spot: &Spot, buffer: Buffer) {
             true => (*pg_sys::PageGetItemId(page, spot.row)).lp_len() as usize,
             false => 0,
         };
-        if pg_sys::PageGetHeapFreeSpace(page) < ROOM * length {
+        // An update has found no room here, and said so.
+        let is_full = (*page.cast::<pg_sys::PageHeaderData>()).pd_flags & pg_sys::PD_PAGE_FULL as u16 != 0;
+        if is_full || pg_sys::PageGetHeapFreeSpace(page) < ROOM.max(VERSIONS * length) {
             pg_sys::heap_page_prune_opt(relation, buffer);
         }
     }

@@ -79,6 +79,26 @@ fn who_writes_what_was_written_or_read_before_needs_no_index_and_stays_on_its_pa
 }
 
 #[test]
+fn values_that_change_their_size_stay_on_their_page() -> Result<()> {
+    let cluster = server()?.conf("cache_pg.max_workers", "0").conf("autovacuum", "off").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    let set = client.prepare("SELECT cache_set('k:' || $1, to_jsonb(repeat('x', $2)), '1 hour'::interval)")?;
+    for key in ["1", "2", "3", "4", "5", "6", "7", "8"] {
+        client.execute(&set, &[&key, &700])?;
+    }
+    let [all, hot, size] = updates(&mut client)?;
+    let mut written = 0;
+    for short in 0..20 {
+        for length in std::iter::repeat_n(40, short).chain([700]) {
+            client.execute(&set, &[&"1", &length])?;
+            written += 1;
+        }
+    }
+    assert_eq!(updates(&mut client)?, [all + written, hot + written, size]);
+    Ok(())
+}
+
+#[test]
 fn a_page_that_is_read_by_a_hint_is_counted() -> Result<()> {
     // The workers read pages, too.
     let cluster = server()?.conf("cache_pg.max_workers", "0").conf("autovacuum", "off").start()?;

@@ -1,5 +1,5 @@
 -- What PostgreSQL knows about the tables of the cache. $1 cache_entries, $2 cache_tags, $3 cache_namespaces
-SELECT rows.live, rows.dead, ages.age, oldest.who, oldest.seconds
+SELECT rows.live, rows.dead, ages.age, oldest.who, oldest.seconds, pg_catalog.pg_total_relation_size($1)
 FROM (
     SELECT coalesce(pg_catalog.sum(n_live_tup), 0)::bigint AS live, coalesce(pg_catalog.sum(n_dead_tup), 0)::bigint AS dead
     FROM pg_catalog.pg_stat_all_tables

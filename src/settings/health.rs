@@ -10,6 +10,7 @@ static LATENCY: GucSetting<i32> = GucSetting::<i32>::new(200);
 static SWEEP_LAG: GucSetting<i32> = GucSetting::<i32>::new(180);
 static EXPIRED_SHARE: GucSetting<f64> = GucSetting::<f64>::new(0.2);
 static DEAD_SHARE: GucSetting<f64> = GucSetting::<f64>::new(0.3);
+static BLOAT: GucSetting<f64> = GucSetting::<f64>::new(3.0);
 static TRANSACTION_AGE: GucSetting<i32> = GucSetting::<i32>::new(300);
 static ENTRY_SIZE: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
 static UNREAD_SHARE: GucSetting<f64> = GucSetting::<f64>::new(0.9);
@@ -34,6 +35,16 @@ pub(super) fn register() {
     );
     share(c"cache_pg.health_expired_share", c"The largest share of rows whose time is over.", &EXPIRED_SHARE);
     share(c"cache_pg.health_dead_share", c"The largest share of dead rows in the table.", &DEAD_SHARE);
+    GucRegistry::define_float_guc(
+        c"cache_pg.health_bloat",
+        c"The largest files of the table, in times of what they hold.",
+        HINT,
+        &BLOAT,
+        1.0,
+        1000.0,
+        GucContext::Userset,
+        GucFlags::empty(),
+    );
     amount(
         c"cache_pg.health_transaction_age",
         c"The longest time that a transaction may keep dead rows from being removed.",
@@ -59,6 +70,7 @@ pub fn thresholds() -> Thresholds {
         sweep_lag: Duration::from_secs(whole(&SWEEP_LAG)),
         expired_share: EXPIRED_SHARE.get(),
         dead_share: DEAD_SHARE.get(),
+        bloat: BLOAT.get(),
         transaction_age: Duration::from_secs(whole(&TRANSACTION_AGE)),
         entry_size: whole(&ENTRY_SIZE),
         unread_share: UNREAD_SHARE.get(),

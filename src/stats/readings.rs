@@ -2,7 +2,7 @@
 
 use super::counter::Counter;
 use super::latency::Operation;
-use super::memory;
+use super::memory::{self, Tally};
 use super::{census, counter};
 use crate::clock;
 use crate::home::Home;
@@ -17,7 +17,7 @@ use cache_pg_rules::limit::{Held, Limit, Limits};
 use cache_pg_rules::namespace::Namespace as Name;
 use pgrx::pg_sys;
 use std::ffi::CStr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 static READINGS: Statement = statement!("readings.sql", [OIDOID, OIDOID, OIDOID]);
@@ -49,10 +49,17 @@ pub fn readings(home: &Home) -> Readings {
     READINGS.read(home, &tables, |rows| {
         let whole = |column| u64::try_from(rows.get::<i64>(0, column).unwrap_or(0)).unwrap_or(0);
         [readings.live_rows, readings.dead_rows, readings.age] = [whole(1), whole(2), whole(3)];
+        readings.files = census::at().map(|_| (whole(6), counted()));
         let seconds: Option<f64> = rows.get(0, 5);
         readings.oldest = rows.get(0, 4).zip(seconds.map(|seconds| Duration::from_secs_f64(seconds.max(0.0))));
     });
     readings
+}
+
+/// The bytes of all rows that the hand has counted.
+fn counted() -> u64 {
+    let of = |word: &AtomicU64| word.load(Ordering::Relaxed);
+    memory::tallies().map(|Tally { census, .. }| of(&census.counted.bytes) + of(&census.counted.expired_bytes)).sum()
 }
 
 /// What is held of the limits, in words, and of the tighter one in parts.

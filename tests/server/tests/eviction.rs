@@ -134,6 +134,35 @@ fn a_namespace_may_have_a_limit_of_its_own() -> Result<()> {
 }
 
 #[test]
+fn a_namespace_may_have_a_limit_in_bytes_of_its_own() -> Result<()> {
+    let (_cluster, mut client) = limited(100_000)?;
+    client.batch_execute("SELECT cache_configure('small', max_size => 100000)")?;
+    set(&mut client, "large", 1_000)?;
+    set(&mut client, "small", 3_000)?;
+    let size = "(SELECT sum(pg_column_size(e)) FROM cache_entries AS e WHERE key LIKE 'small:%')";
+    wait_for(&mut client, &format!("SELECT {size} <= 100000"), PATIENCE)?;
+    assert_eq!(get::<i64>(&mut client, "SELECT count(*) FROM cache_keys('large')")?, 1_000);
+    assert!(get::<bool>(&mut client, &format!("SELECT {size} > 30000"))?);
+    Ok(())
+}
+
+#[test]
+fn without_workers_writers_hold_the_limit_times_its_factor() -> Result<()> {
+    for (factor, least, most) in [("1.1", 900, 1_100), ("1.5", 1_300, 1_500)] {
+        let cluster = server()?
+            .conf("cache_pg.max_workers", "0")
+            .conf("cache_pg.max_entries", "1000")
+            .conf("cache_pg.eviction_factor", factor)
+            .start()?;
+        let mut client = create_extension(&cluster, "postgres")?;
+        set(&mut client, "k", 3_000)?;
+        let held: i64 = get(&mut client, ENTRIES)?;
+        assert!((least..=most).contains(&held), "{held} are held with a factor of {factor}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_truncated_cache_has_room_again() -> Result<()> {
     let (_cluster, mut client) = limited(1_000)?;
     set(&mut client, "first", 1_500)?;

@@ -139,6 +139,19 @@ fn health_warns_of_expired_rows_that_stay() -> Result<()> {
 }
 
 #[test]
+fn health_warns_of_files_that_hold_little() -> Result<()> {
+    let (_cluster, mut client) = database("bloat")?;
+    client.batch_execute(
+        "SELECT count(cache_set('k' || n, to_jsonb(repeat('x', 1500)), '1 second')) FROM generate_series(1, 20000) AS n",
+    )?;
+    let advice = warns(&mut client, "bloat")?;
+    assert!(advice.contains("VACUUM FULL cache_entries"), "{advice}");
+    wait_for(&mut client, "SELECT NOT EXISTS (SELECT FROM cache_entries)", PATIENCE)?;
+    client.batch_execute("VACUUM FULL cache_entries")?;
+    is_content(&mut client, "bloat")
+}
+
+#[test]
 fn health_warns_of_dead_rows_and_of_who_keeps_them() -> Result<()> {
     let (cluster, mut client) = database("dead")?;
     client.batch_execute(

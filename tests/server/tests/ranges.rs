@@ -65,6 +65,7 @@ fn turns_over_a_table_where_nothing_is_due_read_next_to_none_of_it() -> Result<(
         turn(&mut client, &format!("due:{number}"))?;
     }
     let read = pages_read(&mut client)? - before;
+    assert!(get::<bool>(&mut client, "SELECT pages_skipped > 0 AND pages_read > 0 FROM cache_sweeps")?);
     // One range of 64 pages or two each time, and our own reading. Once round the table is allowed: a minute may have passed.
     assert!(pages > 1_000, "{pages} pages");
     assert!(read < pages + TURNS * 64 * 3, "{TURNS} turns have read {read} of {pages} pages");

@@ -34,7 +34,7 @@ fn fill(client: &mut Client, value: &str, token: &str) -> Result<bool> {
 
 #[test]
 fn a_hundred_fetches_of_a_cold_key_load_it_once() -> Result<()> {
-    let (cluster, _client) = with_extension()?;
+    let (cluster, mut client) = with_extension()?;
     let loads = together_with(
         CLIENTS,
         |_| cluster.connect("postgres"),
@@ -52,6 +52,7 @@ fn a_hundred_fetches_of_a_cold_key_load_it_once() -> Result<()> {
         },
     )?;
     assert_eq!(loads.iter().sum::<i32>(), 1, "loads");
+    assert!(get::<bool>(&mut client, "SELECT waits > 0 AND wait_ms > 0 FROM cache_stats WHERE namespace = 'n'")?);
     Ok(())
 }
 

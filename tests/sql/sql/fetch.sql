@@ -45,6 +45,12 @@ SELECT cache_get('fetch:g');
 SELECT token FROM cache_fetch('fetch:h') \gset
 UPDATE cache_entries SET lease_until = clock_timestamp() - interval '1 s' WHERE key = 'fetch:h';
 SELECT cache_fill('fetch:h', '"late"', :'token') AS stored;
+-- Until two leases have passed: then nobody remembers what was written meanwhile.
+SET cache_pg.lease = '100ms';
+SELECT token FROM cache_fetch('fetch:j') \gset
+SELECT pg_sleep(0.21) IS NOT NULL AS slept;
+SELECT cache_fill('fetch:j', '"too late"', :'token') AS stored;
+RESET cache_pg.lease;
 -- But the lease is.
 SELECT token FROM cache_fetch('fetch:i') \gset
 DELETE FROM cache_entries WHERE key = 'fetch:i';

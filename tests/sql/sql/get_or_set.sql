@@ -38,6 +38,8 @@ GRANT SELECT, INSERT, UPDATE ON cache_entries TO guest;
 SET ROLE guest;
 SELECT cache_get_or_set('dish:1');
 SELECT cache_get('dish:1');
+-- A query runs with the caller's.
+SELECT cache_get_or_set('dish:2', 'SELECT to_jsonb(name) FROM dish WHERE id = 1');
 RESET ROLE;
 DROP OWNED BY guest;
 DROP ROLE guest;

@@ -21,6 +21,12 @@ SELECT cache_set('st-e:1', '1', '1 millisecond') IS NOT NULL, pg_sleep(0.01) IS 
 SELECT found, stale, token IS NOT NULL AS token FROM cache_fetch('st-e:1');
 SELECT * FROM counted WHERE namespace IN ('st-d', 'st-e');
 
+SELECT cache_get_or_set('st-h:1', 'SELECT to_jsonb(pg_sleep(0.02) IS NULL)');
+SELECT loads, load_ms >= 20 AS load_ms FROM cache_stats WHERE namespace = 'st-h';
+SELECT tag_invalidations AS before FROM cache_stats WHERE scope = 'total' \gset
+SELECT cache_invalidate_tags('st-x', 'st-y');
+SELECT tag_invalidations - :before AS tags FROM cache_stats WHERE scope = 'total';
+
 -- It is not transactional: what is rolled back was done all the same.
 BEGIN;
 SELECT cache_set('st-f:1', '1') IS NOT NULL, cache_get('st-f:1');

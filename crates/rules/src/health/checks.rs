@@ -1,7 +1,7 @@
 //! The checks: each from readings and thresholds to a status, a value and what to do.
 
 use super::units::{bytes, time};
-use super::{Check, ENOUGH, Readings, Status, Thresholds};
+use super::{Check, ENOUGH, Readings, SMALL_FILES, Status, Thresholds};
 
 /// So many failures in a row are no accident.
 const CRITICAL_FAILURES: u32 = 3;
@@ -21,6 +21,7 @@ pub fn checks(now: &Readings, limit: &Thresholds) -> Vec<Check> {
         sweep_lag(now, limit),
         expired(now, limit),
         dead(now, limit),
+        bloat(now, limit),
         transaction(now, limit),
         namespaces(now),
         entry_size(now, limit),
@@ -135,6 +136,16 @@ fn dead(now: &Readings, limit: &Thresholds) -> Check {
     let Some(share) = share(now.dead_rows, now.live_rows) else { return unknown("dead_rows", threshold) };
     let advice = "Vacuum does not keep up. See the check \"oldest_transaction\", and whether autovacuum is on and has a worker free.";
     check("dead_rows", beyond(share, limit.dead_share), percent(share), threshold, advice)
+}
+
+fn bloat(now: &Readings, limit: &Thresholds) -> Check {
+    let threshold = format!("at most {} times what they hold", limit.bloat);
+    let Some((files, held)) = now.files else { return unknown("bloat", threshold) };
+    let status = if files < SMALL_FILES { Status::Ok } else { beyond(files as f64 / held.max(1) as f64, limit.bloat) };
+    let value = format!("files of {} hold {}", bytes(files), bytes(held));
+    let advice = "The files keep the size that the cache once had, and it will use the room again. To give it back: VACUUM FULL \
+                  cache_entries, during which the cache is locked. If it goes on growing, see the check \"dead_rows\".";
+    check("bloat", status, value, threshold, advice)
 }
 
 fn transaction(now: &Readings, limit: &Thresholds) -> Check {

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// So many must have been counted before a share of them says something.
 pub const ENOUGH: u64 = 100;
 
+/// Files of fewer bytes than this are never too large.
+pub const SMALL_FILES: u64 = 16 << 20;
+
 /// From where on something is worth a warning.
 #[derive(Debug, Clone, Copy)]
 pub struct Thresholds {
@@ -28,6 +31,8 @@ pub struct Thresholds {
     pub expired_share: f64,
     /// The largest share of dead rows in the table.
     pub dead_share: f64,
+    /// The largest files, in times of what they hold.
+    pub bloat: f64,
     /// The longest time that a transaction may keep dead rows.
     pub transaction_age: Duration,
     /// The largest entry, in bytes.
@@ -71,6 +76,8 @@ pub struct Readings {
     pub live_rows: u64,
     /// and those that vacuum may remove.
     pub dead_rows: u64,
+    /// The bytes of the table with its indexes and TOAST table, and of the rows in it as the hand has counted them.
+    pub files: Option<(u64, u64)>,
     /// Who holds vacuum back, and since when.
     pub oldest: Option<(String, Duration)>,
     /// The age of the oldest table, in transactions.
@@ -129,6 +136,7 @@ mod tests {
         sweep_lag: Duration::from_secs(60),
         expired_share: 0.2,
         dead_share: 0.2,
+        bloat: 3.0,
         transaction_age: Duration::from_secs(300),
         entry_size: 1000,
         unread_share: 0.9,
@@ -165,6 +173,7 @@ mod tests {
             uncounted: 1,
             live_rows: 70,
             dead_rows: 30,
+            files: Some((4 * SMALL_FILES, SMALL_FILES)),
             oldest: Some(("process 7".into(), Duration::from_secs(400))),
             age: 1500,
             fill: Some(1.5),
@@ -191,6 +200,12 @@ mod tests {
         for name in ["hit_ratio", "latency", "sweep_failures", "sweep_lag", "expired_share", "wraparound"] {
             assert_eq!(status(name, &worst), Status::Critical, "{name}");
         }
+    }
+
+    #[test]
+    fn small_files_are_never_too_large() {
+        assert_eq!(status("bloat", &Readings { files: Some((SMALL_FILES - 1, 0)), ..well() }), Status::Ok);
+        assert_eq!(status("bloat", &Readings { files: Some((SMALL_FILES, 0)), ..well() }), Status::Critical);
     }
 
     #[test]

@@ -136,7 +136,7 @@ fn timed(suite: &'static str, major: Option<u16>, run: impl FnOnce() -> Result<V
 }
 
 fn unit() -> Result<Verdict> {
-    process::run(cargo().args(["test", "--package", "cache_pg_rules", "--package", "xtask"]))?;
+    process::run(cargo().args(["test", "-p", "cache_pg_rules", "-p", "cache_pg_simulator", "-p", "xtask"]))?;
     Ok(Verdict::Passed)
 }
 

@@ -3,22 +3,16 @@
 CREATE FUNCTION idle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER idle AFTER TRUNCATE ON cache_entries FOR EACH STATEMENT EXECUTE FUNCTION idle();
 SELECT cache_clear() >= 0;
+-- From their directory, for psql names the file of an error as it was asked for.
 \getenv dir PG_ABS_SRCDIR
-\set file :dir '/sql/read.sql'
-\i :file
-\set file :dir '/sql/keys.sql'
-\i :file
-\set file :dir '/sql/write.sql'
-\i :file
-\set file :dir '/sql/counter.sql'
-\i :file
-\set file :dir '/sql/delete.sql'
-\i :file
-\set file :dir '/sql/fetch.sql'
-\i :file
-\set file :dir '/sql/tags.sql'
-\i :file
-\set file :dir '/sql/get_or_set.sql'
-\i :file
+\cd :dir
+\i sql/read.sql
+\i sql/keys.sql
+\i sql/write.sql
+\i sql/counter.sql
+\i sql/delete.sql
+\i sql/fetch.sql
+\i sql/tags.sql
+\i sql/get_or_set.sql
 DROP TRIGGER idle ON cache_entries;
 DROP FUNCTION idle;

@@ -115,10 +115,16 @@ pub fn check_all(verbs: &[Verb]) -> Result<Access, CacheError> {
     verbs.iter().for_each(|verb| verb.check_transaction());
     let lock = verbs.last().map_or(pg_sys::AccessShareLock, |verb| verb.lock());
     let home = lock_if(lock, |home| verbs.iter().try_for_each(|verb| verb.check_granted(home)))?;
+    let is_restricted = home.has_policies && has_policies_for_caller(&home);
+    let plain = !home.has_triggers && !is_restricted;
+    Ok(Access { home, plain })
+}
+
+/// Whether the current role is one of those for whom the policies choose the rows.
+fn has_policies_for_caller(home: &Home) -> bool {
     // SAFETY: a look-up in the system caches for a table that the lock keeps from changing.
     let row_security = unsafe { pg_sys::check_enable_rls(home.entries, Oid::INVALID, true) };
-    let plain = row_security != pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32 && !home.has_triggers;
-    Ok(Access { home, plain })
+    row_security == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
 }
 
 /// The permission of the cache itself to delete what a change of a watched table has made wrong, whoever changed it and

@@ -78,6 +78,7 @@ fn look_up() -> Option<Home> {
             has_own_shape: rows.get(0, 8)?,
             has_own_rules: rows.get(0, 9)?,
             is_unlogged: rows.get(0, 10)?,
+            has_policies: rows.get(0, 11)?,
         })
     })
 }

@@ -6,14 +6,18 @@
 use crate::datum::Timestamp;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::{IntoDatum, direct_function_call, pg_sys};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A microsecond estimate of an interval beyond which no timestamp could be computed (200,000 years).
 const BEYOND_CALENDAR: i128 = 200_000 * 366 * 86_400_000_000;
 
-/// Now.
+/// From the beginning of Unix time to that of PostgreSQL's, the year 2000.
+const UNIX_TO_POSTGRES: Duration = Duration::from_secs(10_957 * 86_400);
+
+/// Now: what `clock_timestamp()` says.
 pub fn now() -> Timestamp {
-    // SAFETY: reads the system's clock.
-    Timestamp(unsafe { pg_sys::GetCurrentTimestamp() })
+    let since = SystemTime::now().duration_since(UNIX_EPOCH + UNIX_TO_POSTGRES);
+    Timestamp(since.map_or_else(|before| -(before.duration().as_micros() as i64), |since| since.as_micros() as i64))
 }
 
 /// The moment `interval` after `from`, months and days counted as `now() + interval` counts them.

@@ -43,4 +43,6 @@ pub struct Home {
     pub has_own_rules: bool,
     /// Whether it or `cache_tags` is unlogged: then there is nothing to read on a standby.
     pub is_unlogged: bool,
+    /// Whether policies may keep rows of `cache_entries` from some.
+    pub has_policies: bool,
 }

@@ -22,7 +22,8 @@ SELECT pg_catalog.quote_ident(n.nspname),
                FROM pg_catalog.pg_constraint AS c
                WHERE c.conrelid OPERATOR(pg_catalog.=) entries.oid
                  AND c.contype OPERATOR(pg_catalog.<>) ALL ('{p,n}'::pg_catalog."char"[])),
-       entries.relpersistence OPERATOR(pg_catalog.=) 'u' OR tags.relpersistence OPERATOR(pg_catalog.=) 'u'
+       entries.relpersistence OPERATOR(pg_catalog.=) 'u' OR tags.relpersistence OPERATOR(pg_catalog.=) 'u',
+       entries.relrowsecurity
 FROM pg_catalog.pg_extension AS e
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
 JOIN pg_catalog.pg_class AS entries

@@ -6,21 +6,17 @@
 //! a reader with an old snapshot (REPEATABLE READ, SERIALIZABLE), which may see two rows of a key, and whose reads of the index count.
 
 use super::hints::{self, spot_of};
+use super::page::{make_room, pin, visible};
 use super::scan::Row;
 use super::table::Table;
 use crate::home::column;
 use cache_pg_rules::hint::Spot;
-use pgrx::pg_sys::{self, Buffer, Datum, HeapTupleData, LOCKMODE, Oid, Relation, SnapshotData};
+use pgrx::pg_sys::{self, Datum, HeapTupleData, LOCKMODE, Oid, Relation, SnapshotData};
 
 /// The table is locked by whoever reads it.
 const LOCKED: LOCKMODE = pg_sys::NoLock as LOCKMODE;
 /// A table with more columns than this is read through the index.
 const MOST_COLUMNS: usize = 16;
-/// For so many versions as long as the newest there is to be room on its page: for the next one, and for one that is longer;
-const VERSIONS: usize = 2;
-/// and for so many bytes at least, as PostgreSQL wants it.
-const ROOM: usize = pg_sys::BLCKSZ as usize / 10;
-
 /// What `take` makes of the row of a key, which the calling statement sees; None where no hint leads there, or `take` has none. The
 /// table is locked.
 pub fn follow<R>(table: Oid, key: &str, take: impl FnOnce(&Row) -> Option<R>) -> Option<R> {
@@ -62,7 +58,7 @@ impl Newest {
         unsafe {
             let buffer = pin(relation, &spot)?;
             make_room(relation, &spot, buffer);
-            let Some(tuple) = visible(relation, &spot, dirty) else {
+            let Some(tuple) = visible(relation, &spot, buffer, dirty) else {
                 pg_sys::ReleaseBuffer(buffer);
                 return None;
             };
@@ -92,27 +88,6 @@ impl Newest {
     }
 }
 
-/// Removes dead versions from a page where there is little room for a new one beside those that are there, as whoever comes through
-/// the index does. There it happens whenever a page is fuller than `fillfactor`, which a page of ours is after every update.
-///
-/// # Safety
-/// The buffer is pinned, and holds the page of this heap.
-unsafe fn make_room(relation: Relation, spot: &Spot, buffer: Buffer) {
-    // SAFETY: what the page says of itself may be read without a lock, as heap_page_prune_opt does: a wrong guess costs a look.
-    unsafe {
-        let page = pg_sys::BufferGetPage(buffer);
-        let length = match spot.row <= pg_sys::PageGetMaxOffsetNumber(page) {
-            true => (*pg_sys::PageGetItemId(page, spot.row)).lp_len() as usize,
-            false => 0,
-        };
-        // An update has found no room here, and said so.
-        let is_full = (*page.cast::<pg_sys::PageHeaderData>()).pd_flags & pg_sys::PD_PAGE_FULL as u16 != 0;
-        if is_full || pg_sys::PageGetHeapFreeSpace(page) < ROOM.max(VERSIONS * length) {
-            pg_sys::heap_page_prune_opt(relation, buffer);
-        }
-    }
-}
-
 fn opened<R>(table: Oid, work: impl FnOnce(Relation) -> R) -> R {
     // SAFETY: opened and closed in pairs; an error ends the transaction, which closes it.
     unsafe {
@@ -128,93 +103,9 @@ fn follow_in<R>(relation: Relation, spot: &Spot, key: &str, take: impl FnOnce(&R
     // where an error comes in between.
     unsafe {
         let buffer = pin(relation, spot)?;
-        let tuple = visible(relation, spot, pg_sys::GetActiveSnapshot());
+        let tuple = visible(relation, spot, buffer, pg_sys::GetActiveSnapshot());
         let found = tuple.and_then(|tuple| read(relation, tuple, key, take));
         pg_sys::ReleaseBuffer(buffer);
-        found
-    }
-}
-
-/// Pins the buffer that a hint names, if it holds the page.
-///
-/// # Safety
-/// The relation is open.
-unsafe fn pin(relation: Relation, spot: &Spot) -> Option<Buffer> {
-    let buffer = spot.buffer as Buffer;
-    // SAFETY: as the caller promises.
-    unsafe {
-        let is_there = (*(*relation).rd_rel).relam == pg_sys::HEAP_TABLE_AM_OID
-            && pg_sys::ReadRecentBuffer(file_of(relation), pg_sys::ForkNumber::MAIN_FORKNUM, spot.page, buffer);
-        is_there.then(|| {
-            count_page(relation);
-            buffer
-        })
-    }
-}
-
-/// # Safety
-/// The relation is open.
-#[cfg(feature = "pg15")]
-unsafe fn file_of(relation: Relation) -> pg_sys::RelFileNode {
-    // SAFETY: as the caller promises.
-    unsafe { (*relation).rd_node }
-}
-
-/// # Safety
-/// The relation is open.
-#[cfg(not(feature = "pg15"))]
-unsafe fn file_of(relation: Relation) -> pg_sys::RelFileLocator {
-    // SAFETY: as the caller promises.
-    unsafe { (*relation).rd_locator }
-}
-
-/// Counts a page that was found in a buffer in the statistics of the table, as `ReadBuffer` does.
-///
-/// # Safety
-/// The relation is open.
-unsafe fn count_page(relation: Relation) {
-    // SAFETY: as the caller promises; the counts are this backend's own.
-    unsafe {
-        if (*relation).pgstat_info.is_null() && (*relation).pgstat_enabled {
-            pg_sys::pgstat_assoc_relation(relation);
-        }
-        let Some(statistics) = (*relation).pgstat_info.as_mut() else { return };
-        #[cfg(feature = "pg15")]
-        let (read, hit) = (&mut statistics.t_counts.t_blocks_fetched, &mut statistics.t_counts.t_blocks_hit);
-        #[cfg(not(feature = "pg15"))]
-        let (read, hit) = (&mut statistics.counts.blocks_fetched, &mut statistics.counts.blocks_hit);
-        *read += 1;
-        *hit += 1;
-    }
-}
-
-/// The version of a row at a place, if there is one that the snapshot sees: what `heap_fetch` does.
-///
-/// # Safety
-/// The buffer is pinned, and holds the page of this heap. The tuple may be used as long as it is pinned.
-unsafe fn visible(relation: Relation, spot: &Spot, snapshot: *mut SnapshotData) -> Option<HeapTupleData> {
-    let buffer = spot.buffer as Buffer;
-    // SAFETY: the page is looked at under the lock that whoever changes it must have; what is visible to a snapshot that is
-    // active stays there while the buffer is pinned.
-    unsafe {
-        pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
-        let page = pg_sys::BufferGetPage(buffer);
-        let mut found = None;
-        if spot.row <= pg_sys::PageGetMaxOffsetNumber(page) {
-            let item = pg_sys::PageGetItemId(page, spot.row);
-            if (*item).lp_flags() == pg_sys::LP_NORMAL {
-                let mut tuple = HeapTupleData {
-                    t_len: (*item).lp_len(),
-                    t_tableOid: (*relation).rd_id,
-                    t_data: pg_sys::PageGetItem(page, item).cast(),
-                    ..Default::default()
-                };
-                pgrx::itemptr::item_pointer_set_all(&mut tuple.t_self, spot.page, spot.row);
-                let sees = pg_sys::HeapTupleSatisfiesVisibility(&mut tuple, snapshot, buffer);
-                found = sees.then_some(tuple);
-            }
-        }
-        pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as i32);
         found
     }
 }

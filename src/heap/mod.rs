@@ -3,7 +3,7 @@
 //! What a call costs beside the protocol is mostly the executor; the access methods need none. They also do what no SQL
 //! statement can: go on from the newest version of a row at every isolation level, and give up instead of waiting. Owns
 //! all unsafe code that touches rows. Must never be used where a policy, trigger, rule or further index has a say
-//! (`Access::direct`): nothing here asks them. Privileges are checked before, by [`crate::access`].
+//! (`Access::reads_directly`): nothing here asks them. Privileges are checked before, by [`crate::access`].
 //!
 //! | module | what it owns |
 //! |---|---|
@@ -11,6 +11,7 @@
 //! | [`scan`] | the rows of a key, as a snapshot, or nobody's snapshot, sees them |
 //! | [`hints`] | where the row of a key was seen last |
 //! | [`follow`] | reading a row where a hint says it is, without the index |
+//! | [`page`] | the page that a hint names, in its buffer |
 //! | [`change`] | writing the newest version of a key's row, by waiting or by giving up |
 //! | [`write`] | storing one version of a row, and its index entry |
 //! | [`snapshot`] | what a snapshot sees of a transaction |
@@ -21,6 +22,7 @@
 pub mod change;
 pub mod follow;
 pub mod hints;
+mod page;
 pub mod scan;
 pub mod snapshot;
 pub mod table;

@@ -112,6 +112,35 @@ fn a_page_that_is_read_by_a_hint_is_counted() -> Result<()> {
 }
 
 #[test]
+fn a_page_that_is_read_by_hints_stays_in_its_buffer_as_long_as_it_is_used() -> Result<()> {
+    const ROUNDS: i64 = 100;
+    let cluster = server()?.conf("shared_buffers", "1MB").conf("cache_pg.max_workers", "0").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    client.batch_execute(
+        "SELECT cache_set('k', '1');
+         CREATE TABLE others (text text);
+         ALTER TABLE others ALTER text SET STORAGE PLAIN;
+         INSERT INTO others SELECT repeat('x', 5000) FROM generate_series(1, 1000)",
+    )?;
+    let read = |client: &mut Client| -> Result<i64> {
+        client.batch_execute("SELECT pg_stat_force_next_flush()")?;
+        get(client, "SELECT heap_blks_read FROM pg_statio_user_tables WHERE relname = 'cache_entries'")
+    };
+    let before = read(&mut client)?;
+    for _ in 0..ROUNDS {
+        // A buffer that nobody uses meanwhile goes to one of the others within a few of these rounds.
+        client.batch_execute(
+            "SELECT cache_get('k') FROM generate_series(1, 64);
+             SELECT count(text) FROM others
+             WHERE ctid = ANY (ARRAY(SELECT format('(%s,1)', (random() * 999)::int)::tid FROM generate_series(1, 100)))",
+        )?;
+    }
+    let again = read(&mut client)? - before;
+    assert!(again < ROUNDS / 10, "read {again} times");
+    Ok(())
+}
+
+#[test]
 fn without_memory_for_hints_every_read_goes_through_the_index() -> Result<()> {
     let without = server()?.conf("cache_pg.hint_memory", "0").start()?;
     // Before PostgreSQL 17 a look for many keys counts as one for each.

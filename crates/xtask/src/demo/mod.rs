@@ -3,6 +3,7 @@
 //! Must never touch another server or leave more than one demo behind.
 
 mod durations;
+mod freshness;
 mod screen;
 mod tour;
 

@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::cluster::{self, Cluster};
 use crate::top::Ink;
@@ -60,6 +60,29 @@ impl<'a> Screen<'a> {
     /// # Errors
     /// When one fails.
     pub fn run(&self, statements: &[&str]) -> Result<()> {
+        self.succeed(statements).map(|_| ())
+    }
+
+    /// As [`run`](Self::run), and returns the last answer of one row, as `psql -At` would print it.
+    ///
+    /// # Errors
+    /// When one fails, or none has an answer of one row.
+    pub fn ask(&self, statements: &[&str]) -> Result<String> {
+        row(&self.succeed(statements)?).with_context(|| format!("no answer of one row: {}", statements.join("; ")))
+    }
+
+    /// As [`ask`](Self::ask), for an answer that must be `expected`.
+    ///
+    /// # Errors
+    /// When one fails, or the answer is another.
+    pub fn expect(&self, statements: &[&str], expected: &str) -> Result<()> {
+        let answer = self.ask(statements)?;
+        ensure!(answer == expected, "not the answer {expected:?}, but {answer:?}: {}", statements.join("; "));
+        Ok(())
+    }
+
+    /// Runs what must succeed, and returns what psql printed.
+    fn succeed(&self, statements: &[&str]) -> Result<String> {
         let answer = self.type_in(statements)?;
         let said = String::from_utf8_lossy(&answer.stderr);
         if !answer.status.success() {
@@ -68,7 +91,7 @@ impl<'a> Screen<'a> {
         print!("{said}");
         let spaced = answer.stdout.ends_with(b"\n\n") && said.is_empty();
         print!("{}", if spaced { "" } else { "\n" });
-        Ok(())
+        Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
     }
 
     fn type_in(&self, statements: &[&str]) -> Result<Output> {
@@ -128,9 +151,24 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
+/// The last row that psql printed as the only one of its table. No value in it may have a `|`.
+fn row(printed: &str) -> Option<String> {
+    let (before, _) = printed.rsplit_once("\n(1 row)\n")?;
+    Some(before.lines().next_back()?.split('|').map(str::trim).collect::<Vec<_>>().join("|"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_row_is_read_from_its_table() {
+        let one = " stored \n--------\n t\n(1 row)\n\n";
+        let other = "BEGIN\n found | value |   token    \n-------+-------+------------\n f     |       | 1a-2b\n(1 row)\n\nCOMMIT\n";
+        assert_eq!(row(&format!("{one}{other}")).as_deref(), Some("f||1a-2b"));
+        assert_eq!(row(&format!("{other}{one}")).as_deref(), Some("t"));
+        assert_eq!(row(" key \n-----\n a\n b\n(2 rows)\n\n"), None);
+    }
 
     #[test]
     fn statements_are_quoted_for_psql() {

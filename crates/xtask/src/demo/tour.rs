@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::durations;
+use super::freshness;
 use super::screen::Screen;
 use crate::paths;
 
@@ -18,6 +19,9 @@ const CHAPTERS: &[(&str, Chapter)] = &[
     ("A key, a value, a deadline", values),
     ("Entries end by themselves", expiry),
     ("It belongs to your transaction", transactions),
+    ("What comes too late is refused", freshness::late),
+    ("A watched table tells the cache itself", freshness::watched),
+    ("Computed once, forgotten together", freshness::together),
     ("Counters and first-come-first-served", atomic),
     ("Seven caches of a restaurant platform", seven),
     ("Who may use it", privileges),

@@ -22,8 +22,16 @@ pub fn register() {
 
 /// The current run: another number after a restart, a crash or a promotion. Not to be asked during recovery.
 pub fn current() -> u64 {
-    // SAFETY: a variable of the postmaster, inherited; the timeline is in shared memory.
-    let (started, timeline) = unsafe { (pg_sys::PgStartTime as u64, pg_sys::GetWALInsertionTimeLine()) };
-    let boot = if directory::attached() { BOOT.get().load(Ordering::Relaxed) } else { started };
+    // SAFETY: looks at shared memory.
+    let timeline = unsafe { pg_sys::GetWALInsertionTimeLine() };
+    let boot = if directory::attached() { BOOT.get().load(Ordering::Relaxed) } else { started_and_recovered() };
     boot ^ u64::from(timeline).rotate_right(16)
+}
+
+/// When the postmaster was started, and up to where the last recovery got: a crash that it survives leads to another one.
+fn started_and_recovered() -> u64 {
+    // SAFETY: a variable of the postmaster, inherited; the place in the WAL is in shared memory.
+    let (started, recovered) =
+        unsafe { (pg_sys::PgStartTime as u64, pg_sys::GetXLogReplayRecPtr(std::ptr::null_mut())) };
+    started ^ recovered.rotate_left(24)
 }

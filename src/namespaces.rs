@@ -8,9 +8,10 @@ use crate::catalog;
 use crate::clock;
 use crate::datum::{Jsonb, Timestamp};
 use crate::error::CacheError;
+use crate::heap::snapshot::with_latest;
 use crate::home::Home;
 use crate::settings;
-use crate::statement::{Statement, statement};
+use crate::statement::{Rows, Statement, statement};
 use crate::store::Fresh;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::limit::{Limit, Limits};
@@ -118,9 +119,7 @@ fn known(home: &Home) -> Rc<Known> {
 /// Reads the table with the newest snapshot, whatever the caller's is: the copy outlives the transaction.
 fn load(home: &Home) -> Known {
     let _owner = AsOwner::new(home.namespaces_owner);
-    // SAFETY: pushed and popped in pairs; an error in between ends the (sub)transaction, which pops it too.
-    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
-    let namespaces: HashMap<_, Rc<Namespace>> = ALL.read(home, &[], |rows| {
+    let read = |rows: &Rows| -> HashMap<_, Rc<Namespace>> {
         let namespace = |row| Namespace {
             default_ttl: rows.get(row, 2),
             stale_for: rows.get(row, 3),
@@ -133,9 +132,8 @@ fn load(home: &Home) -> Known {
             max_size: rows.get(row, 10),
         };
         (0..rows.len()).filter_map(|row| Some((rows.get(row, 1)?, Rc::new(namespace(row))))).collect()
-    });
-    // SAFETY: as above.
-    unsafe { pg_sys::PopActiveSnapshot() };
+    };
+    let namespaces = with_latest(|| ALL.read(home, &[], read));
     let any = |has: fn(&Namespace) -> bool| namespaces.values().any(|options| has(options));
     let someone_listens = any(|options| options.notify);
     let has_limits = any(|options| options.max_entries.or(options.max_size).is_some());

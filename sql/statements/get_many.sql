@@ -1,5 +1,11 @@
 -- $1 keys, each once, $2 the clock
 SELECT key, value
-FROM @extschema@.cache_entries
-WHERE key OPERATOR(pg_catalog.=) ANY ($1) AND value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) $2
+FROM (
+    -- With an old snapshot there may be two of a key, as in get.sql.
+    SELECT DISTINCT ON (key) *
+    FROM @extschema@.cache_entries
+    WHERE key OPERATOR(pg_catalog.=) ANY ($1)
+    ORDER BY key, version DESC
+) AS newest
+WHERE value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) $2
   AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations))

@@ -4,6 +4,7 @@ use crate::access::{self, Verb};
 use crate::clock;
 use crate::durability::may_be_forgotten;
 use crate::error::CacheError;
+use crate::heap::snapshot::{see_own_work, with_latest};
 use crate::home::Home;
 use crate::settings;
 use crate::subtransaction::attempt;
@@ -45,7 +46,10 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
 fn sweep(home: &Home, most: u32) -> Result<u32, CacheError> {
     let mut page = HAND.get().unwrap_or(0);
     let (mut removed, mut walked) = (0, 0);
-    while let Some(step) = hand::step(home, page, PAGES, most - removed, clock::now()) {
+    loop {
+        // What this very statement has replaced is not for the hand to remove.
+        see_own_work();
+        let Some(step) = with_latest(|| hand::step(home, page, PAGES, most - removed, clock::now())) else { break };
         removed += step.removed;
         walked += step.walked;
         page = step.next;

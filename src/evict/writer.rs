@@ -11,6 +11,7 @@ use crate::access;
 use crate::as_owner::AsOwner;
 use crate::catalog;
 use crate::durability::forgettable;
+use crate::heap::snapshot::with_latest;
 use crate::home::Home;
 use crate::settings;
 use crate::stats::memory;
@@ -119,13 +120,7 @@ fn among_the_entries(work: impl FnOnce(&Home, &Entries)) {
         return;
     }
     let _owner = AsOwner::new(home.owner);
-    forgettable(|| {
-        // SAFETY: in a transaction; an error in between ends it, which pops the snapshot.
-        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
-        hand::open(&home, false, |entries| work(&home, entries));
-        // SAFETY: as above.
-        unsafe { pg_sys::PopActiveSnapshot() };
-    });
+    forgettable(|| with_latest(|| hand::open(&home, false, |entries| work(&home, entries))));
 }
 
 /// Looks at some pages, takes them for all, and where that is too much removes the oldest entries that it has seen.

@@ -9,8 +9,10 @@
 
 use super::follow::Newest;
 use super::scan::{Row, Scan, View};
+use super::snapshot::see_own_work;
 use super::table::Table;
 use super::write::{self, Updated};
+use crate::access;
 use pgrx::pg_sys::{self, Datum, SnapshotData, TransactionId};
 
 /// What to do where another transaction holds the row, or may be about to insert it.
@@ -78,14 +80,14 @@ fn attempt<R>(
 ) -> Attempt<R> {
     let mut dirty = Dirty::new();
     if let Some(newest) = dirty.newest(table, key) {
-        let result = replace(table, &newest.row(), dirty.holder(), holds_lock, decide);
+        let result = replace(table, key, &newest.row(), dirty.holder(), holds_lock, decide);
         newest.close();
         return result;
     }
     let mut scan = dirty.scan(table);
     scan.seek(key);
     let result = match scan.next() {
-        Some(row) => replace(table, &row, dirty.holder(), holds_lock, decide),
+        Some(row) => replace(table, key, &row, dirty.holder(), holds_lock, decide),
         None => add(table, key, decide),
     };
     scan.close();
@@ -94,6 +96,7 @@ fn attempt<R>(
 
 fn replace<R>(
     table: &Table,
+    key: &str,
     row: &Row,
     holder: Option<Holder>,
     holds_lock: bool,
@@ -103,7 +106,10 @@ fn replace<R>(
         return Attempt::Held(holder);
     }
     match decide(Some(row)) {
-        Decision::Leave(result) => Attempt::Done(result),
+        Decision::Leave(result) => {
+            note_read(table, key);
+            Attempt::Done(result)
+        }
         Decision::Write(columns, result) => match write::update(table, row, &columns, holds_lock) {
             Updated::Done => Attempt::Done(result),
             Updated::Overtaken => Attempt::Again,
@@ -124,6 +130,15 @@ fn add<R>(table: &Table, key: &str, decide: &mut impl FnMut(Option<&Row>) -> Dec
                 false => Attempt::Again,
             }
         }
+    }
+}
+
+/// What a transaction does not change it has read: SERIALIZABLE has to know, and a dirty snapshot does not tell it.
+fn note_read(table: &Table, key: &str) {
+    if access::is_serializable() {
+        let mut scan = Scan::open(table, View::Statement);
+        scan.find(key, |_| true);
+        scan.close();
     }
 }
 
@@ -167,12 +182,6 @@ impl Dirty {
             _ => None,
         }
     }
-}
-
-/// Makes what this transaction has written so far visible to the next write.
-fn see_own_work() {
-    // SAFETY: does nothing where nothing was written since; raises in a parallel worker.
-    unsafe { pg_sys::CommandCounterIncrement() };
 }
 
 fn wait_for(table: &Table, holder: Holder) {

@@ -3,6 +3,7 @@
 //! The scan takes the predicate locks of SERIALIZABLE where its snapshot is an ordinary one, and counts into the
 //! statistics of the table, as the executor's does.
 
+use super::snapshot;
 use super::table::{Table, block_of};
 use crate::statement::Column;
 use cache_pg_rules::hint::Spot;
@@ -108,11 +109,19 @@ impl Scan {
         unsafe { pg_sys::index_getnext_slot(self.descriptor, forward, self.slot) }.then_some(Row { slot: self.slot })
     }
 
-    /// The first row of a key that `wanted` takes. There may be two: in a transaction with an old snapshot, what the hand
-    /// has removed since, and what the transaction itself has written after that.
+    /// The first row of a key that `wanted` takes.
     pub fn find(&mut self, key: &str, wanted: impl Fn(&Row) -> bool) -> Option<Row> {
         self.seek(key);
         std::iter::from_fn(|| self.next()).find(wanted)
+    }
+
+    /// The same under an old snapshot, which may see two: what has been removed since, and what its own transaction has written
+    /// after that. Then that one counts, whether it is wanted or not.
+    pub fn find_own(&mut self, key: &str, wanted: impl Fn(&Row) -> bool) -> Option<Row> {
+        match self.find(key, Row::is_own) {
+            Some(own) => wanted(&own).then_some(own),
+            None => self.find(key, wanted),
+        }
     }
 
     /// Where the row is that the scan stands on.
@@ -205,12 +214,17 @@ impl Row {
 
     /// The bytes of the row as it is stored, without what is out of line.
     pub fn size(&self) -> u64 {
+        self.tuple().t_len.into()
+    }
+
+    /// The row as it is stored.
+    fn tuple(&self) -> &pg_sys::HeapTupleData {
         let mut is_copy = false;
         // SAFETY: the slot holds a row of a heap, in its buffer: nothing is copied.
         let tuple = unsafe { pg_sys::ExecFetchSlotHeapTuple(self.slot, false, &mut is_copy) };
         debug_assert!(!is_copy);
-        // SAFETY: as above.
-        unsafe { (*tuple).t_len.into() }
+        // SAFETY: as above, as long as the scan stays on the row, which borrows it.
+        unsafe { &*tuple }
     }
 
     /// Whether the transaction that wrote this version rolled back, or was cut short by a crash.
@@ -220,19 +234,27 @@ impl Row {
         unsafe { !pg_sys::TransactionIdIsInProgress(writer) && !pg_sys::TransactionIdDidCommit(writer) }
     }
 
-    /// Whether another transaction that has not ended wrote this version.
-    pub fn is_uncommitted_of_others(&self) -> bool {
-        let writer = self.writer();
-        // SAFETY: looks at shared memory and at this backend's state.
-        unsafe { pg_sys::TransactionIdIsInProgress(writer) && !pg_sys::TransactionIdIsCurrentTransactionId(writer) }
+    /// Whether several transactions hold a lock on it: then they have one number together, which is none of a transaction.
+    pub fn is_shared(&self) -> bool {
+        // SAFETY: the tuple is in the slot. What others change in these bits meanwhile only sends the caller the longer way.
+        unsafe { (*self.tuple().t_data).t_infomask & pg_sys::HEAP_XMAX_IS_MULTI as u16 != 0 }
     }
 
-    /// The (sub)transaction that wrote this version; of an old one, some old one.
+    /// Whether this transaction wrote this version.
+    pub fn is_own(&self) -> bool {
+        // SAFETY: looks at this backend's state.
+        unsafe { pg_sys::TransactionIdIsCurrentTransactionId(self.writer()) }
+    }
+
+    /// Whether another transaction that has not ended wrote this version.
+    pub fn is_uncommitted_of_others(&self) -> bool {
+        // SAFETY: looks at shared memory.
+        unsafe { pg_sys::TransactionIdIsInProgress(self.writer()) && !self.is_own() }
+    }
+
+    /// The (sub)transaction that wrote this version.
     fn writer(&self) -> pg_sys::TransactionId {
-        let mut is_null = false;
-        // SAFETY: the slot holds a row of a heap, which has the system column.
-        let writer =
-            unsafe { pg_sys::slot_getsysattr(self.slot, pg_sys::MinTransactionIdAttributeNumber as _, &mut is_null) };
-        pg_sys::TransactionId::from(writer.value() as u32)
+        // SAFETY: the tuple is in the slot.
+        unsafe { snapshot::writer_of(self.tuple().t_data) }
     }
 }

@@ -25,6 +25,38 @@ pub fn current_if_assigned() -> Option<Version> {
     (current != 0).then_some(current)
 }
 
+/// Makes what this transaction has written so far visible to its next command and its next snapshot.
+pub fn see_own_work() {
+    // SAFETY: does nothing where nothing was written since; raises in a parallel worker.
+    unsafe { pg_sys::CommandCounterIncrement() };
+}
+
+/// Runs `work` under a snapshot of now.
+pub fn with_latest<R>(work: impl FnOnce() -> R) -> R {
+    // SAFETY: pushed and popped in pairs; an error in between ends the (sub)transaction, which pops it too.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
+    let result = work();
+    // SAFETY: as above.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    result
+}
+
+/// The (sub)transaction that wrote a version of a row; `FrozenTransactionId` of a frozen one, which keeps a number that means
+/// nothing any more: two thousand million transactions later it is one of the future.
+///
+/// # Safety
+/// The header is that of a row in a buffer that is pinned, or of a copy.
+pub unsafe fn writer_of(header: *const pg_sys::HeapTupleHeaderData) -> TransactionId {
+    let frozen = pg_sys::HEAP_XMIN_FROZEN as u16;
+    // SAFETY: as the caller promises.
+    unsafe {
+        match (*header).t_infomask & frozen == frozen {
+            true => pg_sys::FrozenTransactionId,
+            false => (*header).t_choice.t_heap.t_xmin,
+        }
+    }
+}
+
 /// Which transactions a snapshot sees: those under `xmin`, and those under `xmax` that are not in `running`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {

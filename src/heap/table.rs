@@ -96,17 +96,9 @@ impl Table {
             if row.is_null() {
                 return Version::MAX;
             }
-            let mut is_null = false;
-            let writer = pg_sys::heap_getsysattr(
-                row,
-                pg_sys::MinTransactionIdAttributeNumber,
-                std::ptr::null_mut(),
-                &mut is_null,
-            );
-            let frozen =
-                (*(*row).t_data).t_infomask & pg_sys::HEAP_XMIN_FROZEN as u16 == pg_sys::HEAP_XMIN_FROZEN as u16;
+            let writer = snapshot::writer_of((*row).t_data);
             pg_sys::ReleaseSysCache(row);
-            if frozen { NOBODY } else { snapshot::widen(pg_sys::TransactionId::from(writer.value() as u32)) }
+            if writer == pg_sys::FrozenTransactionId { NOBODY } else { snapshot::widen(writer) }
         }
     }
 
@@ -148,14 +140,17 @@ impl Table {
     }
 }
 
-/// Whether an index is on columns, and on all rows.
+/// Whether an index is one that we keep up: a B-tree on columns, on all rows, however many have the same.
 ///
 /// # Safety
 /// The index is open.
 unsafe fn is_plain(index: pg_sys::Relation) -> bool {
     // SAFETY: the relation cache knows expressions and conditions; the lists are copies.
     unsafe {
-        pg_sys::RelationGetIndexExpressions(index).is_null() && pg_sys::RelationGetIndexPredicate(index).is_null()
+        (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
+            && !(*(*index).rd_index).indisunique
+            && pg_sys::RelationGetIndexExpressions(index).is_null()
+            && pg_sys::RelationGetIndexPredicate(index).is_null()
     }
 }
 

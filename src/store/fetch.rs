@@ -115,6 +115,10 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim {
     let claim = may_be_forgotten(access, || fill::without_raising(access, ask));
     let claim = claim.unwrap_or_default();
     flight::release(key);
+    if !matches!(claim, Claim::Granted(_)) {
+        // Somebody may have found the claim taken, and wait for what will not come.
+        wake::now(key);
+    }
     match claim {
         Claim::Granted(_) => {
             let Seen { xmin, xmax, running, .. } = seen.clone();

@@ -7,6 +7,7 @@ use crate::heap::table::{Purpose, Table};
 use crate::heap::{follow, hints};
 use crate::home::column;
 use cache_pg_rules::key::Key;
+use pgrx::pg_sys::Oid;
 use std::cell::Cell;
 
 /// What `take` makes of the row of a key that `view` shows and `wanted` takes: by a hint, else through the index.
@@ -19,11 +20,12 @@ pub fn find<R>(
 ) -> Option<R> {
     let key = key.as_str();
     let entries = access.home.entries;
-    let by_hint = matches!(view, View::Statement) && !access::has_old_snapshot();
+    let has_old_snapshot = access::has_old_snapshot();
+    let by_hint = matches!(view, View::Statement) && !has_old_snapshot;
     let take_wanted = |row: &Row| if wanted(row) { take(row) } else { None };
     let through_index = |table: &Table| {
         let mut scan = Scan::open(table, view);
-        let row = scan.find(key, &wanted);
+        let row = if has_old_snapshot { scan.find_own(key, &wanted) } else { scan.find(key, &wanted) };
         if by_hint && row.is_some() {
             hints::note(key, scan.spot());
         }
@@ -38,10 +40,31 @@ pub fn find<R>(
 }
 
 /// Hands to `take` the number and the row of each of these keys, which are in byte order, each once, that the calling statement
-/// sees and `wanted` takes: by hints, and what is left in one scan of the index.
-pub fn find_many(access: &Access, keys: &[&str], wanted: impl Fn(&Row) -> bool, mut take: impl FnMut(usize, &Row)) {
+/// sees and `wanted` takes.
+pub fn find_many(access: &Access, keys: &[&str], wanted: impl Fn(&Row) -> bool, take: impl FnMut(usize, &Row)) {
     let entries = access.home.entries;
-    let by_hint = !access::has_old_snapshot();
+    may_be_forgotten(access, || match access::has_old_snapshot() {
+        true => find_each(entries, keys, wanted, take),
+        false => find_together(entries, keys, wanted, take),
+    });
+}
+
+/// One after the other.
+fn find_each(entries: Oid, keys: &[&str], wanted: impl Fn(&Row) -> bool, mut take: impl FnMut(usize, &Row)) {
+    Table::by_primary_key(entries, Purpose::Read, |table| {
+        let mut scan = Scan::open(table, View::Statement);
+        for (number, key) in keys.iter().enumerate() {
+            pgrx::check_for_interrupts!();
+            if let Some(row) = scan.find_own(key, &wanted) {
+                take(number, &row);
+            }
+        }
+        scan.close();
+    });
+}
+
+/// By hints, and what is left in one scan of the index.
+fn find_together(entries: Oid, keys: &[&str], wanted: impl Fn(&Row) -> bool, mut take: impl FnMut(usize, &Row)) {
     let found: Vec<Cell<bool>> = keys.iter().map(|_| Cell::new(false)).collect();
     let mut take_wanted = |number: usize, row: &Row| {
         let is_first = !found[number].get() && wanted(row);
@@ -51,29 +74,25 @@ pub fn find_many(access: &Access, keys: &[&str], wanted: impl Fn(&Row) -> bool, 
         }
         is_first
     };
-    may_be_forgotten(access, || {
-        if by_hint {
-            follow::follow_many(entries, keys, |number, row| {
-                take_wanted(number, row);
-            });
-        }
-        let left: Vec<&str> = keys.iter().zip(&found).filter(|(_, found)| !found.get()).map(|(key, _)| *key).collect();
-        if left.is_empty() {
-            return;
-        }
-        Table::by_primary_key(entries, Purpose::Read, |table| {
-            let mut scan = Scan::open(table, View::Statement);
-            scan.seek_any(&left);
-            while let Some(row) = scan.next() {
-                pgrx::check_for_interrupts!();
-                let Some(number) = row.text(column::KEY).and_then(|key| keys.binary_search(&key).ok()) else {
-                    continue;
-                };
-                if take_wanted(number, &row) && by_hint {
-                    hints::note(keys[number], scan.spot());
-                }
+    follow::follow_many(entries, keys, |number, row| {
+        take_wanted(number, row);
+    });
+    let left: Vec<&str> = keys.iter().zip(&found).filter(|(_, found)| !found.get()).map(|(key, _)| *key).collect();
+    if left.is_empty() {
+        return;
+    }
+    Table::by_primary_key(entries, Purpose::Read, |table| {
+        let mut scan = Scan::open(table, View::Statement);
+        scan.seek_any(&left);
+        while let Some(row) = scan.next() {
+            pgrx::check_for_interrupts!();
+            let Some(number) = row.text(column::KEY).and_then(|key| keys.binary_search(&key).ok()) else {
+                continue;
+            };
+            if take_wanted(number, &row) {
+                hints::note(keys[number], scan.spot());
             }
-            scan.close();
-        });
+        }
+        scan.close();
     });
 }

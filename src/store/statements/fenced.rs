@@ -10,6 +10,7 @@ use crate::datum::Jsonb;
 use crate::error::CacheError;
 use crate::heap::change::{Contention, Decision, change};
 use crate::heap::snapshot::Seen;
+use crate::heap::table::Table;
 use crate::local_settings::LocalSettings;
 use crate::statement::{IntoParam, Param, Rows, Statement, statement};
 use crate::store::fence;
@@ -21,6 +22,8 @@ use crate::store::write::{self, New};
 use crate::subtransaction::attempt;
 use crate::wake;
 use cache_pg_rules::key::Key;
+use pgrx::PgLogLevel;
+use pgrx::pg_sys::panic::ErrorReport;
 
 static LOOK: Statement = statement!("look.sql", [TEXTOID, TIMESTAMPTZOID]);
 static LEASE: Statement = statement!("lease.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TEXTOID, BOOLOID]);
@@ -78,7 +81,7 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
     let granted = match row_of(access, key, seen)? {
         Newest::Held => return Ok(Claim::Taken(Some(wake::soon()))),
         Newest::Removed => return Ok(Claim::No),
-        Newest::Absent => insert(access, &LEASE_ABSENT, &params[..4]),
+        Newest::Absent => insert(access, &LEASE_ABSENT, &params[..4], key, seen),
         Newest::Present => access.run(|home| LEASE.write(home, &params, |rows| rows.len() > 0)),
     };
     Ok(if granted { Claim::Granted(String::new()) } else { Claim::Taken(Some(wake::soon())) })
@@ -104,16 +107,22 @@ pub fn fill_unleased(
     let params = fill_params(new, tagged, load_us, None, seen);
     Ok(match row_of(access, new.key, seen)? {
         Newest::Held | Newest::Removed => false,
-        Newest::Absent => insert(access, &FILL_ABSENT, &params[..8]),
+        Newest::Absent => insert(access, &FILL_ABSENT, &params[..8], new.key, seen),
         Newest::Present => access.run(|home| FILL.write(home, &params, |rows| rows.len() > 0)),
     })
 }
 
-/// Inserts a row, unless that means to wait for somebody, and says whether it did.
-fn insert(access: &Access, statement: &Statement, params: &[Param]) -> bool {
+/// Inserts a row, unless that means to wait for somebody, or the fence is not passed any more once it is there: from then on
+/// nobody can come and go unseen, but until then a trigger may have taken its time. Says whether it did.
+fn insert(access: &Access, statement: &Statement, params: &[Param], key: Key, seen: &Seen) -> bool {
     let inserted = attempt(|| {
         let _at_once = LocalSettings::new(&[(c"lock_timeout", "1ms")]);
-        access.run(|home| statement.write(home, params, |rows| rows.len() > 0))
+        let inserted = access.run(|home| statement.write(home, params, |rows| rows.len() > 0));
+        let passes = |table: &Table| Ok(fence::passes(table, key, None, seen));
+        if inserted && !write::writing(access, passes).unwrap_or(false) {
+            ErrorReport::from(CacheError::Serialization).report(PgLogLevel::ERROR);
+        }
+        inserted
     });
     inserted.unwrap_or(false)
 }

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use cache_pg_server_tests::{
-    PATIENCE, create_extension, every_verb_works, get, launcher, or_stop, rows, swept, swift_server, together_with,
-    value, with_extension, write_expired,
+    PATIENCE, create_extension, every_verb_works, get, launcher, or_stop, rows, server, swept, swift_server,
+    together_with, value, with_extension, write_expired,
 };
 use postgres::Client;
 use postgres::error::SqlState;
@@ -169,4 +169,27 @@ fn a_crash_of_the_worker_itself_is_survived() -> Result<()> {
         }))
     })?;
     sweeping_goes_on(&mut client)
+}
+
+#[test]
+fn p2_a_token_is_of_no_use_after_a_crash_that_the_server_survives_also_without_preload() -> Result<()> {
+    for preload in [true, false] {
+        let cluster = server()?.preload(preload).start()?;
+        let mut client = create_extension(&cluster, "postgres")?;
+        let token: String = get(&mut client, "SELECT token FROM cache_fetch('k')")?;
+        // A commit that waits for the disk takes the lease with it; what was computed might rest on one that did not.
+        client.batch_execute("CREATE TABLE flushed ()")?;
+        let mut victim = cluster.connect("postgres")?;
+        cluster.backend_crash(get(&mut victim, "SELECT pg_backend_pid()")?)?;
+        poll(PATIENCE, "the server to notice", || Ok(client.batch_execute("").is_err()))?;
+        poll(PATIENCE, "the server to let clients in", || {
+            Ok(cluster.connect("postgres").is_ok_and(|found| {
+                client = found;
+                true
+            }))
+        })?;
+        let filled = client.query_one("SELECT cache_fill('k', '1', $1)", &[&token])?;
+        assert!(!filled.try_get::<_, bool>(0)?, "preloaded: {preload}");
+    }
+    Ok(())
 }

@@ -83,3 +83,12 @@ SET enable_seqscan = off;
 SELECT count(*) FROM cache_tags WHERE tag = 'more' AND generation <> 0;
 RESET enable_seqscan;
 DROP INDEX more;
+
+-- What the same statement has just replaced is no concern of the hand.
+SELECT cache_set_many('{"sweep:a": 1, "sweep:b": 2}') AS set;
+UPDATE cache_entries SET expires_at = now() - interval '1 second', stale_until = NULL WHERE key IN ('sweep:a', 'sweep:b');
+BEGIN;
+SELECT cache_set_many('{"sweep:a": 1, "sweep:b": 2}') AS set, cache_sweep() >= 0 AS swept;
+SELECT cache_delete_many(ARRAY['sweep:a', 'sweep:b']) AS deleted, cache_sweep() >= 0 AS swept;
+ROLLBACK;
+SELECT cache_clear('sweep') >= 0 AS cleared, cache_sweep() >= 0 AS swept;

@@ -163,7 +163,7 @@ impl<'a> Waiter<'a> {
         }
         let left = left.min(i64::from(i32::MAX));
         // SAFETY: waits on the variable that was prepared, or on this process's latch.
-        unsafe {
+        stats::apart(|| unsafe {
             if attached() {
                 pg_sys::ConditionVariableTimedSleep(variable(self.number), left as _, wait_event());
             } else {
@@ -171,7 +171,7 @@ impl<'a> Waiter<'a> {
                 pg_sys::WaitLatch(pg_sys::MyLatch, wake_on, left.min(POLL_MS) as _, wait_event());
                 pg_sys::ResetLatch(pg_sys::MyLatch);
             }
-        }
+        });
         stats::count(self.key, Counter::WaitTime, clock::now().0.saturating_sub(began.0).max(0) as u64);
         check_for_interrupts!();
     }

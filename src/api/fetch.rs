@@ -40,7 +40,8 @@ fn cache_fetch(
     Ok(TableIterator::once((fetched.value.is_some(), fetched.value, fetched.stale, fetched.token)))
 }
 
-/// Stores the value that was computed under a token, unless it could be stale. Never waits, never raises for contention.
+/// Stores the value that was computed under a token, unless it could be stale. Never waits, never raises for contention, nor,
+/// without a token, where nothing may be written.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_fill(
     key: Option<&str>,
@@ -49,7 +50,7 @@ fn cache_fill(
     ttl: default!(Option<Interval>, "NULL"),
     tags: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> Result<bool, ErrorReport> {
-    let access = access::check(Verb::Write)?;
+    let access = access::check(verb_under(token))?;
     let key = self::key(key)?;
     let value = value.ok_or(CacheError::NullValue)?;
     let token = self::token(token, key)?;
@@ -59,10 +60,9 @@ fn cache_fill(
     let now = clock::now();
     let new = New { key, value, set_at: now, deadline: namespace.deadline(ttl, now)? };
     let took = token.as_ref().map(|token| now.0.saturating_sub(token.issued_at));
-    let stored = observe(Operation::Fill, "cache_fill", key.as_str(), || {
-        token.is_some_and(|token| store::fill(&access, &new, &token, tags))
-    });
     stats::count_loaded(key, took);
+    let Some(token) = token else { return Ok(false) };
+    let stored = observe(Operation::Fill, "cache_fill", key.as_str(), || store::fill(&access, &new, &token, tags));
     stats::count_filled(key, value, stored);
     Ok(stored)
 }
@@ -70,9 +70,14 @@ fn cache_fill(
 /// Gives the right to compute a value back; returns whether the caller still had it.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_release(key: Option<&str>, token: Option<&str>) -> Result<bool, ErrorReport> {
-    let access = access::check(Verb::Write)?;
+    let access = access::check(verb_under(token))?;
     let key = self::key(key)?;
     Ok(self::token(token, key)?.is_some_and(|token| store::release(&access, key, &token)))
+}
+
+/// What is about to be done: nothing where there is no token, so that one line of code does for both, on a standby too.
+fn verb_under(token: Option<&str>) -> Verb {
+    if token.is_some() { Verb::Write } else { Verb::Fill }
 }
 
 /// The token argument. SQL NULL is what cache_fetch gives where nothing may be stored.

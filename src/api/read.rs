@@ -5,7 +5,7 @@ use crate::access::{self, Verb};
 use crate::clock;
 use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
 use crate::error::CacheError;
-use crate::stats::{self, Counter, Operation, observe};
+use crate::stats::{self, Operation, observe};
 use crate::store;
 use crate::subtransaction::attempt;
 use cache_pg_rules::key::Key;
@@ -32,10 +32,10 @@ fn get(name: &str, key: Key) -> Result<Option<Jsonb>, CacheError> {
 /// parallel workers cannot start before PostgreSQL 17.
 #[pg_extern(stable, parallel_unsafe)]
 fn cache_get_or_null(key: Option<&str>) -> Option<Jsonb> {
-    let key = self::key(key).ok()?;
-    let value = attempt(|| get("cache_get_or_null", key)).and_then(Result::ok);
+    let key = self::key(key).ok();
+    let value = key.and_then(|key| attempt(|| get("cache_get_or_null", key)).and_then(Result::ok));
     if value.is_none() {
-        stats::count(key, Counter::Errors, 1);
+        stats::count_error(key);
     }
     value.flatten()
 }

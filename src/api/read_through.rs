@@ -7,7 +7,7 @@ use crate::datum::Jsonb;
 use crate::error::CacheError;
 use crate::loader;
 use crate::namespaces;
-use crate::stats;
+use crate::stats::{self, Operation, observe};
 use crate::store::{self, Storing};
 use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -49,7 +49,8 @@ fn cache_get_or_set(
         stats::count_loaded(key, Some(clock::now().0 - started.0));
         Ok(value)
     };
-    let value = store::get_or_load(&access, &storing, load)?;
+    let value =
+        observe(Operation::Get, "cache_get_or_set", key.as_str(), || store::get_or_load(&access, &storing, load))?;
     note_read(key, value.filter(|_| !was_loaded.get()));
     Ok(value)
 }

@@ -106,8 +106,8 @@ fn cache_try_set_text(
 
 fn try_set(key: Option<&str>, set: impl FnOnce() -> Result<Option<Timestamp>, CacheError>) -> bool {
     let is_set = matches!(attempt(set), Some(Ok(_)));
-    if !is_set && let Ok(key) = self::key(key) {
-        stats::count(key, Counter::Errors, 1);
+    if !is_set {
+        stats::count_error(self::key(key).ok());
     }
     is_set
 }

@@ -174,6 +174,14 @@ pub fn count_deleted(namespace: Option<Namespace>, entries: u64) {
     }
 }
 
+/// Counts an error that was swallowed, of a key or of none.
+pub fn count_error(key: Option<Key>) {
+    match key {
+        Some(key) => count(key, Counter::Errors, 1),
+        None => count_in_rest(Counter::Errors, 1),
+    }
+}
+
 fn count_in_rest(counter: Counter, more: u64) {
     if settings::track()
         && let Some(area) = memory::area()

@@ -1,7 +1,8 @@
 //! How long operations take.
 //!
 //! From the call of the function to its return, in the server: what the network, the protocol and the planner take is not in
-//! it, waiting for locks is. What raises is not counted. Of the reads, which take a few microseconds, one in [`SAMPLED`] is
+//! it, waiting for locks is; computing a value and waiting for one that somebody else computes is not, but in `load` and in the
+//! waits of `cache_stats`. What raises is not counted. Of the reads, which take a few microseconds, one in [`SAMPLED`] is
 //! timed, unless slow ones are to be logged. Owns the log of slow operations, too.
 
 use super::memory;
@@ -94,6 +95,16 @@ impl Histogram {
 thread_local! {
     /// How many reads until one is timed.
     static UNTIL_TIMED: Cell<u32> = const { Cell::new(0) };
+    /// What [`apart`] has taken so far.
+    static APART: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// Runs what the operation that it is a part of is not blamed for; the log of slow ones counts it all the same.
+pub fn apart<R>(work: impl FnOnce() -> R) -> R {
+    let started = Instant::now();
+    let result = work();
+    APART.set(APART.get() + started.elapsed());
+    result
 }
 
 /// Runs an operation of the function `name` on `subject`, a key or what else it is about, and counts how long it takes.
@@ -103,11 +114,11 @@ pub fn observe<R>(operation: Operation, name: &str, subject: &str, work: impl Fn
     if !is_counted && logs.is_none() {
         return work();
     }
-    let started = Instant::now();
+    let (started, apart_before) = (Instant::now(), APART.get());
     let result = work();
     let took = started.elapsed();
     if is_counted {
-        record(operation, took);
+        record(operation, took.saturating_sub(APART.get() - apart_before));
     }
     if logs.is_some_and(|limit| took >= limit) {
         log(name, subject, took);

@@ -24,9 +24,9 @@ pub mod readings;
 pub mod sweeps;
 
 pub use counter::{
-    Counter, count, count_deleted, count_filled, count_loaded, count_tags, count_written, read, read_stale,
+    Counter, count, count_deleted, count_error, count_filled, count_loaded, count_tags, count_written, read, read_stale,
 };
-pub use latency::{Operation, observe};
+pub use latency::{Operation, apart, observe};
 
 /// Reserves shared memory, where the library is being preloaded.
 pub fn register_if_preloading() {

@@ -2,7 +2,8 @@
 //!
 //! Whoever computes holds the key's claim (`flight`) meanwhile, and stores the value under the snapshot that it was computed
 //! with, if the fence lets it. The others wait for that, unless their own transaction has written something: what somebody
-//! may be waiting for, nobody waits with. Must never fail, nor wait for longer than a lease, for what others do.
+//! may be waiting for, nobody waits with. Must never fail, nor wait for longer than a lease, for what others do; nor return a
+//! value past its deadline, which its caller could not tell from a live one.
 
 use super::image::is_live;
 use super::look::{self, Look};
@@ -20,11 +21,12 @@ use crate::home::column;
 use crate::namespaces::Deadline;
 use crate::near;
 use crate::settings;
-use crate::stats;
+use crate::stats::{self, Operation};
 use crate::sweep::flags;
 use crate::wake::{self, Waiter};
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys;
+use std::time::Instant;
 
 /// How to store what was loaded: checked when there is a value.
 pub struct Storing<'a> {
@@ -52,8 +54,8 @@ pub fn get_or_load(
     loop {
         let turn = match look::look(access, key, view) {
             Look::Fresh(fresh) => Turn::Take(fresh.value),
-            found if access::may_write() && flight::claim(key) => {
-                let turn = turn_of_claimant(access, key, found);
+            _ if access::may_write() && flight::claim(key) => {
+                let turn = turn_of_claimant(access, key);
                 if !matches!(turn, Ok(Turn::Load)) {
                     flight::release(key);
                 }
@@ -63,13 +65,13 @@ pub fn get_or_load(
                 }
                 turn?
             }
-            found => turn_of_others(found, patience),
+            _ => turn_of_others(patience),
         };
         match turn {
             Turn::Take(value) => return Ok(Some(value)),
             Turn::Load => {
                 wake::at_end(key);
-                let loaded = load_and_store(access, storing, load);
+                let loaded = stats::apart(|| load_and_store(access, storing, load));
                 flight::release(key);
                 wake::now(key);
                 return loaded;
@@ -79,7 +81,7 @@ pub fn get_or_load(
                 None => waiter = Some(Waiter::new(key)),
                 Some(waiter) => waiter.sleep(until.min(patience)),
             },
-            Turn::Wait(_) | Turn::Compute => return load(),
+            Turn::Wait(_) | Turn::Compute => return stats::apart(load),
         }
         view = View::Latest;
     }
@@ -96,7 +98,7 @@ enum Turn {
 }
 
 /// What to do with the claim of the key. Somebody may have stored a value since it was looked up, or hold a lease on it.
-fn turn_of_claimant(access: &Access, key: Key, found: Look) -> Result<Turn, CacheError> {
+fn turn_of_claimant(access: &Access, key: Key) -> Result<Turn, CacheError> {
     if !access.home.has_own_shape {
         return Ok(Turn::Load);
     }
@@ -117,7 +119,7 @@ fn turn_of_claimant(access: &Access, key: Key, found: Look) -> Result<Turn, Cach
         Newest::Live(_) if !access.reads_directly() => turn_of_the_overtaken(access, key),
         Newest::Live(Some(value)) if !access::has_old_snapshot() => Turn::Take(value),
         Newest::Live(_) => Turn::Compute,
-        Newest::Held(until) => turn_of_others(found, until),
+        Newest::Held(until) => turn_of_others(until),
     })
 }
 
@@ -138,12 +140,8 @@ enum Newest {
 }
 
 /// `until`: when to look again without being woken.
-fn turn_of_others(found: Look, until: Timestamp) -> Turn {
-    match found {
-        Look::Stale(value) if access::may_write() => Turn::Take(value),
-        _ if wake::may_wait() => Turn::Wait(until),
-        _ => Turn::Compute,
-    }
+fn turn_of_others(until: Timestamp) -> Turn {
+    if wake::may_wait() { Turn::Wait(until) } else { Turn::Compute }
 }
 
 fn load_and_store(
@@ -186,6 +184,7 @@ fn store(
     let new = New { key, value, set_at: now, deadline: (storing.deadline)(value, now)? };
     let load_us = now.0 - started.0;
     flags::note_write();
+    let started_to_store = Instant::now();
     let stored = may_be_forgotten(access, || {
         fill::without_raising(access, || {
             fill::admitted(access, key, storing.tags, seen, |tagged| {
@@ -196,6 +195,7 @@ fn store(
             })
         })
     })?;
+    stats::latency::record(Operation::Fill, started_to_store.elapsed());
     stats::count_filled(key, value, stored);
     if stored {
         near::key(&access.home, key);

@@ -18,6 +18,7 @@
 //! | [`ranges`] | how a table is divided, so that the hand need not read where nothing is due |
 //! | [`histogram`] | how durations are counted, so that any quantile can be told |
 //! | [`health`], [`advice`] | what is well with a cache, and what to change |
+//! | [`quote`] | how a statement has a text |
 //! | [`trace`] | which trace a call belongs to |
 //! | [`backoff`] | how long to wait after failures |
 //!
@@ -37,6 +38,7 @@ pub mod limit;
 pub mod namespace;
 pub mod near;
 pub mod pace;
+pub mod quote;
 pub mod ranges;
 pub mod refresh;
 pub mod template;

@@ -142,6 +142,10 @@ fn a_standby_gives_no_token() -> Result<()> {
     let computed: Value = get(&mut reader, "SELECT cache_get_or_set('absent', 'SELECT ''2''::jsonb')")?;
     assert_eq!(computed, json!(2), "computed, and not stored");
     assert_eq!(value::<Value>(&mut reader, "SELECT cache_get('absent')")?, None);
+    // What helps itself to the value stores nothing, with the same line of code as where there is a token.
+    for nothing in ["cache_fill('absent', '2', NULL)", "cache_release('absent', NULL)"] {
+        assert!(!get::<bool>(&mut reader, &format!("SELECT {nothing}"))?, "{nothing}");
+    }
     // A token of the primary is of no use here.
     let token: String = get(&mut client, "SELECT token FROM cache_fetch('absent')")?;
     primary.caught_up(&standby)?;

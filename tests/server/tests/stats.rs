@@ -149,6 +149,7 @@ fn slow_operations_are_logged_with_their_trace() -> Result<()> {
     client.batch_execute(&format!("SELECT cache_get('in:comment') /*traceparent='{TRACE}'*/"))?;
     client.batch_execute(&format!("SET application_name = 'shop {TRACE}'; SELECT cache_set('in:name', '1')"))?;
     client.batch_execute("SET application_name = ''; SELECT cache_delete('without:trace')")?;
+    client.batch_execute("SELECT cache_get_or_set('in:load', 'SELECT ''1''::jsonb')")?;
     client.batch_execute("SET cache_pg.log_min_duration = '1min'; SELECT cache_get('too:fast')")?;
     let log = cluster.log();
     let said = |name: &str, detail: &str| {
@@ -158,6 +159,7 @@ fn slow_operations_are_logged_with_their_trace() -> Result<()> {
     assert!(said("cache_get", &format!("\"in:comment\" traceparent: {TRACE}")), "{log}");
     assert!(said("cache_set", &format!("\"in:name\" traceparent: {TRACE}")), "{log}");
     assert!(said("cache_delete", "\"without:trace\""), "{log}");
+    assert!(said("cache_get_or_set", "\"in:load\""), "{log}");
     assert!(!log.contains("too:fast\""), "{log}");
     Ok(())
 }

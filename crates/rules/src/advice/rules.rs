@@ -2,6 +2,7 @@
 
 use super::{Advice, Namespace, Room, Server};
 use crate::health::{ENOUGH, time};
+use crate::quote::literal;
 use std::time::Duration;
 
 /// At least this share of reads should hit, else it is worth looking at why.
@@ -101,8 +102,7 @@ impl Namespace {
     }
 
     fn advise(&self, advice: &str, because: String, options: Option<String>) -> Option<Advice> {
-        let name = self.name.replace('\'', "''");
-        let statement = options.map(|options| format!("SELECT cache_configure('{name}', {options})"));
+        let statement = options.map(|options| format!("SELECT cache_configure({}, {options})", literal(&self.name)));
         Some(Advice { namespace: Some(self.name.clone()), advice: advice.into(), because, statement })
     }
 }

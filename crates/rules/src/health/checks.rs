@@ -2,6 +2,7 @@
 
 use super::units::{bytes, time};
 use super::{Check, ENOUGH, Readings, SMALL_FILES, Status, Thresholds};
+use crate::quote::literal;
 
 /// So many failures in a row are no accident.
 const CRITICAL_FAILURES: u32 = 3;
@@ -171,7 +172,8 @@ fn entry_size(now: &Readings, limit: &Thresholds) -> Check {
     let status = if *size > limit.entry_size { Status::Warning } else { Status::Ok };
     let advice = format!(
         "An entry of namespace \"{namespace}\" is that large: every read fetches it whole. Split it, or refuse such values: \
-         SELECT cache_configure('{namespace}', max_value_size => {})",
+         SELECT cache_configure({}, max_value_size => {})",
+        literal(namespace),
         limit.entry_size
     );
     check("entry_size", status, format!("{} in \"{namespace}\"", bytes(*size)), threshold, advice)

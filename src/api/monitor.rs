@@ -227,7 +227,7 @@ fn cache_advice() -> Result<
     ErrorReport,
 > {
     let home = catalog::installed()?;
-    let all = advice::advice(&readings::of_server(), &readings::of_namespaces(&home));
+    let all = advice::advice(&readings::of_server(&home), &readings::of_namespaces(&home));
     Ok(TableIterator::new(all.into_iter().map(|it| (it.namespace, it.advice, it.because, it.statement))))
 }
 

@@ -143,7 +143,7 @@ fn written(counters: &counter::Counters) -> u64 {
 }
 
 /// What the recommendations need to know.
-pub fn of_server() -> Server {
+pub fn of_server(home: &Home) -> Server {
     // SAFETY: a setting of the server, a text that ends with a zero.
     let preloaded = unsafe { CStr::from_ptr(pg_sys::shared_preload_libraries_string) };
     Server {
@@ -153,22 +153,30 @@ pub fn of_server() -> Server {
         track_namespaces: settings::track_namespaces() as u64,
         waits_for_disk: !settings::async_commit() && unsafe_to_forget(),
         written: memory::tallies().map(|tally| written(&tally.counters)).sum(),
-        room: room(),
+        room: room(home),
     }
 }
 
-/// What the limit on the size has cost.
-fn room() -> Room {
-    let total = |counter| memory::tallies().map(|tally| tally.counters.get(counter)).sum::<u64>();
-    let limits = settings::limits();
-    Room {
-        hits: total(Counter::Hits),
-        misses: total(Counter::Misses),
-        spared: total(Counter::Spared150) + total(Counter::Spared200),
-        evicted: total(Counter::Evicted),
-        max_entries: limits.entries.map_or(0, Limit::most),
-        max_size: limits.bytes.map_or(0, |limit| limit.most() / 1024),
-    }
+/// What the limit of the whole cache has cost those that have none of their own.
+fn room(home: &Home) -> Room {
+    let has_own = |name: &str| Name::parse(name).is_ok_and(|name| namespaces::limits(home, name) != Limits::default());
+    let limited: Vec<_> = memory::places().filter(|(name, _)| has_own(name)).map(|(_, tally)| tally).collect();
+    let is_limited = |tally: &&Tally| limited.iter().any(|&other| std::ptr::eq(other, *tally));
+    room_of(memory::tallies().filter(|tally| !is_limited(tally)), settings::limits())
+}
+
+fn room_of<'a>(tallies: impl Iterator<Item = &'a Tally>, limits: Limits) -> Room {
+    let (max_entries, max_size) = (limits.entries.map(Limit::most), limits.bytes.map(Limit::most));
+    tallies.fold(Room { max_entries, max_size, ..Room::default() }, |room, tally| {
+        let get = |counter| tally.counters.get(counter);
+        Room {
+            hits: room.hits + get(Counter::Hits),
+            misses: room.misses + get(Counter::Misses),
+            spared: room.spared + get(Counter::Spared150) + get(Counter::Spared200),
+            evicted: room.evicted + get(Counter::Evicted),
+            ..room
+        }
+    })
 }
 
 /// Whether a commit waits for the disk unless it is told otherwise.
@@ -182,7 +190,9 @@ pub fn of_namespaces(home: &Home) -> Vec<Namespace> {
     let mut all: Vec<_> = memory::places()
         .map(|(name, tally)| {
             let get = |counter| tally.counters.get(counter);
-            let options = Name::parse(name).ok().map(|name| namespaces::named(home, name));
+            let parsed = Name::parse(name).ok();
+            let options = parsed.map(|name| namespaces::named(home, name));
+            let limits = parsed.map_or(Limits::default(), |name| namespaces::limits(home, name));
             Namespace {
                 name: name.into(),
                 hits: get(Counter::Hits),
@@ -195,6 +205,7 @@ pub fn of_namespaces(home: &Home) -> Vec<Namespace> {
                 expired: get(Counter::Expired),
                 has_grace: options.as_ref().is_some_and(|options| options.has_grace()),
                 ttl: options.map_or(Duration::ZERO, |options| options.usual_ttl()),
+                room: room_of(std::iter::once(tally), limits),
             }
         })
         .collect();

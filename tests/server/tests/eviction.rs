@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Result, ensure};
-use cache_pg_server_tests::{PATIENCE, create_database, create_extension, get, server, swift_server, together};
+use anyhow::{Context, Result, ensure};
+use cache_pg_server_tests::{PATIENCE, create_database, create_extension, get, server, swift_server, together, value};
 use cache_pg_simulator::heap::Parts;
 use cache_pg_simulator::run::{Contender, replay};
 use cache_pg_simulator::trace::{Trace, zipf};
@@ -313,24 +313,49 @@ fn the_hit_ratio_is_that_of_the_simulator() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn what_more_room_would_give_is_told() -> Result<()> {
-    const KEYS: i64 = 1_500;
-    let (_cluster, mut client) = limited(1_000)?;
-    // A loop over more keys than there is room for: the next of them is always one that has gone.
+/// Reads, and fills, a loop over half as many keys again as there is room for: the next of them is always one that has gone.
+fn loop_over(client: &mut Client, room: i64) -> Result<()> {
     for _ in 0..6 {
-        for number in 0..KEYS {
+        for number in 0..room * 3 / 2 {
             client.execute(
                 "SELECT CASE WHEN cache_get($1) IS NULL THEN cache_set($1, '1', '1 hour') END",
                 &[&format!("loop:{number}")],
             )?;
         }
     }
+    Ok(())
+}
+
+/// Waits for an advice to give more room, and returns the statement that does.
+fn advised_room(client: &mut Client) -> Result<String> {
+    let mut statement = None;
+    poll(PATIENCE, "an advice", || {
+        statement = value(client, "SELECT max(statement) FROM cache_advice WHERE advice LIKE '%room%'")?;
+        Ok(statement.is_some())
+    })?;
+    statement.context("no statement")
+}
+
+#[test]
+fn what_more_room_would_give_is_told() -> Result<()> {
+    let (_cluster, mut client) = limited(1_000)?;
+    loop_over(&mut client, 1_000)?;
     let ratio = |client: &mut Client, size: f64| -> Result<f64> {
         let sql = format!("SELECT hit_ratio FROM cache_sizes WHERE scope = 'total' AND size = {size}");
         get(client, &sql)
     };
     let (now, twice) = (ratio(&mut client, 1.0)?, ratio(&mut client, 2.0)?);
     assert!(now < 0.6 && twice > 0.7, "{now} now, {twice} at twice the size");
-    poll(PATIENCE, "an advice", || get(&mut client, "SELECT count(*) > 0 FROM cache_advice WHERE advice LIKE '%room%'"))
+    let statement = advised_room(&mut client)?;
+    assert!(statement.starts_with("ALTER SYSTEM SET cache_pg.max_entries = 2000"), "{statement}");
+    Ok(())
+}
+
+#[test]
+fn a_namespace_with_a_limit_of_its_own_is_advised_to_raise_that() -> Result<()> {
+    let (_cluster, mut client) = limited(1_000_000)?;
+    client.batch_execute("SELECT cache_configure('loop', max_entries => 1000)")?;
+    loop_over(&mut client, 1_000)?;
+    assert_eq!(advised_room(&mut client)?, "SELECT cache_configure('loop', max_entries => 2000)");
+    Ok(())
 }

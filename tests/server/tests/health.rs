@@ -157,12 +157,12 @@ fn health_warns_of_dead_rows_and_of_who_keeps_them() -> Result<()> {
     client.batch_execute(
         "SET cache_pg.health_transaction_age = '1s';
          ALTER TABLE cache_entries SET (autovacuum_enabled = off);
-         SELECT cache_set('k' || n, '1', '1 hour') FROM generate_series(1, 300) AS n",
+         SELECT cache_set('k' || n, '1', '1 hour') FROM generate_series(1, 11000) AS n",
     )?;
     let mut holder = cluster.connect("dead")?;
     holder.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM cache_entries")?;
     let pid: i32 = get(&mut holder, "SELECT pg_backend_pid()")?;
-    client.batch_execute("SELECT cache_set('k' || n, '2', '1 hour') FROM generate_series(1, 300) AS n")?;
+    client.batch_execute("SELECT cache_set('k' || n, '2', '1 hour') FROM generate_series(1, 11000) AS n")?;
     let advice = warns(&mut client, "oldest_transaction")?;
     assert!(advice.contains(&format!("pg_terminate_backend({pid})")), "{advice}");
     warns(&mut client, "dead_rows")?;

@@ -34,6 +34,8 @@ pub struct Namespace {
     pub has_grace: bool,
     /// Its time to live.
     pub ttl: Duration,
+    /// What a limit of its own has cost.
+    pub room: Room,
 }
 
 /// What the limit on the size has cost.
@@ -47,10 +49,10 @@ pub struct Room {
     pub spared: u64,
     /// Entries evicted.
     pub evicted: u64,
-    /// The limit in entries; 0: none.
-    pub max_entries: u64,
-    /// The limit in kB; 0: none.
-    pub max_size: u64,
+    /// The limit in entries, if there is one,
+    pub max_entries: Option<u64>,
+    /// and in bytes.
+    pub max_size: Option<u64>,
 }
 
 /// The rest of what was seen.
@@ -68,7 +70,7 @@ pub struct Server {
     pub waits_for_disk: bool,
     /// Values written.
     pub written: u64,
-    /// What the limit on the size has cost.
+    /// What the limit of the whole cache has cost those that have none of their own.
     pub room: Room,
 }
 
@@ -128,11 +130,21 @@ mod tests {
 
     #[test]
     fn a_cache_that_evicts_what_is_asked_for_again_is_to_be_larger() {
-        let room = Room { hits: 500, misses: 500, spared: 300, evicted: 900, max_entries: 0, max_size: 1024 };
+        let room =
+            Room { hits: 500, misses: 500, spared: 300, evicted: 900, max_size: Some(1 << 20), ..Room::default() };
         let told = advice(&Server { room: room.clone(), ..well() }, &[]);
         assert_eq!(told[0].statement.as_deref(), Some("ALTER SYSTEM SET cache_pg.max_size = '2048 kB'"));
         assert!(told[0].because.contains("80.0 %"), "{}", told[0].because);
-        assert_eq!(advice(&Server { room: Room { spared: 10, ..room }, ..well() }, &[]), []);
+        let of_both = Room { max_entries: Some(10), ..room.clone() };
+        let told = advice(&Server { room: of_both.clone(), ..well() }, &[]);
+        let both = "ALTER SYSTEM SET cache_pg.max_entries = 20; ALTER SYSTEM SET cache_pg.max_size = '2048 kB'";
+        assert_eq!(told[0].statement.as_deref(), Some(both));
+        assert_eq!(
+            advised(Namespace { name: "search".into(), room: of_both, ..Namespace::default() }),
+            [Some("SELECT cache_configure('search', max_entries => 20, max_size => 2097152)".into())]
+        );
+        assert_eq!(advice(&Server { room: Room { spared: 10, ..room.clone() }, ..well() }, &[]), []);
+        assert_eq!(advice(&Server { room: Room { max_size: None, ..room }, ..well() }, &[]), []);
     }
 
     #[test]

@@ -15,7 +15,9 @@ const REFUSED: f64 = 0.2;
 /// All recommendations, those for the whole cache first.
 pub fn advice(server: &Server, namespaces: &[Namespace]) -> Vec<Advice> {
     let whole = [preload(server), track(server), commit(server), room(&server.room)];
-    let each = namespaces.iter().flat_map(|it| [live_longer(it), do_not_cache(it), serve_stale(it), refused(it)]);
+    let each = namespaces
+        .iter()
+        .flat_map(|it| [live_longer(it), do_not_cache(it), serve_stale(it), refused(it), own_room(it)]);
     whole.into_iter().chain(each).flatten().collect()
 }
 
@@ -66,33 +68,47 @@ fn commit(server: &Server) -> Option<Advice> {
 
 /// More of the reads would hit.
 const WORTH_THE_ROOM: f64 = 0.05;
+const MORE_ROOM: &str = "give it more room";
 
 fn room(room: &Room) -> Option<Advice> {
+    let because = lack(room)?;
+    let doubled = room.doubled();
+    let entries = doubled.max_entries.map(|most| format!("ALTER SYSTEM SET cache_pg.max_entries = {most}"));
+    let size = doubled.max_size.map(|most| format!("ALTER SYSTEM SET cache_pg.max_size = '{} kB'", most / 1024));
+    whole(MORE_ROOM, because, [entries, size].into_iter().flatten().collect::<Vec<_>>().join("; "))
+}
+
+/// The same for a namespace with a limit of its own.
+fn own_room(it: &Namespace) -> Option<Advice> {
+    let because = lack(&it.room)?;
+    let doubled = it.room.doubled();
+    let entries = doubled.max_entries.map(|most| format!("max_entries => {most}"));
+    let size = doubled.max_size.map(|most| format!("max_size => {most}"));
+    it.advise(MORE_ROOM, because, Some([entries, size].into_iter().flatten().collect::<Vec<_>>().join(", ")))
+}
+
+/// What a limit costs, where there is one and it costs much.
+fn lack(room: &Room) -> Option<String> {
     let reads = room.hits + room.misses;
     let gain = room.spared as f64 / reads.max(1) as f64;
-    if reads < ENOUGH || room.evicted < ENOUGH || gain < WORTH_THE_ROOM {
+    let is_limited = room.max_entries.or(room.max_size).is_some();
+    if !is_limited || reads < ENOUGH || room.evicted < ENOUGH || gain < WORTH_THE_ROOM {
         return None;
     }
     let ratio = room.hits as f64 / reads as f64;
-    let statement = match (room.max_entries, room.max_size) {
-        (0, size) => format!("ALTER SYSTEM SET cache_pg.max_size = '{} kB'", size.saturating_mul(2)),
-        (entries, 0) => format!("ALTER SYSTEM SET cache_pg.max_entries = {}", entries.saturating_mul(2)),
-        (entries, size) => format!(
-            "ALTER SYSTEM SET cache_pg.max_entries = {}; ALTER SYSTEM SET cache_pg.max_size = '{} kB'",
-            entries.saturating_mul(2),
-            size.saturating_mul(2)
-        ),
-    };
-    whole(
-        "give it more room",
-        format!(
-            "{:.1} % of reads hit; with twice the size it would have been {:.1} %; {} entries were evicted",
-            ratio * 100.0,
-            (ratio + gain).min(1.0) * 100.0,
-            room.evicted
-        ),
-        statement,
-    )
+    Some(format!(
+        "{:.1} % of reads hit; with twice the size it would have been {:.1} %; {} entries were evicted",
+        ratio * 100.0,
+        (ratio + gain).min(1.0) * 100.0,
+        room.evicted
+    ))
+}
+
+impl Room {
+    fn doubled(&self) -> Self {
+        let twice = |limit: Option<u64>| limit.map(|most| most.saturating_mul(2));
+        Self { max_entries: twice(self.max_entries), max_size: twice(self.max_size), ..*self }
+    }
 }
 
 impl Namespace {

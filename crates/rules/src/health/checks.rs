@@ -1,7 +1,7 @@
 //! The checks: each from readings and thresholds to a status, a value and what to do.
 
 use super::units::{bytes, time};
-use super::{Check, ENOUGH, Readings, SMALL_FILES, Status, Thresholds};
+use super::{Check, ENOUGH, FEW_ROWS, Readings, SMALL_FILES, Status, Thresholds};
 use crate::quote::literal;
 
 /// So many failures in a row are no accident.
@@ -136,7 +136,8 @@ fn dead(now: &Readings, limit: &Thresholds) -> Check {
     let threshold = format!("at most {}", percent(limit.dead_share));
     let Some(share) = share(now.dead_rows, now.live_rows) else { return unknown("dead_rows", threshold) };
     let advice = "Vacuum does not keep up. See the check \"oldest_transaction\", and whether autovacuum is on and has a worker free.";
-    check("dead_rows", beyond(share, limit.dead_share), percent(share), threshold, advice)
+    let status = if now.dead_rows < FEW_ROWS { Status::Ok } else { beyond(share, limit.dead_share) };
+    check("dead_rows", status, percent(share), threshold, advice)
 }
 
 fn bloat(now: &Readings, limit: &Thresholds) -> Check {

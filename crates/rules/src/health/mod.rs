@@ -18,6 +18,9 @@ pub const ENOUGH: u64 = 100;
 /// Files of fewer bytes than this are never too large.
 pub const SMALL_FILES: u64 = 16 << 20;
 
+/// Fewer dead rows than these are never too many.
+pub const FEW_ROWS: u64 = 10_000;
+
 /// From where on something is worth a warning.
 #[derive(Debug, Clone, Copy)]
 pub struct Thresholds {
@@ -171,8 +174,8 @@ mod tests {
             largest: Some(("menu".into(), 2000)),
             unread: Some(("menu".into(), 0.95)),
             uncounted: 1,
-            live_rows: 70,
-            dead_rows: 30,
+            live_rows: 7 * FEW_ROWS,
+            dead_rows: 3 * FEW_ROWS,
             files: Some((4 * SMALL_FILES, SMALL_FILES)),
             oldest: Some(("process 7".into(), Duration::from_secs(400))),
             age: 1500,
@@ -200,6 +203,12 @@ mod tests {
         for name in ["hit_ratio", "latency", "sweep_failures", "sweep_lag", "expired_share", "wraparound"] {
             assert_eq!(status(name, &worst), Status::Critical, "{name}");
         }
+    }
+
+    #[test]
+    fn few_dead_rows_are_never_too_many() {
+        assert_eq!(status("dead_rows", &Readings { dead_rows: FEW_ROWS - 1, live_rows: 1, ..well() }), Status::Ok);
+        assert_eq!(status("dead_rows", &Readings { dead_rows: FEW_ROWS, live_rows: 1, ..well() }), Status::Critical);
     }
 
     #[test]

@@ -17,8 +17,10 @@ pub struct Plan {
     pub buffers: u64,
     /// How often each contender gets its turn.
     pub rounds: usize,
-    /// How long a turn is.
+    /// How long a turn is,
     pub turn: Duration,
+    /// and that of a single client, who asks for less in the same time.
+    pub turn_alone: Duration,
     /// The numbers of clients, each with the operations that are measured with so many.
     pub clients: Vec<(usize, Vec<Operation>)>,
     /// What is measured besides, for [`Plan::VARIED`] only: the first is that of the main tables.
@@ -92,6 +94,7 @@ impl Plan {
             buffers: 4096,
             rounds: 9,
             turn: Duration::from_millis(300),
+            turn_alone: Duration::from_millis(600),
             clients: [1, 4, 16].map(|clients| (clients, Operation::ALL.to_vec())).to_vec(),
             settings: vec![
                 base,
@@ -120,6 +123,7 @@ impl Plan {
             buffers: 2048,
             rounds: 5,
             turn: Duration::from_millis(60),
+            turn_alone: Duration::from_millis(300),
             clients: vec![(1, few.clone()), (4, Operation::ALL.to_vec()), (16, few)],
             settings: vec![
                 base,
@@ -143,6 +147,7 @@ impl Plan {
             buffers: 128,
             rounds: 1,
             turn: Duration::from_millis(5),
+            turn_alone: Duration::from_millis(5),
             clients: vec![
                 (1, vec![Operation::GetHit, Operation::GetMany, Operation::SetExisting]),
                 (2, Operation::ALL.to_vec()),
@@ -160,6 +165,11 @@ impl Plan {
     /// The setting of the main tables.
     pub fn main_setting(&self) -> Setting {
         self.settings[0]
+    }
+
+    /// How long a turn of so many clients is.
+    pub fn turn_of(&self, clients: usize) -> Duration {
+        if clients == 1 { self.turn_alone } else { self.turn }
     }
 
     /// The most clients that ask at once.

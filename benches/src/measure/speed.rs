@@ -129,7 +129,7 @@ impl Cell<'_> {
         for round in 0..plan.rounds {
             for turn in 0..playing.len() {
                 let at = (round + turn) % playing.len();
-                let outcome = self.turn(playing[at], plan.turn)?;
+                let outcome = self.turn(playing[at], plan.turn_of(self.clients))?;
                 let (rates, times, cpu) = &mut notes[at];
                 rates.push(outcome.rate);
                 times.merge(&outcome.times);

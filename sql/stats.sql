@@ -109,11 +109,11 @@ COMMENT ON COLUMN @extschema@.cache_sweeps.next_visit_at IS 'when a sweeper is s
 COMMENT ON VIEW @extschema@.cache_health IS 'what is well and what is not: ok, warning or critical, and what to do; the thresholds are the settings cache_pg.health_*';
 COMMENT ON VIEW @extschema@.cache_advice IS 'what to change, the figures behind it, and the statement that does it';
 
-COMMENT ON FUNCTION @extschema@.cache_stats() IS 'behind the view';
-COMMENT ON FUNCTION @extschema@.cache_latency() IS 'behind the view';
-COMMENT ON FUNCTION @extschema@.cache_sweeps() IS 'behind the view';
-COMMENT ON FUNCTION @extschema@.cache_health() IS 'behind the view';
-COMMENT ON FUNCTION @extschema@.cache_advice() IS 'behind the view';
+COMMENT ON FUNCTION @extschema@.cache_stats() IS 'the rows of the view cache_stats';
+COMMENT ON FUNCTION @extschema@.cache_latency() IS 'the rows of the view cache_latency';
+COMMENT ON FUNCTION @extschema@.cache_sweeps() IS 'the rows of the view cache_sweeps';
+COMMENT ON FUNCTION @extschema@.cache_health() IS 'the rows of the view cache_health';
+COMMENT ON FUNCTION @extschema@.cache_advice() IS 'the rows of the view cache_advice';
 COMMENT ON FUNCTION @extschema@.cache_stats_reset(text) IS 'begins to count anew, for a namespace or for all';
 
 REVOKE ALL ON

@@ -78,7 +78,7 @@ impl Verb {
 pub struct Access {
     pub home: Rc<Home>,
     /// Whether no policy, trigger or rule has a say in what the caller does.
-    pub plain: bool,
+    pub is_unrestricted: bool,
 }
 
 impl Access {
@@ -90,12 +90,12 @@ impl Access {
 
     /// Whether rows may be read below the executor.
     pub fn reads_directly(&self) -> bool {
-        self.plain && self.home.has_own_shape
+        self.is_unrestricted && self.home.has_own_columns
     }
 
     /// Whether rows may be written below the executor.
     pub fn writes_directly(&self) -> bool {
-        self.plain && self.home.has_own_shape && self.home.has_own_rules
+        self.is_unrestricted && self.home.has_own_columns && self.home.has_only_own_constraints
     }
 }
 
@@ -116,8 +116,8 @@ pub fn check_all(verbs: &[Verb]) -> Result<Access, CacheError> {
     let lock = verbs.last().map_or(pg_sys::AccessShareLock, |verb| verb.lock());
     let home = lock_if(lock, |home| verbs.iter().try_for_each(|verb| verb.check_granted(home)))?;
     let is_restricted = home.has_policies && has_policies_for_caller(&home);
-    let plain = !home.has_triggers && !is_restricted;
-    Ok(Access { home, plain })
+    let is_unrestricted = !home.has_triggers_or_rules && !is_restricted;
+    Ok(Access { home, is_unrestricted })
 }
 
 /// Whether the current role is one of those for whom the policies choose the rows.
@@ -135,10 +135,10 @@ fn has_policies_for_caller(home: &Home) -> bool {
 /// As [`check`].
 pub fn of_the_cache() -> Result<Access, CacheError> {
     let home = lock_if(Verb::Delete.lock(), |_| Ok(()))?;
-    if home.has_triggers && has_triggers_now(&home) {
+    if home.has_triggers_or_rules && has_triggers_now(&home) {
         return check(Verb::Delete);
     }
-    Ok(Access { home, plain: true })
+    Ok(Access { home, is_unrestricted: true })
 }
 
 /// Whether a trigger or rule hangs on the table at this moment: the catalogs say so until the next VACUUM after the last
@@ -201,7 +201,7 @@ pub fn may_write() -> bool {
     unsafe { !pg_sys::RecoveryInProgress() && !pg_sys::XactReadOnly && !pg_sys::IsInParallelMode() }
 }
 
-/// How often to try again what somebody has come in between of.
+/// How often to retry work that a concurrent change interrupted.
 const TRIES: usize = 5;
 
 impl Access {
@@ -221,7 +221,7 @@ impl Access {
 
     /// Runs `work` with the rights of the table's owner where nothing but privileges rules, else as the caller.
     pub fn run<R>(&self, work: impl FnOnce(&Home) -> R) -> R {
-        let _owner = self.plain.then(|| AsOwner::new(self.home.owner));
+        let _owner = self.is_unrestricted.then(|| AsOwner::new(self.home.owner));
         work(&self.home)
     }
 }

@@ -30,7 +30,7 @@ pub struct Home {
     /// Who owns it.
     pub owner: Oid,
     /// Whether triggers or rules hang on it, which only the executor runs.
-    pub has_triggers: bool,
+    pub has_triggers_or_rules: bool,
     /// `cache_namespaces`.
     pub namespaces: Oid,
     /// Who owns that.
@@ -38,9 +38,9 @@ pub struct Home {
     /// `cache_tags`.
     pub tags: Oid,
     /// Whether `cache_entries` is a heap with the columns that it was made with, so that they may be read by number.
-    pub has_own_shape: bool,
+    pub has_own_columns: bool,
     /// Whether it has no index and no constraint but those that it was made with.
-    pub has_own_rules: bool,
+    pub has_only_own_constraints: bool,
     /// Whether it or `cache_tags` is unlogged: then there is nothing to read on a standby.
     pub is_unlogged: bool,
     /// Whether policies may keep rows of `cache_entries` from some.

@@ -32,7 +32,7 @@ pub fn query(query: &str, args: &Option<Vec<Option<String>>>) -> Result<Option<J
 pub fn function(signature: &str, key: Key) -> Result<Option<Jsonb>, CacheError> {
     let Loader { schema, name, owner } = resolve(signature).ok_or_else(|| CacheError::Loader(signature.into()))?;
     let _owner = AsOwner::of_code(owner);
-    // Whatever the caller has put into his search path, or among his temporary tables, is not for the owner's rights.
+    // Whatever the caller has put into the search path, or among the temporary tables, is not for the owner's rights.
     let _path = LocalSettings::new(&[(c"search_path", &format!("pg_catalog, {schema}, pg_temp"))]);
     Ok(statement::read_once(&format!("SELECT {schema}.{name}($1)"), &[key.as_str().into_datum()], |rows| {
         rows.get(0, 1)

@@ -11,7 +11,7 @@ pub struct LocalSettings {
 }
 
 impl LocalSettings {
-    /// Sets each name to its value. Raises where a value is none.
+    /// Sets each name to its value. Raises where a value is invalid.
     pub fn new(settings: &[(&CStr, &str)]) -> Self {
         // SAFETY: a new level of nesting, left by drop or by an abort; the texts are copied.
         unsafe {

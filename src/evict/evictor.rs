@@ -6,7 +6,7 @@
 use super::{ghosts, growth, recency};
 use crate::clock;
 use crate::datum::Timestamp;
-use crate::heap::scan::Row;
+use crate::heap::row::Row;
 use crate::home::{Home, column};
 use crate::namespaces;
 use crate::settings;
@@ -69,7 +69,7 @@ impl Evictor {
         step
     }
 
-    /// Makes of what was met since there was room how long entries are kept in future.
+    /// Adjusts how long entries are kept, from what was met since there was room last.
     fn learn(&self, area: &Area, pages: u32) {
         let met = self.met.take();
         for (sum, more) in area.met.iter().zip([met.judged, met.evicted, met.in_vain]) {

@@ -7,7 +7,7 @@ use super::recency;
 use super::writer::{self, Need};
 use crate::access::Access;
 use crate::datum::Jsonb;
-use crate::heap::scan::Row;
+use crate::heap::row::Row;
 use crate::home::column;
 use crate::namespaces;
 use crate::settings;

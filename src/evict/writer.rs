@@ -4,7 +4,7 @@
 //! else that it does, so that it holds what it removes for a moment only, and waits for nobody then. It goes on where
 //! the last one stopped. Without shared memory it cannot know how much there is, nor what was read: now and then it looks at a few
 //! pages at random, takes them for the rest, and removes the oldest of what it sees. Must never make a commit fail for want of
-//! room, and never run where a conflict would be the caller's (SERIALIZABLE), or his privileges or triggers matter.
+//! room, and never run where a conflict would be the caller's (SERIALIZABLE), or the caller's privileges, or triggers, matter.
 
 use super::evictor::{self, Evictor};
 use crate::access;
@@ -116,7 +116,7 @@ fn make_room(added: u64, need: Need) {
 fn among_the_entries(work: impl FnOnce(&Home, &Entries)) {
     let Some(home) = catalog::home() else { return };
     // The transaction has locked the table: it has written there.
-    if home.has_triggers || !home.has_own_shape || !hand::try_lock(&home) {
+    if home.has_triggers_or_rules || !home.has_own_columns || !hand::try_lock(&home) {
         return;
     }
     let _owner = AsOwner::new(home.owner);

@@ -8,7 +8,8 @@
 //! begins anew. Where nothing is to be inserted, a look-up with an ordinary snapshot confirms that there is nothing.
 
 use super::follow::Newest;
-use super::scan::{Row, Scan, View};
+use super::row::Row;
+use super::scan::{Scan, View};
 use super::snapshot::see_own_work;
 use super::table::Table;
 use super::write::{self, Updated};

@@ -7,7 +7,7 @@
 
 use super::hints::{self, spot_of};
 use super::page::{make_room, pin, visible};
-use super::scan::Row;
+use super::row::Row;
 use super::table::Table;
 use crate::home::column;
 use cache_pg_rules::hint::Spot;

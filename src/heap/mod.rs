@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`table`] | a table, open, with the one index by which its rows are found |
 //! | [`scan`] | the rows of a key, as a snapshot, or nobody's snapshot, sees them |
+//! | [`row`] | one of them, column by column |
 //! | [`hints`] | where the row of a key was seen last |
 //! | [`follow`] | reading a row where a hint says it is, without the index |
 //! | [`page`] | the page that a hint names, in its buffer |
@@ -23,6 +24,7 @@ pub mod change;
 pub mod follow;
 pub mod hints;
 mod page;
+pub mod row;
 pub mod scan;
 pub mod snapshot;
 pub mod table;

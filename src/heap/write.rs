@@ -2,7 +2,7 @@
 //!
 //! Must never decide anything: [`super::change`] knows what is to be written, and what to do when somebody is in the way.
 
-use super::scan::Row;
+use super::row::Row;
 use super::table::Table;
 use pgrx::pg_sys::{self, Datum};
 

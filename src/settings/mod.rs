@@ -14,7 +14,7 @@ pub use stats::{log_min_duration, track, track_namespaces};
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::time::Duration;
 
-/// Five minutes, as Django, and as most of the namespaces that this project began with.
+/// Five minutes, as Django, and as most of the caches of a web application.
 static DEFAULT_TTL: GucSetting<i32> = GucSetting::<i32>::new(300);
 /// Thirty days: what lives longer is data, not cache (memcached draws the line at the same place).
 static MAX_TTL: GucSetting<i32> = GucSetting::<i32>::new(30 * 86_400);

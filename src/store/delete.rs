@@ -13,7 +13,8 @@ use crate::datum::{Jsonb, Timestamp};
 use crate::error::CacheError;
 use crate::evict::growth::{self, Growth};
 use crate::heap::change::{Contention, Decision, change};
-use crate::heap::scan::{Row, View};
+use crate::heap::row::Row;
+use crate::heap::scan::View;
 use crate::heap::snapshot;
 use crate::heap::table::Table;
 use crate::home::column;
@@ -103,7 +104,7 @@ pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, Cache
 /// Waits for the transactions that hold rows of a namespace, or of any: a statement does not see what they wrote before
 /// they have ended.
 fn settle(access: &Access, namespace: Option<Namespace>) -> Result<(), CacheError> {
-    if !access.home.has_own_shape {
+    if !access.home.has_own_columns {
         return Ok(());
     }
     write::writing(access, |table| {

@@ -9,7 +9,8 @@
 use super::image::version_of;
 use crate::access::has_old_snapshot;
 use crate::error::CacheError;
-use crate::heap::scan::{Row, Scan, View};
+use crate::heap::row::Row;
+use crate::heap::scan::{Scan, View};
 use crate::heap::snapshot::Seen;
 use crate::heap::table::Table;
 use cache_pg_rules::key::Key;

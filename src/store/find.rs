@@ -2,7 +2,8 @@
 
 use crate::access::{self, Access};
 use crate::durability::may_be_forgotten;
-use crate::heap::scan::{Row, Scan, View};
+use crate::heap::row::Row;
+use crate::heap::scan::{Scan, View};
 use crate::heap::table::{Purpose, Table};
 use crate::heap::{follow, hints};
 use crate::home::column;

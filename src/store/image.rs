@@ -4,7 +4,8 @@
 
 use super::tags::{self, Tagged};
 use crate::datum::{Jsonb, TextArray, Timestamp};
-use crate::heap::scan::{Row, View};
+use crate::heap::row::Row;
+use crate::heap::scan::View;
 use crate::heap::snapshot::Version;
 use crate::home::{Home, column};
 use crate::stats::census;

@@ -6,7 +6,8 @@ use super::{statements, tags};
 use crate::access::Access;
 use crate::clock;
 use crate::datum::{Jsonb, Timestamp};
-use crate::heap::scan::{Row, View};
+use crate::heap::row::Row;
+use crate::heap::scan::View;
 use crate::home::column;
 use cache_pg_rules::key::Key;
 

@@ -11,7 +11,8 @@
 use crate::datum::TextArray;
 use crate::error::CacheError;
 use crate::heap::change;
-use crate::heap::scan::{Row, Scan, View};
+use crate::heap::row::Row;
+use crate::heap::scan::{Scan, View};
 use crate::heap::snapshot::{self, NOBODY, Seen, Version};
 use crate::heap::table::{Purpose, Table};
 use crate::home::{Home, column};

@@ -7,7 +7,7 @@
 use crate::datum::Timestamp;
 use crate::evict::evictor::Evictor;
 use crate::evict::growth;
-use crate::heap::scan::Row;
+use crate::heap::row::Row;
 use crate::heap::table::block_of;
 use crate::home::{Home, column};
 use crate::stats::Counter;

@@ -5,7 +5,7 @@
 use super::hand::{Entries, is_entry, remove, tid};
 use crate::clock;
 use crate::datum::Timestamp;
-use crate::heap::scan::Row;
+use crate::heap::row::Row;
 use crate::home::column;
 use crate::store::footprint;
 use crate::wake;

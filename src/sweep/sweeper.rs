@@ -142,7 +142,7 @@ impl Sweeper {
             self.turn.length = settings::sweep_interval();
         }
         report_step(&home.schema, &self.turn);
-        if home.has_triggers || !home.has_own_shape {
+        if home.has_triggers_or_rules || !home.has_own_columns {
             let _owner = AsOwner::new(home.owner);
             return Visit::Stepped(executor::step(&home, most, now));
         }

@@ -2,7 +2,7 @@
 //!
 //! Owns giving and taking them. A statement fires the triggers of the table that it names, so each partition has its own.
 //! Must never act on a table that the caller does not own. The triggers are made as the owner of their function,
-//! whom alone it lets make triggers of it: a trigger with templates of one's own could delete any key.
+//! because only its owner may create triggers with it: a trigger with templates of one's own could delete any key.
 
 use super::columns::Columns;
 use super::templates::Watch;

@@ -110,7 +110,7 @@ pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> 
     let buried = [key.as_str().param(), now.param(), until.param()];
     let mut tries = 0;
     // Another session may set the key in between: its value is the one to take.
-    while access.plain || tries < TRIES {
+    while access.is_unrestricted || tries < TRIES {
         if let Some(value) =
             access.run_beside_others(|home| LOCK_LIVE.write_blindly(home, &locked, |rows| rows.get(0, 1)))
         {

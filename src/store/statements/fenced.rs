@@ -165,7 +165,7 @@ enum Newest {
 }
 
 fn row_of(access: &Access, key: Key, seen: &Seen) -> Result<Newest, CacheError> {
-    if !access.home.has_own_shape {
+    if !access.home.has_own_columns {
         return Ok(Newest::Removed);
     }
     write::writing(access, |table| {

@@ -234,7 +234,7 @@ fn whoever_waits_for_a_key_is_woken_by_the_end_of_what_is_done_to_it() -> Result
 
 #[test]
 fn whoever_waits_for_a_row_looks_again_where_its_holder_wakes_nobody() -> Result<()> {
-    // A lease of more than the patience: nobody gives up before he has looked again.
+    // A lease of more than the patience: nobody gives up without another look.
     let cluster = server()?
         .conf("cache_pg.lease", "100s")
         .conf("cache_pg.max_workers", "0")

@@ -22,16 +22,16 @@ pub fn late(screen: &Screen) -> Result<()> {
         "CREATE TABLE dishes (id int PRIMARY KEY, name text, price numeric)",
         "INSERT INTO dishes VALUES (1, 'Fries', 3)",
     ])?;
-    screen.say("A reader misses and gets a token, the right to compute the value. He reads the row.");
+    screen.say("A reader misses and gets a token, the right to compute the value, and reads the row.");
     let token = miss(screen)?;
     let old = read(screen)?;
-    screen.say("Before he is back, another session changes the row, and says so in the same transaction.");
+    screen.say("Before that is stored, another session changes the row, and says so in the same transaction.");
     screen.say("There is nothing to delete yet; that it was tried is enough.");
     screen.expect(
         &["BEGIN", "UPDATE dishes SET price = 4 WHERE id = 1", "SELECT cache_delete('dish:1')", "COMMIT"],
         "f",
     )?;
-    screen.say("Now the reader brings what he read. It is old, and refused.");
+    screen.say("Now the reader brings what it has read. It is old, and refused.");
     fill(screen, &old, &token, "f")?;
     screen.say("The next one misses again, reads what is there now, and that is stored.");
     let token = miss(screen)?;

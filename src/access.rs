@@ -141,8 +141,8 @@ pub fn of_the_cache() -> Result<Access, CacheError> {
     Ok(Access { home, is_unrestricted: true })
 }
 
-/// Whether a trigger or rule hangs on the table at this moment: the catalogs say so until the next VACUUM after the last
-/// one has gone, too.
+/// Whether a trigger or rule hangs on the table at this moment: the catalogs say so until the next VACUUM after the
+/// last one has gone, too.
 fn has_triggers_now(home: &Home) -> bool {
     // SAFETY: opened and closed in pairs, under the lock that is held.
     unsafe {
@@ -205,9 +205,9 @@ pub fn may_write() -> bool {
 const TRIES: usize = 5;
 
 impl Access {
-    /// As [`Access::run`], for work that locks rows. The hand may remove one of them at that very moment, or somebody write
-    /// one that is to be deleted; with an old snapshot that raises 40001, although it is nothing to the caller. Another look
-    /// finds what is there then.
+    /// As [`Access::run`], for work that locks rows. The hand may remove one of them at that very moment, or somebody
+    /// write one that is to be deleted; with an old snapshot that raises 40001, although it is nothing to the caller.
+    /// Another look finds what is there then.
     pub fn run_beside_others<R>(&self, work: impl Fn(&Home) -> R) -> R {
         if has_old_snapshot() {
             for _ in 0..TRIES {

@@ -40,8 +40,8 @@ pub fn home() -> Option<Rc<Home>> {
     {
         return Some(home);
     }
-    // Forgotten before looking, so that nothing old is left if the look-up is cut short; and the flag is cleared before,
-    // so that what changes during the look-up is looked up again.
+    // Forgotten before looking, so that nothing old is left if the look-up is cut short; and the flag is cleared
+    // before, so that what changes during the look-up is looked up again.
     let known = KNOWN.take();
     CHANGED.set(false);
     let found = look_up().map(Rc::new);

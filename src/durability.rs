@@ -1,8 +1,9 @@
 //! Commits that do not wait for the disk.
 //!
 //! A transaction that did nothing but set, touch or count entries may be forgotten by a crash: then what it replaced is
-//! back, for as long as that lives. A cache can afford it, and waiting for the disk is nine tenths of what a set costs. Owns the way to say so for our part of a transaction
-//! only. Must never weaken the durability of anything else: a delete, and whatever the caller writes, before or after.
+//! back, for as long as that lives. A cache can afford it, and waiting for the disk is nine tenths of what a set costs.
+//! Owns the way to say so for our part of a transaction only. Must never weaken the durability of anything else: a
+//! delete, and whatever the caller writes, before or after.
 //!
 //! How: at commit PostgreSQL asks whether the transaction has written WAL (`XactLastRecEnd`, set by every record), and
 //! flushes up to the commit record if it has. Taking our own records out of that variable makes a transaction of
@@ -22,8 +23,8 @@ use pgrx::pg_sys;
 /// Runs `work`, whose writes to the cache a crash may forget if the transaction writes nothing else. For a look at the
 /// cache too: it may prune a page.
 ///
-/// Through the executor others may write within `work`, by a policy, trigger, rule, check or index: then it is as durable
-/// as ever.
+/// Through the executor others may write within `work`, by a policy, trigger, rule, check or index: then it is as
+/// durable as ever.
 pub fn may_be_forgotten<R>(access: &Access, work: impl FnOnce() -> R) -> R {
     if access.writes_directly() { forgettable(work) } else { work() }
 }

@@ -1,7 +1,7 @@
 //! Which run of the server this is.
 //!
-//! A crash or a failover may lose transactions that had committed without waiting for the disk, or for a standby. A value that
-//! was computed from them must not be stored afterwards, so a token says in which run it was given.
+//! A crash or a failover may lose transactions that had committed without waiting for the disk, or for a standby. A
+//! value that was computed from them must not be stored afterwards, so a token says in which run it was given.
 
 use crate::clock;
 use crate::sweep::directory;
@@ -28,7 +28,8 @@ pub fn current() -> u64 {
     boot ^ u64::from(timeline).rotate_right(16)
 }
 
-/// When the postmaster was started, and up to where the last recovery got: a crash that it survives leads to another one.
+/// When the postmaster was started, and up to where the last recovery got: a crash that it survives leads to another
+/// one.
 fn started_and_recovered() -> u64 {
     // SAFETY: a variable of the postmaster, inherited; the place in the WAL is in shared memory.
     let (started, recovered) =

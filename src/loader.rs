@@ -1,7 +1,8 @@
 //! Running what computes a value: a caller's query, or a namespace's loader function.
 //!
-//! A query runs with the caller's rights, a loader function with those of its owner. Both run read-only under the snapshot
-//! that is active, which is the one that the value is stored under. Must never keep anything of what it has run.
+//! A query runs with the caller's rights, a loader function with those of its owner. Both run read-only under the
+//! snapshot that is active, which is the one that the value is stored under. Must never keep anything of what it has
+//! run.
 
 use crate::as_owner::AsOwner;
 use crate::datum::Jsonb;
@@ -68,8 +69,8 @@ fn oid_of(signature: &str) -> Option<Oid> {
     unsafe { direct_function_call::<Oid>(pg_sys::to_regprocedure, &[signature.into_datum()]) }
 }
 
-/// The signature of a function, qualified whatever the search path; an error where it is no loader, or belongs to somebody
-/// whose rights the caller of `cache_configure` does not have: it will run with these.
+/// The signature of a function, qualified whatever the search path; an error where it is no loader, or belongs to
+/// somebody whose rights the caller of `cache_configure` does not have: it will run with these.
 ///
 /// # Errors
 /// [`CacheError::NotALoader`], [`CacheError::NotLoaderOwner`].

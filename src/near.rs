@@ -1,7 +1,7 @@
 //! Telling near caches, the small caches that applications keep beside them, what they must forget.
 //!
-//! Owns the messages on the channel `cache_pg`, sent with NOTIFY at the commit, for namespaces that `notify` is on for. Others
-//! pay a look at a flag. What a savepoint has taken back is told all the same: it costs a near cache a look-up.
+//! Owns the messages on the channel `cache_pg`, sent with NOTIFY at the commit, for namespaces that `notify` is on for.
+//! Others pay a look at a flag. What a savepoint has taken back is told all the same: it costs a near cache a look-up.
 
 use crate::error::CacheError;
 use crate::home::Home;

@@ -1,7 +1,8 @@
 //! Whether a crash empties the cache.
 //!
-//! Owns the change between logged and unlogged tables: all that hold entries or tags (`persistence.sql` says which), in one
-//! transaction. Must never leave them mixed: where a crash emptied the tags alone, it would bring invalidated entries back.
+//! Owns the change between logged and unlogged tables: all that hold entries or tags (`persistence.sql` says which), in
+//! one transaction. Must never leave them mixed: where a crash emptied the tags alone, it would bring invalidated
+//! entries back.
 
 use crate::error::CacheError;
 use crate::home::Home;
@@ -66,8 +67,8 @@ pub fn change(home: &Home, wanted: Persistence) -> Result<(), CacheError> {
     for table in tables() {
         statement::command(&format!("ALTER TABLE {} SET {}", table.name, wanted.name()));
     }
-    // The rewrite has left out removed rows that an old snapshot may not see as removed, by which the fence would have known
-    // a value as too old.
+    // The rewrite has left out removed rows that an old snapshot may not see as removed, by which the fence would have
+    // known a value as too old.
     tags::refuse_earlier(home, None)
 }
 

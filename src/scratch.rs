@@ -1,6 +1,7 @@
 //! A memory context that is emptied after each item of a loop.
 //!
-//! A call that goes through a million keys must not keep what each of them needed. Must never hold what outlives the one.
+//! A call that goes through a million keys must not keep what each of them needed. Must never hold what outlives the
+//! one.
 
 use pgrx::PgMemoryContexts;
 

@@ -1,7 +1,7 @@
 //! Arrays in shared memory whose length a setting decides.
 //!
-//! What has a fixed size uses pgrx's own statics. Owns the hooks for the rest: the postmaster asks for the memory when the
-//! settings are known, and every process inherits where it is. Must never be asked for after libraries were loaded.
+//! What has a fixed size uses pgrx's own statics. Owns the hooks for the rest: the postmaster asks for the memory when
+//! the settings are known, and every process inherits where it is. Must never be asked for after libraries were loaded.
 
 use pgrx::pg_sys::submodules::ffi::pg_guard_ffi_boundary;
 use pgrx::prelude::*;

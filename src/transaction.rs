@@ -1,7 +1,8 @@
 //! What is left to do when a transaction ends.
 //!
-//! Owns the one function that PostgreSQL calls at the end of transactions, and the order in which the modules have their turn.
-//! Must cost next to nothing in a transaction that leaves nothing to do: it is called in every one of the server.
+//! Owns the one function that PostgreSQL calls at the end of transactions, and the order in which the modules have
+//! their turn. Must cost next to nothing in a transaction that leaves nothing to do: it is called in every one of the
+//! server.
 
 use crate::evict::writer;
 use crate::near;

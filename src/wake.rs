@@ -1,11 +1,11 @@
 //! Waiting until something happens to a key, and waking those who wait.
 //!
-//! Owns a few condition variables in shared memory, each for the keys with one hash. A transaction that changes a key which
-//! somebody may wait for remembers that, and wakes the waiters when it has ended, so that they see what it did; a
-//! subtransaction that rolls back wakes them too. Whoever is woken looks again: a wake-up too many costs a look. Without
-//! shared memory waiters look again every few milliseconds. Who writes rows with plain SQL, or ends a prepared transaction, wakes
-//! nobody: a row in such hands is looked at again now and then. Must never be waited for without a limit, nor with a lock or
-//! uncommitted work that others may be waiting for.
+//! Owns a few condition variables in shared memory, each for the keys with one hash. A transaction that changes a key
+//! which somebody may wait for remembers that, and wakes the waiters when it has ended, so that they see what it did; a
+//! subtransaction that rolls back wakes them too. Whoever is woken looks again: a wake-up too many costs a look.
+//! Without shared memory waiters look again every few milliseconds. Who writes rows with plain SQL, or ends a prepared
+//! transaction, wakes nobody: a row in such hands is looked at again now and then. Must never be waited for without a
+//! limit, nor with a lock or uncommitted work that others may be waiting for.
 
 use crate::access;
 use crate::clock;
@@ -113,8 +113,8 @@ fn wake(mut numbers: u64) {
 
 /// Called at the end of the transaction, of every subtransaction and of every portal. The callbacks for the end of a
 /// transaction alone would come too early: whoever they woke would still find the claim of its key taken, and sleep on.
-/// No guard before it is known that there is somebody to wake: it is called in every transaction of the server, and the look
-/// can raise nothing.
+/// No guard before it is known that there is somebody to wake: it is called in every transaction of the server, and the
+/// look can raise nothing.
 unsafe extern "C-unwind" fn when_locks_are_gone(
     phase: pg_sys::ResourceReleasePhase::Type,
     is_commit: bool,
@@ -197,8 +197,8 @@ pub fn may_wait() -> bool {
     access::may_write() && !access::has_old_snapshot() && snapshot::current_if_assigned().is_none()
 }
 
-/// How many computations for keys like this one ended without a value to be stored. Whoever waited for one that did need not
-/// wait for another.
+/// How many computations for keys like this one ended without a value to be stored. Whoever waited for one that did
+/// need not wait for another.
 pub fn unstored(key: Key) -> u32 {
     if attached() { WAITING.get().unstored[number_of(key.as_str())].load(Ordering::Relaxed) } else { 0 }
 }

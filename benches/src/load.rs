@@ -23,8 +23,8 @@ pub const COUNTERS: u64 = 1000;
 /// The namespace of the counters.
 pub const COUNTER: &str = "count";
 
-/// Each client asks for this part of its turn before the clock runs: plans are made, relations opened, and the processor's caches
-/// hold what is this contender's again.
+/// Each client asks for this part of its turn before the clock runs: plans are made, relations opened, and the
+/// processor's caches hold what is this contender's again.
 const WARM_UP: u32 = 4;
 
 /// Neighbours in a request for many are so far apart: it is prime, so the keys are distinct.

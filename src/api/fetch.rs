@@ -40,8 +40,8 @@ fn cache_fetch(
     Ok(TableIterator::once((fetched.value.is_some(), fetched.value, fetched.stale, fetched.token)))
 }
 
-/// Stores the value that was computed under a token, unless it could be stale. Never waits, never raises for contention, nor,
-/// without a token, where nothing may be written.
+/// Stores the value that was computed under a token, unless it could be stale. Never waits, never raises for
+/// contention, nor, without a token, where nothing may be written.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_fill(
     key: Option<&str>,

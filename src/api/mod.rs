@@ -1,7 +1,8 @@
 //! The SQL functions.
 //!
-//! Owns what each takes and returns, its volatility and its comment; parses arguments into types that cannot be
-//! wrong, checks access, calls the [`crate::store`], counts what came of it, and does nothing else. The contract is in the README.
+//! Owns what each takes and returns, its volatility and its comment; parses arguments into types that cannot be wrong,
+//! checks access, calls the [`crate::store`], counts what came of it, and does nothing else. The contract is in the
+//! README.
 
 pub mod counter;
 pub mod delete;

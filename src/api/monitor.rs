@@ -231,8 +231,8 @@ fn cache_advice() -> Result<
     Ok(TableIterator::new(all.into_iter().map(|it| (it.namespace, it.advice, it.because, it.statement))))
 }
 
-/// Begins to count anew, for a namespace or for all of this database. How many entries there are, and what the hand has done,
-/// is not forgotten.
+/// Begins to count anew, for a namespace or for all of this database. How many entries there are, and what the hand has
+/// done, is not forgotten.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_stats_reset(namespace: default!(Option<&str>, "NULL")) -> Result<(), ErrorReport> {
     let namespace = namespace.map(self::namespace).transpose()?;

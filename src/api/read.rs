@@ -113,7 +113,8 @@ fn cache_get_many(
     Ok(TableIterator::new(found))
 }
 
-/// Takes note of keys that were asked for at once, and of what was found, in the same order. A key that was asked for twice is one.
+/// Takes note of keys that were asked for at once, and of what was found, in the same order. A key that was asked for
+/// twice is one.
 fn note_reads(keys: &[Key], found: &[(String, Jsonb)]) {
     let mut noted = HashSet::new();
     let mut found = found.iter().peekable();

@@ -14,8 +14,9 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::cell::Cell;
 
-/// The value of a live entry, else the one value of `query` (`$1`, `$2`, ... from `args`, as text), computed once however
-/// many ask at the same time, and stored unless it could be stale. Without a query the namespace's loader computes it.
+/// The value of a live entry, else the one value of `query` (`$1`, `$2`, ... from `args`, as text), computed once
+/// however many ask at the same time, and stored unless it could be stale. Without a query the namespace's loader
+/// computes it.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_get_or_set(
     key: Option<&str>,

@@ -28,8 +28,8 @@ struct Checked<'a> {
     tags: Option<TextArray>,
 }
 
-/// Checks the arguments of the function `name`, writes the entry if `condition` holds, and returns its deadline; None where
-/// it was not written.
+/// Checks the arguments of the function `name`, writes the entry if `condition` holds, and returns its deadline; None
+/// where it was not written.
 fn put(name: &str, (key, value, ttl, tags): Arguments, condition: Condition) -> Result<Option<Timestamp>, CacheError> {
     observe(Operation::Set, name, key.unwrap_or_default(), || {
         let Checked { access, new, tags } = Checked::new(key, value, ttl, tags)?;

@@ -1,7 +1,8 @@
 //! Which entries go.
 //!
-//! Owns the judgement of the hand while room is needed: how much, of which namespaces, and whether a row is one to go. Must
-//! never choose a row that is not a live entry: tombstones and placeholders are for the fence, and what is due goes anyway.
+//! Owns the judgement of the hand while room is needed: how much, of which namespaces, and whether a row is one to go.
+//! Must never choose a row that is not a live entry: tombstones and placeholders are for the fence, and what is due
+//! goes anyway.
 
 use super::{ghosts, growth, recency};
 use crate::clock;
@@ -12,7 +13,8 @@ use crate::namespaces;
 use crate::settings;
 use crate::stats::Counter;
 use crate::stats::memory::{self, Area};
-use crate::sweep::hand::{Entries, Step};
+use crate::sweep::hand::Entries;
+use crate::sweep::step::Step;
 use cache_pg_rules::eviction::{Cost, Met, Verdict, judge};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::limit::Held;
@@ -53,8 +55,8 @@ impl Evictor {
         Some(Self { excess, own, is_short_of_bytes, usual: held.bytes / held.entries.max(1), met: Cell::default() })
     }
 
-    /// Goes on where the last one stopped, be it the hand or a writer, through up to `pages` pages, and removes up to `most`
-    /// rows. Under the active snapshot.
+    /// Goes on where the last one stopped, be it the hand or a writer, through up to `pages` pages, and removes up to
+    /// `most` rows. Under the active snapshot.
     pub fn next(&mut self, entries: &Entries, pages: u32, most: u32) -> Step {
         let mut step = Step { pages: entries.pages(), ..Step::default() };
         let Some(area) = memory::area().filter(|_| step.pages > 0) else { return step };

@@ -1,9 +1,10 @@
 //! What has gone: to tell what more room would give.
 //!
-//! For each key that was evicted a note of when, counted in evictions: a miss that finds one says how much larger the cache
-//! would have had to be to have it still (the reuse distance, as in Mattson et al., 1970), if it had not expired until then.
-//! Memory is bounded: where a cache holds many entries, only a sample of the keys is noted, chosen by their hash, and each counts
-//! for many (SHARDS, Waldspurger et al., FAST '15). Must never be locked: a note that two write at once is lost.
+//! For each key that was evicted a note of when, counted in evictions: a miss that finds one says how much larger the
+//! cache would have had to be to have it still (the reuse distance, as in Mattson et al., 1970), if it had not expired
+//! until then. Memory is bounded: where a cache holds many entries, only a sample of the keys is noted, chosen by their
+//! hash, and each counts for many (SHARDS, Waldspurger et al., FAST '15). Must never be locked: a note that two write
+//! at once is lost.
 
 use crate::clock;
 use crate::datum::Timestamp;

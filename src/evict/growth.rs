@@ -1,7 +1,7 @@
 //! What writes add, and who is told when a limit is near.
 //!
-//! Owns what an entry is taken to weigh while it is written: its value without compression, because what PostgreSQL makes of
-//! it is not known then. The hand weighs it anew when it comes by. Must never wait.
+//! Owns what an entry is taken to weigh while it is written: its value without compression, because what PostgreSQL
+//! makes of it is not known then. The hand weighs it anew when it comes by. Must never wait.
 
 use super::recency;
 use super::writer::{self, Need};

@@ -8,9 +8,9 @@
 //! | [`writer`] | writers that make room themselves, where the hand does not keep up or there is none |
 //! | [`ghosts`] | shared memory: what has gone, to tell what more room would give |
 //!
-//! An eviction is the plain removal of a live entry, as the hand removes what is due: it touches no tombstone and no lease,
-//! waits for nobody, and is no write to the fence (DESIGN.md, "Size"). Without shared memory nobody knows what was read, and
-//! the oldest of a sample go.
+//! An eviction is the plain removal of a live entry, as the hand removes what is due: it touches no tombstone and no
+//! lease, waits for nobody, and is no write to the fence (DESIGN.md, "Size"). Without shared memory nobody knows what
+//! was read, and the oldest of a sample go.
 
 pub mod evictor;
 pub mod ghosts;

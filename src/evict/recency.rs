@@ -1,8 +1,9 @@
 //! Which keys were read lately.
 //!
-//! A byte for each key, found by a hash of it and of its database, so two keys may share one: then they are kept together.
-//! A read stores in it where that says something new, so a key that is read all the time costs a look. What the byte says is
-//! [`eviction`]'s. Must never be locked, nor be exact: whoever comes in between is lost, and costs a hit.
+//! A byte for each key, found by a hash of it and of its database, so two keys may share one: then they are kept
+//! together. A read stores in it where that says something new, so a key that is read all the time costs a look. What
+//! the byte says is [`eviction`]'s. Must never be locked, nor be exact: whoever comes in between is lost, and costs a
+//! hit.
 
 use crate::settings;
 use crate::shared_memory::{self, Shareable, SharedArray};
@@ -53,7 +54,8 @@ pub fn of(area: &Area, key: &str) -> Option<(&'static Byte, Place)> {
     bytes.get(place.byte).map(|byte| (byte, place))
 }
 
-/// So many entries were evicted and so many are left: the marks of some others are forgotten, from where that ended last.
+/// So many entries were evicted and so many are left: the marks of some others are forgotten, from where that ended
+/// last.
 pub fn forget(area: &Area, evicted: u64, left: u64) {
     let bytes = BYTES.all();
     if bytes.is_empty() {

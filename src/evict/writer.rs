@@ -1,10 +1,11 @@
 //! Writers that make room themselves.
 //!
-//! Where the hand does not keep up, or there is none, a transaction that has added entries removes some at its commit: after all
-//! else that it does, so that it holds what it removes for a moment only, and waits for nobody then. It goes on where
-//! the last one stopped. Without shared memory it cannot know how much there is, nor what was read: now and then it looks at a few
-//! pages at random, takes them for the rest, and removes the oldest of what it sees. Must never make a commit fail for want of
-//! room, and never run where a conflict would be the caller's (SERIALIZABLE), or the caller's privileges, or triggers, matter.
+//! Where the hand does not keep up, or there is none, a transaction that has added entries removes some at its commit:
+//! after all else that it does, so that it holds what it removes for a moment only, and waits for nobody then. It goes
+//! on where the last one stopped. Without shared memory it cannot know how much there is, nor what was read: now and
+//! then it looks at a few pages at random, takes them for the rest, and removes the oldest of what it sees. Must never
+//! make a commit fail for want of room, and never run where a conflict would be the caller's (SERIALIZABLE), or the
+//! caller's privileges, or triggers, matter.
 
 use super::evictor::{self, Evictor};
 use crate::access;

@@ -1,11 +1,13 @@
 //! Writing the newest version of a key's row, by waiting or by giving up.
 //!
-//! The newest version counts at every isolation level, also where the caller's snapshot does not see it: whether that is a
-//! conflict is for the caller to decide. Must never wait where it was told not to, and never deform what it does not need.
+//! The newest version counts at every isolation level, also where the caller's snapshot does not see it: whether that
+//! is a conflict is for the caller to decide. Must never wait where it was told not to, and never deform what it does
+//! not need.
 //!
-//! A look-up with a dirty snapshot finds the version that is committed or in progress, and says by whom. It may miss a row
-//! that moves meanwhile (a new version on another page); then the insertion meets it in the unique index, and the search
-//! begins anew. Where nothing is to be inserted, a look-up with an ordinary snapshot confirms that there is nothing.
+//! A look-up with a dirty snapshot finds the version that is committed or in progress, and says by whom. It may miss a
+//! row that moves meanwhile (a new version on another page); then the insertion meets it in the unique index, and the
+//! search begins anew. Where nothing is to be inserted, a look-up with an ordinary snapshot confirms that there is
+//! nothing.
 
 use super::follow::Newest;
 use super::row::Row;
@@ -170,8 +172,8 @@ impl Dirty {
         unsafe { Scan::under(table, &raw mut self.0, 1) }
     }
 
-    /// Who has written the version that the scan has just found, or is about to replace it, and has not ended. The current
-    /// transaction does not count.
+    /// Who has written the version that the scan has just found, or is about to replace it, and has not ended. The
+    /// current transaction does not count.
     fn holder(&self) -> Option<Holder> {
         let nobody = TransactionId::from(0);
         // SAFETY: the scan has written here through the pointer that it was given.

@@ -1,9 +1,10 @@
 //! Reading a row where a hint says it is, without the index.
 //!
-//! Owns the rule by which a hint is followed: what is at that very place is taken only if the snapshot sees it and it has the
-//! key. A table with a unique key has no second row like that, so the answer is the one that the index gives. Where it is not there
-//! any more, or not visible, the index is asked, which leads to a new hint. Must never read a page from the disk, nor be asked by
-//! a reader with an old snapshot (REPEATABLE READ, SERIALIZABLE), which may see two rows of a key, and whose reads of the index count.
+//! Owns the rule by which a hint is followed: what is at that very place is taken only if the snapshot sees it and it
+//! has the key. A table with a unique key has no second row like that, so the answer is the one that the index gives.
+//! Where it is not there any more, or not visible, the index is asked, which leads to a new hint. Must never read a
+//! page from the disk, nor be asked by a reader with an old snapshot (REPEATABLE READ, SERIALIZABLE), which may see two
+//! rows of a key, and whose reads of the index count.
 
 use super::hints::{self, spot_of};
 use super::page::{make_room, pin, visible};
@@ -17,8 +18,8 @@ use pgrx::pg_sys::{self, Datum, HeapTupleData, LOCKMODE, Oid, Relation, Snapshot
 const LOCKED: LOCKMODE = pg_sys::NoLock as LOCKMODE;
 /// A table with more columns than this is read through the index.
 const MOST_COLUMNS: usize = 16;
-/// What `take` makes of the row of a key, which the calling statement sees; None where no hint leads there, or `take` has none. The
-/// table is locked.
+/// What `take` makes of the row of a key, which the calling statement sees; None where no hint leads there, or `take`
+/// has none. The table is locked.
 pub fn follow<R>(table: Oid, key: &str, take: impl FnOnce(&Row) -> Option<R>) -> Option<R> {
     let spot = spot_of(key)?;
     opened(table, |relation| follow_in(relation, &spot, key, take))
@@ -41,7 +42,8 @@ pub fn follow_many(table: Oid, keys: &[&str], mut take: impl FnMut(usize, &Row))
     });
 }
 
-/// The newest version of a key's row, in a slot of its own. Closed by [`Newest::close`], or by the end of the transaction.
+/// The newest version of a key's row, in a slot of its own. Closed by [`Newest::close`], or by the end of the
+/// transaction.
 pub(super) struct Newest {
     slot: *mut pg_sys::TupleTableSlot,
 }
@@ -99,8 +101,8 @@ fn opened<R>(table: Oid, work: impl FnOnce(Relation) -> R) -> R {
 }
 
 fn follow_in<R>(relation: Relation, spot: &Spot, key: &str, take: impl FnOnce(&Row) -> Option<R>) -> Option<R> {
-    // SAFETY: the relation is open, a statement's snapshot is active; what is pinned is released, by the end of the transaction
-    // where an error comes in between.
+    // SAFETY: the relation is open, a statement's snapshot is active; what is pinned is released, by the end of the
+    // transaction where an error comes in between.
     unsafe {
         let buffer = pin(relation, spot)?;
         let tuple = visible(relation, spot, buffer, pg_sys::GetActiveSnapshot());
@@ -127,7 +129,8 @@ unsafe fn read<R>(
     }
     let mut values = [Datum::null(); MOST_COLUMNS];
     let mut nulls = [true; MOST_COLUMNS];
-    // SAFETY: the arrays have room for the columns of the relation, and outlive the row, which asks for no more of a slot than them.
+    // SAFETY: the arrays have room for the columns of the relation, and outlive the row, which asks for no more of a
+    // slot than them.
     unsafe {
         pg_sys::heap_deform_tuple(&mut tuple, (*relation).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
         let mut slot = pg_sys::TupleTableSlot {

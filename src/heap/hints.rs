@@ -1,8 +1,8 @@
 //! Where the row of a key was seen last.
 //!
-//! Owns, in shared memory, a guess for each of many keys: the page and the buffer in which its row was written or found, and its
-//! place there. [`super::follow`] reads what is there, and goes by what it finds; so no guess need be taken back, and none can
-//! be wrong. Must never be waited for: neither side takes a lock.
+//! Owns, in shared memory, a guess for each of many keys: the page and the buffer in which its row was written or
+//! found, and its place there. [`super::follow`] reads what is there, and goes by what it finds; so no guess need be
+//! taken back, and none can be wrong. Must never be waited for: neither side takes a lock.
 
 use super::table::{Table, block_of};
 use crate::settings;
@@ -40,8 +40,8 @@ pub fn note(key: &str, spot: Spot) {
     }
 }
 
-/// Remembers where the row of a key was just written. Until that is committed nobody else sees it there, and takes the way through
-/// the index.
+/// Remembers where the row of a key was just written. Until that is committed nobody else sees it there, and takes the
+/// way through the index.
 pub fn note_written(table: &Table, key: Datum, tid: &pg_sys::ItemPointerData) {
     if !are_kept() {
         return;

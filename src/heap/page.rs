@@ -1,18 +1,19 @@
 //! The page that a hint names, in its buffer.
 //!
-//! Owns how it is pinned, kept from leaving its buffer, kept in order, and looked at: what `heap_fetch` and `index_fetch_heap` do.
-//! Must never read a page from the disk that is not in a buffer.
+//! Owns how it is pinned, kept from leaving its buffer, kept in order, and looked at: what `heap_fetch` and
+//! `index_fetch_heap` do. Must never read a page from the disk that is not in a buffer.
 
 use cache_pg_rules::hint::Spot;
 use pgrx::pg_sys::{self, Buffer, HeapTupleData, Relation, SnapshotData};
 use std::cell::Cell;
 
-/// A page has little room where it has none for so many versions as long as the newest: the next one, and one that is longer.
+/// A page has little room where it has none for so many versions as long as the newest: the next one, and one that is
+/// longer.
 const VERSIONS: usize = 2;
 /// Or where fewer bytes than these are free, as `heap_page_prune_opt` has it.
 const ROOM: usize = pg_sys::BLCKSZ as usize / 10;
-/// `ReadRecentBuffer` does not count as use, so a page that is read by hints only would soon leave its buffer. One in so many
-/// of these reads looks the page up as others do, which costs some 600 instructions.
+/// `ReadRecentBuffer` does not count as use, so a page that is read by hints only would soon leave its buffer. One in
+/// so many of these reads looks the page up as others do, which costs some 600 instructions.
 const USED_EVERY: u32 = 16;
 
 thread_local! {
@@ -25,7 +26,8 @@ thread_local! {
 /// The relation is open.
 pub(super) unsafe fn pin(relation: Relation, spot: &Spot) -> Option<Buffer> {
     let buffer = spot.buffer as Buffer;
-    // SAFETY: as the caller promises. A page that was in a buffer is in the file, which the lock on the table keeps from getting shorter.
+    // SAFETY: as the caller promises. A page that was in a buffer is in the file, which the lock on the table keeps
+    // from getting shorter.
     unsafe {
         let is_there = (*(*relation).rd_rel).relam == pg_sys::HEAP_TABLE_AM_OID
             && pg_sys::ReadRecentBuffer(file_of(relation), pg_sys::ForkNumber::MAIN_FORKNUM, spot.page, buffer);
@@ -88,8 +90,8 @@ pub(super) unsafe fn visible(
     buffer: Buffer,
     snapshot: *mut SnapshotData,
 ) -> Option<HeapTupleData> {
-    // SAFETY: the page is looked at under the lock that whoever changes it must have; what is visible to a snapshot that is
-    // active stays there while the buffer is pinned.
+    // SAFETY: the page is looked at under the lock that whoever changes it must have; what is visible to a snapshot
+    // that is active stays there while the buffer is pinned.
     unsafe {
         pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
         let page = pg_sys::BufferGetPage(buffer);
@@ -113,13 +115,15 @@ pub(super) unsafe fn visible(
     }
 }
 
-/// Removes dead versions from a page where there is little room for a new one beside those that are there, as whoever comes through
-/// the index does. There it happens whenever a page is fuller than `fillfactor`, which a page of ours is after every update.
+/// Removes dead versions from a page where there is little room for a new one beside those that are there, as whoever
+/// comes through the index does. There it happens whenever a page is fuller than `fillfactor`, which a page of ours is
+/// after every update.
 ///
 /// # Safety
 /// The buffer is pinned, and holds the page of this heap.
 pub(super) unsafe fn make_room(relation: Relation, spot: &Spot, buffer: Buffer) {
-    // SAFETY: what the page says of itself may be read without a lock, as heap_page_prune_opt does: a wrong guess costs a look.
+    // SAFETY: what the page says of itself may be read without a lock, as heap_page_prune_opt does: a wrong guess costs
+    // a look.
     unsafe {
         let page = pg_sys::BufferGetPage(buffer);
         let length = match spot.row <= pg_sys::PageGetMaxOffsetNumber(page) {

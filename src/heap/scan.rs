@@ -89,7 +89,8 @@ impl Scan {
 
     fn rescan(&mut self, conditions: &mut [pg_sys::ScanKeyData]) {
         let count = conditions.len() as i32;
-        // SAFETY: the scan is open; the conditions are copied, and the texts that they point to live until the end of the call.
+        // SAFETY: the scan is open; the conditions are copied, and the texts that they point to live until the end of
+        // the call.
         unsafe {
             debug_assert_eq!((*self.descriptor).numberOfKeys, count);
             pg_sys::index_rescan(self.descriptor, conditions.as_mut_ptr(), count, std::ptr::null_mut(), 0);
@@ -109,8 +110,8 @@ impl Scan {
         std::iter::from_fn(|| self.next()).find(wanted)
     }
 
-    /// The same under an old snapshot, which may see two: what has been removed since, and what its own transaction has written
-    /// after that. Then that one counts, whether it is wanted or not.
+    /// The same under an old snapshot, which may see two: what has been removed since, and what its own transaction has
+    /// written after that. Then that one counts, whether it is wanted or not.
     pub fn find_own(&mut self, key: &str, wanted: impl Fn(&Row) -> bool) -> Option<Row> {
         match self.find(key, Row::is_own) {
             Some(own) => wanted(&own).then_some(own),

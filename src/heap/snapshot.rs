@@ -1,8 +1,8 @@
 //! What a snapshot sees of a transaction, given by its number with epoch.
 //!
-//! The numbers are those of whole transactions (`pg_current_xact_id`), which never come again while the server runs; so a
-//! snapshot can be written down, and what it sees told later (`pg_visible_in_snapshot`). Must never be asked on a standby:
-//! its snapshots list no running transactions.
+//! The numbers are those of whole transactions (`pg_current_xact_id`), which never come again while the server runs; so
+//! a snapshot can be written down, and what it sees told later (`pg_visible_in_snapshot`). Must never be asked on a
+//! standby: its snapshots list no running transactions.
 
 use pgrx::pg_sys::{self, TransactionId};
 
@@ -41,8 +41,8 @@ pub fn with_latest<R>(work: impl FnOnce() -> R) -> R {
     result
 }
 
-/// The (sub)transaction that wrote a version of a row; `FrozenTransactionId` of a frozen one, which keeps a number that means
-/// nothing any more: two thousand million transactions later it is one of the future.
+/// The (sub)transaction that wrote a version of a row; `FrozenTransactionId` of a frozen one, which keeps a number that
+/// means nothing any more: two thousand million transactions later it is one of the future.
 ///
 /// # Safety
 /// The header is that of a row in a buffer that is pinned, or of a copy.
@@ -96,8 +96,8 @@ impl Seen {
         Self { xmin, xmax, running, own: true }
     }
 
-    /// The same for others, who see nothing of the current transaction; nor, to be safe against numbers that a crash makes
-    /// the server give out again, of what began after it.
+    /// The same for others, who see nothing of the current transaction; nor, to be safe against numbers that a crash
+    /// makes the server give out again, of what began after it.
     pub fn for_others(mut self) -> Self {
         self.xmax = current_if_assigned().map_or(self.xmax, |own| own.min(self.xmax));
         self.xmin = self.xmin.min(self.xmax);

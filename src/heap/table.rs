@@ -43,8 +43,8 @@ pub type Observer = fn(&Table, &pg_sys::ItemPointerData, &[Option<pg_sys::Datum>
 impl Table {
     /// Opens a table that is locked already and hands it to `work`; None where it is not a heap with a primary key.
     pub fn by_primary_key<R>(table: Oid, purpose: Purpose, work: impl FnOnce(&Self) -> R) -> Option<R> {
-        // SAFETY: the table is locked; the relation cache knows its indexes. What is opened is closed below, or by the end of the
-        // transaction.
+        // SAFETY: the table is locked; the relation cache knows its indexes. What is opened is closed below, or by the
+        // end of the transaction.
         unsafe {
             let relation = pg_sys::table_open(table, LOCKED);
             #[cfg(not(feature = "pg18"))]
@@ -61,12 +61,12 @@ impl Table {
         }
     }
 
-    /// Locks a table, opens it with an index on its first column and hands it to `work`; None where there is none, or one that
-    /// we cannot keep up. While an index is made or replaced there may be several.
+    /// Locks a table, opens it with an index on its first column and hands it to `work`; None where there is none, or
+    /// one that we cannot keep up. While an index is made or replaced there may be several.
     pub fn by_first_column<R>(table: Oid, purpose: Purpose, work: impl FnOnce(&Self) -> R) -> Option<R> {
         let lock = purpose.lock();
-        // SAFETY: the table gets locked now; the list of its indexes is a copy of ours. What is opened is closed below, or by the
-        // end of the transaction.
+        // SAFETY: the table gets locked now; the list of its indexes is a copy of ours. What is opened is closed below,
+        // or by the end of the transaction.
         unsafe {
             let relation = pg_sys::table_open(table, lock);
             let list = pg_sys::RelationGetIndexList(relation);

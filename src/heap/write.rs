@@ -1,6 +1,8 @@
-//! Storing one version of a row: an update, a speculative insertion, a plain one, and the index entry that goes with it.
+//! Storing one version of a row: an update, a speculative insertion, a plain one, and the index entry that goes with
+//! it.
 //!
-//! Must never decide anything: [`super::change`] knows what is to be written, and what to do when somebody is in the way.
+//! Must never decide anything: [`super::change`] knows what is to be written, and what to do when somebody is in the
+//! way.
 
 use super::row::Row;
 use super::table::Table;
@@ -21,14 +23,14 @@ pub(super) enum Updated {
     Locked(pg_sys::ItemPointerData),
 }
 
-/// Replaces the row, unless somebody has replaced it already, or holds a lock on it. `holds_lock`: we do, and wait for those
-/// who share it.
+/// Replaces the row, unless somebody has replaced it already, or holds a lock on it. `holds_lock`: we do, and wait for
+/// those who share it.
 pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], holds_lock: bool) -> Updated {
     let mut failure = pg_sys::TM_FailureData::default();
     let mut lock_mode = pg_sys::LockTupleMode::LockTupleNoKeyExclusive;
     let mut update_indexes: UpdatedIndexes = Default::default();
-    // SAFETY: the row is one that the scan stands on; the slot is of the table's shape; the columns may point into the row,
-    // which stays pinned until the scan moves on. No crosscheck: the newest version is what counts.
+    // SAFETY: the row is one that the scan stands on; the slot is of the table's shape; the columns may point into the
+    // row, which stays pinned until the scan moves on. No crosscheck: the newest version is what counts.
     unsafe {
         let slot = fill_slot(table, columns);
         let mut replace = |wait, failure: &mut pg_sys::TM_FailureData| {
@@ -73,10 +75,11 @@ pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], holds_
     }
 }
 
-/// Inserts a row, unless another one has its key, or it is not wanted any more: the speculative insertion of `ON CONFLICT`.
+/// Inserts a row, unless another one has its key, or it is not wanted any more: the speculative insertion of `ON
+/// CONFLICT`.
 pub(super) fn insert_unique(table: &Table, columns: &[Option<Datum>], is_still_wanted: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the steps of ExecInsert; the slot is of the table's shape, and the token is released on both ways out, or by
-    // the end of the transaction.
+    // SAFETY: the steps of ExecInsert; the slot is of the table's shape, and the token is released on both ways out, or
+    // by the end of the transaction.
     unsafe {
         let slot = fill_slot(table, columns);
         let writer = pg_sys::GetCurrentTransactionId();
@@ -157,7 +160,8 @@ unsafe fn insert_other_entry(
     const COLUMNS: usize = pg_sys::INDEX_MAX_KEYS as usize;
     let mut values = [Datum::null(); COLUMNS];
     let mut nulls = [false; COLUMNS];
-    // SAFETY: the index is open and on columns alone, so no expression is evaluated; what is not ready yet takes no entries.
+    // SAFETY: the index is open and on columns alone, so no expression is evaluated; what is not ready yet takes no
+    // entries.
     unsafe {
         let description = pg_sys::BuildIndexInfo(index);
         if (*description).ii_ReadyForInserts {

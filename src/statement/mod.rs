@@ -55,7 +55,8 @@ enum Effect {
     Reads,
     /// Sees everything committed by now and all that its own transaction has done.
     Writes,
-    /// As `Writes`, also at REPEATABLE READ and SERIALIZABLE: a foreign key sees what it must not leave behind in the same way.
+    /// As `Writes`, also at REPEATABLE READ and SERIALIZABLE: a foreign key sees what it must not leave behind in the
+    /// same way.
     WritesBlindly,
 }
 
@@ -135,8 +136,8 @@ impl Statement {
         result
     }
 
-    /// Runs a statement on the catalogs as they are now, whatever the caller's snapshot is. It needs no [`Home`], and its
-    /// plan is not kept.
+    /// Runs a statement on the catalogs as they are now, whatever the caller's snapshot is. It needs no [`Home`], and
+    /// its plan is not kept.
     pub fn read_catalog<R>(&self, take: impl FnOnce(&Rows) -> R) -> R {
         // SAFETY: pushed and popped in pairs; an error in between ends the (sub)transaction, which pops it too.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::RelationRelationId)) };
@@ -148,7 +149,8 @@ impl Statement {
 }
 
 /// Runs a command that takes no parameters and returns nothing, once. Must have its names quoted: a statement of
-/// `sql/statements` puts it together with `pg_catalog.format`, or the only names in it are those of the extension's tables.
+/// `sql/statements` puts it together with `pg_catalog.format`, or the only names in it are those of the extension's
+/// tables.
 pub fn command(sql: &str) {
     run_once(sql, &[], Effect::Writes, |_| ());
 }
@@ -208,8 +210,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // SAFETY: pops a connection: the one that open pushed, or, while an error unwinds from within a nested one, that
-        // one; the abort pops what is left.
+        // SAFETY: pops a connection: the one that open pushed, or, while an error unwinds from within a nested one,
+        // that one; the abort pops what is left.
         unsafe { pg_sys::SPI_finish() };
     }
 }

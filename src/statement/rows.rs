@@ -1,7 +1,7 @@
 //! What a statement returned.
 //!
-//! Owns the rows of the statement that has just run, and how a column becomes a value of Rust. What is read from them is
-//! copied out; must never be kept longer than the connection.
+//! Owns the rows of the statement that has just run, and how a column becomes a value of Rust. What is read from them
+//! is copied out; must never be kept longer than the connection.
 
 use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
 use pgrx::FromDatum;

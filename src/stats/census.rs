@@ -1,7 +1,7 @@
 //! How many entries there are, and how large they are.
 //!
-//! Nobody counts the table for it: the hand adds up what it comes across, and what a whole turn has found is what is told
-//! until the next one ends, with its age. A turn in which ranges were passed over tells nothing new.
+//! Nobody counts the table for it: the hand adds up what it comes across, and what a whole turn has found is what is
+//! told until the next one ends, with its age. A turn in which ranges were passed over tells nothing new.
 
 use super::memory::{self, Tally};
 use crate::clock;
@@ -29,8 +29,8 @@ pub struct Count {
     pub largest: AtomicU64,
 }
 
-/// What there is by now: as of the last whole turn, and what has come and gone since. Not exact, because what is rolled back
-/// stays in it, and plain SQL says nothing; each whole turn sets it right.
+/// What there is by now: as of the last whole turn, and what has come and gone since. Not exact, because what is rolled
+/// back stays in it, and plain SQL says nothing; each whole turn sets it right.
 #[repr(C)]
 #[derive(Default)]
 pub struct Gauge {
@@ -123,8 +123,8 @@ impl Census {
         }
     }
 
-    /// Sets right what there is by now, and says by how much. What has come during the turn the hand may have met or not, so it is
-    /// left to a calmer turn where that is much.
+    /// Sets right what there is by now, and says by how much. What has come during the turn the hand may have met or
+    /// not, so it is left to a calmer turn where that is much.
     fn correct(&self) -> (i64, i64) {
         let counted = [&self.counted.entries, &self.counted.bytes].map(|word| word.load(Ordering::Relaxed) as i64);
         let (now, then) = (self.now.read(), self.then.read());
@@ -218,7 +218,8 @@ const PAGE: u64 = pgrx::pg_sys::BLCKSZ as u64;
 /// and what of it is filled with rows (`fillfactor` in `sql/tables.sql`); the rest is room for their next versions.
 const FILLED: u64 = PAGE * 80 / 100;
 
-/// The bytes that a row takes, with its share of the room that its page keeps free, its index entry and what it has out of line.
+/// The bytes that a row takes, with its share of the room that its page keeps free, its index entry and what it has out
+/// of line.
 pub fn footprint(row: u64, key: usize, out_of_line: u64) -> u64 {
     let row = row + ROW_POINTER;
     // At the end of a page what is left is too small for another row: half of one in the mean.

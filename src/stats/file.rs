@@ -1,8 +1,8 @@
 //! Keeping the statistics across a clean restart.
 //!
-//! The postmaster writes them to a file when it stops, and reads and removes it when it starts: after a crash there is none,
-//! and counting begins anew, as that of PostgreSQL does. What was written by another version of the extension is of another
-//! shape, and is left unread. Must never keep a server from starting or stopping.
+//! The postmaster writes them to a file when it stops, and reads and removes it when it starts: after a crash there is
+//! none, and counting begins anew, as that of PostgreSQL does. What was written by another version of the extension is
+//! of another shape, and is left unread. Must never keep a server from starting or stopping.
 
 use super::memory::{self, Area};
 use super::place::{self, Place};

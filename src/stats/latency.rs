@@ -1,9 +1,9 @@
 //! How long operations take.
 //!
-//! From the call of the function to its return, in the server: what the network, the protocol and the planner take is not in
-//! it, waiting for locks is; computing a value and waiting for one that somebody else computes is not, but in `load` and in the
-//! waits of `cache_stats`. What raises is not counted. Of the reads, which take a few microseconds, one in [`SAMPLED`] is
-//! timed, unless slow ones are to be logged. Owns the log of slow operations, too.
+//! From the call of the function to its return, in the server: what the network, the protocol and the planner take is
+//! not in it, waiting for locks is; computing a value and waiting for one that somebody else computes is not, but in
+//! `load` and in the waits of `cache_stats`. What raises is not counted. Of the reads, which take a few microseconds,
+//! one in [`SAMPLED`] is timed, unless slow ones are to be logged. Owns the log of slow operations, too.
 
 use super::memory;
 use crate::settings;
@@ -151,7 +151,8 @@ fn log(name: &str, subject: &str, took: Duration) {
     let message = format!("cache_pg: {name} took {:.3} ms", took.as_secs_f64() * 1e3);
     let report = ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "cache_pg")
         .set_detail(format!("\"{subject}\"{trace}"));
-    // SAFETY: a variable of this backend. A cancel that came meanwhile must not jump over our frames; it is served later.
+    // SAFETY: a variable of this backend. A cancel that came meanwhile must not jump over our frames; it is served
+    // later.
     unsafe { pg_sys::InterruptHoldoffCount += 1 };
     report.report(PgLogLevel::LOG);
     // SAFETY: as above.

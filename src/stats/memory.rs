@@ -1,7 +1,7 @@
 //! Where statistics are: an area for each database, and a tally for each of its namespaces.
 //!
-//! The tallies of all databases are one hash table ([`place`]), which [`crate::settings::track_namespaces`] bounds; what does
-//! not find room is counted in its area's `rest`. Owns how a backend finds both, and remembers them.
+//! The tallies of all databases are one hash table ([`place`]), which [`crate::settings::track_namespaces`] bounds;
+//! what does not find room is counted in its area's `rest`. Owns how a backend finds both, and remembers them.
 //!
 //! Memory: [`AREAS`] areas of 30 KB, and 2.3 KB for each namespace.
 

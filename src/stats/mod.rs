@@ -10,9 +10,9 @@
 //! | [`readings`] | what health and advice are judged by |
 //! | [`file`] | keeping all of it across a clean restart |
 //!
-//! Counters only grow, each on its own: what is read is no snapshot of them all. They are not transactional: what is rolled
-//! back counts, because it was done, and cost what it cost. Without `shared_preload_libraries` nothing is counted. Must never
-//! lock, wait or raise on the way of an operation.
+//! Counters only grow, each on its own: what is read is no snapshot of them all. They are not transactional: what is
+//! rolled back counts, because it was done, and cost what it cost. Without `shared_preload_libraries` nothing is
+//! counted. Must never lock, wait or raise on the way of an operation.
 
 pub mod census;
 pub mod counter;

@@ -1,7 +1,7 @@
 //! A place for each namespace: one hash table for the whole server, in shared memory.
 //!
-//! Owns how a place is found and taken, without a lock: a place is free, being taken, somebody's, or left by a database that is
-//! gone. What it says of its owner is written while it is being taken, and not changed after that.
+//! Owns how a place is found and taken, without a lock: a place is free, being taken, somebody's, or left by a database
+//! that is gone. What it says of its owner is written while it is being taken, and not changed after that.
 
 use super::memory::Tally;
 use crate::settings;

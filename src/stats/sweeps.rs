@@ -5,7 +5,7 @@
 use super::memory;
 use crate::clock;
 use crate::sweep::directory::Turn;
-use crate::sweep::hand::Step;
+use crate::sweep::step::Step;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// The longest error message that is kept.

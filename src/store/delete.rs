@@ -1,8 +1,8 @@
 //! Deleting entries: the safe delete, which leaves a tombstone.
 //!
-//! A bare DELETE would let a value that was computed before it be stored after it. The tombstone carries the
-//! deleting transaction, also where there was no row. A delete is blind: it buries the newest version at every isolation
-//! level, and what others did to the key since the caller's snapshot is no conflict.
+//! A bare DELETE would let a value that was computed before it be stored after it. The tombstone carries the deleting
+//! transaction, also where there was no row. A delete is blind: it buries the newest version at every isolation level,
+//! and what others did to the key since the caller's snapshot is no conflict.
 
 use super::image::{Image, NEVER, is_live, version_of};
 use super::range::{self, Keys};
@@ -81,7 +81,8 @@ pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, Cache
     near::namespace(&access.home, namespace);
     tags::refuse_earlier(&access.home, namespace)?;
     let range = namespace.map(Namespace::keys);
-    // Whoever stores a value just now has looked at the fence already: its entry must be there before the table is read.
+    // Whoever stores a value just now has looked at the fence already: its entry must be there before the table is
+    // read.
     flight::bar_fills();
     if !access.writes_directly() {
         settle(access, namespace)?;
@@ -135,8 +136,8 @@ fn bury<R>(access: &Access, table: &Table, key: Key, what: Bury, take: impl Fn(&
         growth = Growth::default();
         let (now, until) = tombstone();
         let there = row.is_some_and(|row| row.has(column::VALUE) || row.has(column::LEASE_ID));
-        // A transaction that deletes a key again and again, as one that changes many rows of a watched table may, leaves one
-        // tombstone: every version more would make the next look-up longer.
+        // A transaction that deletes a key again and again, as one that changes many rows of a watched table may,
+        // leaves one tombstone: every version more would make the next look-up longer.
         let is_buried = !there && row.is_some_and(|row| version_of(row) == version);
         if is_buried || what == Bury::WhatIsThere && !there {
             return Decision::Leave(None);

@@ -1,10 +1,10 @@
 //! What may not be stored any more: a value that was computed before the key was last written.
 //!
-//! Every row carries the transaction that last wrote or deleted its value. Whoever computed a value under a snapshot may
-//! store it only if that snapshot sees this transaction. Where there is no row, one may have been deleted and swept since:
-//! its last version stays in the heap for as long as anybody holds a snapshot that does not see its removal, so whoever
-//! still holds the snapshot finds it there, unless the table was truncated or written anew: its definition must be no younger
-//! than the snapshot. No clock is involved.
+//! Every row carries the transaction that last wrote or deleted its value. Whoever computed a value under a snapshot
+//! may store it only if that snapshot sees this transaction. Where there is no row, one may have been deleted and swept
+//! since: its last version stays in the heap for as long as anybody holds a snapshot that does not see its removal, so
+//! whoever still holds the snapshot finds it there, unless the table was truncated or written anew: its definition must
+//! be no younger than the snapshot. No clock is involved.
 
 use super::image::version_of;
 use crate::access::has_old_snapshot;
@@ -17,7 +17,8 @@ use cache_pg_rules::key::Key;
 #[cfg(any(feature = "pg15", feature = "pg16"))]
 use pgrx::pg_sys;
 
-/// Whether everything that was written to the key is seen by `seen`, a snapshot that this transaction holds. `newest` is the newest version of its row.
+/// Whether everything that was written to the key is seen by `seen`, a snapshot that this transaction holds. `newest`
+/// is the newest version of its row.
 pub fn passes(table: &Table, key: Key, newest: Option<&Row>, seen: &Seen) -> bool {
     match newest {
         Some(row) => seen.contains(version_of(row)),

@@ -1,8 +1,9 @@
 //! Looking a value up together with the right to compute it.
 //!
-//! A miss hands out one token, and so does a value past its deadline or, with early refresh, near it; everybody else gets
-//! the value there is, or may wait for the fill. The right is a lease in the row, with a deadline: whoever holds it holds no
-//! transaction, lock or connection. Its row keeps the version that it had, so a lease is no write to the fence.
+//! A miss hands out one token, and so does a value past its deadline or, with early refresh, near it; everybody else
+//! gets the value there is, or may wait for the fill. The right is a lease in the row, with a deadline: whoever holds
+//! it holds no transaction, lock or connection. Its row keeps the version that it had, so a lease is no write to the
+//! fence.
 
 use super::image::{Image, Lease, NEVER, is_live};
 use super::{fence, fill, flight, look, statements, write};
@@ -37,7 +38,8 @@ pub struct Fetched {
 
 /// Looks a key up, and waits up to `wait` for a value that somebody else computes.
 ///
-/// The token vouches for what is read after this call, so after a wait it may be of a later snapshot than the statement's.
+/// The token vouches for what is read after this call, so after a wait it may be of a later snapshot than the
+/// statement's.
 pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: i64) -> Fetched {
     let end = Timestamp(clock::now().0.saturating_add(wait));
     let mut seen = Seen::by_statement().for_others();

@@ -1,9 +1,9 @@
 //! Storing a value that was computed outside: accepted only if it cannot be stale.
 //!
-//! A fill is accepted where the lease of its token still stands in the row, and nothing that the token's snapshot does not
-//! see was written to the key, its tags or everything (a clear). The row of the lease also proves that the server has not
-//! lost transaction numbers in a crash since: it was written after the snapshot was taken. Must never wait, and never raise
-//! for contention: what is in the way refuses the fill.
+//! A fill is accepted where the lease of its token still stands in the row, and nothing that the token's snapshot does
+//! not see was written to the key, its tags or everything (a clear). The row of the lease also proves that the server
+//! has not lost transaction numbers in a crash since: it was written after the snapshot was taken. Must never wait, and
+//! never raise for contention: what is in the way refuses the fill.
 
 use super::image::{Image, Lease, is_live, version_of};
 use super::tags::{self, Tagged};
@@ -159,8 +159,8 @@ pub fn lease_in_force(row: &Row, now: Timestamp) -> Option<Lease> {
     Image::of(row).lease.filter(|lease| lease.until > now)
 }
 
-/// Runs `work`; false where it raised what is nothing to the caller: a conflict of SERIALIZABLE, or, through the executor, of
-/// REPEATABLE READ. Below the executor nothing else raises for contention, and a subtransaction is saved.
+/// Runs `work`; false where it raised what is nothing to the caller: a conflict of SERIALIZABLE, or, through the
+/// executor, of REPEATABLE READ. Below the executor nothing else raises for contention, and a subtransaction is saved.
 pub fn without_raising<R: Default>(
     access: &Access,
     work: impl FnOnce() -> Result<R, CacheError>,

@@ -40,8 +40,8 @@ pub fn find<R>(
     })
 }
 
-/// Hands to `take` the number and the row of each of these keys, which are in byte order, each once, that the calling statement
-/// sees and `wanted` takes.
+/// Hands to `take` the number and the row of each of these keys, which are in byte order, each once, that the calling
+/// statement sees and `wanted` takes.
 pub fn find_many(access: &Access, keys: &[&str], wanted: impl Fn(&Row) -> bool, take: impl FnMut(usize, &Row)) {
     let entries = access.home.entries;
     may_be_forgotten(access, || match access::has_old_snapshot() {

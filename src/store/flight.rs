@@ -1,8 +1,9 @@
 //! Who is computing or storing a value right now.
 //!
-//! Owns two kinds of advisory locks, which nobody ever waits for in order to store a value: one for each key, held while
-//! `cache_get_or_set` computes it, and one for all fills, held while a row is written, which a clear waits for. They are told from the locks of users by
-//! the last field of their tag. Waiting for a value is [`crate::wake`]'s, and no lock: so it cannot deadlock.
+//! Owns two kinds of advisory locks, which nobody ever waits for in order to store a value: one for each key, held
+//! while `cache_get_or_set` computes it, and one for all fills, held while a row is written, which a clear waits for.
+//! They are told from the locks of users by the last field of their tag. Waiting for a value is [`crate::wake`]'s, and
+//! no lock: so it cannot deadlock.
 
 use cache_pg_rules::key::Key;
 use cache_pg_rules::token::hash;
@@ -34,8 +35,8 @@ pub fn end_fill() {
     unsafe { pg_sys::LockRelease(&tag(OF_FILLS, 0), pg_sys::RowExclusiveLock as LOCKMODE, false) };
 }
 
-/// Keeps fills from being stored to the end of this transaction, and waits for those that are being stored. Clears do not
-/// wait for each other.
+/// Keeps fills from being stored to the end of this transaction, and waits for those that are being stored. Clears do
+/// not wait for each other.
 pub fn bar_fills() {
     acquire(&tag(OF_FILLS, 0), pg_sys::ShareLock, true);
 }

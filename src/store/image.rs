@@ -107,8 +107,8 @@ pub fn version_of(row: &Row) -> Version {
     row.datum(column::VERSION).map_or(0, |datum| datum.value() as Version)
 }
 
-/// When a row may go: at its deadline or the end of its grace, but not before the end of a lease on it. `moment` has its
-/// columns.
+/// When a row may go: at its deadline or the end of its grace, but not before the end of a lease on it. `moment` has
+/// its columns.
 pub fn removable_at(moment: impl Fn(usize) -> Option<i64>) -> i64 {
     // The last column first: then a row is deformed once.
     let lease_until = moment(column::LEASE_UNTIL);

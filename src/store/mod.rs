@@ -4,19 +4,20 @@
 //! call it, and so can a worker. Owns the meaning of the verbs and the order of locks: who writes many keys writes
 //! them in byte order, so that two never deadlock.
 //!
-//! An entry is live while its value is not NULL, its deadline has not come and none of its tags was invalidated. A delete
-//! leaves a tombstone, a row without a value (DESIGN.md, "Freshness").
+//! An entry is live while its value is not NULL, its deadline has not come and none of its tags was invalidated. A
+//! delete leaves a tombstone, a row without a value (DESIGN.md, "Freshness").
 //!
 //! | module | what it owns |
 //! |---|---|
 //! | [`image`] | a row: what its columns mean, and what "live" is |
 //! | [`read`], [`find`], [`look`], [`range`] | looking up: live entries, what is past its deadline, the keys of a namespace |
-//! | [`write`], [`delete`] | the blind verbs |
+//! | [`write`], [`counter`], [`delete`] | the blind verbs |
 //! | [`fetch`], [`fill`], [`read_through`] | computing what is missing, once, and storing it only if it cannot be stale |
 //! | [`fence`], [`flight`] | what may not be stored any more; who is computing or storing right now |
 //! | [`tags`] | labels that many entries carry, and that are invalidated in one write |
 //! | [`statements`] | the same through the executor, where policies, triggers or indexes have a say |
 
+mod counter;
 mod delete;
 mod fence;
 mod fetch;
@@ -32,6 +33,7 @@ mod statements;
 pub mod tags;
 mod write;
 
+pub use counter::incr;
 pub use delete::{clear, delete, take};
 pub use fetch::fetch;
 pub use fill::{fill, release};
@@ -39,4 +41,4 @@ pub use image::{footprint, is_live_at, removable_at};
 pub use look::Fresh;
 pub use read::{entry, expires_at, get, get_many, keys};
 pub use read_through::{Storing, get_or_load};
-pub use write::{Condition, New, incr, put, put_many, touch};
+pub use write::{Condition, New, put, put_many, touch};

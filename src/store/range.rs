@@ -16,8 +16,8 @@ pub fn bounds(range: Option<KeyRange>) -> [Param; 3] {
     [from.param(), before.param(), unnamed.param()]
 }
 
-/// The keys of all rows of a range, a batch at a time: as they are in the table by now, or were before, or will be when a fill
-/// that is not committed yet is.
+/// The keys of all rows of a range, a batch at a time: as they are in the table by now, or were before, or will be when
+/// a fill that is not committed yet is.
 pub struct Keys {
     from: String,
     before: String,

@@ -1,9 +1,9 @@
 //! The value, else what a loader returns, computed once however many ask.
 //!
-//! Whoever computes holds the key's claim (`flight`) meanwhile, and stores the value under the snapshot that it was computed
-//! with, if the fence lets it. The others wait for that, unless their own transaction has written something: what somebody
-//! may be waiting for, nobody waits with. Must never fail, nor wait for longer than a lease, for what others do; nor return a
-//! value past its deadline, which its caller could not tell from a live one.
+//! Whoever computes holds the key's claim (`flight`) meanwhile, and stores the value under the snapshot that it was
+//! computed with, if the fence lets it. The others wait for that, unless their own transaction has written something:
+//! what somebody may be waiting for, nobody waits with. Must never fail, nor wait for longer than a lease, for what
+//! others do; nor return a value past its deadline, which its caller could not tell from a live one.
 
 use super::image::is_live;
 use super::look::{self, Look};
@@ -36,8 +36,8 @@ pub struct Storing<'a> {
     pub deadline: &'a dyn Fn(Jsonb, Timestamp) -> Result<Deadline, CacheError>,
 }
 
-/// The live value of the key, else the one that `load` returns, which is stored if it cannot be stale. `load` runs under a
-/// snapshot of its own, on which it may rely to see what it computes from.
+/// The live value of the key, else the one that `load` returns, which is stored if it cannot be stale. `load` runs
+/// under a snapshot of its own, on which it may rely to see what it computes from.
 ///
 /// # Errors
 /// Those of `storing.deadline`; `load` may raise.
@@ -97,7 +97,8 @@ enum Turn {
     Compute,
 }
 
-/// What to do with the claim of the key. Somebody may have stored a value since it was looked up, or hold a lease on it.
+/// What to do with the claim of the key. Somebody may have stored a value since it was looked up, or hold a lease on
+/// it.
 fn turn_of_claimant(access: &Access, key: Key) -> Result<Turn, CacheError> {
     if !access.home.has_own_columns {
         return Ok(Turn::Load);
@@ -150,8 +151,8 @@ fn load_and_store(
     load: impl Fn() -> Result<Option<Jsonb>, CacheError>,
 ) -> Result<Option<Jsonb>, CacheError> {
     let started = clock::now();
-    // SAFETY: pushed and popped in pairs; an error of PostgreSQL ends the (sub)transaction, which pops it too. With an old
-    // snapshot the transaction's own one is the latest that it may see.
+    // SAFETY: pushed and popped in pairs; an error of PostgreSQL ends the (sub)transaction, which pops it too. With an
+    // old snapshot the transaction's own one is the latest that it may see.
     unsafe {
         let snapshot =
             if access::has_old_snapshot() { pg_sys::GetTransactionSnapshot() } else { pg_sys::GetLatestSnapshot() };

@@ -1,12 +1,13 @@
 //! Tags: labels that many entries carry, and that are invalidated in one write.
 //!
-//! An entry remembers the generation of each of its tags, and is live while they are the same. A tag's generation is the
-//! exclusive or over its rows in `cache_tags`, 0 where there is none; an invalidation changes a row of it at random, or adds
-//! one where another transaction holds those that are there. So an invalidation costs one small write however many entries
-//! carry the tag, waits for nobody, is undone by a rollback, and two at the same time both count, whichever commits first.
-//! Rows are merged and collected later (`sweep::tags`).
+//! An entry remembers the generation of each of its tags, and is live while they are the same. A tag's generation is
+//! the exclusive or over its rows in `cache_tags`, 0 where there is none; an invalidation changes a row of it at
+//! random, or adds one where another transaction holds those that are there. So an invalidation costs one small write
+//! however many entries carry the tag, waits for nobody, is undone by a rollback, and two at the same time both count,
+//! whichever commits first. Rows are merged and collected later (`sweep::tags`).
 //!
-//! Who stores an entry has a transaction number before it reads generations: by that the collection knows whom to wait for.
+//! Who stores an entry has a transaction number before it reads generations: by that the collection knows whom to wait
+//! for.
 
 use crate::datum::TextArray;
 use crate::error::CacheError;
@@ -25,8 +26,8 @@ use pgrx::{FromDatum, IntoDatum};
 use std::cell::Cell;
 use std::collections::HashMap;
 
-/// What a clear invalidates: whoever computed a value before that may not store it. Entries do not carry these tags, only
-/// fills ask for them. No user can name them, because a tag is not empty and has no control characters.
+/// What a clear invalidates: whoever computed a value before that may not store it. Entries do not carry these tags,
+/// only fills ask for them. No user can name them, because a tag is not empty and has no control characters.
 fn fence_of(namespace: Option<Namespace>) -> String {
     namespace.map_or_else(String::new, |namespace| format!("\u{1}{}", namespace.as_str()))
 }
@@ -46,7 +47,8 @@ mod tag_column {
 }
 
 thread_local! {
-    /// The transaction in which this backend last invalidated a tag, and the one in which it last remembered a generation.
+    /// The transaction in which this backend last invalidated a tag, and the one in which it last remembered a
+    /// generation.
     static INVALIDATED_IN: Cell<Version> = const { Cell::new(NOBODY) };
     static REMEMBERED_IN: Cell<Version> = const { Cell::new(NOBODY) };
 }
@@ -154,8 +156,9 @@ fn change_generations(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
     let version = snapshot::current();
     flags::note_write();
     ranges::note_anywhere();
-    // A transaction that invalidates a tag again and again, as one that changes many rows of a watched table may, does so once:
-    // every version more would make the next look-up longer. Unless an entry of its own remembers what it did first.
+    // A transaction that invalidates a tag again and again, as one that changes many rows of a watched table may, does
+    // so once: every version more would make the next look-up longer. Unless an entry of its own remembers what it did
+    // first.
     let may_be_done = INVALIDATED_IN.replace(version) == version && REMEMBERED_IN.get() != version;
     let is_done = |tag| may_be_done && reading(home, View::Latest, |rows| rows.versions(tag).contains(&version));
     Table::by_first_column(home.tags, Purpose::Write, |table| {

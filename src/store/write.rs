@@ -1,7 +1,8 @@
 //! Writing entries.
 //!
-//! Each verb is atomic and judges by the newest version of the row, after whoever holds it has ended. Below the executor
-//! where the table is as the extension made it; where a policy, trigger, rule or further index has a say, a statement runs.
+//! Each verb is atomic and judges by the newest version of the row, after whoever holds it has ended. Below the
+//! executor where the table is as the extension made it; where a policy, trigger, rule or further index has a say, a
+//! statement runs.
 //!
 //! At REPEATABLE READ and SERIALIZABLE a write to a key raises 40001 where another transaction has written it since the
 //! snapshot, as an UPDATE does, also where the hand has removed the row since. A lease or a touch is no write.
@@ -27,7 +28,6 @@ use crate::near;
 use crate::scratch::Scratch;
 use crate::sweep::{flags, ranges};
 use crate::wake;
-use cache_pg_rules::counter::CounterError;
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys::{Datum, ItemPointerData};
 
@@ -105,8 +105,8 @@ pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result
     })
 }
 
-/// The tags of a new entry as they are to be remembered. Under an old snapshot, an error where they were invalidated, or the
-/// key's namespace was cleared, since.
+/// The tags of a new entry as they are to be remembered. Under an old snapshot, an error where they were invalidated,
+/// or the key's namespace was cleared, since.
 fn tagged(access: &Access, key: Key, tags: Option<TextArray>) -> Result<Option<Tagged>, CacheError> {
     if access::has_old_snapshot() {
         return fill::admit(&access.home, key, tags, &Seen::by_statement()).ok_or(CacheError::Serialization);
@@ -155,7 +155,8 @@ fn put_one(
     Ok(written)
 }
 
-/// The value of the row as it is stored, where that is out of line and equal to `value`: then it need not be written again.
+/// The value of the row as it is stored, where that is out of line and equal to `value`: then it need not be written
+/// again.
 fn same_value(row: &Row, value: Jsonb) -> Option<Jsonb> {
     row.datum(column::VALUE).map(Jsonb).filter(|stored| stored.is_out_of_line() && stored.equals(value))
 }
@@ -196,57 +197,6 @@ fn change_live<R>(access: &Access, key: Key, next: impl Fn(&Row) -> (Image, R)) 
     })?;
     conflict?;
     Ok(changed.flatten())
-}
-
-/// Adds `delta` to the integer of a live entry, or starts one from 0.
-///
-/// # Errors
-/// [`CacheError::NotAnInteger`], [`CacheError::CounterOverflow`], [`CacheError::Serialization`].
-pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result<i64, CacheError> {
-    flags::note_write();
-    wake::at_end(key);
-    near::key(&access.home, key);
-    may_be_forgotten(access, || {
-        if !access.writes_directly() {
-            return super::statements::incr(access, key, delta, deadline);
-        }
-        let version = snapshot::current();
-        let mut sum = Ok(0);
-        let mut growth = Growth::default();
-        writing(access, |table| {
-            change(table, key.as_str(), Contention::Wait, |row| {
-                let now = clock::now();
-                let live = row.filter(|row| is_live(&access.home, row, now, View::Latest)).map(Image::of);
-                let before = live.and_then(|live| live.value).map_or(Ok(0), |value| {
-                    value.integer().map_err(|why| match why {
-                        CounterError::NotAnInteger => CacheError::NotAnInteger(key.as_str().into()),
-                        CounterError::OutOfRange => CacheError::CounterOverflow,
-                    })
-                });
-                sum = fence::check_unchanged(table, key, row)
-                    .and(before)
-                    .and_then(|before| before.checked_add(delta).ok_or(CacheError::CounterOverflow));
-                let Ok(sum) = sum else { return Decision::Leave(()) };
-                let image = match live {
-                    Some(live) => Image { version, updated_at: now, lease: None, load_us: None, ..live },
-                    None => Image {
-                        created_at: now,
-                        expires_at: deadline.expires_at,
-                        stale_until: deadline.stale_until,
-                        ..Image::empty(key, version, now)
-                    },
-                };
-                let value = Jsonb::from_integer(sum);
-                growth = Growth::of(key, row, value);
-                Decision::Write(Image { value, ..image }.columns(), ())
-            });
-            Ok(())
-        })?;
-        if sum.is_ok() {
-            growth::note(access, key, growth);
-        }
-        sum
-    })
 }
 
 /// Opens the table of entries for [`change`].

@@ -1,8 +1,8 @@
 //! Shared memory: which databases have the extension, and where the hand stands in each.
 //!
-//! One array of slots behind one lightweight lock, held for a look or an assignment, never across anything that
-//! can raise. A slot belongs to its database for as long as the database exists; so a backend may remember the number of its
-//! slot. Everything is lost in a crash restart and found again by looking.
+//! One array of slots behind one lightweight lock, held for a look or an assignment, never across anything that can
+//! raise. A slot belongs to its database for as long as the database exists; so a backend may remember the number of
+//! its slot. Everything is lost in a crash restart and found again by looking.
 
 use super::ranges::Layout;
 use crate::datum::Timestamp;

@@ -2,7 +2,7 @@
 //!
 //! It has no hand: it looks at the whole table and removes a batch. Must never wait for a row.
 
-use super::hand::Step;
+use super::step::Step;
 use crate::datum::Timestamp;
 use crate::home::Home;
 use crate::statement::{IntoParam, Statement, statement};
@@ -20,9 +20,9 @@ pub fn remove(home: &Home, most: u32, now: Timestamp) -> u32 {
     removed
 }
 
-/// The same as a step of a turn: the table counts as one page, which is walked when less than a batch was due. Nothing is known of the rows that
-/// stay: it counts as passed over. When
-/// the next row is due is not known, so the next visit is one interval away.
+/// The same as a step of a turn: the table counts as one page, which is walked when less than a batch was due. Nothing
+/// is known of the rows that stay: it counts as passed over. When the next row is due is not known, so the next visit
+/// is one interval away.
 pub fn step(home: &Home, most: u32, now: Timestamp) -> Step {
     let removed = remove(home, most, now);
     let complete = removed < most;

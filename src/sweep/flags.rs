@@ -1,9 +1,10 @@
 //! Shared memory: what backends tell the worker, a flag for each slot of the directory, without a lock.
 //!
-//! `written`: something was written there. Set by a backend when its transaction has become visible (one load, and a store only
-//! where it was clear), cleared by a sweeper before it takes the first snapshot of a turn: so what a turn cannot see asks for
-//! another one. `pressed`: room is needed. Set by whoever adds entries near the limit, who wakes the worker then; cleared by a
-//! sweeper before it looks how much. Everything is lost in a crash restart and found again by looking.
+//! `written`: something was written there. Set by a backend when its transaction has become visible (one load, and a
+//! store only where it was clear), cleared by a sweeper before it takes the first snapshot of a turn: so what a turn
+//! cannot see asks for another one. `pressed`: room is needed. Set by whoever adds entries near the limit, who wakes
+//! the worker then; cleared by a sweeper before it looks how much. Everything is lost in a crash restart and found
+//! again by looking.
 
 use super::directory::{self, CAPACITY};
 use super::ranges;

@@ -1,9 +1,10 @@
 //! One step of the clock hand: walk some pages, remove what is due, wait for nobody.
 //!
 //! What is due: a row whose time is over, and an entry one of whose tags was invalidated. Owns the walk over the table
-//! below the executor: a TID range scan, and a delete that gives up on a row that another transaction holds. Must never be
-//! used where a policy, trigger or rule has a say: that is for `sweep.sql`, which goes through the executor.
+//! below the executor: a TID range scan, and a delete that gives up on a row that another transaction holds. Must never
+//! be used where a policy, trigger or rule has a say: that is for `sweep.sql`, which goes through the executor.
 
+use super::step::Step;
 use crate::datum::Timestamp;
 use crate::evict::evictor::Evictor;
 use crate::evict::growth;
@@ -15,48 +16,7 @@ use crate::stats::census::Rows;
 use crate::store::tags::Known;
 use crate::store::{footprint, is_live_at, removable_at};
 use crate::wake;
-use cache_pg_rules::pace::Found;
 use pgrx::pg_sys::{self, BlockNumber};
-
-/// What a step did.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Step {
-    /// How many pages the table has.
-    pub pages: BlockNumber,
-    /// How many of them the step got on.
-    pub walked: BlockNumber,
-    /// How many of these it read; in the others nothing can have been due.
-    pub read: BlockNumber,
-    /// Where the next step starts; 0: the turn is complete.
-    pub next: BlockNumber,
-    /// What it came across.
-    pub found: Found,
-    /// How many rows it removed,
-    pub removed: u32,
-    /// and how many of these were live.
-    pub evicted: u32,
-    /// The earliest deadline of what it left.
-    pub next_due: Option<i64>,
-    /// The longest time that a row which it removed had been due for, in microseconds.
-    pub lag: i64,
-}
-
-impl Step {
-    /// Something that is due at `deadline` stays behind.
-    pub fn leave(&mut self, deadline: i64) {
-        self.next_due = Some(self.next_due.map_or(deadline, |earliest| earliest.min(deadline)));
-    }
-
-    /// Goes on with `part`, where this one ended.
-    pub fn add(&mut self, part: Self) {
-        self.next = part.next;
-        self.read += part.read;
-        self.found.add(part.found);
-        self.removed += part.removed;
-        self.evicted += part.evicted;
-        self.lag = self.lag.max(part.lag);
-    }
-}
 
 /// Locks the table for [`open`] to the end of the transaction, unless that means to wait for somebody.
 pub fn try_lock(home: &Home) -> bool {
@@ -72,8 +32,8 @@ pub struct Entries<'a> {
     counts: bool,
 }
 
-/// Opens the table, which the current transaction has locked, and hands it to `work`; None where it is gone. `counts`: the
-/// rows that stay are counted.
+/// Opens the table, which the current transaction has locked, and hands it to `work`; None where it is gone. `counts`:
+/// the rows that stay are counted.
 pub fn open<R>(home: &Home, counts: bool, work: impl FnOnce(&Entries) -> R) -> Option<R> {
     let locked = pg_sys::NoLock as pg_sys::LOCKMODE;
     // SAFETY: the table is locked; it may have been dropped before that.
@@ -82,7 +42,8 @@ pub fn open<R>(home: &Home, counts: bool, work: impl FnOnce(&Entries) -> R) -> O
         return None;
     }
     let result = work(&Entries { home, relation, counts });
-    // SAFETY: the relation is open; closing it keeps the lock. An error in between ends the transaction, which closes it.
+    // SAFETY: the relation is open; closing it keeps the lock. An error in between ends the transaction, which closes
+    // it.
     unsafe { pg_sys::table_close(relation, locked) };
     Some(result)
 }
@@ -122,8 +83,8 @@ impl Entries<'_> {
         step
     }
 
-    /// Walks the pages from `from` to before `end`, which exist, and removes up to `most` rows that are due at `now`, or that
-    /// `evictor` wants to go. Under the active snapshot.
+    /// Walks the pages from `from` to before `end`, which exist, and removes up to `most` rows that are due at `now`,
+    /// or that `evictor` wants to go. Under the active snapshot.
     pub fn walk(
         &self,
         from: BlockNumber,

@@ -3,6 +3,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`hand`] | walking some pages: remove what is due, wait for nobody |
+//! | [`step`], [`account`] | what a step has done, and what follows from it |
 //! | [`sample`] | single pages: how a cache is kept bounded where nothing is known of it |
 //! | [`walk`] | one step of a turn: past the ranges where nothing is due, through the others |
 //! | [`ranges`] | shared memory: when each range of a table must be read |
@@ -29,6 +30,7 @@
 //! Correctness never depends on any of this: reads test the deadline themselves (P1). Without
 //! `shared_preload_libraries` there is no shared memory and no process, and `cache_sweep()` does the same work.
 
+mod account;
 pub mod directory;
 pub mod executor;
 pub mod flags;
@@ -38,6 +40,7 @@ mod process;
 pub mod ranges;
 mod room;
 pub mod sample;
+pub mod step;
 mod sweeper;
 pub mod tags;
 mod vacuum;

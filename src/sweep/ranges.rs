@@ -1,28 +1,31 @@
 //! Which ranges of pages the hand may pass over: those in which nothing is due.
 //!
-//! For each range of a table a bound in shared memory: the moment from which on it must be read. Owns these bounds and the
-//! protocol between the sweeper of a database, who raises them, and the transactions that write there, who lower them.
-//! Correctness never depends on it (P1), only how soon a row that is due goes. Must never be locked by a writer.
+//! For each range of a table a bound in shared memory: the moment from which on it must be read. Owns these bounds and
+//! the protocol between the sweeper of a database, who raises them, and the transactions that write there, who lower
+//! them. Correctness never depends on it (P1), only how soon a row that is due goes. Must never be locked by a writer.
 //!
-//! 1. A sweeper that comes to a range raises its bound to a latest time (about a minute, [`ranges::at_latest`]), **then** takes
-//!    a snapshot, reads the range under it, and lowers the bound to the earliest deadline that it has left there.
-//! 2. A transaction remembers in which pages it has written what deadlines, and lowers their bounds at its commit, **after**
-//!    others can see what it wrote. Then it says that something was written (`directory`), so that a turn follows.
+//! 1. A sweeper that comes to a range raises its bound to a latest time (about a minute, [`ranges::at_latest`]),
+//!    **then** takes a snapshot, reads the range under it, and lowers the bound to the earliest deadline that it has
+//!    left there.
+//! 2. A transaction remembers in which pages it has written what deadlines, and lowers their bounds at its commit,
+//!    **after** others can see what it wrote. Then it says that something was written (`directory`), so that a turn
+//!    follows.
 //!
-//! So no deadline is lost. A transaction that the snapshot sees is read. One that it does not see left the list of running
-//! transactions after the snapshot was taken, so it lowers the bound after the sweeper has raised it. It need not lower one
-//! that is low enough when it looks: had the sweeper raised it in between, its snapshot would see the transaction. A range
-//! may be read in parts, each under a later snapshot: the argument holds for each part.
+//! So no deadline is lost. A transaction that the snapshot sees is read. One that it does not see left the list of
+//! running transactions after the snapshot was taken, so it lowers the bound after the sweeper has raised it. It need
+//! not lower one that is low enough when it looks: had the sweeper raised it in between, its snapshot would see the
+//! transaction. A range may be read in parts, each under a later snapshot: the argument holds for each part.
 //!
-//! Whatever is in doubt is read. The sweeper forgets all bounds of a table where it is another file (TRUNCATE, VACUUM FULL:
-//! rows are elsewhere now); where it has outgrown the ranges, which double; where a step or a sweeper has failed halfway, because
-//! then the rows that it removed are back; and where somebody wrote or invalidated what cannot be told by page (the executor, a
-//! tag, very many pages). A writer who finds the old layout of the ranges became visible before the sweeper forgot, and is
-//! seen. What was rolled back to a savepoint costs a visit too many. Plain SQL, COMMIT PREPARED, and whatever happened while
-//! the library was not there, say nothing: that is what the latest time is for. A restart begins with nothing known.
+//! Whatever is in doubt is read. The sweeper forgets all bounds of a table where it is another file (TRUNCATE, VACUUM
+//! FULL: rows are elsewhere now); where it has outgrown the ranges, which double; where a step or a sweeper has failed
+//! halfway, because then the rows that it removed are back; and where somebody wrote or invalidated what cannot be told
+//! by page (the executor, a tag, very many pages). A writer who finds the old layout of the ranges became visible
+//! before the sweeper forgot, and is seen. What was rolled back to a savepoint costs a visit too many. Plain SQL,
+//! COMMIT PREPARED, and whatever happened while the library was not there, say nothing: that is what the latest time is
+//! for. A restart begins with nothing known.
 //!
-//! Memory: [`MAPS`] maps of 4 KB, and 8 bytes for each database. Databases that have the extension get one each, first come,
-//! first served; the others are read whole in every turn.
+//! Memory: [`MAPS`] maps of 4 KB, and 8 bytes for each database. Databases that have the extension get one each, first
+//! come, first served; the others are read whole in every turn.
 
 use super::directory::{self, CAPACITY, Directory};
 use crate::stats::census;
@@ -115,8 +118,8 @@ pub fn drop_notes() {
     NOTES.with_borrow_mut(Notes::clear);
 }
 
-/// Lowers the bounds where the current transaction has written. Called when others can see it, before anything else tells
-/// the sweeper that there is something to do.
+/// Lowers the bounds where the current transaction has written. Called when others can see it, before anything else
+/// tells the sweeper that there is something to do.
 pub fn tell(slot: usize) {
     let shared = SHARED.get();
     NOTES.with_borrow_mut(|notes| {
@@ -144,7 +147,8 @@ pub struct Ranges {
 }
 
 impl Ranges {
-    /// Those of the table of a slot's database, which lies in `file` and has `pages` pages; None where all maps are taken.
+    /// Those of the table of a slot's database, which lies in `file` and has `pages` pages; None where all maps are
+    /// taken.
     pub fn of(slot: usize, file: Oid, pages: u32) -> Option<Self> {
         let known = directory::look(|directory| directory.slots[slot].layout)?;
         let fits = known.filter(|layout| layout.file == file && layout.scale.covers(pages));
@@ -155,7 +159,8 @@ impl Ranges {
         bounds(layout.word()).map(|(bounds, scale)| Self { bounds, scale })
     }
 
-    /// Whether the table of a slot's database lies in another file than when a turn last came by: what is counted is of the old one.
+    /// Whether the table of a slot's database lies in another file than when a turn last came by: what is counted is of
+    /// the old one.
     pub fn are_of_another(slot: usize, file: Oid) -> bool {
         directory::look(|directory| directory.slots[slot].layout).flatten().is_some_and(|known| known.file != file)
     }
@@ -226,7 +231,8 @@ pub fn forget(slot: usize) {
     }
 }
 
-/// At the beginning of a turn: forgets everything where something was written or invalidated that cannot be told by page.
+/// At the beginning of a turn: forgets everything where something was written or invalidated that cannot be told by
+/// page.
 pub fn begin_turn(slot: usize) {
     if SHARED.get().anywhere[slot].swap(false, Ordering::SeqCst) {
         forget(slot);

@@ -1,4 +1,5 @@
-//! A look at single pages, and removing the oldest entries in them: how a cache is kept bounded where nothing is known of it.
+//! A look at single pages, and removing the oldest entries in them: how a cache is kept bounded where nothing is known
+//! of it.
 //!
 //! Must never wait, as the hand does not.
 

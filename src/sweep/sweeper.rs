@@ -3,16 +3,17 @@
 //! It stays while the next step is near and leaves when it is not, when another database waits for a process, or
 //! when somebody wants to drop, rename or copy this one. One small transaction a step; must never wait for a lock.
 
+use super::account::count_at;
 use super::directory::{self, Presence, Slot, Turn};
 use super::executor;
-use super::hand::{self, Step};
+use super::hand;
+use super::step::Step;
 use super::{flags, process, ranges, tags, walk};
 use crate::as_owner::AsOwner;
 use crate::catalog;
 use crate::clock;
 use crate::datum::Timestamp;
 use crate::settings;
-use crate::stats::latency::{self, Operation};
 use crate::stats::{census, sweeps};
 use cache_pg_rules::backoff;
 use cache_pg_rules::pace;
@@ -53,7 +54,7 @@ pub(super) struct Sweeper {
     pub(super) slot: usize,
     /// How often the extension had been announced here when this process began.
     announced: u32,
-    turn: Turn,
+    pub(super) turn: Turn,
     /// How many pages were read in search of something to evict, in vain.
     pub(super) fruitless: u32,
 }
@@ -169,46 +170,6 @@ impl Sweeper {
         })?
     }
 
-    /// Takes note of a step that took `took`, and returns how long to rest.
-    fn account(&mut self, step: Step, took: Duration) -> Duration {
-        let turn = &mut self.turn;
-        turn.read = turn.read.saturating_add(step.read);
-        turn.skipped = turn.skipped.saturating_add(step.walked.saturating_sub(step.read));
-        sweeps::step(&step);
-        latency::record(Operation::Sweep, took);
-        let rest = match flags::pressed(self.slot) {
-            true => pace::hurried_rest(took),
-            false => pace::rest(step.pages, step.walked, turn.length, took, step.found),
-        };
-        turn.page = step.next;
-        turn.pages = step.pages;
-        turn.found.add(step.found);
-        turn.next_due = [turn.next_due, step.next_due].into_iter().flatten().min();
-        let now = clock::now();
-        let visit_at = from_now(rest);
-        let mut quiet_until = visit_at;
-        if turn.page == 0 {
-            sweeps::end_turn(turn);
-            if turn.skipped == 0 {
-                census::end();
-            }
-            let interval = settings::sweep_interval();
-            let next_due = turn.next_due.map(|at| Duration::from_micros(at.saturating_sub(now.0).max(0) as u64));
-            quiet_until = from_now(pace::quiet(interval, next_due));
-            if !turn.whole {
-                quiet_until = quiet_until.min(count_at());
-            }
-            let length = pace::next_turn(turn.length, interval, turn.found);
-            *turn = Turn { length, pages: turn.pages, ..Turn::default() };
-        }
-        let turn = *turn;
-        self.note(|slot| {
-            let removed = slot.removed + u64::from(step.removed);
-            *slot = Slot { presence: Presence::Present, failures: 0, visit_at, quiet_until, turn, removed, ..*slot };
-        });
-        rest
-    }
-
     /// Says in the log, once for each failure, what went wrong and when the next attempt is, and leaves.
     fn fail(self, error: &str) {
         sweeps::fail(error);
@@ -255,12 +216,6 @@ impl Sweeper {
             }
         });
     }
-}
-
-/// When it is time to count what there is.
-fn count_at() -> Timestamp {
-    let every = pace::count_every(settings::sweep_interval());
-    Timestamp(census::at().map_or(i64::MIN, |at| at.saturating_add(every.as_micros() as i64)))
 }
 
 fn report_step(schema: &str, turn: &Turn) {

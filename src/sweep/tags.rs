@@ -1,7 +1,7 @@
 //! Keeping the table of tags small: merging what came at the same time, removing what no entry carries.
 //!
-//! Must never revive an entry: `collect_tags.sql` says why it cannot, and a value that was computed before a tag was removed
-//! is refused like one before a clear. Must never wait: rows that somebody holds are for the next time.
+//! Must never revive an entry: `collect_tags.sql` says why it cannot, and a value that was computed before a tag was
+//! removed is refused like one before a clear. Must never wait: rows that somebody holds are for the next time.
 
 use crate::as_owner::AsOwner;
 use crate::error::CacheError;

@@ -1,9 +1,10 @@
 //! Vacuum, where autovacuum would come too late.
 //!
-//! It looks at a table once in `autovacuum_naptime`, a minute by default, and a cache that is at its limit may have replaced all of
-//! its entries by then: its files would grow to twice the size. So the sweeper vacuums the table itself when it has removed a
-//! good part of it, as VACUUM does, and is told of in the log and the statistics like any. Must never wait for the table, nor be run
-//! in a transaction, nor begin where somebody else vacuums or alters the table: of that VACUUM would warn in the log.
+//! It looks at a table once in `autovacuum_naptime`, a minute by default, and a cache that is at its limit may have
+//! replaced all of its entries by then: its files would grow to twice the size. So the sweeper vacuums the table itself
+//! when it has removed a good part of it, as VACUUM does, and is told of in the log and the statistics like any. Must
+//! never wait for the table, nor be run in a transaction, nor begin where somebody else vacuums or alters the table: of
+//! that VACUUM would warn in the log.
 
 use super::process;
 use crate::home::Home;
@@ -90,7 +91,8 @@ pub fn run(schema: &str, _locks: Locks) -> Result<(), String> {
     // The command outlives the transactions that VACUUM begins and ends.
     let mut context = PgMemoryContexts::new("cache_pg vacuum");
     let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
-        // SAFETY: as PostgreSQL runs a command: outside of a transaction block, with a portal's memory, which VACUUM keeps its own in.
+        // SAFETY: as PostgreSQL runs a command: outside of a transaction block, with a portal's memory, which VACUUM
+        // keeps its own in.
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();

@@ -1,10 +1,11 @@
 //! One step of a turn: to the next ranges in which something may be due, and through them.
 //!
-//! Owns the order of [`Ranges`]' protocol: raise, snapshot, read, lower. Must run at READ COMMITTED, where every snapshot is a
-//! new one.
+//! Owns the order of [`Ranges`]' protocol: raise, snapshot, read, lower. Must run at READ COMMITTED, where every
+//! snapshot is a new one.
 
-use super::hand::{self, Step};
+use super::hand;
 use super::ranges::Ranges;
+use super::step::Step;
 use crate::datum::Timestamp;
 use crate::evict::evictor::Evictor;
 use crate::home::Home;
@@ -13,8 +14,8 @@ use cache_pg_rules::pace::LONGEST_QUIET;
 use cache_pg_rules::ranges::at_latest;
 use pgrx::pg_sys::{self, BlockNumber};
 
-/// Reads up to `pages` pages from `from` on where something may be due at `now`, in a `whole` turn all, and removes up to
-/// `most` rows that are due; None where the table is gone.
+/// Reads up to `pages` pages from `from` on where something may be due at `now`, in a `whole` turn all, and removes up
+/// to `most` rows that are due; None where the table is gone.
 ///
 /// Runs in the current transaction, which has locked the table.
 pub fn step(
@@ -65,8 +66,9 @@ pub fn step(
     })
 }
 
-/// Evicts, from where the last one stopped, be it the hand or a writer: up to `most` entries from up to `pages` pages. Returns
-/// how many it has removed. From a table that was truncated meanwhile, none: what there seems to be too much of has gone.
+/// Evicts, from where the last one stopped, be it the hand or a writer: up to `most` entries from up to `pages` pages.
+/// Returns how many it has removed. From a table that was truncated meanwhile, none: what there seems to be too much of
+/// has gone.
 pub fn evict(slot: usize, home: &Home, pages: BlockNumber, most: u32, evictor: &mut Evictor) -> Step {
     let evicted = hand::open(home, false, |entries| {
         if Ranges::are_of_another(slot, entries.file()) {

@@ -60,7 +60,8 @@ fn as_watched(error: CacheError) -> CacheError {
 /// # Safety
 /// `call` is that of an event trigger.
 unsafe fn may_put_below(call: pg_sys::FunctionCallInfo) -> bool {
-    // SAFETY: as the caller promises; the parse tree lives as long as the command, and a list has as many cells as it says.
+    // SAFETY: as the caller promises; the parse tree lives as long as the command, and a list has as many cells as it
+    // says.
     unsafe {
         let context = (*call).context.cast::<pg_sys::EventTriggerData>();
         if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {

@@ -1,7 +1,7 @@
 //! The rows that a statement has changed.
 //!
-//! Owns the walk over a transition table, and the one row of a row trigger; must never change what other triggers of the
-//! statement read from the same transition table.
+//! Owns the walk over a transition table, and the one row of a row trigger; must never change what other triggers of
+//! the statement read from the same transition table.
 
 use pgrx::pg_sys::{self, Datum};
 

@@ -1,7 +1,7 @@
 //! Texts in byte order, each once, however many there are.
 //!
-//! Owns the one place where an update of a million rows could take memory without bound: few texts are kept here, many go
-//! through PostgreSQL's sort, which writes to disk what does not fit into `work_mem`.
+//! Owns the one place where an update of a million rows could take memory without bound: few texts are kept here, many
+//! go through PostgreSQL's sort, which writes to disk what does not fit into `work_mem`.
 
 use pgrx::pg_sys::{self, Datum};
 use pgrx::{FromDatum, IntoDatum};

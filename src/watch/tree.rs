@@ -1,7 +1,7 @@
 //! Which tables have the triggers: the watched table, and every table below it.
 //!
-//! Owns giving and taking them. A statement fires the triggers of the table that it names, so each partition has its own.
-//! Must never act on a table that the caller does not own. The triggers are made as the owner of their function,
+//! Owns giving and taking them. A statement fires the triggers of the table that it names, so each partition has its
+//! own. Must never act on a table that the caller does not own. The triggers are made as the owner of their function,
 //! because only its owner may create triggers with it: a trigger with templates of one's own could delete any key.
 
 use super::columns::Columns;
@@ -136,8 +136,8 @@ pub fn watch_below(home: &Home, function: &Function, oid: Oid, argument: &str) -
     Ok(())
 }
 
-/// Locks a table and what is below it against writers and against more tables below, where it is the caller's to do, and
-/// looks at it under the lock. Readers are kept out where triggers will be dropped, as DROP TRIGGER does.
+/// Locks a table and what is below it against writers and against more tables below, where it is the caller's to do,
+/// and looks at it under the lock. Readers are kept out where triggers will be dropped, as DROP TRIGGER does.
 fn lock(home: &Home, function: &Function, oid: Oid) -> Result<Table, CacheError> {
     let table = Table::find(home, function, oid)?;
     table.check_caller()?;

@@ -1,6 +1,6 @@
 //! Laravel's database store, from github.com/laravel/framework: the statements of
-//! `src/Illuminate/Cache/DatabaseStore.php` as `src/Illuminate/Database/Query/Grammars/PostgresGrammar.php` spells them,
-//! the table of `src/Illuminate/Cache/Console/stubs/cache.stub`, whose deadline is indexed since Laravel 12.
+//! `src/Illuminate/Cache/DatabaseStore.php` as `src/Illuminate/Database/Query/Grammars/PostgresGrammar.php` spells
+//! them, the table of `src/Illuminate/Cache/Console/stubs/cache.stub`, whose deadline is indexed since Laravel 12.
 //!
 //! PDO prepares a statement anew for each call; here all are prepared once. The value is sent as it is, not serialized.
 //!

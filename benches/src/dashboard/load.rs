@@ -1,4 +1,5 @@
-//! What is asked of the cache while it is looked at: three namespaces, calm and busy, and a day on which all menus change.
+//! What is asked of the cache while it is looked at: three namespaces, calm and busy, and a day on which all menus
+//! change.
 //!
 //! Must say nothing of how fast the cache is: its clients rest between two calls.
 

@@ -1,4 +1,5 @@
-//! The dashboard as a picture, from real data: a server under a load that changes, looked at through its views every second.
+//! The dashboard as a picture, from real data: a server under a load that changes, looked at through its views every
+//! second.
 //!
 //! Must show nothing that the views do not say.
 

@@ -126,8 +126,8 @@ impl Connection {
         self.answer()
     }
 
-    /// The same for a statement that returns one row at most: puts the column of this number into `value`; false where it is
-    /// NULL, or there is no row.
+    /// The same for a statement that returns one row at most: puts the column of this number into `value`; false where
+    /// it is NULL, or there is no row.
     ///
     /// # Errors
     /// When it fails.

@@ -1,17 +1,17 @@
 //! Eviction: which entries go when there are too many.
 //!
-//! A hand goes round the table and meets each entry in turn (CLOCK, Corbató 1968); of each key one byte is remembered, in
-//! an array that is addressed by the key's hash. Owns what a byte says, what a read and a write make of it, the verdict
-//! of the hand, and when it may stop. Must never need more than that byte: an entry's row is not written to note that it
-//! was read, and two keys that share a byte cost a hit now and then, never a wrong answer.
+//! A hand goes round the table and meets each entry in turn (CLOCK, Corbató 1968); of each key one byte is remembered,
+//! in an array that is addressed by the key's hash. Owns what a byte says, what a read and a write make of it, the
+//! verdict of the hand, and when it may stop. Must never need more than that byte: an entry's row is not written to
+//! note that it was read, and two keys that share a byte cost a hit now and then, never a wrong answer.
 //!
 //! The policy:
 //!
 //! 1. A read gives its key the full credit, which is the level: so many meetings with the hand. It stores once between
 //!    two meetings at most, so a hot key costs a load.
 //! 2. A new entry has no credit. The hand evicts what has none, and takes a meeting's worth from what has some.
-//! 3. An evicted key leaves a mark. What is written again while its mark lives starts with half the credit (the ghosts of
-//!    ARC and S3-FIFO, in the byte of the key).
+//! 3. An evicted key leaves a mark. What is written again while its mark lives starts with half the credit (the ghosts
+//!    of ARC and S3-FIFO, in the byte of the key).
 //! 4. The level rises while the hand evicts more than [`PROBATION`] of what it meets. So entries that were read come to
 //!    fill most of the table, turns get short, and what was never read goes soon: the small queue of S3-FIFO (Yang et
 //!    al., 2023), without a queue.
@@ -31,7 +31,8 @@ pub const IN_VAIN: f64 = 0.3;
 pub const MARKS_LIVE: f64 = 1.5;
 /// Where the hand stops when it has to evict, as a share of the limit.
 pub const LOW_WATER: f64 = 0.99;
-/// Bytes of the array for each entry that is expected. Half as many cost a point of hits, twice as many gain half a one.
+/// Bytes of the array for each entry that is expected. Half as many cost a point of hits, twice as many gain half a
+/// one.
 pub const BYTES_AN_ENTRY: usize = 8;
 /// Credit is counted in quarters of a meeting, so that small entries can pay less than a whole one.
 const MEETING: u8 = 4;
@@ -77,8 +78,8 @@ impl Use {
         (self.credit() < level.credit()).then_some(Self(level.credit()))
     }
 
-    /// What writing an entry that was not there must store; None: nothing. A mark is used up by its key and makes room for
-    /// another. A credit is left alone, because an entry of another key may live by it.
+    /// What writing an entry that was not there must store; None: nothing. A mark is used up by its key and makes room
+    /// for another. A credit is left alone, because an entry of another key may live by it.
     pub fn written(self, place: Place, level: Level) -> Option<Self> {
         let start = if self == Self::mark(place) { level.half().credit() } else { 0 };
         self.is_mark().then_some(Self(start))
@@ -129,8 +130,8 @@ impl Cost {
     }
 }
 
-/// The verdict on an entry that lies at `place` in the array, and what is remembered there from now on. The level caps a
-/// credit that was given when it was higher.
+/// The verdict on an entry that lies at `place` in the array, and what is remembered there from now on. The level caps
+/// a credit that was given when it was higher.
 pub fn judge(used: Use, place: Place, level: Level, cost: Cost) -> (Verdict, Use) {
     let credit = used.credit().min(level.credit());
     if credit > cost.0 {
@@ -206,14 +207,14 @@ impl Level {
     }
 }
 
-/// How far the hand evicts once there is more than `limit`, in the unit of the limit: to the low-water mark, and by one at
-/// least.
+/// How far the hand evicts once there is more than `limit`, in the unit of the limit: to the low-water mark, and by one
+/// at least.
 pub fn low_water(limit: u64) -> u64 {
     ((limit as f64 * LOW_WATER) as u64).min(limit.saturating_sub(1))
 }
 
-/// From how many bytes of the array, going round, the hand must take the marks when it has evicted `evicted` entries and
-/// `left` are left.
+/// From how many bytes of the array, going round, the hand must take the marks when it has evicted `evicted` entries
+/// and `left` are left.
 pub fn to_forget(evicted: u64, left: u64, bytes: usize) -> usize {
     let share = evicted as f64 / (left.max(1) as f64 * MARKS_LIVE);
     (share.min(1.0) * bytes as f64).ceil() as usize

@@ -1,8 +1,8 @@
 //! What more room would give.
 //!
-//! Owns the arithmetic of keys that have gone: of which to keep a note, and how much larger the cache would have had to be for
-//! a miss to be a hit. A cache that evicts in turn has room again for `entries` keys after as many evictions, so what was
-//! evicted `since` evictions ago would still be there if it held that many more.
+//! Owns the arithmetic of keys that have gone: of which to keep a note, and how much larger the cache would have had to
+//! be for a miss to be a hit. A cache that evicts in turn has room again for `entries` keys after as many evictions, so
+//! what was evicted `since` evictions ago would still be there if it held that many more.
 
 /// How much larger a cache would have had to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

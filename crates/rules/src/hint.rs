@@ -1,10 +1,12 @@
 //! Where the row of a key was seen last.
 //!
-//! A hint is a guess, and saves the way through the index where it is right. Owns how a place is packed into a word, and how a
-//! bucket of hints is looked through; must never be believed: whoever follows a hint asks the row whose it is.
+//! A hint is a guess, and saves the way through the index where it is right. Owns how a place is packed into a word,
+//! and how a bucket of hints is looked through; must never be believed: whoever follows a hint asks the row whose it
+//! is.
 //!
-//! A hint is two words, written one after the other and without a lock: the place, and the place mixed with the key's tag. Halves
-//! of two hints do not fit together (R. Hyatt, T. Mann, "A lock-less transposition table implementation for parallel search", 2002).
+//! A hint is two words, written one after the other and without a lock: the place, and the place mixed with the key's
+//! tag. Halves of two hints do not fit together (R. Hyatt, T. Mann, "A lock-less transposition table implementation for
+//! parallel search", 2002).
 
 /// How many hints are looked through for a key: as many as lie in one line of the processor's cache.
 pub const WAYS: usize = 4;
@@ -24,7 +26,8 @@ pub struct Spot {
 }
 
 impl Spot {
-    /// The place in one word, which is not 0; None where it has no room there: beyond 64 GB of buffers of 8 kB each, and in larger pages.
+    /// The place in one word, which is not 0; None where it has no room there: beyond 64 GB of buffers of 8 kB each,
+    /// and in larger pages.
     pub fn pack(self) -> Option<u64> {
         let Self { page, row, buffer } = self;
         let fits = buffer >> BUFFER_BITS == 0 && row >> ROW_BITS == 0 && buffer > 0 && row > 0;

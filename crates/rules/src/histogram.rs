@@ -29,8 +29,8 @@ pub fn longest_of(bucket: usize) -> u64 {
     (((STEPS + step + 1) as u64) << shift) - 1
 }
 
-/// The duration in nanoseconds that a share `quantile` (0 to 1) of those counted does not exceed; None where nothing was
-/// counted. Not below the true one, and above it by less than 1/[`STEPS`].
+/// The duration in nanoseconds that a share `quantile` (0 to 1) of those counted does not exceed; None where nothing
+/// was counted. Not below the true one, and above it by less than 1/[`STEPS`].
 pub fn quantile(counts: &[u64], quantile: f64) -> Option<u64> {
     let total: u64 = counts.iter().sum();
     let rank = ((total as f64 * quantile).ceil() as u64).clamp(1, total.max(1));

@@ -1,8 +1,8 @@
 //! How much a cache may hold, and when to make room.
 //!
-//! Owns the arithmetic of a limit: from where on the hand evicts, down to where, and from where on a writer helps it. Between
-//! the two first lies what may come in while the hand is woken. Must never evict below what the limit allows by more than a
-//! tenth, nor anything where there is none.
+//! Owns the arithmetic of a limit: from where on the hand evicts, down to where, and from where on a writer helps it.
+//! Between the two first lies what may come in while the hand is woken. Must never evict below what the limit allows by
+//! more than a tenth, nor anything where there is none.
 
 /// The hand begins at 63/64 of the limit, so that a steady load stays within it,
 const BEGIN: u64 = 64;
@@ -34,8 +34,8 @@ impl Limit {
         held.saturating_sub(self.0 - self.0 / END)
     }
 
-    /// Whether a writer must make room itself, because the hand does not keep up, or there is none: `factor` times the limit
-    /// (1 or more) is exceeded.
+    /// Whether a writer must make room itself, because the hand does not keep up, or there is none: `factor` times the
+    /// limit (1 or more) is exceeded.
     pub fn is_broken(self, held: u64, factor: f64) -> bool {
         held as f64 > self.0 as f64 * factor
     }

@@ -83,7 +83,8 @@ pub fn next_turn(turn: Duration, interval: Duration, found: Found) -> Duration {
 pub const LONGEST_QUIET: Duration = Duration::from_secs(60);
 
 /// How often a turn passes nothing over, so that it can say how many entries there are: about once a minute, when every
-/// range is due for a visit anyway because of what plain SQL may have written; more often where turns are more frequent.
+/// range is due for a visit anyway because of what plain SQL may have written; more often where turns are more
+/// frequent.
 pub fn count_every(interval: Duration) -> Duration {
     (interval * 6).min(LONGEST_QUIET.max(interval))
 }

@@ -1,8 +1,8 @@
 //! Ranges of pages: how a table is divided, so that the hand need not read where nothing is due.
 //!
-//! A table has [`RANGES`] ranges at most, whatever its size: they start at [`SMALLEST`] pages and double as it grows. Owns
-//! the arithmetic of that, the time at which a range must be read at the latest, and what one transaction remembers of
-//! where it has written. Must never call a range quiet that is not: every doubt is a reason to read.
+//! A table has [`RANGES`] ranges at most, whatever its size: they start at [`SMALLEST`] pages and double as it grows.
+//! Owns the arithmetic of that, the time at which a range must be read at the latest, and what one transaction
+//! remembers of where it has written. Must never call a range quiet that is not: every doubt is a reason to read.
 
 use std::time::Duration;
 
@@ -62,8 +62,8 @@ impl Scale {
     }
 }
 
-/// When a range must be read at the latest that is read at `now`, whatever is found in it: then what plain SQL has written
-/// since is found about `longest` later, by a hand that comes round once an `interval`.
+/// When a range must be read at the latest that is read at `now`, whatever is found in it: then what plain SQL has
+/// written since is found about `longest` later, by a hand that comes round once an `interval`.
 pub fn at_latest(now: i64, longest: Duration, interval: Duration) -> i64 {
     now.saturating_add(longest.saturating_sub(interval).as_micros() as i64)
 }

@@ -1,13 +1,13 @@
 //! When to compute a value anew before its deadline.
 //!
 //! Optimal probabilistic cache stampede prevention (XFetch; Vattani, Chierichetti, Lowenstein, VLDB 2015): each reader
-//! decides for itself, the likelier the nearer the deadline and the longer the last computation took, so that a popular key
-//! is renewed by one of its readers before it is missed by all.
+//! decides for itself, the likelier the nearer the deadline and the longer the last computation took, so that a popular
+//! key is renewed by one of its readers before it is missed by all.
 
 /// Whether a reader should renew the value.
 ///
-/// `remaining` is the time to the deadline and `load` what it took to compute the value, in the same unit; `beta` is the
-/// eagerness, 1 by the paper, 0 for never; `chance` is a random number in 0 ≤ x < 1.
+/// `remaining` is the time to the deadline and `load` what it took to compute the value, in the same unit; `beta` is
+/// the eagerness, 1 by the paper, 0 for never; `chance` is a random number in 0 ≤ x < 1.
 pub fn is_early(remaining: i64, load: i64, beta: f64, chance: f64) -> bool {
     beta > 0.0 && load > 0 && load as f64 * beta * -(1.0 - chance).ln() >= remaining as f64
 }

@@ -1,11 +1,11 @@
 //! The token that a miss hands out, and a fill brings back.
 //!
-//! Owns its text form: opaque to clients, checked when it comes back. It says which transactions the value may have been
-//! computed from, for which key, under which lease, and when. Must never be taken for another key's.
+//! Owns its text form: opaque to clients, checked when it comes back. It says which transactions the value may have
+//! been computed from, for which key, under which lease, and when. Must never be taken for another key's.
 //!
-//! The form is base64 (RFC 4648, URL-safe, without padding) of: a format number, a hash of the key, the moment of the lease
-//! and its length in microseconds, the lease's number, the run of the server, the snapshot (`xmin`, then the distances to `xmax` and between the
-//! running transactions as LEB128), and a CRC-32 of all that.
+//! The form is base64 (RFC 4648, URL-safe, without padding) of: a format number, a hash of the key, the moment of the
+//! lease and its length in microseconds, the lease's number, the run of the server, the snapshot (`xmin`, then the
+//! distances to `xmax` and between the running transactions as LEB128), and a CRC-32 of all that.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,7 +1,7 @@
 //! Ours: a table, a hand that goes round it, and the array of bytes.
 //!
-//! Owns a model of where the rows of the extension lie and in which order its hand meets them; what it decides comes from
-//! [`cache_pg_rules::eviction`]. Must never know more than the extension does: nothing about a key but its byte.
+//! Owns a model of where the rows of the extension lie and in which order its hand meets them; what it decides comes
+//! from [`cache_pg_rules::eviction`]. Must never know more than the extension does: nothing about a key but its byte.
 
 use crate::policy::Policy;
 use cache_pg_rules::eviction::{BYTES_AN_ENTRY, Cost, Level, Met, Place, Use, Verdict, judge, low_water, to_forget};

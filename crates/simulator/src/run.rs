@@ -1,7 +1,7 @@
 //! Replaying.
 //!
-//! Owns how large caches are, how a trace goes through a policy, and how the work is spread over threads. Must never let
-//! one replay know of another.
+//! Owns how large caches are, how a trace goes through a policy, and how the work is spread over threads. Must never
+//! let one replay know of another.
 
 use crate::heap::{Heap, Parts};
 use crate::policy::{Make, Policy};

@@ -95,7 +95,8 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
     sum.ok_or_else(|| CacheError::NotAnInteger(key.as_str().into()))
 }
 
-/// How often to look for a value that others set in between, where a trigger or a policy may keep us from taking it for ever.
+/// How often to look for a value that others set in between, where a trigger or a policy may keep us from taking it for
+/// ever.
 const TRIES: usize = 5;
 
 /// Keys are in byte order; tombstones are written `now` and stay `until`.

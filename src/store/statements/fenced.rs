@@ -1,8 +1,8 @@
 //! Leases and fills.
 //!
-//! A row that somebody holds is passed over (SKIP LOCKED). Only an insertion could wait, for a row that another transaction is
-//! inserting: so a look below the executor comes first, and what comes in between of that is waited for no longer than a
-//! `lock_timeout` of a millisecond. What raises all the same is caught by the caller.
+//! A row that somebody holds is passed over (SKIP LOCKED). Only an insertion could wait, for a row that another
+//! transaction is inserting: so a look below the executor comes first, and what comes in between of that is waited for
+//! no longer than a `lock_timeout` of a millisecond. What raises all the same is caught by the caller.
 
 use crate::access::Access;
 use crate::clock;
@@ -112,8 +112,8 @@ pub fn fill_unleased(
     })
 }
 
-/// Inserts a row, unless that means to wait for somebody, or the fence is not passed any more once it is there: from then on
-/// nobody can come and go unseen, but until then a trigger may have taken its time. Says whether it did.
+/// Inserts a row, unless that means to wait for somebody, or the fence is not passed any more once it is there: from
+/// then on nobody can come and go unseen, but until then a trigger may have taken its time. Says whether it did.
 fn insert(access: &Access, statement: &Statement, params: &[Param], key: Key, seen: &Seen) -> bool {
     let inserted = attempt(|| {
         let _at_once = LocalSettings::new(&[(c"lock_timeout", "1ms")]);

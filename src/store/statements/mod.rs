@@ -1,7 +1,7 @@
 //! The verbs of the store as statements, where a policy, trigger, rule or further index has a say in what is written.
 //!
-//! They run as the caller where a policy or trigger rules (see [`crate::access`]). Must give the same answers as the ways
-//! below the executor: the golden tests run over both.
+//! They run as the caller where a policy or trigger rules (see [`crate::access`]). Must give the same answers as the
+//! ways below the executor: the golden tests run over both.
 
 mod blind;
 mod fenced;

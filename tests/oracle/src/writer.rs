@@ -85,9 +85,9 @@ fn in_a_transaction(session: &mut Session, change: &mut Change) -> Outcome<bool>
     let level = session.dice.level();
     let rows = session.dice.rows();
     session.begin(level)?;
-    // Through the executor, and with a snapshot that is kept, a delete runs in a subtransaction of its own, and whoever waits for it
-    // waits for the end of the whole transaction, though it was rolled back to the savepoint: PostgreSQL knows no better. Then
-    // rows after keys would be a deadlock of our own.
+    // Through the executor, and with a snapshot that is kept, a delete runs in a subtransaction of its own, and whoever
+    // waits for it waits for the end of the whole transaction, though it was rolled back to the savepoint: PostgreSQL
+    // knows no better. Then rows after keys would be a deadlock of our own.
     let waits_to_the_end = session.run.plan.mode == Mode::WithTrigger && level != "READ COMMITTED";
     if session.dice.percent(15) && !waits_to_the_end {
         undone(session)?;

@@ -39,8 +39,8 @@ fn short_type(sql: &str) -> String {
 #[test]
 fn every_function_is_listed_with_its_arguments_and_its_type() -> Result<()> {
     let (_cluster, mut client) = server()?;
-    // What stands behind a view is not called. A function that takes its ttl as text too is listed once: the others are written in SQL, or have one more
-    // argument that must be given.
+    // What stands behind a view is not called. A function that takes its ttl as text too is listed once: the others are
+    // written in SQL, or have one more argument that must be given.
     let query = "
         SELECT proname || '(' || coalesce(string_agg(
                    CASE WHEN position > pronargs - pronargdefaults THEN '[' || name || ']' ELSE name END,

@@ -55,8 +55,8 @@ pub fn sqlstate<T>(outcome: Result<T, postgres::Error>) -> Result<SqlState> {
     }
 }
 
-/// What came of crashing the server under others, who end with it: where it did not crash it is stopped, or they would go on
-/// for ever.
+/// What came of crashing the server under others, who end with it: where it did not crash it is stopped, or they would
+/// go on for ever.
 ///
 /// # Errors
 /// That of `crashed`, or of the stop.

@@ -92,7 +92,8 @@ impl Shared {
         Ok(cluster)
     }
 
-    /// A database of this name with the extension, on the server, which `server` sets up unless it runs, and a connection to it.
+    /// A database of this name with the extension, on the server, which `server` sets up unless it runs, and a
+    /// connection to it.
     ///
     /// # Errors
     /// When one of them cannot be had.

@@ -25,8 +25,8 @@ pub fn swept(client: &mut Client) -> Result<()> {
 }
 
 /// Writes `count` rows with plain SQL, all of which expired long ago, and then one key with a function of the
-/// extension, which expires at once. What plain SQL has written is found within a minute; a tag that is invalidated makes
-/// the worker look everywhere now.
+/// extension, which expires at once. What plain SQL has written is found within a minute; a tag that is invalidated
+/// makes the worker look everywhere now.
 ///
 /// # Errors
 /// When it cannot write them.

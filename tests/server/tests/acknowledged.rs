@@ -28,8 +28,8 @@ fn until_the_crash(
     }
 }
 
-/// Runs the `roles`, each in a session of its own, kills the server when every one of them has been acknowledged `enough`
-/// steps, and starts it again; returns the moments of acknowledgement by role, and that of the crash.
+/// Runs the `roles`, each in a session of its own, kills the server when every one of them has been acknowledged
+/// `enough` steps, and starts it again; returns the moments of acknowledgement by role, and that of the crash.
 fn crash_under_load(cluster: &Cluster, enough: usize, roles: &[Role]) -> Result<(Vec<Vec<Instant>>, Instant)> {
     let counts: Vec<AtomicUsize> = roles.iter().map(|_| AtomicUsize::new(0)).collect();
     let mut moments = together_with(

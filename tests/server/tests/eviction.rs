@@ -313,7 +313,8 @@ fn the_hit_ratio_is_that_of_the_simulator() -> Result<()> {
     Ok(())
 }
 
-/// Reads, and fills, a loop over half as many keys again as there is room for: the next of them is always one that has gone.
+/// Reads, and fills, a loop over half as many keys again as there is room for: the next of them is always one that has
+/// gone.
 fn loop_over(client: &mut Client, room: i64) -> Result<()> {
     for _ in 0..6 {
         for number in 0..room * 3 / 2 {

@@ -1,4 +1,5 @@
-//! The files of `monitoring`, with the real programs: what is exported is true, and what is drawn and alerted on is exported.
+//! The files of `monitoring`, with the real programs: what is exported is true, and what is drawn and alerted on is
+//! exported.
 //!
 //! Left out where Debian's packages cannot be had.
 
@@ -62,7 +63,8 @@ struct Exporter {
 }
 
 impl Exporter {
-    /// One that watches `database`, told what else it is to do, with nothing but what the README says that its role needs.
+    /// One that watches `database`, told what else it is to do, with nothing but what the README says that its role
+    /// needs.
     fn start(cluster: &Cluster, mut command: Command, database: &str, more: &[&str]) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let source = format!(

@@ -1,7 +1,7 @@
 //! The worker passes over pages in which nothing is due, and finds what is due all the same.
 //!
-//! Every wait but one is shorter than the minute after which a page is read whatever is known of it: what only that finds
-//! has been overlooked.
+//! Every wait but one is shorter than the minute after which a page is read whatever is known of it: what only that
+//! finds has been overlooked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,8 @@ static SHARED: Shared = Shared::new();
 /// Entries that stay, on more than a thousand pages.
 const LIVE: i64 = 40_000;
 
-/// A database of its own on the server of this file, with many entries that are not due for long, all of which the worker
-/// has read.
+/// A database of its own on the server of this file, with many entries that are not due for long, all of which the
+/// worker has read.
 fn database(name: &str) -> Result<(Arc<Cluster>, Client)> {
     // Autovacuum reads pages, too.
     let (cluster, mut client) = SHARED.database(name, || Ok(swift_server()?.conf("autovacuum", "off")))?;
@@ -66,7 +66,8 @@ fn turns_over_a_table_where_nothing_is_due_read_next_to_none_of_it() -> Result<(
     }
     let read = pages_read(&mut client)? - before;
     assert!(get::<bool>(&mut client, "SELECT pages_skipped > 0 AND pages_read > 0 FROM cache_sweeps")?);
-    // One range of 64 pages or two each time, and our own reading. Once round the table is allowed: a minute may have passed.
+    // One range of 64 pages or two each time, and our own reading. Once round the table is allowed: a minute may have
+    // passed.
     assert!(pages > 1_000, "{pages} pages");
     assert!(read < pages + TURNS * 64 * 3, "{TURNS} turns have read {read} of {pages} pages");
     Ok(())

@@ -1,7 +1,7 @@
 //! What to change, from what was seen.
 //!
-//! Owns the recommendations of `cache_advice`: each with the figures behind it and, where there is one, the statement that
-//! carries it out. Must never advise from few: [`crate::health::ENOUGH`] of a kind, or nothing.
+//! Owns the recommendations of `cache_advice`: each with the figures behind it and, where there is one, the statement
+//! that carries it out. Must never advise from few: [`crate::health::ENOUGH`] of a kind, or nothing.
 
 mod rules;
 

@@ -1,7 +1,7 @@
 //! What is well with a cache, and what is not.
 //!
-//! Owns the checks of `cache_health`: from what was read off to a status, in words that an operator can act on. Must never
-//! warn of what has hardly begun: shares of few are no shares.
+//! Owns the checks of `cache_health`: from what was read off to a status, in words that an operator can act on. Must
+//! never warn of what has hardly begun: shares of few are no shares.
 
 mod checks;
 mod units;

@@ -71,8 +71,8 @@ impl List {
         self.length += 1;
     }
 
-    /// Puts a key in front that is not in the list, after `evict` has taken out what has no room beside it. What is too heavy for
-    /// the whole `limit` stays out.
+    /// Puts a key in front that is not in the list, after `evict` has taken out what has no room beside it. What is too
+    /// heavy for the whole `limit` stays out.
     pub fn admit(&mut self, key: u32, weight: u32, limit: u64, mut evict: impl FnMut(&mut Self)) {
         if u64::from(weight) <= limit {
             while self.weight + u64::from(weight) > limit {

@@ -1,5 +1,5 @@
-//! W-TinyLFU: a small LRU window, a large segmented LRU, and a sketch of frequencies that decides who passes from one to
-//! the other.
+//! W-TinyLFU: a small LRU window, a large segmented LRU, and a sketch of frequencies that decides who passes from one
+//! to the other.
 //!
 //! Owns the algorithm of Einziger, Friedman and Manes, "TinyLFU" (2017), with the shares of the paper: 1 % window, 80 %
 //! of the rest protected. The window does not adapt. Must never admit what was asked for less often than what it ousts.

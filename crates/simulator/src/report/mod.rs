@@ -1,7 +1,7 @@
 //! The report: `docs/eviction.md`.
 //!
-//! Owns which contenders are replayed for it, and how their outcomes become tables. What is said around the tables stands
-//! in `frame.md`. Must never hold a figure that was not just measured.
+//! Owns which contenders are replayed for it, and how their outcomes become tables. What is said around the tables
+//! stands in `frame.md`. Must never hold a figure that was not just measured.
 
 mod summary;
 

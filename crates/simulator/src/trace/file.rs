@@ -1,7 +1,7 @@
 //! Traces from files.
 //!
-//! Owns the formats that public traces come in, after they have been unpacked: lines of text (`.txt`: a key, and a
-//! size in bytes where there is one), and big-endian numbers of 32 or 64 bits (`.u32`, `.u64`). Must never fetch anything.
+//! Owns the formats that public traces come in, after they have been unpacked: lines of text (`.txt`: a key, and a size
+//! in bytes where there is one), and big-endian numbers of 32 or 64 bits (`.u32`, `.u64`). Must never fetch anything.
 
 use super::Trace;
 use anyhow::{Context, Result, bail};

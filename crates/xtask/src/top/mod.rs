@@ -1,6 +1,7 @@
 //! `make top`: what a cache does, in the terminal, every second.
 //!
-//! Must leave the terminal as it was, whenever it is interrupted: it switches nothing on that would have to be switched off.
+//! Must leave the terminal as it was, whenever it is interrupted: it switches nothing on that would have to be switched
+//! off.
 
 mod frame;
 mod sample;
@@ -77,8 +78,8 @@ fn show(terminal: bool, text: &str) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Over what is there, line by line, without a flicker. What a small terminal has no lines for falls on its last one: the
-/// beginning stays.
+/// Over what is there, line by line, without a flicker. What a small terminal has no lines for falls on its last one:
+/// the beginning stays.
 fn placed(text: &str) -> String {
     let lines = text.lines().enumerate().map(|(number, line)| format!("\x1b[{};1H{line}\x1b[K", number + 1));
     lines.chain(["\n\x1b[J".to_owned()]).collect()

@@ -162,7 +162,8 @@ const HEALTH: &str = "
 /// Looks at everything once.
 ///
 /// # Errors
-/// When the statistics cannot be read: the extension is not there or not preloaded, or the role is not one of `pg_monitor`.
+/// When the statistics cannot be read: the extension is not there or not preloaded, or the role is not one of
+/// `pg_monitor`.
 pub fn sample(client: &mut Client) -> Result<Sample> {
     let mut rows = |query: &str| client.query(query, &[]).context("cannot read the statistics");
     let all = rows(NAMESPACES)?;

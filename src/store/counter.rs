@@ -1,0 +1,72 @@
+//! Counting in an entry.
+//!
+//! Must never lose an increment: the newest version of the row counts, after whoever holds it has ended.
+
+use super::image::{Image, is_live};
+use super::{fence, write};
+use crate::access::Access;
+use crate::clock;
+use crate::datum::Jsonb;
+use crate::durability::may_be_forgotten;
+use crate::error::CacheError;
+use crate::evict::growth::{self, Growth};
+use crate::heap::change::{Contention, Decision, change};
+use crate::heap::scan::View;
+use crate::heap::snapshot;
+use crate::namespaces::Deadline;
+use crate::near;
+use crate::sweep::flags;
+use crate::wake;
+use cache_pg_rules::counter::CounterError;
+use cache_pg_rules::key::Key;
+
+/// Adds `delta` to the integer of a live entry, or starts one from 0.
+///
+/// # Errors
+/// [`CacheError::NotAnInteger`], [`CacheError::CounterOverflow`], [`CacheError::Serialization`].
+pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result<i64, CacheError> {
+    flags::note_write();
+    wake::at_end(key);
+    near::key(&access.home, key);
+    may_be_forgotten(access, || {
+        if !access.writes_directly() {
+            return super::statements::incr(access, key, delta, deadline);
+        }
+        let version = snapshot::current();
+        let mut sum = Ok(0);
+        let mut growth = Growth::default();
+        write::writing(access, |table| {
+            change(table, key.as_str(), Contention::Wait, |row| {
+                let now = clock::now();
+                let live = row.filter(|row| is_live(&access.home, row, now, View::Latest)).map(Image::of);
+                let before = live.and_then(|live| live.value).map_or(Ok(0), |value| {
+                    value.integer().map_err(|why| match why {
+                        CounterError::NotAnInteger => CacheError::NotAnInteger(key.as_str().into()),
+                        CounterError::OutOfRange => CacheError::CounterOverflow,
+                    })
+                });
+                sum = fence::check_unchanged(table, key, row)
+                    .and(before)
+                    .and_then(|before| before.checked_add(delta).ok_or(CacheError::CounterOverflow));
+                let Ok(sum) = sum else { return Decision::Leave(()) };
+                let image = match live {
+                    Some(live) => Image { version, updated_at: now, lease: None, load_us: None, ..live },
+                    None => Image {
+                        created_at: now,
+                        expires_at: deadline.expires_at,
+                        stale_until: deadline.stale_until,
+                        ..Image::empty(key, version, now)
+                    },
+                };
+                let value = Jsonb::from_integer(sum);
+                growth = Growth::of(key, row, value);
+                Decision::Write(Image { value, ..image }.columns(), ())
+            });
+            Ok(())
+        })?;
+        if sum.is_ok() {
+            growth::note(access, key, growth);
+        }
+        sum
+    })
+}

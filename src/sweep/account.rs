@@ -1,0 +1,63 @@
+//! After a step: what it has done is written down, and how long to rest until the next.
+//!
+//! Owns the end of a turn, and when the next begins. Must never look at the table.
+
+use super::directory::{Presence, Slot, Turn};
+use super::flags;
+use super::step::Step;
+use super::sweeper::{Sweeper, from_now};
+use crate::clock;
+use crate::datum::Timestamp;
+use crate::settings;
+use crate::stats::latency::{self, Operation};
+use crate::stats::{census, sweeps};
+use cache_pg_rules::pace;
+use std::time::Duration;
+
+impl Sweeper {
+    /// Takes note of a step that took `took`, and returns how long to rest.
+    pub(super) fn account(&mut self, step: Step, took: Duration) -> Duration {
+        let turn = &mut self.turn;
+        turn.read = turn.read.saturating_add(step.read);
+        turn.skipped = turn.skipped.saturating_add(step.walked.saturating_sub(step.read));
+        sweeps::step(&step);
+        latency::record(Operation::Sweep, took);
+        let rest = match flags::pressed(self.slot) {
+            true => pace::hurried_rest(took),
+            false => pace::rest(step.pages, step.walked, turn.length, took, step.found),
+        };
+        turn.page = step.next;
+        turn.pages = step.pages;
+        turn.found.add(step.found);
+        turn.next_due = [turn.next_due, step.next_due].into_iter().flatten().min();
+        let now = clock::now();
+        let visit_at = from_now(rest);
+        let mut quiet_until = visit_at;
+        if turn.page == 0 {
+            sweeps::end_turn(turn);
+            if turn.skipped == 0 {
+                census::end();
+            }
+            let interval = settings::sweep_interval();
+            let next_due = turn.next_due.map(|at| Duration::from_micros(at.saturating_sub(now.0).max(0) as u64));
+            quiet_until = from_now(pace::quiet(interval, next_due));
+            if !turn.whole {
+                quiet_until = quiet_until.min(count_at());
+            }
+            let length = pace::next_turn(turn.length, interval, turn.found);
+            *turn = Turn { length, pages: turn.pages, ..Turn::default() };
+        }
+        let turn = *turn;
+        self.note(|slot| {
+            let removed = slot.removed + u64::from(step.removed);
+            *slot = Slot { presence: Presence::Present, failures: 0, visit_at, quiet_until, turn, removed, ..*slot };
+        });
+        rest
+    }
+}
+
+/// When it is time to count what there is.
+pub(super) fn count_at() -> Timestamp {
+    let every = pace::count_every(settings::sweep_interval());
+    Timestamp(census::at().map_or(i64::MIN, |at| at.saturating_add(every.as_micros() as i64)))
+}

@@ -1,0 +1,46 @@
+//! What one step of the hand has done.
+//!
+//! Must never be added up over tables: its pages are those of one.
+
+use cache_pg_rules::pace::Found;
+use pgrx::pg_sys::BlockNumber;
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Step {
+    /// How many pages the table has.
+    pub pages: BlockNumber,
+    /// How many pages the step got on.
+    pub walked: BlockNumber,
+    /// How many of the pages that it got on it read; in the others nothing can have been due.
+    pub read: BlockNumber,
+    /// Where the next step starts; 0: the turn is complete.
+    pub next: BlockNumber,
+    /// What it came across.
+    pub found: Found,
+    /// How many rows it removed.
+    pub removed: u32,
+    /// How many of the rows that it removed were live.
+    pub evicted: u32,
+    /// The earliest deadline of what it left.
+    pub next_due: Option<i64>,
+    /// The longest time that a row which it removed had been due for, in microseconds.
+    pub lag: i64,
+}
+
+impl Step {
+    /// Something that is due at `deadline` stays behind.
+    pub fn leave(&mut self, deadline: i64) {
+        self.next_due = Some(self.next_due.map_or(deadline, |earliest| earliest.min(deadline)));
+    }
+
+    /// Goes on with `part`, where this one ended.
+    pub fn add(&mut self, part: Self) {
+        self.next = part.next;
+        self.read += part.read;
+        self.found.add(part.found);
+        self.removed += part.removed;
+        self.evicted += part.evicted;
+        self.lag = self.lag.max(part.lag);
+    }
+}

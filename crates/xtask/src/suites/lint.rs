@@ -4,13 +4,14 @@
 
 use anyhow::Result;
 
-use super::{Verdict, cargo};
+use super::{Verdict, cargo, house};
 use crate::package;
 use crate::postgres::Installation;
 use crate::process;
 
-/// What needs no PostgreSQL: the formatting of everything, and all packages but the extension.
+/// What needs no PostgreSQL: the rules of the house, the formatting of everything, and all packages but the extension.
 pub fn tools() -> Result<Verdict> {
+    house::check()?;
     process::run(cargo().args(["fmt", "--all", "--check"]))?;
     process::run(
         cargo()

@@ -15,6 +15,7 @@
 //! | [`loader`], [`local_settings`] | running what computes a value, and settings that hold for a while |
 //! | [`wake`] | waiting for a value that another session computes |
 //! | [`statement`] | kept plans: every SQL statement of the extension runs through it |
+//! | [`transaction`] | what is done at its end, asked for in one place |
 //! | [`durability`], [`epoch`] | commits that do not wait for the disk; which run of the server this is |
 //! | [`persistence`] | whether the tables of the cache are logged |
 //! | [`stats`], [`shared_memory`] | what the cache does, counted; arrays in shared memory |
@@ -90,6 +91,8 @@ extern "C-unwind" fn _PG_init() {
     transaction::register();
     stats::register_if_preloading();
     heap::hints::register_if_preloading();
-    sweep::register();
+    wake::register_if_preloading();
+    epoch::register_if_preloading();
+    sweep::register_if_preloading();
     evict::register_if_preloading();
 }

@@ -57,9 +57,9 @@ pub struct Deadline {
 #[derive(Default)]
 struct Known {
     namespaces: HashMap<String, Rc<Namespace>>,
-    /// Whether one of them has [`Namespace::notify`],
+    /// Whether one of them has [`Namespace::notify`].
     someone_listens: bool,
-    /// and whether one has a limit of its own.
+    /// Whether one of them has a limit of its own.
     has_limits: bool,
 }
 

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::datum::Timestamp;
 use crate::heap::snapshot;
 use crate::settings;
+use crate::shared_memory::is_preloading;
 use crate::stats::{self, Counter};
 use crate::sweep::directory::attached;
 use cache_pg_rules::key::Key;
@@ -50,11 +51,13 @@ thread_local! {
     static TO_WAKE: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Reserves the shared memory. Called by the postmaster while it loads libraries.
-pub fn register() {
-    pg_shmem_init!(WAITING = new_shared());
-    // SAFETY: registers a function that lives as long as the process; every backend inherits it.
-    unsafe { pg_sys::RegisterResourceReleaseCallback(Some(when_locks_are_gone), std::ptr::null_mut()) };
+/// Reserves shared memory, where the library is being preloaded.
+pub fn register_if_preloading() {
+    if is_preloading() {
+        pg_shmem_init!(WAITING = new_shared());
+        // SAFETY: registers a function that lives as long as the process; every backend inherits it.
+        unsafe { pg_sys::RegisterResourceReleaseCallback(Some(when_locks_are_gone), std::ptr::null_mut()) };
+    }
 }
 
 fn new_shared() -> Shared {

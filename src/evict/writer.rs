@@ -28,13 +28,13 @@ use std::collections::BTreeSet;
 
 /// How many entries go for each that comes.
 const FOR_EACH: u64 = 2;
-/// The most that one commit removes,
+/// The most entries that one commit removes.
 const MOST: u64 = 1000;
-/// and the most pages that it reads for it.
+/// The most pages that one commit reads to find them.
 const MOST_PAGES: u32 = 64;
-/// Without shared memory: how many entries are added until the next look,
+/// Without shared memory: how many entries are added until the next look at the table.
 const EVERY: u64 = 32;
-/// and at how many pages.
+/// Without shared memory: at how many pages such a look is.
 const SAMPLE: u32 = 16;
 
 /// Whether room is needed.

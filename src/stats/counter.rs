@@ -25,51 +25,51 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Values that were asked for and live,
+    /// Reads that found a live value.
     Hits,
-    /// and that were not.
+    /// Reads that found none.
     Misses,
     /// Values served past their deadline, within `stale_for`: misses too.
     StaleHits,
     /// Values written by cache_set and its kin.
     Sets,
-    /// Keys deleted by cache_delete and its kin,
+    /// Keys deleted by cache_delete and its kin.
     Deletes,
-    /// and because a row of a watched table has changed.
+    /// Keys deleted because a row of a watched table has changed.
     Invalidations,
     /// Tags invalidated; they belong to no namespace.
     TagInvalidations,
     /// New deadlines for a value.
     Touches,
-    /// Values that were computed and stored,
+    /// Computed values that were stored.
     Fills,
-    /// and that were refused.
+    /// Computed values that were refused, because they could have been stale.
     FillsRefused,
     /// Values that were computed, through cache_get_or_set or between cache_fetch and cache_fill.
     Loads,
-    /// How long that took, in microseconds.
+    /// How long it took to compute them, in microseconds.
     LoadTime,
     /// Callers that waited for a value which somebody else computed.
     Waits,
-    /// How long, in microseconds.
+    /// How long callers waited for such a value, in microseconds.
     WaitTime,
-    /// Entries that were removed when their time was over,
+    /// Entries that were removed when their time was over.
     Expired,
-    /// and before that, to make room.
+    /// Entries that were removed before that, to make room.
     Evicted,
-    /// The time since these were written, in microseconds, all together.
+    /// The time since the evicted entries were written, in microseconds, all together.
     EvictedAge,
-    /// Misses that a cache of up to one and a half times the size would have spared,
+    /// Misses that a cache of up to one and a half times the size would have spared.
     Spared150,
-    /// of up to twice the size,
+    /// Misses that only one of up to twice the size would have spared.
     Spared200,
-    /// and of up to four times the size.
+    /// Misses that only one of up to four times the size would have spared.
     Spared400,
     /// Errors that cache_get_or_null and cache_try_set swallowed.
     Errors,
-    /// Bytes of values written,
+    /// Bytes of values written.
     BytesIn,
-    /// and returned.
+    /// Bytes of values returned.
     BytesOut,
 }
 

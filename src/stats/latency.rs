@@ -64,9 +64,9 @@ const SAMPLED: u32 = 16;
 #[repr(C)]
 pub struct Histogram {
     counts: [AtomicU64; BUCKETS],
-    /// Nanoseconds in all, and of the longest.
+    /// Nanoseconds of all of them.
     pub total: AtomicU64,
-    /// As above.
+    /// Nanoseconds of the longest.
     pub longest: AtomicU64,
 }
 

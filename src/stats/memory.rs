@@ -72,9 +72,9 @@ static AREA: SharedArray<Area> = SharedArray::new(c"cache_pg statistics", || ARE
 thread_local! {
     /// The area of this backend's database, once it is known.
     static MINE: Cell<Option<&'static Area>> = const { Cell::new(None) };
-    /// The namespace that was counted last, and
+    /// The namespace that was counted last.
     static LAST: RefCell<Option<(Box<str>, &'static Tally)>> = const { RefCell::new(None) };
-    /// others before.
+    /// Namespaces that were counted before.
     static KNOWN: RefCell<HashMap<Box<str>, &'static Tally>> = RefCell::new(HashMap::new());
 }
 

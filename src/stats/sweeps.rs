@@ -20,27 +20,27 @@ pub struct Sweeps {
     pub steps: AtomicU64,
     /// Steps that failed.
     pub failures: AtomicU64,
-    /// Rows that were looked at,
+    /// Rows that were looked at.
     pub rows: AtomicU64,
-    /// and removed, of all kinds.
+    /// Rows that were removed, of all kinds.
     pub removed: AtomicU64,
-    /// Pages that were read,
+    /// Pages that were read.
     pub pages_read: AtomicU64,
-    /// and passed over.
+    /// Pages that were passed over, because nothing could be due there.
     pub pages_skipped: AtomicU64,
-    /// When the last whole turn ended, and how long it took, in microseconds.
+    /// When the last whole turn ended.
     pub turn_ended_at: AtomicI64,
-    /// As above.
+    /// How long the last whole turn took, in microseconds.
     pub turn_took: AtomicI64,
     /// When the turn that is under way began.
     pub turn_began_at: AtomicI64,
-    /// The longest time between a row's deadline and its removal in the last whole turn, in microseconds,
+    /// The longest time between a row's deadline and its removal in the last whole turn, in microseconds.
     pub lag: AtomicI64,
-    /// and in the turn that is under way.
+    /// The same of the turn that is under way.
     lag_so_far: AtomicI64,
-    /// When a step last failed,
+    /// When a step last failed.
     pub failed_at: AtomicI64,
-    /// and why. Who reads it while it is written may see a mixture.
+    /// How long the text of that error is. Who reads it while it is written may see a mixture.
     error_length: AtomicU32,
     error: [AtomicU8; MAX_ERROR],
 }

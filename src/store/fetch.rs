@@ -118,8 +118,9 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim {
     let claim = may_be_forgotten(access, || fill::without_raising(access, ask));
     let claim = claim.unwrap_or_default();
     flight::release(key);
-    if !matches!(claim, Claim::Granted(_)) {
-        // Somebody may have found the claim taken, and wait for what will not come.
+    if matches!(claim, Claim::No | Claim::Overtaken(_)) {
+        // Somebody may have found the claim taken, and wait for what will not come. Who goes on to wait wakes nobody: two
+        // of them would do nothing else.
         wake::now(key);
     }
     match claim {

@@ -64,9 +64,9 @@ pub struct Turn {
     pub page: u32,
     /// How many pages the table had at the last step.
     pub pages: u32,
-    /// How many pages it has read, and
+    /// How many pages it has read.
     pub read: u32,
-    /// how many it has passed over, because nothing could be due there.
+    /// How many pages it has passed over, because nothing could be due there.
     pub skipped: u32,
     /// How long the turn should last; zero: not known yet.
     pub length: Duration,

@@ -49,15 +49,13 @@ mod walk;
 use pgrx::pg_sys;
 
 /// Reserves shared memory and registers the launcher, where the library is being preloaded.
-pub fn register() {
+pub fn register_if_preloading() {
     // SAFETY: a flag that the postmaster sets before it loads libraries.
     let upgrading = unsafe { pg_sys::IsBinaryUpgrade };
     if crate::shared_memory::is_preloading() {
         directory::register();
         flags::register();
         ranges::register();
-        crate::wake::register();
-        crate::epoch::register();
         if !upgrading {
             launcher::register();
         }

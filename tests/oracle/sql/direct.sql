@@ -1,9 +1,6 @@
 -- No cache at all: every read goes to the source. It is here to be acquitted.
 CREATE OR REPLACE FUNCTION cache_get(key text) RETURNS jsonb STABLE
-    LANGUAGE sql AS $$
-        SELECT jsonb_object_agg(id, version) FROM source
-        WHERE split_part($1, ':', 2)::int = CASE split_part($1, ':', 1) WHEN 'page' THEN id / 3 ELSE id END
-    $$;
+    LANGUAGE sql AS 'SELECT load($1)';
 
 CREATE OR REPLACE FUNCTION cache_get_many(keys text[]) RETURNS TABLE (key text, value jsonb) STABLE
     LANGUAGE sql AS 'SELECT key, cache_get(key) FROM unnest($1) AS key';

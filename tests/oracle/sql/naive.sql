@@ -2,7 +2,7 @@
 -- source deletes, a miss loads, and the loader upserts. It is here to be caught.
 CREATE TABLE naive (key text PRIMARY KEY, value jsonb NOT NULL, tags text[], expires_at timestamptz NOT NULL);
 
-CREATE FUNCTION cache_configure(namespace text, stale_for interval) RETURNS void
+CREATE FUNCTION cache_configure(namespace text, stale_for interval, loader regprocedure) RETURNS void
     LANGUAGE sql AS '';
 
 CREATE FUNCTION cache_get(key text) RETURNS jsonb STABLE
@@ -22,6 +22,9 @@ CREATE FUNCTION cache_set(key text, value jsonb, ttl interval DEFAULT '1 minute'
         SET value = excluded.value, tags = excluded.tags, expires_at = excluded.expires_at
         RETURNING expires_at
     $$;
+
+CREATE FUNCTION cache_set_many(entries jsonb, ttl interval) RETURNS bigint
+    LANGUAGE sql AS 'SELECT count(cache_set(key, value, $2)) FROM jsonb_each($1)';
 
 CREATE FUNCTION cache_touch(key text, ttl interval) RETURNS boolean
     LANGUAGE sql AS $$
@@ -64,7 +67,11 @@ CREATE FUNCTION cache_get_or_set(key text, query text, ttl interval, tags text[]
         value jsonb := cache_get(key);
     BEGIN
         IF value IS NULL THEN
-            EXECUTE query INTO value USING args[1], args[2];
+            IF query IS NULL THEN
+                value := load(key);
+            ELSE
+                EXECUTE query INTO value USING args[1], args[2];
+            END IF;
             PERFORM cache_set(key, value, ttl, tags);
         END IF;
         RETURN value;

@@ -18,6 +18,8 @@ pub type Floors = [i64; ROWS];
 
 /// How many of a row's last events are kept, to be shown beside a violation.
 const EVENTS: usize = 80;
+/// How many violations are shown with them: a cache that is here to be caught has thousands.
+const EXPLAINED: usize = 100;
 
 /// The versions of all rows, and what happened to them.
 #[derive(Debug)]
@@ -178,11 +180,14 @@ impl History {
 
     fn violation(&self, row: usize, what: &str) {
         let mut found = format!("at {} {what}", seconds(self.start.elapsed()));
-        for event in &self.row(row).events {
-            found += "\n  ";
-            found += event;
+        let mut violations = self.violations.lock().unwrap_or_else(PoisonError::into_inner);
+        if violations.len() < EXPLAINED {
+            for event in &self.row(row).events {
+                found += "\n  ";
+                found += event;
+            }
         }
-        self.violations.lock().unwrap_or_else(PoisonError::into_inner).push(found);
+        violations.push(found);
     }
 
     fn row(&self, row: usize) -> MutexGuard<'_, Row> {

@@ -8,17 +8,20 @@
 //! | [`mode`] | the caches that are tried |
 //! | [`run`] | the server, the sessions, the crashes |
 //! | [`session`] | a client and its errors |
+//! | [`source`], [`invalidation`] | how rows change, and how the cache is told |
 //! | [`writer`], [`reader`], [`loader`], [`sweeper`] | what clients do |
 //! | [`dice`] | chance |
 //! | [`tally`] | what happened, counted |
 
 pub mod dice;
 pub mod history;
+pub mod invalidation;
 pub mod loader;
 pub mod mode;
 pub mod reader;
 pub mod run;
 pub mod session;
+pub mod source;
 pub mod sweeper;
 pub mod tally;
 pub mod view;

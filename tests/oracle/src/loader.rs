@@ -68,7 +68,7 @@ fn fill_in_the_transaction_of_the_read(session: &mut Session, token: &Token) -> 
 
 /// What the source holds for `view`.
 pub fn read_source(session: &mut Session, view: View) -> Outcome<Value> {
-    let sql = "SELECT jsonb_object_agg(id, version) FROM source WHERE id = ANY ($1)";
+    let sql = "SELECT jsonb_object_agg(row, version) FROM source_rows WHERE row = ANY ($1)";
     let rows = session.source(sql, &[&view.ids()])?;
     let [row] = &rows[..] else {
         return Err(Failure::Trouble(anyhow::anyhow!("{} rows from the source", rows.len())));

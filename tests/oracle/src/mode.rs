@@ -1,4 +1,4 @@
-//! The caches that are tried: the extension, and two by which the judge is tried.
+//! The caches that are tried: the extension, and three by which the judge is tried.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 use postgres::Client;
 use xtask::cluster::{Builder, Cluster};
 
-use crate::view::ROW;
+use crate::view::CONFIGURED;
 
 /// A cache.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,7 +21,13 @@ pub enum Mode {
     WithTrigger,
     /// The extension, with room for a few entries, so that live ones are evicted all the time.
     Tiny,
+    /// The extension, with writers who tell it nothing: it watches the source.
+    Watched,
+    /// The same, but nothing is watched. It is here to be caught.
+    Unwatched,
 }
+
+const WATCH: &str = "SELECT cache_watch('source', keys => ARRAY['row:{id}'], tags => ARRAY['row-{id}'])";
 
 const TRIGGER: &str = "
     CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS
@@ -40,6 +46,11 @@ impl Mode {
             .conf("wal_writer_delay", "50ms"))
     }
 
+    /// Whether writers tell the cache what they change.
+    pub(crate) fn is_told(self) -> bool {
+        !matches!(self, Self::Watched | Self::Unwatched)
+    }
+
     /// Creates the cache.
     pub(crate) fn create(self, client: &mut Client) -> Result<()> {
         let naive = include_str!("../sql/naive.sql");
@@ -48,14 +59,16 @@ impl Mode {
         let scripts: &[&str] = match self {
             Self::Naive => &[naive],
             Self::None => &[naive, direct],
-            Self::Extension | Self::Tiny => &[extension],
+            Self::Extension | Self::Tiny | Self::Unwatched => &[extension],
             Self::WithTrigger => &[extension, TRIGGER],
+            Self::Watched => &[extension, WATCH],
         };
         for script in scripts {
             client.batch_execute(script)?;
         }
-        for namespace in [ROW, "page"] {
-            client.execute("SELECT cache_configure($1, stale_for => '300 ms')", &[&namespace])?;
+        for namespace in CONFIGURED {
+            let configure = "SELECT cache_configure($1, stale_for => '300 ms', loader => 'load(text)')";
+            client.execute(configure, &[&namespace])?;
         }
         // So many that they are worth collecting.
         client.batch_execute(
@@ -73,6 +86,8 @@ impl fmt::Display for Mode {
             Self::Extension => "the extension's",
             Self::WithTrigger => "the extension's, with a trigger on its table,",
             Self::Tiny => "the extension's, with hardly any room,",
+            Self::Watched => "the extension's, with nothing but a watch to tell it,",
+            Self::Unwatched => "the extension's, with nobody to tell it,",
         })
     }
 }

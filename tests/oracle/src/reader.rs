@@ -143,7 +143,8 @@ pub fn ask_or_set(session: &mut Session, view: View) -> Outcome<Value> {
     session.run.history.note_all(view, session.number, &format!("gets or sets {}", view.key()));
     // The nap comes after the snapshot: what is read is old by that much when it is stored.
     let query = "WITH nap AS MATERIALIZED (SELECT pg_sleep($2::float8))
-                 SELECT jsonb_object_agg(id, version) FROM source, nap WHERE id = ANY ($1::int[])";
+                 SELECT jsonb_object_agg(row, version) FROM source_rows, nap WHERE row = ANY ($1::int[])";
+    let query = (!view.has_loader() || session.dice.percent(70)).then_some(query);
     let get_or_set = "SELECT cache_get_or_set($1, $2, $3::text::interval, $4, $5)";
     let value: Value = session.call(get_or_set, &[&view.key(), &query, &ttl, &view.tags(), &args])?;
     session.run.history.note_all(view, session.number, &format!("got {value} for {}", view.key()));

@@ -179,7 +179,7 @@ impl Run {
             client.batch_execute(&format!("{end} PREPARED '{}'", prepared.try_get::<_, String>(0)?))?;
             self.tally.add(Count::Prepared);
         }
-        for row in client.query("SELECT id, version FROM source", &[])? {
+        for row in client.query("SELECT row, version FROM source_rows", &[])? {
             self.history.recovered(usize::try_from(row.try_get::<_, i32>(0)?)?, row.try_get(1)?);
         }
         Ok(())

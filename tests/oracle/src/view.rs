@@ -40,6 +40,11 @@ impl View {
         }
     }
 
+    /// Whether its namespace is one of [`CONFIGURED`].
+    pub fn has_loader(self) -> bool {
+        !matches!(self, Self::Tagged(_))
+    }
+
     /// The rows that it is computed from.
     pub fn rows(self) -> Range<usize> {
         match self {
@@ -65,6 +70,9 @@ impl View {
 
 /// The namespace of the entries that are invalidated by their keys.
 pub const ROW: &str = "row";
+
+/// The namespaces with a loader, and with stale values.
+pub const CONFIGURED: [&str; 2] = [ROW, "page"];
 
 /// The tag of everything that shows a row.
 pub fn tag(row: usize) -> String {

@@ -1,20 +1,22 @@
-//! Writers: change rows of the source and invalidate what shows them, in one transaction.
+//! Writers: change rows of the source and invalidate what shows them, in one transaction, or leave that to the watch.
 //!
-//! Must lock in one order, rows before keys and each by number, so that no deadlock is their own.
+//! Must lock in one order, rows before their keys and each by number, so that no deadlock is their own.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::invalidation::{delete, invalidate_tags, set};
 use crate::loader::{self, Token};
 use crate::mode::Mode;
 use crate::reader;
-use crate::session::{Blame, Failure, Outcome, Session};
+use crate::session::{Failure, Outcome, Session};
+use crate::source::{self, UPDATE, Version};
 use crate::tally::Count;
-use crate::view::{ROW, ROWS, View, group_tag, tag};
+use crate::view::{ROWS, View, tag};
 
 /// What one transaction changes.
 #[derive(Debug, Default)]
 struct Change {
-    versions: Vec<(usize, i64)>,
+    versions: Vec<Version>,
     /// Whether COMMIT was sent.
     committing: bool,
     /// A token that the transaction got before its end, and what everybody else could read at that time.
@@ -64,6 +66,21 @@ impl Change {
             }
         }
     }
+
+    /// Stores some of what it has changed, and changes it again: what was stored in between must go, too.
+    fn store_and_change_again(&mut self, session: &mut Session) -> Outcome<()> {
+        if session.dice.percent(50) {
+            set(session, &self.versions)?;
+        }
+        for (row, version) in &mut self.versions {
+            fill_its_own(session, *row)?;
+            if let [(_, newer)] = source::change(session, &[*row])?[..] {
+                session.run.history.rolled_back(*row, session.number, *version);
+                *version = newer;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The shortest way: the statement is the transaction.
@@ -72,12 +89,15 @@ fn in_one_statement(session: &mut Session, change: &mut Change) -> Outcome<bool>
     let version = session.run.history.attempt(row, session.number);
     change.versions.push((row, version));
     change.committing(session);
-    session.run.tally.add(Count::Invalidations);
-    let changed = session.source(
-        "WITH changed AS (UPDATE source SET version = $2 WHERE id = $1 AND version < $2 RETURNING id)
-         SELECT cache_delete($3), cache_invalidate_tags($4) FROM changed",
-        &[&(row as i32), &version, &View::Row(row).key(), &tag(row)],
-    )?;
+    let changed = if session.run.plan.mode.is_told() {
+        session.run.tally.add(Count::Invalidations);
+        session.source(
+            &format!("WITH changed AS ({UPDATE}) SELECT cache_delete($3), cache_invalidate_tags($4) FROM changed"),
+            &[&(row as i32), &version, &View::Row(row).key(), &tag(row)],
+        )?
+    } else {
+        session.source(UPDATE, &[&(row as i32), &version])?
+    };
     Ok(!changed.is_empty())
 }
 
@@ -92,8 +112,9 @@ fn in_a_transaction(session: &mut Session, change: &mut Change) -> Outcome<bool>
     if session.dice.percent(15) && !waits_to_the_end {
         undone(session)?;
     }
+    let told = session.run.plan.mode.is_told();
     let tags_first = session.dice.percent(30);
-    if tags_first {
+    if told && tags_first {
         invalidate_tags(session, &rows)?;
         session.dice.pause();
     }
@@ -101,15 +122,17 @@ fn in_a_transaction(session: &mut Session, change: &mut Change) -> Outcome<bool>
     if kept {
         session.execute("SAVEPOINT kept")?;
     }
-    for &row in &rows {
-        change.versions.extend(update(session, row)?);
-    }
+    change.versions = source::change(session, &rows)?;
     session.dice.pause();
-    delete(session, &rows, &change.versions)?;
+    if told {
+        delete(session, &rows, &change.versions)?;
+    } else if session.dice.percent(30) {
+        change.store_and_change_again(session)?;
+    }
     if kept {
         session.execute("RELEASE kept")?;
     }
-    if !tags_first {
+    if told && !tags_first {
         invalidate_tags(session, &rows)?;
     }
     match session.dice.roll(12) {
@@ -157,72 +180,16 @@ fn fill_its_own(session: &mut Session, row: usize) -> Outcome<()> {
 fn undone(session: &mut Session) -> Outcome<()> {
     let row = session.dice.roll(ROWS);
     session.execute("SAVEPOINT undone")?;
-    let version = update(session, row)?;
-    delete(session, &[row], &version.into_iter().collect::<Vec<_>>())?;
-    invalidate_tags(session, &[row])?;
+    let versions = source::change(session, &[row])?;
+    if session.run.plan.mode.is_told() {
+        delete(session, &[row], &versions)?;
+        invalidate_tags(session, &[row])?;
+    }
     session.dice.pause();
     session.execute("ROLLBACK TO undone")?;
     session.run.history.note(row, session.number, "has rolled back to the savepoint");
-    if let Some((row, version)) = version {
+    for (row, version) in versions {
         session.run.history.rolled_back(row, session.number, version);
     }
     Ok(())
-}
-
-/// The new version, unless somebody else was faster with a greater one.
-fn update(session: &mut Session, row: usize) -> Outcome<Option<(usize, i64)>> {
-    let history = &session.run.history;
-    let version = history.attempt(row, session.number);
-    let changed = session.source(
-        "UPDATE source SET version = $2 WHERE id = $1 AND version < $2 RETURNING id",
-        &[&(row as i32), &version],
-    );
-    // An error ends the transaction.
-    if changed.as_ref().map_or(true, Vec::is_empty) {
-        history.rolled_back(row, session.number, version);
-    }
-    Ok((!changed?.is_empty()).then_some((row, version)))
-}
-
-/// Deletes the entries of `rows`, some of which get their new value at once.
-fn delete(session: &mut Session, rows: &[usize], versions: &[(usize, i64)]) -> Outcome<()> {
-    let keys: Vec<_> = rows.iter().map(|&row| View::Row(row).key()).collect();
-    let way = session.dice.roll(10);
-    session.run.tally.add(Count::Invalidations);
-    rows.iter().for_each(|&row| session.run.history.note(row, session.number, &format!("deletes its key, way {way}")));
-    match way {
-        0..=2 => return session.call::<i64>("SELECT cache_delete_many($1)", &[&keys]).map(drop),
-        3 => {
-            let namespace = session.dice.pick(&[Some(ROW), None]);
-            return session.call::<i64>("SELECT cache_clear($1)", &[&namespace]).map(drop);
-        }
-        _ => {}
-    }
-    for (row, key) in rows.iter().zip(&keys) {
-        let own = versions.iter().find(|(changed, _)| changed == row);
-        match (way, own) {
-            (4, _) => drop(session.call::<Option<Value>>("SELECT cache_take($1)", &[key])?),
-            (5..=6, Some((row, version))) => {
-                let value = json!({ row.to_string(): version });
-                let ttl = session.dice.ttl();
-                let set = "SELECT cache_set($1, $2, $3::text::interval) IS NOT NULL";
-                session.blaming::<bool>(Blame::Caller, set, &[key, &value, &ttl])?;
-            }
-            _ => drop(session.call::<bool>("SELECT cache_delete($1)", &[key])?),
-        }
-        session.dice.pause();
-    }
-    Ok(())
-}
-
-/// Invalidates whatever else shows `rows`: by their own tags, or by those of their groups.
-fn invalidate_tags(session: &mut Session, rows: &[usize]) -> Outcome<()> {
-    let by_group = session.dice.percent(30);
-    let mut tags: Vec<_> = rows.iter().map(|&row| if by_group { group_tag(row) } else { tag(row) }).collect();
-    tags.dedup();
-    session.run.tally.add(Count::Invalidations);
-    for &row in rows {
-        session.run.history.note(row, session.number, &format!("invalidates {tags:?}"));
-    }
-    session.call::<i64>("SELECT cache_invalidate_tags(VARIADIC $1)", &[&tags]).map(drop)
 }

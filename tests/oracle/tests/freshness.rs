@@ -42,6 +42,13 @@ fn the_judge_catches_a_cache_that_deletes_and_upserts() -> Result<()> {
 }
 
 #[test]
+fn the_judge_catches_a_cache_that_nobody_tells_of_changes() -> Result<()> {
+    let summary = run(Mode::Unwatched, 5)?;
+    assert!(!summary.violations.is_empty(), "it has found nothing:\n{summary}");
+    Ok(())
+}
+
+#[test]
 fn the_judge_acquits_what_reads_the_source_itself() -> Result<()> {
     let summary = run(Mode::None, 8)?;
     none(&summary.violations, &summary);
@@ -85,5 +92,24 @@ fn p2_the_extension_serves_nothing_stale_while_it_evicts() -> Result<()> {
     none(&summary.violations, &summary);
     none(&summary.blamed, &summary);
     met(&summary, &[(Count::Hits, 100), (Count::Accepted, 50), (Count::Refused, 5), (Count::Crashes, 1)]);
+    Ok(())
+}
+
+#[test]
+fn p2_the_extension_serves_nothing_stale_of_a_watched_table() -> Result<()> {
+    let summary = run(Mode::Watched, 20)?;
+    none(&summary.violations, &summary);
+    none(&summary.blamed, &summary);
+    met(
+        &summary,
+        &[
+            (Count::Hits, 300),
+            (Count::Accepted, 50),
+            (Count::Refused, 5),
+            (Count::Commits, 50),
+            (Count::RolledBack, 5),
+            (Count::Crashes, 1),
+        ],
+    );
     Ok(())
 }

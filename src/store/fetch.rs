@@ -119,8 +119,8 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim {
     let claim = claim.unwrap_or_default();
     flight::release(key);
     if matches!(claim, Claim::No | Claim::Overtaken(_)) {
-        // Somebody may have found the claim taken, and wait for what will not come. Who goes on to wait wakes nobody: two
-        // of them would do nothing else.
+        // Somebody may have found the claim taken, and wait for what will not come. Who goes on to wait wakes nobody:
+        // two of them would do nothing else.
         wake::now(key);
     }
     match claim {

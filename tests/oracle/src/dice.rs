@@ -42,11 +42,6 @@ impl Dice {
         self.pick(&LEVELS)
     }
 
-    /// One of the two that keep their snapshot.
-    pub fn strict_level(&mut self) -> &'static str {
-        self.pick(&["REPEATABLE READ", "SERIALIZABLE"])
-    }
-
     /// An entry.
     pub fn view(&mut self) -> View {
         let all: Vec<_> = View::all().collect();

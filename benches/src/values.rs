@@ -19,6 +19,13 @@ impl Values {
         Self((0..VARIETY).map(|_| value(length, &mut random)).collect())
     }
 
+    /// Values that take `length` bytes as jsonb, at least 16: texts of random letters, which have 12 bytes beside them.
+    pub fn stored(length: usize) -> Self {
+        let mut random = Random::new(length as u64);
+        let mut letters = || (0..length - 12).map(|_| char::from(b'a' + random.below(26) as u8)).collect::<String>();
+        Self((0..VARIETY).map(|_| format!("\"{}\"", letters())).collect())
+    }
+
     /// One of them.
     pub fn next(&self, random: &mut Random) -> &str {
         &self.0[random.below(VARIETY) as usize]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::contender::{Contender, Ttl};
+use crate::contender::{Contender, Session, Ttl};
 use crate::keys::{self, Distribution, Keys};
 use crate::plan::{Plan, grouped};
 use crate::random::Random;
@@ -25,6 +25,8 @@ pub struct Counted {
     pub contender: &'static str,
     /// Bytes of WAL for a set of a key that is there, without full-page images.
     pub wal: f64,
+    /// The same where the value takes as many bytes as jsonb as it has in the plan as text.
+    pub wal_stored: f64,
     /// The share of updates that touched no index.
     pub hot: f64,
     /// By how much the table is larger than when it was filled: 1 is not at all.
@@ -79,33 +81,42 @@ fn count(
     let updates_before = updates(postgres, database, table)?;
 
     let mut session = contender.connect(SPACE)?;
-    let mut random = Random::new(1);
-    let mut key = String::new();
-    // The first update of each key writes the full-page images that follow the checkpoint.
-    for number in 0..plan.counted {
-        keys::spell(number, &mut key);
-        session.set(&key, values.next(&mut random), Ttl::DAY)?;
-    }
-    let start = postgres.wal_end()?;
-    let sets = plan.counted * (UPDATES - 1);
-    for _ in 0..sets {
-        keys::spell(keys.next(&mut random), &mut key);
-        session.set(&key, values.next(&mut random), Ttl::DAY)?;
-    }
-    let wal = postgres.wal_between(&start, &postgres.wal_end()?)?;
+    let wal = wal_of_a_set(postgres, session.as_mut(), &keys, &values)?;
+    let after = sizes(&mut client)?;
+    let stored = Values::stored(plan.main_setting().value);
+    let wal_stored = wal_of_a_set(postgres, session.as_mut(), &keys, &stored)?;
     let process = session.process();
     drop(session);
     postgres.wait_gone(process)?;
 
     let (all, hot) = updates(postgres, database, table)?;
-    let after = sizes(&mut client)?;
     Ok(Counted {
         contender: contender.name(),
-        wal: wal.records as f64 / sets as f64,
+        wal,
+        wal_stored,
         hot: (hot - updates_before.1) as f64 / (all - updates_before.0).max(1) as f64,
         table: after.0 / before.0,
         indexes: after.1 / before.1,
     })
+}
+
+/// Bytes of WAL for a set, without full-page images, over all but the first of the updates of each key.
+fn wal_of_a_set(postgres: &Postgres, session: &mut dyn Session, keys: &Keys, values: &Values) -> Result<f64> {
+    let mut random = Random::new(1);
+    let mut key = String::new();
+    // The first update of each key writes the full-page images that follow the checkpoint.
+    for number in 0..keys.count() {
+        keys::spell(number, &mut key);
+        session.set(&key, values.next(&mut random), Ttl::DAY)?;
+    }
+    let start = postgres.wal_end()?;
+    let sets = keys.count() * (UPDATES - 1);
+    for _ in 0..sets {
+        keys::spell(keys.next(&mut random), &mut key);
+        session.set(&key, values.next(&mut random), Ttl::DAY)?;
+    }
+    let wal = postgres.wal_between(&start, &postgres.wal_end()?)?;
+    Ok(wal.records as f64 / sets as f64)
 }
 
 /// How many rows have been updated, and how many of these without touching an index.

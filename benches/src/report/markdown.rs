@@ -147,10 +147,13 @@ fn cpu(results: &Results) -> Option<String> {
 }
 
 fn counted(results: &Results) -> String {
-    let mut table = Table::new(["", "WAL a set", "HOT updates", "table", "indexes"]);
+    let size = results.plan.main_setting().value;
+    let stored = format!("of {size} bytes as jsonb");
+    let mut table = Table::new(["", "WAL a set", &stored, "HOT updates", "table", "indexes"]);
     for counted in &results.counted {
         let cells = [
             format!("{:.0} B", counted.wal),
+            format!("{:.0} B", counted.wal_stored),
             format!("{:.1} %", counted.hot * 100.0),
             format!("× {:.2}", counted.table),
             format!("× {:.2}", counted.indexes),

@@ -8,12 +8,16 @@
 //! to delete, and for SELECT to write. The owner's rights make the grants mean what they say.
 
 use crate::as_owner::AsOwner;
+use crate::backend;
 use crate::catalog;
 use crate::error::CacheError;
 use crate::home::Home;
 use crate::subtransaction::attempt;
 use pgrx::pg_sys::{self, AclMode, Oid};
 use std::rc::Rc;
+
+/// How often to retry work that a concurrent change interrupted.
+const TRIES: usize = 5;
 
 /// What a function wants to do with entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +44,8 @@ impl Verb {
     fn lock(self) -> u32 {
         match self {
             Self::Read => pg_sys::AccessShareLock,
-            // SAFETY: looks at this backend's state; a standby allows no stronger lock.
-            Self::Fill if unsafe { pg_sys::RecoveryInProgress() } => pg_sys::AccessShareLock,
+            // A standby allows no stronger lock.
+            Self::Fill if backend::is_standby() => pg_sys::AccessShareLock,
             Self::Fill | Self::Write | Self::Delete => pg_sys::RowExclusiveLock,
         }
     }
@@ -84,8 +88,7 @@ pub struct Access {
 impl Access {
     /// Whether there is anything to read: on a standby, an unlogged table may not even be opened.
     pub fn has_rows(&self) -> bool {
-        // SAFETY: looks at shared memory.
-        !(self.home.is_unlogged && unsafe { pg_sys::RecoveryInProgress() })
+        !(self.home.is_unlogged && backend::is_standby())
     }
 
     /// Whether rows may be read below the executor.
@@ -97,6 +100,26 @@ impl Access {
     pub fn writes_directly(&self) -> bool {
         self.is_unrestricted && self.home.has_own_columns && self.home.has_only_own_constraints
     }
+
+    /// As [`Access::run`], for work that locks rows. The hand may remove one of them at that very moment, or somebody
+    /// write one that is to be deleted; with an old snapshot that raises 40001, although it is nothing to the caller.
+    /// Another look finds what is there then.
+    pub fn run_beside_others<R>(&self, work: impl Fn(&Home) -> R) -> R {
+        if backend::has_old_snapshot() {
+            for _ in 0..TRIES {
+                if let Some(result) = attempt(|| self.run(&work)) {
+                    return result;
+                }
+            }
+        }
+        self.run(work)
+    }
+
+    /// Runs `work` with the rights of the table's owner where nothing but privileges rules, else as the caller.
+    pub fn run<R>(&self, work: impl FnOnce(&Home) -> R) -> R {
+        let _owner = self.is_unrestricted.then(|| AsOwner::new(self.home.owner));
+        work(&self.home)
+    }
 }
 
 /// Checks that the current role may do `verb`, and locks the table for it to the end of the transaction.
@@ -107,13 +130,13 @@ pub fn check(verb: Verb) -> Result<Access, CacheError> {
     check_all(&[verb])
 }
 
-/// As [`check`], for all of `verbs`; the last one says how the table is locked.
+/// As [`check`], for all of `verbs`: the table is locked as the strongest of them asks.
 ///
 /// # Errors
 /// As [`check`].
 pub fn check_all(verbs: &[Verb]) -> Result<Access, CacheError> {
     verbs.iter().for_each(|verb| verb.check_transaction());
-    let lock = verbs.last().map_or(pg_sys::AccessShareLock, |verb| verb.lock());
+    let lock = verbs.iter().map(|verb| verb.lock()).max().unwrap_or(pg_sys::AccessShareLock);
     let home = lock_if(lock, |home| verbs.iter().try_for_each(|verb| verb.check_granted(home)))?;
     let is_restricted = home.has_policies && has_policies_for_caller(&home);
     let is_unrestricted = !home.has_triggers_or_rules && !is_restricted;
@@ -180,48 +203,5 @@ fn current_role() -> String {
             return "PUBLIC".into();
         }
         std::ffi::CStr::from_ptr(pg_sys::quote_identifier(name)).to_string_lossy().into_owned()
-    }
-}
-
-/// Whether the transaction goes on reading what was there when it began (REPEATABLE READ, SERIALIZABLE).
-pub fn has_old_snapshot() -> bool {
-    // SAFETY: a variable of this backend.
-    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
-}
-
-/// Whether what the transaction reads and writes is checked against what others do at the same time.
-pub fn is_serializable() -> bool {
-    // SAFETY: a variable of this backend.
-    unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 }
-}
-
-/// Whether anything may be written here: not on a standby, in a read-only transaction or in a parallel worker.
-pub fn may_write() -> bool {
-    // SAFETY: look at this backend's state.
-    unsafe { !pg_sys::RecoveryInProgress() && !pg_sys::XactReadOnly && !pg_sys::IsInParallelMode() }
-}
-
-/// How often to retry work that a concurrent change interrupted.
-const TRIES: usize = 5;
-
-impl Access {
-    /// As [`Access::run`], for work that locks rows. The hand may remove one of them at that very moment, or somebody
-    /// write one that is to be deleted; with an old snapshot that raises 40001, although it is nothing to the caller.
-    /// Another look finds what is there then.
-    pub fn run_beside_others<R>(&self, work: impl Fn(&Home) -> R) -> R {
-        if has_old_snapshot() {
-            for _ in 0..TRIES {
-                if let Some(result) = attempt(|| self.run(&work)) {
-                    return result;
-                }
-            }
-        }
-        self.run(work)
-    }
-
-    /// Runs `work` with the rights of the table's owner where nothing but privileges rules, else as the caller.
-    pub fn run<R>(&self, work: impl FnOnce(&Home) -> R) -> R {
-        let _owner = self.is_unrestricted.then(|| AsOwner::new(self.home.owner));
-        work(&self.home)
     }
 }

@@ -10,6 +10,7 @@
 //! | [`sweep`] | the clock hand that removes what is due, the launcher and the sweepers |
 //! | [`evict`] | making room: a cache that is full keeps what is used |
 //! | [`access`], [`as_owner`] | who may do what, and as whom a statement runs |
+//! | [`backend`] | what this process knows of itself |
 //! | [`catalog`], [`home`] | where the extension's tables are in this database |
 //! | [`heap`] | tables below the executor |
 //! | [`loader`], [`local_settings`] | running what computes a value, and settings that hold for a while |
@@ -28,6 +29,7 @@
 mod access;
 mod api;
 mod as_owner;
+mod backend;
 mod catalog;
 mod clock;
 mod datum;

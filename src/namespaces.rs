@@ -4,6 +4,7 @@
 //! backend keeps a copy of the small table and reads it again when PostgreSQL says that it has changed.
 
 use crate::as_owner::AsOwner;
+use crate::backend;
 use crate::catalog;
 use crate::clock;
 use crate::datum::{Jsonb, Timestamp};
@@ -153,7 +154,7 @@ impl Namespace {
         let Some(ttl) = asked else {
             return Ok(Deadline { expires_at: Timestamp::FOREVER, stale_until: None });
         };
-        let ttl = self.jitter.map_or(ttl, |jitter| ttl.jittered(jitter, chance()));
+        let ttl = self.jitter.map_or(ttl, |jitter| ttl.jittered(jitter, backend::chance()));
         Ok(self.until(Timestamp::within_calendar(now.0.saturating_add(ttl.micros()))))
     }
 
@@ -191,7 +192,7 @@ impl Namespace {
     pub fn refreshes_early(&self, entry: &Fresh) -> bool {
         let remaining = entry.expires_at.0.saturating_sub(clock::now().0);
         let load = entry.load_us.unwrap_or(0);
-        self.early_refresh.is_some_and(|beta| refresh::is_early(remaining, load, beta, chance()))
+        self.early_refresh.is_some_and(|beta| refresh::is_early(remaining, load, beta, backend::chance()))
     }
 
     /// Checks the size of a value for `key`.
@@ -206,12 +207,6 @@ impl Namespace {
         }
         Ok(())
     }
-}
-
-/// A random number in 0 ≤ x < 1.
-fn chance() -> f64 {
-    // SAFETY: draws from this backend's generator, seeded when the process started.
-    unsafe { pg_sys::pg_prng_double(&raw mut pg_sys::pg_global_prng_state) }
 }
 
 /// An interval as a time to live from `now` on; None: without end.

@@ -7,7 +7,7 @@
 //! transaction, wakes nobody: a row in such hands is looked at again now and then. Must never be waited for without a
 //! limit, nor with a lock or uncommitted work that others may be waiting for.
 
-use crate::access;
+use crate::backend;
 use crate::clock;
 use crate::datum::Timestamp;
 use crate::heap::snapshot;
@@ -197,7 +197,7 @@ pub fn soon() -> Timestamp {
 
 /// Whether waiting can help, and nobody can be waiting for us.
 pub fn may_wait() -> bool {
-    access::may_write() && !access::has_old_snapshot() && snapshot::current_if_assigned().is_none()
+    backend::may_write() && !backend::has_old_snapshot() && snapshot::current_if_assigned().is_none()
 }
 
 /// How many computations for keys like this one ended without a value to be stored. Whoever waited for one that did

@@ -3,6 +3,7 @@
 //! Counters are of this database. Who may look is granted there: pg_monitor.
 
 use super::namespace;
+use crate::backend;
 use crate::catalog;
 use crate::datum::Timestamp;
 use crate::error::CacheError;
@@ -12,7 +13,6 @@ use crate::stats::{Counter, Operation, readings};
 use crate::sweep::{directory, flags};
 use cache_pg_rules::{advice, health, histogram};
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -154,8 +154,7 @@ fn cache_sweeps() -> Result<
     ErrorReport,
 > {
     let sweeps = &area()?.sweeps;
-    // SAFETY: a global that is set when the backend connects.
-    let database = unsafe { pg_sys::MyDatabaseId };
+    let database = backend::database();
     let found = directory::look(|directory| directory.find(database).map(|slot| (slot, directory.slots[slot])));
     let slot = found.flatten();
     let sweeper = slot.map(|(_, slot)| slot.sweeper).filter(|&pid| directory::alive(pid));

@@ -1,6 +1,7 @@
 //! The sweep as a function.
 
 use crate::access::{self, Verb};
+use crate::backend;
 use crate::clock;
 use crate::durability::may_be_forgotten;
 use crate::error::CacheError;
@@ -37,7 +38,7 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
     if !access.reads_directly() {
         let remove = || executor::remove(&access.home, most, clock::now()) as i32;
         // With an old snapshot, a row that the worker has removed since would raise.
-        return Ok(if access::has_old_snapshot() { attempt(remove).unwrap_or(0) } else { remove() });
+        return Ok(if backend::has_old_snapshot() { attempt(remove).unwrap_or(0) } else { remove() });
     }
     Ok(may_be_forgotten(&access, || access.run(|home| sweep(home, most)))? as i32)
 }
@@ -60,7 +61,7 @@ fn sweep(home: &Home, most: u32) -> Result<u32, CacheError> {
         check_for_interrupts!();
     }
     HAND.set(Some(page));
-    let collects = page == 0 && !access::has_old_snapshot();
+    let collects = page == 0 && !backend::has_old_snapshot();
     if collects && COLLECTED.get().is_none_or(|last| last.elapsed() > tags::EVERY) {
         COLLECTED.set(Some(Instant::now()));
         tags::collect(home)?;

@@ -8,8 +8,8 @@
 //! caller's privileges, or triggers, matter.
 
 use super::evictor::{self, Evictor};
-use crate::access;
 use crate::as_owner::AsOwner;
+use crate::backend;
 use crate::catalog;
 use crate::durability::forgettable;
 use crate::heap::snapshot::with_latest;
@@ -79,7 +79,7 @@ pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
     match event {
         XACT_EVENT_PRE_COMMIT => {
             let (added, need) = ADDED.get();
-            if added > 0 && !access::is_serializable() {
+            if added > 0 && !backend::is_serializable() {
                 make_room(added, need);
             }
         }
@@ -145,7 +145,6 @@ fn evict_oldest(entries: &Entries, added: u64) {
 }
 
 fn random_below(end: u32) -> u32 {
-    // SAFETY: draws from this backend's generator, seeded when the process started.
-    let number = unsafe { pg_sys::pg_prng_uint64(&raw mut pg_sys::pg_global_prng_state) };
+    let number = backend::random();
     (number % u64::from(end.max(1))) as u32
 }

@@ -15,7 +15,7 @@ use super::scan::{Scan, View};
 use super::snapshot::see_own_work;
 use super::table::Table;
 use super::write::{self, Updated};
-use crate::access;
+use crate::backend;
 use pgrx::pg_sys::{self, Datum, SnapshotData, TransactionId};
 
 /// What to do where another transaction holds the row, or may be about to insert it.
@@ -138,7 +138,7 @@ fn add<R>(table: &Table, key: &str, decide: &mut impl FnMut(Option<&Row>) -> Dec
 
 /// What a transaction does not change it has read: SERIALIZABLE has to know, and a dirty snapshot does not tell it.
 fn note_read(table: &Table, key: &str) {
-    if access::is_serializable() {
+    if backend::is_serializable() {
         let mut scan = Scan::open(table, View::Statement);
         scan.find(key, |_| true);
         scan.close();

@@ -5,6 +5,7 @@
 //! taken back, and none can be wrong. Must never be waited for: neither side takes a lock.
 
 use super::table::{Table, block_of};
+use crate::backend;
 use crate::settings;
 use crate::shared_memory::{self, Shareable, SharedArray};
 use cache_pg_rules::hint::{Hint, Spot, Tag, WAYS};
@@ -72,8 +73,7 @@ fn bucket_of(key: &str) -> Option<(Tag, &'static Bucket)> {
     if buckets.is_empty() {
         return None;
     }
-    // SAFETY: a global that is set when the process connects.
-    let database = unsafe { pg_sys::MyDatabaseId }.to_u32();
+    let database = backend::database().to_u32();
     let tag = Tag::of(hash(key), database);
     buckets.get(tag.bucket(buckets.len())).map(|bucket| (tag, bucket))
 }

@@ -2,11 +2,11 @@
 
 use super::latency::{self, Operation};
 use super::memory::{self, Tally};
+use crate::backend;
 use crate::datum::Jsonb;
 use crate::settings;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
-use pgrx::pg_sys;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -89,8 +89,7 @@ pub struct Counters([Stripe; STRIPES]);
 impl Counters {
     /// Counts `more`.
     pub fn add(&self, counter: Counter, more: u64) {
-        // SAFETY: a variable of this process.
-        let stripe = unsafe { pg_sys::MyProcPid } as usize % STRIPES;
+        let stripe = backend::pid() as usize % STRIPES;
         self.0[stripe].0[counter as usize].fetch_add(more, Ordering::Relaxed);
     }
 

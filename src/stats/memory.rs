@@ -10,10 +10,11 @@ use super::counter::Counters;
 use super::latency::Histogram;
 use super::place::{self, Place};
 use super::sweeps::Sweeps;
+use crate::backend;
 use crate::clock;
 use crate::shared_memory::{self, Shareable, SharedArray};
 use cache_pg_rules::namespace::Namespace;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -94,8 +95,7 @@ pub fn area() -> Option<&'static Area> {
     if let Some(area) = MINE.get() {
         return Some(area);
     }
-    // SAFETY: a global that is set when the backend connects.
-    let database = unsafe { pg_sys::MyDatabaseId }.to_u32();
+    let database = backend::database().to_u32();
     MINE.set(area_of(database));
     MINE.get()
 }

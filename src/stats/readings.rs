@@ -4,6 +4,7 @@ use super::counter::Counter;
 use super::latency::Operation;
 use super::memory::{self, Tally};
 use super::{census, counter};
+use crate::backend;
 use crate::clock;
 use crate::home::Home;
 use crate::namespaces;
@@ -102,8 +103,7 @@ const START: i64 = 10_000_000;
 
 /// How often the hand has failed since it last succeeded, as far as that is known: not while it tries again.
 pub fn failures_in_a_row() -> u32 {
-    // SAFETY: a global that is set when the backend connects.
-    let database = unsafe { pg_sys::MyDatabaseId };
+    let database = backend::database();
     let slot = directory::look(|directory| directory.find(database).map(|slot| directory.slots[slot])).flatten();
     let is_starting = |slot: &Slot| clock::now().0 < slot.started_at.0.saturating_add(START);
     slot.filter(|slot| !directory::alive(slot.sweeper))
@@ -112,8 +112,7 @@ pub fn failures_in_a_row() -> u32 {
 
 /// On a standby there is none, and none is needed.
 fn has_worker() -> bool {
-    // SAFETY: looks at shared memory.
-    let is_standby = unsafe { pg_sys::RecoveryInProgress() };
+    let is_standby = backend::is_standby();
     is_standby || directory::look(|directory| directory.launcher).is_some_and(directory::alive)
 }
 

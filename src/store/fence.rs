@@ -7,7 +7,7 @@
 //! be no younger than the snapshot. No clock is involved.
 
 use super::image::version_of;
-use crate::access::has_old_snapshot;
+use crate::backend::has_old_snapshot;
 use crate::error::CacheError;
 use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};

@@ -7,7 +7,8 @@
 
 use super::image::{Image, Lease, NEVER, is_live};
 use super::{fence, fill, flight, look, statements, write};
-use crate::access::{self, Access};
+use crate::access::Access;
+use crate::backend;
 use crate::clock;
 use crate::datum::{Jsonb, Timestamp};
 use crate::durability::may_be_forgotten;
@@ -24,7 +25,6 @@ use crate::sweep::flags;
 use crate::wake::{self, Waiter};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::token::Token;
-use pgrx::pg_sys;
 
 /// What a fetch returns.
 #[derive(Default)]
@@ -52,12 +52,12 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: i64) -> Fet
         let claim = if asks { claim(access, key, &seen, early) } else { Claim::No };
         let until = match (found, claim) {
             (Look::Fresh(fresh), claim) => {
-                return Fetched { value: Some(fresh.value), stale: false, token: claim.token() };
+                return Fetched { value: Some(fresh.value), stale: false, token: claim.granted() };
             }
             (_, Claim::Overtaken(value)) => return Fetched { value: Some(value), ..Fetched::default() },
-            (Look::Stale(value), claim) => return Fetched { value: Some(value), stale: true, token: claim.token() },
+            (Look::Stale(value), claim) => return Fetched { value: Some(value), stale: true, token: claim.granted() },
             (Look::Miss, Claim::Taken(until)) if wake::may_wait() => until.map_or(end, |until| until.min(end)),
-            (Look::Miss, claim) => return Fetched { token: claim.token(), ..Fetched::default() },
+            (Look::Miss, claim) => return Fetched { token: claim.granted(), ..Fetched::default() },
         };
         if clock::now() >= end {
             return Fetched::default();
@@ -72,11 +72,12 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: i64) -> Fet
     }
 }
 
-/// What came of asking for the right to compute a value.
+/// What came of asking for the right to compute a value. `T` is what it is granted with: nothing more than the lease in
+/// the row, or a token.
 #[derive(Default)]
-pub enum Claim {
-    /// The token.
-    Granted(String),
+pub enum Claim<T> {
+    /// It is the caller's.
+    Granted(T),
     /// Somebody has stored a value meanwhile.
     Overtaken(Jsonb),
     /// Somebody else is computing it, or holds the row; when to look again, where that does not depend on being woken.
@@ -86,18 +87,28 @@ pub enum Claim {
     No,
 }
 
-impl Claim {
-    fn token(self) -> Option<String> {
+impl<T> Claim<T> {
+    /// What it was granted with.
+    fn granted(self) -> Option<T> {
         match self {
-            Self::Granted(token) => Some(token),
+            Self::Granted(with) => Some(with),
             _ => None,
+        }
+    }
+
+    fn map<U>(self, with: impl FnOnce(T) -> U) -> Claim<U> {
+        match self {
+            Self::Granted(granted) => Claim::Granted(with(granted)),
+            Self::Overtaken(value) => Claim::Overtaken(value),
+            Self::Taken(until) => Claim::Taken(until),
+            Self::No => Claim::No,
         }
     }
 }
 
 /// Asks for the right to compute a value from what `seen` sees; `also_live`: of a live entry too.
-fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim {
-    if !access::may_write() {
+fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim<String> {
+    if !backend::may_write() {
         return Claim::No;
     }
     if !flight::claim(key) {
@@ -105,8 +116,7 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim {
     }
     flags::note_write();
     wake::at_end(key);
-    // SAFETY: draws from this backend's generator, seeded when the process started.
-    let id = unsafe { pg_sys::pg_prng_uint64(&raw mut pg_sys::pg_global_prng_state) } as i64;
+    let id = backend::random() as i64;
     let now = clock::now();
     let lease = Lease { until: Timestamp(now.0.saturating_add(settings::lease())), id };
     let ask = || {
@@ -123,19 +133,15 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim {
         // two of them would do nothing else.
         wake::now(key);
     }
-    match claim {
-        Claim::Granted(_) => {
-            let Seen { xmin, xmax, running, .. } = seen.clone();
-            let (issued_at, lease, epoch) = (now.0, settings::lease(), epoch::current());
-            let token = Token { issued_at, lease, lease_id: id, epoch, xmin, xmax, running };
-            Claim::Granted(token.encode(key.as_str()))
-        }
-        claim => claim,
-    }
+    claim.map(|()| {
+        let Seen { xmin, xmax, running, .. } = seen.clone();
+        let (issued_at, lease, epoch) = (now.0, settings::lease(), epoch::current());
+        Token { issued_at, lease, lease_id: id, epoch, xmin, xmax, running }.encode(key.as_str())
+    })
 }
 
 /// Writes the lease into the key's row, or into a new one, unless somebody holds it.
-fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> Claim {
+fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> Claim<()> {
     let claim = change(table, key.as_str(), Contention::GiveUp, |row| {
         let now = clock::now();
         if let Some(row) = row {
@@ -152,7 +158,7 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
         let image = row.map_or(Image { stale_until: Some(lease.until), ..Image::empty(key, NOBODY, now) }, |row| {
             placeholder(access, row, lease, now)
         });
-        Decision::Write(Image { lease: Some(lease), ..image }.columns(), Claim::Granted(String::new()))
+        Decision::Write(Image { lease: Some(lease), ..image }.columns(), Claim::Granted(()))
     });
     claim.unwrap_or_else(|| Claim::Taken(Some(wake::soon())))
 }
@@ -168,9 +174,9 @@ fn placeholder(access: &Access, row: &Row, lease: Lease, now: Timestamp) -> Imag
 }
 
 /// A value that was stored since the caller looked; with an old snapshot, nobody may see it.
-fn overtaken(row: &Row) -> Claim {
+fn overtaken(row: &Row) -> Claim<()> {
     match row.get::<Jsonb>(crate::home::column::VALUE) {
-        Some(value) if !access::has_old_snapshot() => Claim::Overtaken(value),
+        Some(value) if !backend::has_old_snapshot() => Claim::Overtaken(value),
         _ => Claim::No,
     }
 }

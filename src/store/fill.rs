@@ -8,7 +8,8 @@
 use super::image::{Image, Lease, is_live, version_of};
 use super::tags::{self, Tagged};
 use super::{flight, statements, write};
-use crate::access::{self, Access};
+use crate::access::Access;
+use crate::backend;
 use crate::clock;
 use crate::datum::{TextArray, Timestamp};
 use crate::durability::may_be_forgotten;
@@ -165,7 +166,7 @@ pub fn without_raising<R: Default>(
     access: &Access,
     work: impl FnOnce() -> Result<R, CacheError>,
 ) -> Result<R, CacheError> {
-    if access.writes_directly() && !access::is_serializable() {
+    if access.writes_directly() && !backend::is_serializable() {
         return work();
     }
     attempt(work).unwrap_or(Ok(R::default()))

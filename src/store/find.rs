@@ -1,6 +1,7 @@
 //! The rows of keys, where nothing but privileges has a say.
 
-use crate::access::{self, Access};
+use crate::access::Access;
+use crate::backend;
 use crate::durability::may_be_forgotten;
 use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};
@@ -21,7 +22,7 @@ pub fn find<R>(
 ) -> Option<R> {
     let key = key.as_str();
     let entries = access.home.entries;
-    let has_old_snapshot = access::has_old_snapshot();
+    let has_old_snapshot = backend::has_old_snapshot();
     let by_hint = matches!(view, View::Statement) && !has_old_snapshot;
     let take_wanted = |row: &Row| if wanted(row) { take(row) } else { None };
     let through_index = |table: &Table| {
@@ -44,7 +45,7 @@ pub fn find<R>(
 /// statement sees and `wanted` takes.
 pub fn find_many(access: &Access, keys: &[&str], wanted: impl Fn(&Row) -> bool, take: impl FnMut(usize, &Row)) {
     let entries = access.home.entries;
-    may_be_forgotten(access, || match access::has_old_snapshot() {
+    may_be_forgotten(access, || match backend::has_old_snapshot() {
         true => find_each(entries, keys, wanted, take),
         false => find_together(entries, keys, wanted, take),
     });

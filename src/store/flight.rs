@@ -5,6 +5,7 @@
 //! They are told from the locks of users by the last field of their tag. Waiting for a value is [`crate::wake`]'s, and
 //! no lock: so it cannot deadlock.
 
+use crate::backend;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::token::hash;
 use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG, LockAcquireResult};
@@ -49,8 +50,7 @@ fn acquire(tag: &LOCKTAG, mode: u32, wait: bool) -> bool {
 
 fn tag(kind: u16, number: u64) -> LOCKTAG {
     LOCKTAG {
-        // SAFETY: a global that is set when the backend connects.
-        locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+        locktag_field1: backend::database().to_u32(),
         locktag_field2: (number >> 32) as u32,
         locktag_field3: number as u32,
         locktag_field4: kind,

@@ -9,7 +9,8 @@ use super::image::is_live;
 use super::look::{self, Look};
 use super::write::New;
 use super::{fence, fill, flight, statements, write};
-use crate::access::{self, Access};
+use crate::access::Access;
+use crate::backend;
 use crate::clock;
 use crate::datum::{Jsonb, TextArray, Timestamp};
 use crate::durability::may_be_forgotten;
@@ -54,7 +55,7 @@ pub fn get_or_load(
     loop {
         let turn = match look::look(access, key, view) {
             Look::Fresh(fresh) => Turn::Take(fresh.value),
-            _ if access::may_write() && flight::claim(key) => {
+            _ if backend::may_write() && flight::claim(key) => {
                 let turn = turn_of_claimant(access, key);
                 if !matches!(turn, Ok(Turn::Load)) {
                     flight::release(key);
@@ -118,7 +119,7 @@ fn turn_of_claimant(access: &Access, key: Key) -> Result<Turn, CacheError> {
     Ok(match newest.unwrap_or_else(|| Newest::Held(wake::soon())) {
         Newest::Free => Turn::Load,
         Newest::Live(_) if !access.reads_directly() => turn_of_the_overtaken(access, key),
-        Newest::Live(Some(value)) if !access::has_old_snapshot() => Turn::Take(value),
+        Newest::Live(Some(value)) if !backend::has_old_snapshot() => Turn::Take(value),
         Newest::Live(_) => Turn::Compute,
         Newest::Held(until) => turn_of_others(until),
     })
@@ -127,7 +128,7 @@ fn turn_of_claimant(access: &Access, key: Key) -> Result<Turn, CacheError> {
 /// Somebody has stored a value: whether the caller may see it, the executor knows.
 fn turn_of_the_overtaken(access: &Access, key: Key) -> Turn {
     match statements::look(access, key, true) {
-        Look::Fresh(fresh) if !access::has_old_snapshot() => Turn::Take(fresh.value),
+        Look::Fresh(fresh) if !backend::has_old_snapshot() => Turn::Take(fresh.value),
         _ => Turn::Compute,
     }
 }
@@ -155,7 +156,7 @@ fn load_and_store(
     // old snapshot the transaction's own one is the latest that it may see.
     unsafe {
         let snapshot =
-            if access::has_old_snapshot() { pg_sys::GetTransactionSnapshot() } else { pg_sys::GetLatestSnapshot() };
+            if backend::has_old_snapshot() { pg_sys::GetTransactionSnapshot() } else { pg_sys::GetLatestSnapshot() };
         pg_sys::PushActiveSnapshot(snapshot);
     }
     let seen = Seen::by_statement();

@@ -9,6 +9,7 @@
 //! Who stores an entry has a transaction number before it reads generations: by that the collection knows whom to wait
 //! for.
 
+use crate::backend;
 use crate::datum::TextArray;
 use crate::error::CacheError;
 use crate::heap::change;
@@ -21,7 +22,7 @@ use crate::near;
 use crate::sweep::{flags, ranges};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
-use pgrx::pg_sys::{self, Datum};
+use pgrx::pg_sys::Datum;
 use pgrx::{FromDatum, IntoDatum};
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -163,8 +164,7 @@ fn change_generations(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
     let is_done = |tag| may_be_done && reading(home, View::Latest, |rows| rows.versions(tag).contains(&version));
     Table::by_first_column(home.tags, Purpose::Write, |table| {
         for tag in tags.iter().filter(|tag| !is_done(tag)) {
-            // SAFETY: draws from this backend's generator, seeded when the process started.
-            let change = unsafe { pg_sys::pg_prng_uint64(&raw mut pg_sys::pg_global_prng_state) } | 1;
+            let change = backend::random() | 1;
             let columns = |name: Option<Datum>, generation: u64| {
                 vec![name, Some(Datum::from(generation)), Some(Datum::from(version)), None]
             };

@@ -10,7 +10,8 @@
 use super::image::{Image, is_live, removable_at};
 use super::tags::Tagged;
 use super::{fence, fill};
-use crate::access::{self, Access};
+use crate::access::Access;
+use crate::backend;
 use crate::clock;
 use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
 use crate::durability::may_be_forgotten;
@@ -86,7 +87,7 @@ pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result
     may_be_forgotten(access, || {
         if access.writes_directly() {
             // Under an old snapshot each key's namespace is asked.
-            let shared = if access::has_old_snapshot() {
+            let shared = if backend::has_old_snapshot() {
                 None
             } else {
                 Some(tags.and_then(|tags| Tagged::now(&access.home, tags)))
@@ -108,7 +109,7 @@ pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result
 /// The tags of a new entry as they are to be remembered. Under an old snapshot, an error where they were invalidated,
 /// or the key's namespace was cleared, since.
 fn tagged(access: &Access, key: Key, tags: Option<TextArray>) -> Result<Option<Tagged>, CacheError> {
-    if access::has_old_snapshot() {
+    if backend::has_old_snapshot() {
         return fill::admit(&access.home, key, tags, &Seen::by_statement()).ok_or(CacheError::Serialization);
     }
     Ok(tags.and_then(|tags| Tagged::now(&access.home, tags)))

@@ -5,6 +5,7 @@
 //! its slot. Everything is lost in a crash restart and found again by looking.
 
 use super::ranges::Layout;
+use crate::backend;
 use crate::datum::Timestamp;
 use cache_pg_rules::pace::Found;
 use pgrx::pg_sys::{self, Oid};
@@ -168,8 +169,7 @@ impl Directory {
 /// The slot of this backend's database; None where it has none yet.
 pub fn mine() -> Option<usize> {
     if attached() && MINE.get().is_none() {
-        // SAFETY: a global that is set when the backend connects.
-        let database = unsafe { pg_sys::MyDatabaseId };
+        let database = backend::database();
         MINE.set(look(|directory| directory.find(database)).flatten());
     }
     MINE.get()
@@ -177,8 +177,7 @@ pub fn mine() -> Option<usize> {
 
 /// Makes the launcher look at this database now: the extension has just been created here.
 pub fn announce() {
-    // SAFETY: a global that is set when the backend connects.
-    let database = unsafe { pg_sys::MyDatabaseId };
+    let database = backend::database();
     let launcher = change(|directory| {
         if let Some(slot) = directory.enter(database) {
             let slot = &mut directory.slots[slot];

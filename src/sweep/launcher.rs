@@ -5,6 +5,7 @@
 
 use super::directory::{self, Presence};
 use super::{flags, process};
+use crate::backend;
 use crate::clock;
 use crate::datum::Timestamp;
 use crate::settings;
@@ -39,8 +40,7 @@ pub fn register() {
 extern "C-unwind" fn cache_pg_launcher_main(_argument: pg_sys::Datum) {
     process::start();
     process::connect(None);
-    // SAFETY: a global that is set when the process starts.
-    let pid = unsafe { pg_sys::MyProcPid };
+    let pid = backend::pid();
     directory::change(|directory| directory.launcher = pid);
     let mut launcher = Launcher {
         sweepers: Vec::new(),
@@ -141,8 +141,7 @@ impl Launcher {
     }
 
     fn start(&mut self, database: Oid, now: Timestamp) {
-        // SAFETY: a global that is set when the process starts.
-        let pid = unsafe { pg_sys::MyProcPid };
+        let pid = backend::pid();
         let sweeper = BackgroundWorkerBuilder::new(&format!("cache_pg sweeper for database {}", database.to_u32()))
             .set_type("cache_pg sweeper")
             .set_library("cache_pg")
@@ -151,7 +150,7 @@ impl Launcher {
             .set_notify_pid(pid)
             .enable_spi_access();
         // A sweeper says itself how it went; one that ends before it can has failed.
-        let chance = process::chance();
+        let chance = backend::chance();
         // Before it starts, because it may be done in a moment.
         directory::change(|directory| {
             if let Some(slot) = directory.find(database) {

@@ -3,6 +3,7 @@
 //! Owns the lessons of pgrx's own worker helpers: a SIGTERM interrupts a running statement, a reload reaches the
 //! settings, an error rolls back and the process goes on.
 
+use crate::backend;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use pgrx::{PgTryBuilder, pg_sys};
@@ -120,8 +121,7 @@ pub fn transaction<R>(work: impl FnOnce() -> R) -> Result<R, String> {
 /// seconds for its connections to end. The lock that a connecting backend takes is asked for again, without
 /// waiting, and goes with the transaction.
 pub fn database_is_free() -> bool {
-    // SAFETY: a global that is set when the process connects.
-    let database = unsafe { pg_sys::MyDatabaseId };
+    let database = backend::database();
     let tag = pg_sys::LOCKTAG {
         locktag_field1: pg_sys::Oid::INVALID.to_u32(),
         locktag_field2: pg_sys::DatabaseRelationId.to_u32(),
@@ -151,10 +151,4 @@ pub fn report(activity: Option<&CStr>) {
     };
     // SAFETY: the text is copied.
     unsafe { pg_sys::pgstat_report_activity(state, text) };
-}
-
-/// A random number in 0 ≤ x < 1.
-pub fn chance() -> f64 {
-    // SAFETY: draws from this process's generator, seeded when it started.
-    unsafe { pg_sys::pg_prng_double(&raw mut pg_sys::pg_global_prng_state) }
 }

@@ -10,6 +10,7 @@ use super::hand;
 use super::step::Step;
 use super::{flags, process, ranges, tags, walk};
 use crate::as_owner::AsOwner;
+use crate::backend;
 use crate::catalog;
 use crate::clock;
 use crate::datum::Timestamp;
@@ -62,8 +63,7 @@ pub(super) struct Sweeper {
 impl Sweeper {
     /// Takes the slot of this database, unless another sweeper has it.
     fn claim(database: Oid) -> Option<Self> {
-        // SAFETY: a global that is set when the process starts.
-        let pid = unsafe { pg_sys::MyProcPid };
+        let pid = backend::pid();
         let holder = directory::look(|directory| directory.find(database).map(|slot| directory.slots[slot].sweeper));
         if directory::alive(holder.flatten()?) {
             return None;
@@ -177,13 +177,12 @@ impl Sweeper {
         ranges::forget(self.slot);
         // The launcher has counted this one when it started us.
         let failures = directory::look(|directory| directory.slots[self.slot].failures).unwrap_or(1).max(1);
-        let pause = backoff::pause(failures, process::chance());
+        let pause = backoff::pause(failures, backend::chance());
         self.leave(|slot| {
             slot.visit_at = from_now(pause);
             slot.quiet_until = slot.visit_at;
         });
-        // SAFETY: a global that is set when the process connects.
-        let database = unsafe { pg_sys::MyDatabaseId }.to_u32();
+        let database = backend::database().to_u32();
         pgrx::warning!(
             "cache_pg sweep failed in database {database}, attempt {failures}: {error}; next attempt in {:.1} s",
             pause.as_secs_f64()
@@ -195,8 +194,7 @@ impl Sweeper {
         // SAFETY: outside of a transaction; forced, because this process reports nothing later.
         unsafe { pg_sys::pgstat_report_stat(true) };
         self.note(change);
-        // SAFETY: a global that is set when the process starts.
-        let pid = unsafe { pg_sys::MyProcPid };
+        let pid = backend::pid();
         directory::change(|directory| {
             let slot = &mut directory.slots[self.slot];
             if slot.sweeper == pid {
@@ -207,8 +205,7 @@ impl Sweeper {
 
     /// Writes down what this process has found out, unless the extension has been created since it began to look.
     pub(super) fn note(&self, change: impl FnOnce(&mut Slot)) {
-        // SAFETY: a global that is set when the process connects.
-        let database = unsafe { pg_sys::MyDatabaseId };
+        let database = backend::database();
         directory::change(|directory| {
             let slot = &mut directory.slots[self.slot];
             if slot.database == database && slot.announced == self.announced {

@@ -7,6 +7,7 @@
 //! that VACUUM would warn in the log.
 
 use super::process;
+use crate::backend;
 use crate::home::Home;
 use pgrx::PgMemoryContexts;
 use pgrx::pg_sys::panic::CaughtError;
@@ -63,7 +64,7 @@ impl Locks {
             if !pg_sys::ConditionalLockRelationOid(relation, mode) {
                 return false;
             }
-            let mut id = LockRelId { relId: relation, dbId: pg_sys::MyDatabaseId };
+            let mut id = LockRelId { relId: relation, dbId: backend::database() };
             pg_sys::LockRelationIdForSession(&raw mut id, mode);
             self.0.push((id, mode));
         }

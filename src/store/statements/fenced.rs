@@ -68,7 +68,7 @@ pub fn look(access: &Access, key: Key, latest: bool) -> Look {
 ///
 /// # Errors
 /// [`CacheError::Altered`].
-pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> Result<Claim, CacheError> {
+pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> Result<Claim<()>, CacheError> {
     let now = clock::now();
     let params = [
         key.as_str().param(),
@@ -79,12 +79,12 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
         also_live.param(),
     ];
     let granted = match row_of(access, key, seen)? {
-        Newest::Held => return Ok(Claim::Taken(Some(wake::soon()))),
-        Newest::Removed => return Ok(Claim::No),
-        Newest::Absent => insert(access, &LEASE_ABSENT, &params[..4], key, seen),
-        Newest::Present => access.run(|home| LEASE.write(home, &params, |rows| rows.len() > 0)),
+        RowState::Held => return Ok(Claim::Taken(Some(wake::soon()))),
+        RowState::Removed => return Ok(Claim::No),
+        RowState::Absent => insert(access, &LEASE_ABSENT, &params[..4], key, seen),
+        RowState::Present => access.run(|home| LEASE.write(home, &params, |rows| rows.len() > 0)),
     };
-    Ok(if granted { Claim::Granted(String::new()) } else { Claim::Taken(Some(wake::soon())) })
+    Ok(if granted { Claim::Granted(()) } else { Claim::Taken(Some(wake::soon())) })
 }
 
 /// Stores a value under the lease `lease_id`.
@@ -106,9 +106,9 @@ pub fn fill_unleased(
 ) -> Result<bool, CacheError> {
     let params = fill_params(new, tagged, load_us, None, seen);
     Ok(match row_of(access, new.key, seen)? {
-        Newest::Held | Newest::Removed => false,
-        Newest::Absent => insert(access, &FILL_ABSENT, &params[..8], new.key, seen),
-        Newest::Present => access.run(|home| FILL.write(home, &params, |rows| rows.len() > 0)),
+        RowState::Held | RowState::Removed => false,
+        RowState::Absent => insert(access, &FILL_ABSENT, &params[..8], new.key, seen),
+        RowState::Present => access.run(|home| FILL.write(home, &params, |rows| rows.len() > 0)),
     })
 }
 
@@ -155,7 +155,7 @@ fn text_of(seen: &Seen) -> String {
 }
 
 /// What stands in the way of an insertion.
-enum Newest {
+enum RowState {
     Absent,
     Present,
     /// Another transaction is writing it.
@@ -164,18 +164,18 @@ enum Newest {
     Removed,
 }
 
-fn row_of(access: &Access, key: Key, seen: &Seen) -> Result<Newest, CacheError> {
+fn row_of(access: &Access, key: Key, seen: &Seen) -> Result<RowState, CacheError> {
     if !access.home.has_own_columns {
-        return Ok(Newest::Removed);
+        return Ok(RowState::Removed);
     }
     write::writing(access, |table| {
         let newest = change(table, key.as_str(), Contention::GiveUp, |row| {
             Decision::Leave(match row {
-                Some(_) => Newest::Present,
-                None if fence::passes(table, key, None, seen) => Newest::Absent,
-                None => Newest::Removed,
+                Some(_) => RowState::Present,
+                None if fence::passes(table, key, None, seen) => RowState::Absent,
+                None => RowState::Removed,
             })
         });
-        Ok(newest.unwrap_or(Newest::Held))
+        Ok(newest.unwrap_or(RowState::Held))
     })
 }

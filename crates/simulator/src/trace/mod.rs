@@ -53,11 +53,6 @@ impl Trace {
             .collect();
         Self { name: name.to_owned(), requests, distinct: numbers.len(), weight }
     }
-
-    /// Whether entries weigh more or less.
-    pub fn is_weighed(&self) -> bool {
-        self.weight != self.distinct as u64
-    }
 }
 
 /// The generated traces that every table has.
@@ -105,6 +100,5 @@ mod tests {
         let trace = Trace::new("t", [(9, 5), (4, 1), (9, 5)]);
         let keys: Vec<u32> = trace.requests.iter().map(|request| request.key).collect();
         assert_eq!((keys, trace.distinct, trace.weight), (vec![0, 1, 0], 2, 6));
-        assert!(trace.is_weighed());
     }
 }

@@ -1,7 +1,7 @@
 //! Runs every snippet of the README, in order, in one fresh database, and compares what it prints with what the
 //! README says that it prints.
 //!
-//! A language whose tools are absent is left out and said to be; with `CACHE_PG_README_ALL` set that is a failure.
+//! A language whose tools are absent is left out and said to be; with `CACHE_PG_ALL` set that is a failure.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         println!("README: {language}: left out: {why}");
     }
     println!("README: {} failed", report.failed);
-    let must_have_all = std::env::var_os("CACHE_PG_README_ALL").is_some();
+    let must_have_all = std::env::var_os("CACHE_PG_ALL").is_some();
     if report.failed > 0 || must_have_all && !report.left_out.is_empty() {
         return ExitCode::FAILURE;
     }

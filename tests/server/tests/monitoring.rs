@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use cache_pg_server_tests::{PATIENCE, create_database, create_extension, swift_server};
+use cache_pg_server_tests::{PATIENCE, create_database, create_extension, left_out, swift_server};
 use serde_json::{Value, json};
 use xtask::cluster::{Cluster, poll, wait_for};
 use xtask::prerequisites::unpacked;
@@ -21,10 +21,11 @@ fn file(name: &str) -> PathBuf {
 }
 
 /// A program of a Debian package; None, and a word of it, where it cannot be had.
-fn program(package: &'static str, name: &'static str) -> Option<Command> {
-    unpacked::program(package, name)
-        .inspect_err(|left_out| println!("left out: {} ({})", left_out.name, left_out.why))
-        .ok()
+fn program(package: &'static str, name: &'static str) -> Result<Option<Command>> {
+    match unpacked::program(package, name) {
+        Ok(program) => Ok(Some(program)),
+        Err(missing) => left_out(&format!("{} ({})", missing.name, missing.why)).map(|()| None),
+    }
 }
 
 /// The metrics that the queries name, each with the type that they give it. The file is written so that a line will do.
@@ -112,7 +113,9 @@ impl Drop for Exporter {
 
 #[test]
 fn the_exporter_tells_what_the_cache_has_done() -> Result<()> {
-    let Some(exporter) = program("prometheus-postgres-exporter", "prometheus-postgres-exporter") else { return Ok(()) };
+    let Some(exporter) = program("prometheus-postgres-exporter", "prometheus-postgres-exporter")? else {
+        return Ok(());
+    };
     let cluster = swift_server()?.start()?;
     let mut client = create_extension(&cluster, "postgres")?;
     client.batch_execute("CREATE ROLE watcher LOGIN IN ROLE pg_monitor")?;
@@ -157,7 +160,9 @@ fn the_exporter_tells_what_the_cache_has_done() -> Result<()> {
 
 #[test]
 fn several_databases_are_told_apart() -> Result<()> {
-    let Some(exporter) = program("prometheus-postgres-exporter", "prometheus-postgres-exporter") else { return Ok(()) };
+    let Some(exporter) = program("prometheus-postgres-exporter", "prometheus-postgres-exporter")? else {
+        return Ok(());
+    };
     let cluster = swift_server()?.start()?;
     let mut anywhere = cluster.connect("postgres")?;
     create_database(&cluster, "shop")?.batch_execute("SELECT cache_set('menu:a', '1')")?;
@@ -189,9 +194,9 @@ fn several_databases_are_told_apart() -> Result<()> {
 
 #[test]
 fn promtool_accepts_the_alerts_and_each_fires_when_it_should() -> Result<()> {
-    let Some(mut check) = program("prometheus", "promtool") else { return Ok(()) };
+    let Some(mut check) = program("prometheus", "promtool")? else { return Ok(()) };
     process::output(check.args(["check", "rules"]).arg(file("alerts.yaml")))?;
-    let Some(mut test) = program("prometheus", "promtool") else { return Ok(()) };
+    let Some(mut test) = program("prometheus", "promtool")? else { return Ok(()) };
     process::output(test.args(["test", "rules"]).arg(file("alerts_test.yaml")))?;
     Ok(())
 }
@@ -220,7 +225,7 @@ fn every_panel_of_the_dashboard_has_a_place_of_its_own_and_something_to_show() -
 
 #[test]
 fn prometheus_understands_every_query_of_the_dashboard() -> Result<()> {
-    let Some(mut check) = program("prometheus", "promtool") else { return Ok(()) };
+    let Some(mut check) = program("prometheus", "promtool")? else { return Ok(()) };
     let panels = panels()?;
     let queries = panels.iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
     // As rules, because promtool checks these, with what Grafana puts in place of its variables. JSON is YAML too.

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, ensure};
-use cache_pg_server_tests::{PATIENCE, create_extension, get, swift_server, together_with};
+use cache_pg_server_tests::{PATIENCE, create_extension, get, left_out, swift_server, together_with};
 use postgres::types::Type;
 use postgres::{Client, NoTls, SimpleQueryMessage};
 use serde_json::{Value, json};
@@ -33,8 +33,7 @@ impl<'a> Pooler<'a> {
         let debian = Path::new("/usr/sbin/pgbouncer");
         let found = process::which("pgbouncer").or_else(|| debian.is_file().then(|| debian.to_owned()));
         let Some(program) = found else {
-            println!("left out: no pgbouncer");
-            return Ok(None);
+            return left_out("pgbouncer").map(|()| None);
         };
         let version = process::output(Command::new(&program).arg("--version"))?;
         let prepares = version_of(&version)? >= (1, 21);
@@ -210,8 +209,7 @@ fn queries_with_parameters_come_out_right() -> Result<()> {
 fn prepared_statements_of_the_driver_come_out_right() -> Result<()> {
     with_pooler(|pooler, client| {
         if !pooler.prepares {
-            println!("left out: prepared statements in transaction mode came with PgBouncer 1.21");
-            return Ok(());
+            return left_out("PgBouncer of version 1.21 or later, which keeps prepared statements in transaction mode");
         }
         together_with(
             CLIENTS,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use cache_pg_server_tests::{every_verb_works, get, rows, server, write_expired};
+use cache_pg_server_tests::{every_verb_works, get, left_out, rows, server, write_expired};
 use xtask::cluster::{Cluster, wait_for};
 
 /// Long enough for a job that runs at each full minute.
@@ -66,8 +66,7 @@ fn without_preloading_every_function_works_and_cache_sweep_removes_what_is_due()
 #[test]
 fn the_job_for_pg_cron_that_the_warning_suggests_removes_what_is_due() -> Result<()> {
     if !xtask::postgres::under_test()?.extension_dir().join("pg_cron.control").is_file() {
-        println!("left out: no pg_cron");
-        return Ok(());
+        return left_out("pg_cron");
     }
     let cluster = server()?
         .conf("shared_preload_libraries", "pg_cron")

@@ -1,5 +1,6 @@
 -- $1 key, $2 value, $3 tags, $4 the clock, $5 expires_at, $6 stale_until, $7 generations of the tags, $8 load_us,
--- $9 the lease's number, NULL: none is needed, $10 what the value was computed from, as a pg_snapshot
+-- $9 the lease's number, NULL: none is needed, $10 what the value was computed from, as a pg_snapshot, $11 whether what
+-- this transaction has written counts too
 WITH free AS MATERIALIZED (
     SELECT key,
            value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) $4
@@ -8,7 +9,7 @@ WITH free AS MATERIALIZED (
     WHERE key OPERATOR(pg_catalog.=) $1
       AND ($9 IS NULL OR lease_until IS NOT NULL AND lease_id OPERATOR(pg_catalog.=) $9)
       AND (pg_catalog.pg_visible_in_snapshot(version, $10::pg_catalog.pg_snapshot)
-           OR $9 IS NULL AND version OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id())
+           OR $9 IS NULL AND $11 AND version OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id())
     FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE @extschema@.cache_entries AS e

@@ -5,6 +5,7 @@
 //! standby: its snapshots list no running transactions.
 
 use pgrx::pg_sys::{self, TransactionId};
+use std::cell::Cell;
 
 /// A transaction: its number with the epoch.
 pub type Version = u64;
@@ -57,6 +58,17 @@ pub unsafe fn writer_of(header: *const pg_sys::HeapTupleHeaderData) -> Transacti
     }
 }
 
+thread_local! {
+    /// The transaction, the last one of this backend, that wrote over what its own snapshot does not see.
+    static BLIND_IN: Cell<Option<Version>> = const { Cell::new(None) };
+}
+
+/// The current transaction, `version`, has deleted or invalidated what another one has changed since its snapshot: from
+/// now on what it wrote itself is no proof that nothing else was written.
+pub fn note_blind(version: Version) {
+    BLIND_IN.set(Some(version));
+}
+
 /// Which transactions a snapshot sees: those under `xmin`, and those under `xmax` that are not in `running`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
@@ -104,6 +116,11 @@ impl Seen {
         self.running.retain(|&version| version < self.xmax);
         self.own = false;
         self
+    }
+
+    /// Whether it sees what the transaction wrote, and nothing that it does not see is hidden by that.
+    pub fn vouches_for(&self, version: Version) -> bool {
+        self.contains(version) && BLIND_IN.get() != Some(version)
     }
 
     /// Whether it sees what the transaction wrote.

@@ -6,7 +6,7 @@
 
 use super::image::{Image, NEVER, is_live, version_of};
 use super::range::{self, Keys};
-use super::{flight, tags, write};
+use super::{fence, flight, tags, write};
 use crate::access::Access;
 use crate::clock;
 use crate::datum::{Jsonb, Timestamp};
@@ -142,6 +142,7 @@ fn bury<R>(access: &Access, table: &Table, key: Key, what: Bury, take: impl Fn(&
         if is_buried || what == Bury::WhatIsThere && !there {
             return Decision::Leave(None);
         }
+        fence::note_buried(table, key, row, version);
         let live = row.filter(|row| is_live(&access.home, row, now, View::Latest));
         let image = Image {
             created_at: live.map_or(NEVER, |row| Image::of(row).created_at),

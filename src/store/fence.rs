@@ -11,7 +11,7 @@ use crate::backend::has_old_snapshot;
 use crate::error::CacheError;
 use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};
-use crate::heap::snapshot::Seen;
+use crate::heap::snapshot::{self, Seen, Version};
 use crate::heap::table::Table;
 use cache_pg_rules::key::Key;
 #[cfg(any(feature = "pg15", feature = "pg16"))]
@@ -21,7 +21,7 @@ use pgrx::pg_sys;
 /// is the newest version of its row.
 pub fn passes(table: &Table, key: Key, newest: Option<&Row>, seen: &Seen) -> bool {
     match newest {
-        Some(row) => seen.contains(version_of(row)),
+        Some(row) => seen.vouches_for(version_of(row)),
         None => seen.contains(table.defined_in()) && !versions_may_be_lost() && !was_removed(table, key, seen),
     }
 }
@@ -41,6 +41,14 @@ fn was_removed(table: &Table, key: Key, seen: &Seen) -> bool {
     let found = scan.find(key.as_str(), |row| !seen.contains(version_of(row)) && !row.was_rolled_back());
     scan.close();
     found.is_some()
+}
+
+/// The current transaction, `version`, is about to bury `newest` whatever that is: takes note where its snapshot does not
+/// see all that was written to the key.
+pub fn note_buried(table: &Table, key: Key, newest: Option<&Row>, version: Version) {
+    if has_old_snapshot() && !passes(table, key, newest, &Seen::by_statement()) {
+        snapshot::note_blind(version);
+    }
 }
 
 /// At REPEATABLE READ and SERIALIZABLE, refuses to write over what another transaction has written since the snapshot.

@@ -76,7 +76,7 @@ impl Tagged {
         // Generations first: what is invalidated after they were read, no entry that remembers them survives.
         let tagged = Self::now(home, tags)?;
         let all_seen = reading(home, View::Latest, |rows| {
-            names(tags).iter().all(|tag| rows.versions(tag).into_iter().all(|version| seen.contains(version)))
+            names(tags).iter().all(|tag| rows.versions(tag).into_iter().all(|version| seen.vouches_for(version)))
         });
         all_seen.then_some(tagged)
     }
@@ -93,7 +93,7 @@ pub fn nothing_cleared_since(home: &Home, key: Key, seen: &Seen) -> bool {
     reading(home, View::Latest, |rows| {
         [None, Some(key.namespace())]
             .into_iter()
-            .all(|cleared| rows.versions(&fence_of(cleared)).into_iter().all(|version| seen.contains(version)))
+            .all(|cleared| rows.versions(&fence_of(cleared)).into_iter().all(|version| seen.vouches_for(version)))
     })
 }
 
@@ -169,6 +169,10 @@ fn change_generations(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
                 vec![name, Some(Datum::from(generation)), Some(Datum::from(version)), None]
             };
             let changed = change::update_any(table, tag, |row| {
+                let before = row.datum(tag_column::VERSION).map_or(0, |datum| datum.value() as Version);
+                if backend::has_old_snapshot() && !Seen::by_statement().contains(before) {
+                    snapshot::note_blind(version);
+                }
                 let generation = row.datum(tag_column::GENERATION).map_or(0, |datum| datum.value() as u64);
                 columns(row.datum(1), generation ^ change)
             });

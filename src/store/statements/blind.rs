@@ -3,9 +3,11 @@
 //! Each is one statement, atomic by the unique index; liveness is judged after the row is locked, not before.
 
 use crate::access::Access;
+use crate::backend;
 use crate::clock;
 use crate::datum::{Jsonb, TextArray, Timestamp};
 use crate::error::CacheError;
+use crate::heap::snapshot;
 use crate::namespaces::Deadline;
 use crate::statement::{IntoParam, Param, Statement, statement};
 use crate::store::tags::Tagged;
@@ -103,6 +105,7 @@ const TRIES: usize = 5;
 pub fn delete(access: &Access, keys: &[Key], (now, until): (Timestamp, Timestamp)) -> i64 {
     let keys: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
     let params = [keys.param(), now.param(), until.param()];
+    note_blind();
     access.run_beside_others(|home| DELETE.write_blindly(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
 }
 
@@ -110,6 +113,7 @@ pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> 
     let locked = [key.as_str().param()];
     let buried = [key.as_str().param(), now.param(), until.param()];
     let mut tries = 0;
+    note_blind();
     // Another session may set the key in between: its value is the one to take.
     while access.is_unrestricted || tries < TRIES {
         if let Some(value) =
@@ -133,5 +137,13 @@ pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> 
 pub fn clear(access: &Access, bounds: [Param; 3], (now, until): (Timestamp, Timestamp)) -> i64 {
     let [from, before, unnamed] = bounds;
     let params = [from, before, unnamed, now.param(), until.param()];
+    note_blind();
     access.run_beside_others(|home| CLEAR.write_blindly(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
+}
+
+/// What a statement buries under an old snapshot may be anything.
+fn note_blind() {
+    if backend::has_old_snapshot() {
+        snapshot::note_blind(snapshot::current());
+    }
 }

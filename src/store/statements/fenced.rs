@@ -9,7 +9,7 @@ use crate::clock;
 use crate::datum::Jsonb;
 use crate::error::CacheError;
 use crate::heap::change::{Contention, Decision, change};
-use crate::heap::snapshot::Seen;
+use crate::heap::snapshot::{self, Seen};
 use crate::heap::table::Table;
 use crate::local_settings::LocalSettings;
 use crate::statement::{IntoParam, Param, Rows, Statement, statement};
@@ -41,7 +41,8 @@ static FILL: Statement = statement!(
         INT8ARRAYOID,
         INT8OID,
         INT8OID,
-        TEXTOID
+        TEXTOID,
+        BOOLOID
     ]
 );
 static FILL_ABSENT: Statement = statement!(
@@ -133,7 +134,7 @@ pub fn release(access: &Access, key: Key, lease_id: i64) -> bool {
     access.run(|home| RELEASE.write(home, &params, |rows| rows.len() > 0))
 }
 
-fn fill_params(new: &New, tagged: Option<Tagged>, load_us: i64, lease_id: Option<i64>, seen: &Seen) -> [Param; 10] {
+fn fill_params(new: &New, tagged: Option<Tagged>, load_us: i64, lease_id: Option<i64>, seen: &Seen) -> [Param; 11] {
     [
         new.key.as_str().param(),
         new.value.param(),
@@ -145,6 +146,7 @@ fn fill_params(new: &New, tagged: Option<Tagged>, load_us: i64, lease_id: Option
         load_us.param(),
         lease_id.param(),
         text_of(seen).param(),
+        snapshot::current_if_assigned().is_some_and(|own| seen.vouches_for(own)).param(),
     ]
 }
 

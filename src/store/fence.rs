@@ -43,8 +43,8 @@ fn was_removed(table: &Table, key: Key, seen: &Seen) -> bool {
     found.is_some()
 }
 
-/// The current transaction, `version`, is about to bury `newest` whatever that is: takes note where its snapshot does not
-/// see all that was written to the key.
+/// The current transaction, `version`, is about to bury `newest` whatever that is: takes note where its snapshot does
+/// not see all that was written to the key.
 pub fn note_buried(table: &Table, key: Key, newest: Option<&Row>, version: Version) {
     if has_old_snapshot() && !passes(table, key, newest, &Seen::by_statement()) {
         snapshot::note_blind(version);

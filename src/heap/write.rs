@@ -50,8 +50,10 @@ pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], holds_
         };
         let mut outcome = replace(holds_lock, &mut failure);
         // PostgreSQL asks who holds the lock only where it may wait. We do not wait for ourselves.
-        let is_ours = !row.is_shared() && pg_sys::TransactionIdIsCurrentTransactionId(failure.xmax);
-        if outcome == pg_sys::TM_Result::TM_BeingModified && is_ours {
+        if outcome == pg_sys::TM_Result::TM_BeingModified
+            && !row.is_shared()
+            && pg_sys::TransactionIdIsCurrentTransactionId(failure.xmax)
+        {
             outcome = replace(true, &mut failure);
         }
         if outcome == pg_sys::TM_Result::TM_Ok {

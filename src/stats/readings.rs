@@ -159,9 +159,9 @@ pub fn of_server(home: &Home) -> Server {
 /// What the limit of the whole cache has cost those that have none of their own.
 fn room(home: &Home) -> Room {
     let has_own = |name: &str| Name::parse(name).is_ok_and(|name| namespaces::limits(home, name) != Limits::default());
-    let limited: Vec<_> = memory::places().filter(|(name, _)| has_own(name)).map(|(_, tally)| tally).collect();
-    let is_limited = |tally: &&Tally| limited.iter().any(|&other| std::ptr::eq(other, *tally));
-    room_of(memory::tallies().filter(|tally| !is_limited(tally)), settings::limits())
+    let rest = memory::area().map(|area| &area.rest);
+    let places = memory::places().filter(|(name, _)| !has_own(name)).map(|(_, tally)| tally);
+    room_of(rest.into_iter().chain(places), settings::limits())
 }
 
 fn room_of<'a>(tallies: impl Iterator<Item = &'a Tally>, limits: Limits) -> Room {

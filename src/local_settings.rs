@@ -32,6 +32,11 @@ impl LocalSettings {
             Self { level }
         }
     }
+
+    /// A search path on which nobody's objects stand before those of PostgreSQL, temporary ones last.
+    pub fn safe_path() -> Self {
+        Self::new(&[(c"search_path", "pg_catalog, pg_temp")])
+    }
 }
 
 impl Drop for LocalSettings {

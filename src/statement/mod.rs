@@ -10,6 +10,7 @@ mod rows;
 pub use rows::{Column, Rows};
 
 use crate::home::Home;
+use crate::local_settings::LocalSettings;
 use crate::sweep::ranges;
 use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -126,8 +127,10 @@ impl Statement {
         plan
     }
 
-    /// Runs a statement on the catalogs as they are now, whatever the snapshot of the calling statement is.
+    /// Runs a statement on the catalogs as they are now, whatever the snapshot of the calling statement is, and
+    /// whatever its search path.
     pub fn read_newest<R>(&self, home: &Home, params: &[Param], take: impl FnOnce(&Rows) -> R) -> R {
+        let _path = LocalSettings::safe_path();
         // SAFETY: pushed and popped in pairs; an error in between ends the (sub)transaction, which pops it too.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::RelationRelationId)) };
         let result = self.read(home, params, take);
@@ -136,9 +139,10 @@ impl Statement {
         result
     }
 
-    /// Runs a statement on the catalogs as they are now, whatever the caller's snapshot is. It needs no [`Home`], and
-    /// its plan is not kept.
+    /// Runs a statement on the catalogs as they are now, whatever the caller's snapshot and search path are. It needs
+    /// no [`Home`], and its plan is not kept.
     pub fn read_catalog<R>(&self, take: impl FnOnce(&Rows) -> R) -> R {
+        let _path = LocalSettings::safe_path();
         // SAFETY: pushed and popped in pairs; an error in between ends the (sub)transaction, which pops it too.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::RelationRelationId)) };
         let result = run_once(self.sql, &[], Effect::Reads, take);
@@ -148,10 +152,11 @@ impl Statement {
     }
 }
 
-/// Runs a command that takes no parameters and returns nothing, once. Must have its names quoted: a statement of
-/// `sql/statements` puts it together with `pg_catalog.format`, or the only names in it are those of the extension's
-/// tables.
+/// Runs a command that takes no parameters and returns nothing, once, whatever the caller's search path is. Must have
+/// its names quoted: a statement of `sql/statements` puts it together with `pg_catalog.format`, or the only names in it
+/// are those of the extension's tables.
 pub fn command(sql: &str) {
+    let _path = LocalSettings::safe_path();
     run_once(sql, &[], Effect::Writes, |_| ());
 }
 

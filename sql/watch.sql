@@ -18,16 +18,11 @@ FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.cache_watch(regclass, text[], text[]) IS 'from now on a change of a row of the table deletes the keys and invalidates the tags that its columns make of the templates';
 COMMENT ON FUNCTION @extschema@.cache_unwatch(regclass) IS 'watches a table no more; whether it was watched';
 
--- Of a tree of tables, the one that was named. The argument stands in tgargs with a zero byte at its end.
+-- Of a tree of tables, the one that was named; none whose trigger was not made by cache_watch.
 CREATE VIEW @extschema@.cache_watches AS
-    SELECT t.tgrelid::pg_catalog.regclass AS source,
-           ARRAY(SELECT pg_catalog.jsonb_array_elements_text(argument OPERATOR(pg_catalog.->) 'keys')) AS keys,
-           ARRAY(SELECT pg_catalog.jsonb_array_elements_text(argument OPERATOR(pg_catalog.->) 'tags')) AS tags
+    SELECT t.tgrelid::pg_catalog.regclass AS source, told.keys, told.tags
     FROM pg_catalog.pg_trigger AS t
-    CROSS JOIN LATERAL (
-        SELECT pg_catalog.convert_from(pg_catalog.substring(
-                   t.tgargs, 1, pg_catalog.octet_length(t.tgargs) OPERATOR(pg_catalog.-) 1), 'UTF8')::pg_catalog.jsonb
-    ) AS told (argument)
+    CROSS JOIN LATERAL @extschema@.cache_watch_templates(t.tgargs) AS told
     WHERE t.tgfoid OPERATOR(pg_catalog.=) '@extschema@.cache_watch_trigger'::pg_catalog.regproc
       AND t.tgname OPERATOR(pg_catalog.=) 'cache_pg_watch_truncate'
       AND NOT EXISTS (
@@ -35,6 +30,7 @@ CREATE VIEW @extschema@.cache_watches AS
           JOIN pg_catalog.pg_trigger AS p ON p.tgrelid OPERATOR(pg_catalog.=) i.inhparent
           WHERE i.inhrelid OPERATOR(pg_catalog.=) t.tgrelid AND p.tgfoid OPERATOR(pg_catalog.=) t.tgfoid);
 REVOKE ALL ON @extschema@.cache_watches FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.cache_watch_templates(bytea) IS 'what a trigger was told, from its tgargs; no row where cache_watch has not made it: for the view cache_watches';
 COMMENT ON VIEW @extschema@.cache_watches IS 'The tables that are watched, and for what.';
 
 CREATE EVENT TRIGGER cache_pg_watch ON ddl_command_end

@@ -76,7 +76,7 @@ extension_sql_file!(
         cache_get_or_set
     ]
 );
-extension_sql_file!("../sql/watch.sql", name = "watch", requires = [cache_watch, cache_unwatch]);
+extension_sql_file!("../sql/watch.sql", name = "watch", requires = [cache_watch, cache_unwatch, cache_watch_templates]);
 extension_sql_file!(
     "../sql/stats.sql",
     name = "stats",

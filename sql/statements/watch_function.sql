@@ -1,7 +1,13 @@
--- The function of the triggers of watched tables, and who owns it
+-- The function of the triggers of watched tables, and who owns it: the member of the extension that calls our code, whatever
+-- name it has by now
 SELECT p.oid, p.proowner
 FROM pg_catalog.pg_extension AS e
+JOIN pg_catalog.pg_depend AS d
+  ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+ AND d.refobjid OPERATOR(pg_catalog.=) e.oid
+ AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+ AND d.deptype OPERATOR(pg_catalog.=) 'e'
 JOIN pg_catalog.pg_proc AS p
-  ON p.pronamespace OPERATOR(pg_catalog.=) e.extnamespace
- AND p.proname OPERATOR(pg_catalog.=) 'cache_watch_trigger'
+  ON p.oid OPERATOR(pg_catalog.=) d.objid
+ AND p.prosrc OPERATOR(pg_catalog.=) 'cache_watch_trigger_wrapper'
 WHERE e.extname OPERATOR(pg_catalog.=) 'cache_pg'

@@ -1,15 +1,13 @@
--- $1 a table, $2 the trigger function: the commands that take the triggers from the table and from every table below it.
--- A partition's copy of a row trigger goes with that of its parent.
+-- $1 a table, $2 the trigger function: the triggers of the table and of every table below it. A partition's copy of a row
+-- trigger goes with that of its parent.
 WITH RECURSIVE tree (relation) AS (
     SELECT $1
     UNION
     SELECT i.inhrelid
     FROM tree JOIN pg_catalog.pg_inherits AS i ON i.inhparent OPERATOR(pg_catalog.=) tree.relation
 )
-SELECT pg_catalog.format('DROP TRIGGER %I ON %I.%I', t.tgname, n.nspname, c.relname)
+SELECT t.oid
 FROM tree
 JOIN pg_catalog.pg_trigger AS t ON t.tgrelid OPERATOR(pg_catalog.=) relation
-JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) relation
-JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 WHERE t.tgfoid OPERATOR(pg_catalog.=) $2 AND t.tgparentid OPERATOR(pg_catalog.=) 0::pg_catalog.oid
 ORDER BY relation, t.tgname

@@ -1,5 +1,4 @@
--- $1 a relation, $2 the trigger function: what decides whether the current role may watch it.
--- The argument of a trigger stands in tgargs with a zero byte at its end.
+-- $1 a relation, $2 the trigger function: what decides whether the current role may watch it
 WITH RECURSIVE below (relation) AS (
     SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent OPERATOR(pg_catalog.=) $1
     UNION
@@ -15,9 +14,8 @@ WITH RECURSIVE below (relation) AS (
     FROM pg_catalog.pg_trigger
     WHERE tgfoid OPERATOR(pg_catalog.=) $2 AND tgparentid OPERATOR(pg_catalog.=) 0::pg_catalog.oid
 )
-SELECT c.relname::text,
-       pg_catalog.format('%I.%I', n.nspname, c.relname),
-       c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::"char"[])
+SELECT c.relname::pg_catalog.text,
+       c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::pg_catalog."char"[])
            AND c.relpersistence OPERATOR(pg_catalog.<>) 't'
            AND c.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
            AND NOT EXISTS (
@@ -29,21 +27,29 @@ SELECT c.relname::text,
                  AND e.extname OPERATOR(pg_catalog.=) 'cache_pg'),
        pg_catalog.pg_has_role(c.relowner, 'USAGE'),
        own.argument IS NOT NULL,
-       (SELECT a.relname::text
-        FROM above JOIN watched USING (relation) JOIN pg_catalog.pg_class AS a ON a.oid OPERATOR(pg_catalog.=) relation
+       (SELECT a.relname::pg_catalog.text
+        FROM above
+        JOIN watched ON watched.relation OPERATOR(pg_catalog.=) above.relation
+        JOIN pg_catalog.pg_class AS a ON a.oid OPERATOR(pg_catalog.=) above.relation
         ORDER BY steps DESC, a.relname
         LIMIT 1),
-       (SELECT b.relname::text
-        FROM below JOIN watched USING (relation) JOIN pg_catalog.pg_class AS b ON b.oid OPERATOR(pg_catalog.=) relation
-        WHERE watched.argument IS DISTINCT FROM own.argument
+       (SELECT b.relname::pg_catalog.text
+        FROM below
+        JOIN watched ON watched.relation OPERATOR(pg_catalog.=) below.relation
+        JOIN pg_catalog.pg_class AS b ON b.oid OPERATOR(pg_catalog.=) below.relation
+        WHERE own.argument IS NULL OR watched.argument OPERATOR(pg_catalog.<>) own.argument
         ORDER BY b.relname
         LIMIT 1),
-       (SELECT f.relname::text
+       (SELECT f.relname::pg_catalog.text
         FROM below JOIN pg_catalog.pg_class AS f ON f.oid OPERATOR(pg_catalog.=) relation
         WHERE f.relkind OPERATOR(pg_catalog.=) 'f'
         ORDER BY f.relname
+        LIMIT 1),
+       (SELECT o.relname::pg_catalog.text
+        FROM below JOIN pg_catalog.pg_class AS o ON o.oid OPERATOR(pg_catalog.=) relation
+        WHERE NOT pg_catalog.pg_has_role(o.relowner, 'USAGE')
+        ORDER BY o.relname
         LIMIT 1)
 FROM pg_catalog.pg_class AS c
-JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 LEFT JOIN watched AS own ON own.relation OPERATOR(pg_catalog.=) c.oid
 WHERE c.oid OPERATOR(pg_catalog.=) $1

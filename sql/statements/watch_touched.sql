@@ -1,6 +1,6 @@
 -- $1 the trigger function, $2 whether the command may have put a table below another: what the command that has just
--- ended means for watched tables. Of each that it has touched: the table and its argument, where it is watched; of each
--- that it has put below a watched one, that argument, where the table has not got it yet.
+-- ended means for watched tables. Of each that it has touched: the table and what stands in tgargs, where it is watched; of
+-- each that it has put below a watched one, what stands there, where the table has not got it yet.
 WITH RECURSIVE touched (relation) AS (
     SELECT objid FROM pg_catalog.pg_event_trigger_ddl_commands()
     WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -12,9 +12,7 @@ WITH RECURSIVE touched (relation) AS (
     FROM pg_catalog.pg_trigger
     WHERE tgfoid OPERATOR(pg_catalog.=) $1 AND tgparentid OPERATOR(pg_catalog.=) 0::pg_catalog.oid
 )
-SELECT touched.relation,
-       pg_catalog.convert_from(pg_catalog.substring(own.argument, 1, pg_catalog.octet_length(own.argument) OPERATOR(pg_catalog.-) 1), 'UTF8'),
-       pg_catalog.convert_from(pg_catalog.substring(inherited.argument, 1, pg_catalog.octet_length(inherited.argument) OPERATOR(pg_catalog.-) 1), 'UTF8')
+SELECT touched.relation, own.argument, inherited.argument
 FROM touched
 LEFT JOIN watched AS own ON own.relation OPERATOR(pg_catalog.=) touched.relation
 LEFT JOIN (
@@ -24,7 +22,7 @@ LEFT JOIN (
     JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.inhrelid
     WHERE $2 AND c.relpersistence OPERATOR(pg_catalog.<>) 't'
 ) AS inherited ON inherited.relation OPERATOR(pg_catalog.=) touched.relation
-             AND inherited.argument IS DISTINCT FROM own.argument
+             AND (own.argument IS NULL OR inherited.argument OPERATOR(pg_catalog.<>) own.argument)
 WHERE EXISTS (
         SELECT FROM pg_catalog.pg_depend
         WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_trigger'::pg_catalog.regclass

@@ -25,6 +25,14 @@ fn cache_unwatch(source: Option<Regclass>) -> Result<bool, ErrorReport> {
     Ok(watch::tree::unwatch(table(source)?)?)
 }
 
+/// What a trigger was told, from its `tgargs`; no row where `cache_watch` has not made it.
+#[pg_extern(immutable, strict, parallel_safe)]
+fn cache_watch_templates(
+    argument: &[u8],
+) -> TableIterator<'static, (name!(keys, Vec<String>), name!(tags, Vec<String>))> {
+    TableIterator::new(Watch::of_trigger(argument).and_then(|watch| watch.texts()))
+}
+
 fn table(source: Option<Regclass>) -> Result<Oid, CacheError> {
     source.map(Regclass::oid).ok_or(CacheError::NullTable)
 }

@@ -13,6 +13,9 @@ impl CacheError {
             Self::Template(_, why) => format!("Not valid because {why}."),
             Self::NoColumn { .. } | Self::WatchedColumn { .. } => "A template of cache_watch names it.".into(),
             Self::VirtualColumn { .. } => "Triggers do not get its value.".into(),
+            Self::UntrustedCast { .. } => {
+                "A trigger would run it with the rights of whoever changes a row of the table.".into()
+            }
             Self::Unwatchable(_) => "Only ordinary and partitioned tables can be watched, none of the system, of \
                                      cache_pg, or temporary."
                 .into(),
@@ -72,6 +75,9 @@ impl CacheError {
                     .into()
             }
             Self::VirtualColumn { .. } => "Name the columns that it is made of, or make it STORED.".into(),
+            Self::UntrustedCast { .. } => {
+                "Name a column of a built-in type, or of a type and with a cast that belong to a superuser.".into()
+            }
             Self::WatchedAbove { above, .. } => format!("Call cache_watch or cache_unwatch for \"{above}\"."),
             Self::WatchedBelow(table) => format!("Call cache_unwatch for \"{table}\" before."),
             Self::StrangeTrigger => "Call cache_watch instead of CREATE TRIGGER.".into(),
@@ -81,6 +87,7 @@ impl CacheError {
             | Self::Unwatchable(_)
             | Self::ForeignTable(_)
             | Self::NotOwner(_)
+            | Self::Restricted(_)
             | Self::Prepare
             | Self::CounterOverflow
             | Self::Serialization => return None,

@@ -94,6 +94,12 @@ pub enum CacheError {
     /// The caller does not own the table.
     #[error("must be owner of table {0}")]
     NotOwner(String),
+    /// A function that gives rights away, called by code that somebody has others run.
+    #[error("cannot call {0} within a security-restricted operation")]
+    Restricted(&'static str),
+    /// A column whose text some user's function makes.
+    #[error("column \"{column}\" of relation \"{table}\" becomes text by a function of a user's")]
+    UntrustedCast { column: String, table: String },
     /// The table is watched because it is below another.
     #[error("table \"{table}\" is watched with \"{above}\"")]
     WatchedAbove { table: String, above: String },
@@ -158,9 +164,11 @@ impl CacheError {
             | Self::WatchedBelow(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NoColumn { .. } => ERRCODE_UNDEFINED_COLUMN,
             Self::WatchedColumn { .. } => ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-            Self::VirtualColumn { .. } | Self::ForeignTable(_) | Self::Prepare => ERRCODE_FEATURE_NOT_SUPPORTED,
+            Self::VirtualColumn { .. } | Self::UntrustedCast { .. } | Self::ForeignTable(_) | Self::Prepare => {
+                ERRCODE_FEATURE_NOT_SUPPORTED
+            }
             Self::Unwatchable(_) => ERRCODE_WRONG_OBJECT_TYPE,
-            Self::NotOwner(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::NotOwner(_) | Self::Restricted(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::StrangeTrigger => ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
             Self::Loader(_) => ERRCODE_UNDEFINED_FUNCTION,
             Self::NullKey

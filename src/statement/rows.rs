@@ -87,7 +87,7 @@ macro_rules! column_from_datum {
         }
     )*};
 }
-column_from_datum!(String, bool, i32, i64, f64, Oid, Interval, Xid8);
+column_from_datum!(String, Vec<u8>, bool, i32, i64, f64, Oid, Interval, Xid8);
 
 impl Column for Timestamp {
     unsafe fn copy(datum: Datum) -> Option<Self> {

@@ -1,14 +1,15 @@
 //! The columns that templates name, as text.
 //!
 //! Owns what the text of a value is: that of `column::text`, under settings that are the same in every session, because
-//! a key that depended on who writes would miss. Must never look a column up by anything but its present name.
+//! a key that depended on who writes would miss. Must never look a column up by anything but its present name, nor run
+//! a function that is not PostgreSQL's or a superuser's: who changes the table may have more rights than its author.
 
 use super::rows::Row;
 use super::templates::Watch;
 use crate::error::CacheError;
 use crate::local_settings::LocalSettings;
-use pgrx::FromDatum;
 use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::{FromDatum, IntoDatum};
 use std::ffi::CStr;
 
 /// What the text of some types depends on: dates, times, intervals, floats, bytes.
@@ -62,7 +63,7 @@ impl Columns {
     /// Finds them in `relation`.
     ///
     /// # Errors
-    /// [`CacheError::NoColumn`], [`CacheError::VirtualColumn`].
+    /// [`CacheError::NoColumn`], [`CacheError::VirtualColumn`], [`CacheError::UntrustedCast`].
     ///
     /// # Safety
     /// `relation` is open.
@@ -86,7 +87,12 @@ impl Columns {
             // SAFETY: a look-up in the system caches.
             let base = unsafe { pg_sys::getBaseType(attribute.atttypid) };
             dependent |= !FIXED.contains(&base);
-            columns.push(Column { name: name.into(), number: attribute.attnum, cast: Cast::of(base) });
+            let cast = Cast::of(base);
+            if !cast.is_trusted(base) {
+                // SAFETY: as the caller promises.
+                return Err(CacheError::UntrustedCast { column: name.into(), table: unsafe { table_name(relation) } });
+            }
+            columns.push(Column { name: name.into(), number: attribute.attnum, cast });
         }
         Ok(Self { columns, dependent })
     }
@@ -131,6 +137,17 @@ impl Cast {
         Self::Output(output)
     }
 
+    /// Whether it runs nobody's code but PostgreSQL's and that of superusers. Output functions are C: only superusers
+    /// make them. Anybody who owns a type may make a cast of it with any function, so both must be a superuser's.
+    fn is_trusted(&self, base: Oid) -> bool {
+        let Self::Function(function) = *self else { return true };
+        function.to_u32() < pg_sys::FirstNormalObjectId
+            || owners(function, base).is_some_and(|[maker, owner]| {
+                // SAFETY: look-ups in the system caches.
+                unsafe { pg_sys::superuser_arg(maker) && pg_sys::superuser_arg(owner) }
+            })
+    }
+
     fn text(&self, value: Datum) -> Option<String> {
         // SAFETY: the value is not NULL and of the type that the cast was found for.
         unsafe {
@@ -145,6 +162,27 @@ impl Cast {
                 }
             }
         }
+    }
+}
+
+/// Who owns a function and who a type.
+fn owners(function: Oid, of_type: Oid) -> Option<[Oid; 2]> {
+    use pg_sys::SysCacheIdentifier::{PROCOID, TYPEOID};
+    // SAFETY: look-ups in the system caches; the rows are released.
+    unsafe {
+        let row = pg_sys::SearchSysCache1(PROCOID as i32, function.into_datum()?);
+        if row.is_null() {
+            return None;
+        }
+        let maker = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_proc>()).proowner;
+        pg_sys::ReleaseSysCache(row);
+        let row = pg_sys::SearchSysCache1(TYPEOID as i32, of_type.into_datum()?);
+        if row.is_null() {
+            return None;
+        }
+        let owner = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_type>()).typowner;
+        pg_sys::ReleaseSysCache(row);
+        Some([maker, owner])
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`templates`] | what a table is watched for: the argument of its triggers, and nothing else anywhere |
 //! | [`tree`] | which tables have the triggers: the watched one and every table below it, those to come as well |
+//! | [`install`] | making and dropping the triggers of a table |
 //! | [`ddl`] | what follows from commands that change watched tables |
 //! | [`trigger`] | what happens when a statement has changed rows |
 //! | [`rows`], [`columns`] | the rows that a statement has changed, and their columns as text |
@@ -14,6 +15,7 @@
 
 mod columns;
 mod ddl;
+mod install;
 mod rows;
 mod templates;
 mod texts;

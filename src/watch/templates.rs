@@ -47,8 +47,19 @@ impl Watch {
         Self::from(&argument, text.clone()).ok()
     }
 
+    /// What stands in `tgargs` of a trigger, with a zero byte at the end of each argument; None as above.
+    pub fn of_trigger(arguments: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(arguments.strip_suffix(&[0])?).ok()?;
+        Self::told(&[text.to_owned()])
+    }
+
     fn from(argument: &Argument, text: String) -> Result<Self, CacheError> {
         Ok(Self { keys: parsed(&argument.keys)?, tags: parsed(&argument.tags)?, argument: text })
+    }
+
+    /// The templates of keys and those of tags, as they were written.
+    pub fn texts(&self) -> Option<(Vec<String>, Vec<String>)> {
+        serde_json::from_str(&self.argument).ok().map(|Argument { keys, tags }| (keys, tags))
     }
 
     /// The templates, those of keys first.

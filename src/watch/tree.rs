@@ -1,52 +1,47 @@
 //! Which tables have the triggers: the watched table, and every table below it.
 //!
-//! Owns giving and taking them. A statement fires the triggers of the table that it names, so each partition has its
-//! own. Must never act on a table that the caller does not own. The triggers are made as the owner of their function,
-//! because only its owner may create triggers with it: a trigger with templates of one's own could delete any key.
+//! Owns who may give and take them, and the locks. A statement fires the triggers of the table that it names, so each
+//! partition has its own. Must never act on a table that the caller does not own, nor take what it has looked up before
+//! it had the lock for true. The triggers are made as the owner of their function, because only its owner may create
+//! triggers with it: a trigger with templates of one's own could delete any key.
 
 use super::columns::Columns;
+use super::install::{install, remove};
 use super::templates::Watch;
-use crate::as_owner::AsOwner;
 use crate::catalog;
 use crate::error::CacheError;
 use crate::home::Home;
-use crate::statement::{IntoParam, Statement, command, statement};
+use crate::statement::{IntoParam, Statement, statement};
 use pgrx::pg_sys::{self, Oid};
 
 static FUNCTION: Statement = statement!("watch_function.sql", []);
 static SOURCE: Statement = statement!("watch_source.sql", [OIDOID, OIDOID]);
-static INSTALL: Statement = statement!("watch_install.sql", [OIDOID, TEXTOID, OIDOID, TEXTOID]);
-static REMOVE: Statement = statement!("watch_remove.sql", [OIDOID, OIDOID]);
+static BELOW: Statement = statement!("watch_below.sql", [OIDOID]);
 
-/// The trigger function.
+/// The trigger function: a member of the extension, whatever functions of that name there are.
 pub struct Function {
     pub oid: Oid,
-    owner: Oid,
+    pub(super) owner: Oid,
 }
 
 impl Function {
-    /// Finds it.
-    ///
-    /// # Errors
-    /// [`CacheError::NotInstalled`].
-    pub fn find(home: &Home) -> Result<Self, CacheError> {
-        FUNCTION
-            .read_newest(home, &[], |rows| Some(Self { oid: rows.get(0, 1)?, owner: rows.get(0, 2)? }))
-            .ok_or(CacheError::NotInstalled)
+    /// Finds it; None where the extension has none.
+    pub fn find(home: &Home) -> Option<Self> {
+        FUNCTION.read_newest(home, &[], |rows| Some(Self { oid: rows.get(0, 1)?, owner: rows.get(0, 2)? }))
     }
 }
 
 /// A table, and what there is to know about it before it is watched.
 struct Table {
     name: String,
-    /// With its schema, quoted where it has to be.
-    full_name: String,
     is_watchable: bool,
     is_own: bool,
     is_watched: bool,
     watched_above: Option<String>,
     watched_below: Option<String>,
     foreign_below: Option<String>,
+    /// A table below of somebody whose rights the caller does not have.
+    not_own_below: Option<String>,
 }
 
 impl Table {
@@ -54,13 +49,13 @@ impl Table {
         let found = SOURCE.read_newest(home, &[oid.param(), function.oid.param()], |rows| {
             Some(Self {
                 name: rows.get(0, 1)?,
-                full_name: rows.get(0, 2)?,
-                is_watchable: rows.get(0, 3)?,
-                is_own: rows.get(0, 4)?,
-                is_watched: rows.get(0, 5)?,
-                watched_above: rows.get(0, 6),
-                watched_below: rows.get(0, 7),
-                foreign_below: rows.get(0, 8),
+                is_watchable: rows.get(0, 2)?,
+                is_own: rows.get(0, 3)?,
+                is_watched: rows.get(0, 4)?,
+                watched_above: rows.get(0, 5),
+                watched_below: rows.get(0, 6),
+                foreign_below: rows.get(0, 7),
+                not_own_below: rows.get(0, 8),
             })
         });
         found.ok_or_else(|| CacheError::Unwatchable(u32::from(oid).to_string()))
@@ -71,13 +66,17 @@ impl Table {
         if !self.is_watchable {
             return Err(CacheError::Unwatchable(self.name.clone()));
         }
-        if !self.is_own {
-            return Err(CacheError::NotOwner(self.name.clone()));
-        }
+        self.check_owner()?;
         match self.watched_above.clone() {
             Some(above) => Err(CacheError::WatchedAbove { table: self.name.clone(), above }),
             None => Ok(()),
         }
+    }
+
+    /// Refuses a table, or one with a table below it, that is not the caller's.
+    fn check_owner(&self) -> Result<(), CacheError> {
+        let not_own = if self.is_own { self.not_own_below.as_ref() } else { Some(&self.name) };
+        not_own.map_or(Ok(()), |name| Err(CacheError::NotOwner(name.clone())))
     }
 
     /// Refuses what cannot be watched because of a table below.
@@ -97,8 +96,7 @@ impl Table {
 /// # Errors
 /// Where it cannot be watched, or not for that.
 pub fn watch(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
-    let home = catalog::installed()?;
-    let function = Function::find(&home)?;
+    let (home, function) = begin()?;
     let table = lock(&home, &function, oid)?;
     table.check_below()?;
     check_columns(oid, watch)?;
@@ -112,11 +110,23 @@ pub fn watch(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
 /// # Errors
 /// Where it is not the caller's to do.
 pub fn unwatch(oid: Oid) -> Result<bool, CacheError> {
-    let home = catalog::installed()?;
-    let function = Function::find(&home)?;
+    let (home, function) = begin()?;
     let table = lock(&home, &function, oid)?;
-    remove(&home, &function, oid);
+    if table.is_watched {
+        remove(&home, &function, oid);
+    }
     Ok(table.is_watched)
+}
+
+/// Whoever has somebody else run a function of theirs, as ANALYZE does with that of an index, may watch nothing by it.
+fn begin() -> Result<(std::rc::Rc<Home>, Function), CacheError> {
+    // SAFETY: reads a global.
+    if unsafe { pg_sys::InSecurityRestrictedOperation() } {
+        return Err(CacheError::Restricted("cache_watch"));
+    }
+    let home = catalog::installed()?;
+    let function = Function::find(&home).ok_or(CacheError::NotInstalled)?;
+    Ok((home, function))
 }
 
 /// Gives the triggers to a table that a command has put below a watched one, and to what is below it.
@@ -128,6 +138,7 @@ pub fn watch_below(home: &Home, function: &Function, oid: Oid, argument: &str) -
     if !table.is_watchable {
         return Err(CacheError::ForeignTable(table.name));
     }
+    table.check_owner()?;
     if table.is_watched {
         return Err(CacheError::WatchedBelow(table.name));
     }
@@ -137,15 +148,40 @@ pub fn watch_below(home: &Home, function: &Function, oid: Oid, argument: &str) -
 }
 
 /// Locks a table and what is below it against writers and against more tables below, where it is the caller's to do,
-/// and looks at it under the lock. Readers are kept out where triggers will be dropped, as DROP TRIGGER does.
+/// and looks at it under the lock: by then it may have another name, another owner, or be gone. Readers are kept out
+/// where triggers will be dropped, as DROP TRIGGER does.
 fn lock(home: &Home, function: &Function, oid: Oid) -> Result<Table, CacheError> {
-    let table = Table::find(home, function, oid)?;
-    table.check_caller()?;
-    let mode = if table.is_watched { "ACCESS EXCLUSIVE" } else { "SHARE ROW EXCLUSIVE" };
-    run(function, &[format!("LOCK TABLE {} IN {mode} MODE", table.full_name)]);
-    let table = Table::find(home, function, oid)?;
-    table.check_caller()?;
-    Ok(table)
+    let mut mode = pg_sys::ShareRowExclusiveLock as i32;
+    loop {
+        let table = Table::find(home, function, oid)?;
+        table.check_caller()?;
+        if table.is_watched {
+            mode = pg_sys::AccessExclusiveLock as i32;
+        }
+        // SAFETY: locks a number, whether there is such a table or not; given back by the end of the transaction.
+        unsafe { pg_sys::LockRelationOid(oid, mode) };
+        lock_below(home, oid, mode);
+        let table = Table::find(home, function, oid)?;
+        table.check_caller()?;
+        if !table.is_watched || mode == pg_sys::AccessExclusiveLock as i32 {
+            return Ok(table);
+        }
+    }
+}
+
+/// A table that came below another one before that was locked is locked in the next round.
+fn lock_below(home: &Home, oid: Oid, mode: i32) {
+    let mut locked: Vec<Oid> = Vec::new();
+    loop {
+        let mut below = BELOW.read_newest(home, &[oid.param()], |rows| rows.column::<Oid>(1));
+        below.retain(|table| !locked.contains(table));
+        if below.is_empty() {
+            return;
+        }
+        // SAFETY: as for the table itself.
+        below.iter().for_each(|table| unsafe { pg_sys::LockRelationOid(*table, mode) });
+        locked.append(&mut below);
+    }
 }
 
 /// Whether a table has the columns that the templates name.
@@ -153,30 +189,15 @@ fn lock(home: &Home, function: &Function, oid: Oid) -> Result<Table, CacheError>
 /// # Errors
 /// As [`Columns::find`].
 pub fn check_columns(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
-    // SAFETY: opened and closed in pairs; an error of PostgreSQL leaves the closing to the abort.
+    // SAFETY: opened and closed in pairs; an error of PostgreSQL leaves the closing to the abort. A table below may
+    // have been dropped.
     unsafe {
-        let relation = pg_sys::relation_open(oid, pg_sys::AccessShareLock as i32);
+        let relation = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as i32);
+        if relation.is_null() {
+            return Ok(());
+        }
         let found = Columns::find(relation, watch);
         pg_sys::relation_close(relation, pg_sys::NoLock as i32);
         found.map(|_| ())
-    }
-}
-
-fn install(home: &Home, function: &Function, oid: Oid, argument: &str) {
-    let name = format!("{}.cache_watch_trigger", home.schema);
-    let params = [oid.param(), argument.param(), function.oid.param(), name.param()];
-    run(function, &INSTALL.read_newest(home, &params, |rows| rows.column::<String>(1)));
-}
-
-fn remove(home: &Home, function: &Function, oid: Oid) {
-    let params = [oid.param(), function.oid.param()];
-    run(function, &REMOVE.read_newest(home, &params, |rows| rows.column::<String>(1)));
-}
-
-/// Runs commands as the owner of the trigger function.
-fn run(function: &Function, commands: &[String]) {
-    let _owner = AsOwner::new(function.owner);
-    for text in commands {
-        command(text);
     }
 }

@@ -1,0 +1,149 @@
+//! Making and dropping the triggers of a table.
+//!
+//! Owns what the triggers are. Tables and triggers are named by their numbers alone: a name could mean another table by
+//! the time it is looked up, and a command would run other people's event triggers. Must never be called for a table
+//! that is not locked.
+
+use crate::as_owner::AsOwner;
+use crate::home::Home;
+use crate::statement::{IntoParam, Statement, statement};
+use crate::watch::tree::Function;
+use pgrx::pg_sys::{self, Oid};
+use std::ffi::{CStr, CString};
+
+static INSTALL: Statement = statement!("watch_install.sql", [OIDOID, OIDOID]);
+static REMOVE: Statement = statement!("watch_remove.sql", [OIDOID, OIDOID]);
+
+/// A trigger, as CREATE TRIGGER would make it.
+struct Kind {
+    name: &'static CStr,
+    events: u32,
+    /// Whether it gets the rows as they were, and as they are, in transition tables.
+    old: bool,
+    new: bool,
+    is_row: bool,
+    fires: u8,
+}
+
+/// Statement triggers of a partitioned table fire for statements that name it, those of a partition for those that name
+/// the partition.
+const OF_STATEMENTS: [Kind; 4] = [
+    Kind {
+        name: c"cache_pg_watch_insert",
+        events: pg_sys::TRIGGER_TYPE_INSERT,
+        old: false,
+        new: true,
+        is_row: false,
+        fires: pg_sys::TRIGGER_FIRES_ON_ORIGIN,
+    },
+    Kind {
+        name: c"cache_pg_watch_update",
+        events: pg_sys::TRIGGER_TYPE_UPDATE,
+        old: true,
+        new: true,
+        is_row: false,
+        fires: pg_sys::TRIGGER_FIRES_ON_ORIGIN,
+    },
+    Kind {
+        name: c"cache_pg_watch_delete",
+        events: pg_sys::TRIGGER_TYPE_DELETE,
+        old: true,
+        new: false,
+        is_row: false,
+        fires: pg_sys::TRIGGER_FIRES_ON_ORIGIN,
+    },
+    Kind {
+        name: c"cache_pg_watch_truncate",
+        events: pg_sys::TRIGGER_TYPE_TRUNCATE,
+        old: false,
+        new: false,
+        is_row: false,
+        fires: pg_sys::TRIGGER_FIRES_ALWAYS,
+    },
+];
+
+/// Row triggers are there for what fires no statement triggers, changes that a subscription applies, and are off
+/// otherwise; partitions get them from their parent.
+const OF_ROWS: Kind = Kind {
+    name: c"cache_pg_watch_applied",
+    events: pg_sys::TRIGGER_TYPE_INSERT | pg_sys::TRIGGER_TYPE_UPDATE | pg_sys::TRIGGER_TYPE_DELETE,
+    old: false,
+    new: false,
+    is_row: true,
+    fires: pg_sys::TRIGGER_FIRES_ON_REPLICA,
+};
+
+/// Gives the triggers to a table and to every table below it, as the owner of their function.
+pub fn install(home: &Home, function: &Function, table: Oid, argument: &str) {
+    let tables: Vec<(Oid, bool)> = INSTALL.read_newest(home, &[table.param(), function.oid.param()], |rows| {
+        (0..rows.len()).filter_map(|row| Some((rows.get(row, 1)?, rows.get(row, 2)?))).collect()
+    });
+    let argument = CString::new(argument).unwrap_or_default();
+    let _owner = AsOwner::new(function.owner);
+    for (table, gets_row_trigger) in tables {
+        let of_rows = gets_row_trigger.then_some(&OF_ROWS);
+        for kind in OF_STATEMENTS.iter().chain(of_rows) {
+            // SAFETY: the table is locked by the caller, so it is there.
+            unsafe { create(kind, table, function.oid, &argument) };
+        }
+    }
+}
+
+/// Takes the triggers from a table and from every table below it.
+pub fn remove(home: &Home, function: &Function, table: Oid) {
+    let triggers = REMOVE.read_newest(home, &[table.param(), function.oid.param()], |rows| rows.column::<Oid>(1));
+    for trigger in triggers {
+        let object = pg_sys::ObjectAddress { classId: pg_sys::TriggerRelationId, objectId: trigger, objectSubId: 0 };
+        // SAFETY: as DROP TRIGGER does, after the caller has checked the ownership of the table and locked it.
+        unsafe {
+            pg_sys::performDeletion(&object, pg_sys::DropBehavior::DROP_RESTRICT, 0);
+            pg_sys::CommandCounterIncrement();
+        }
+    }
+}
+
+/// # Safety
+/// The table exists.
+unsafe fn create(kind: &Kind, table: Oid, function: Oid, argument: &CStr) {
+    // SAFETY: nodes as the grammar makes them, in the current memory context; PostgreSQL copies what it keeps.
+    unsafe {
+        let mut command = pgrx::PgBox::<pg_sys::CreateTrigStmt>::alloc_node(pg_sys::NodeTag::T_CreateTrigStmt);
+        command.trigname = pg_sys::pstrdup(kind.name.as_ptr());
+        command.args = appended(std::ptr::null_mut(), pg_sys::makeString(pg_sys::pstrdup(argument.as_ptr())));
+        command.row = kind.is_row;
+        command.timing = pg_sys::TRIGGER_TYPE_AFTER as i16;
+        command.events = kind.events as i16;
+        for (name, is_new) in [(c"old", false), (c"new", true)] {
+            if if is_new { kind.new } else { kind.old } {
+                let mut rows =
+                    pgrx::PgBox::<pg_sys::TriggerTransition>::alloc_node(pg_sys::NodeTag::T_TriggerTransition);
+                rows.name = pg_sys::pstrdup(name.as_ptr());
+                rows.isNew = is_new;
+                rows.isTable = true;
+                command.transitionRels = appended(command.transitionRels, rows.into_pg());
+            }
+        }
+        pg_sys::CreateTriggerFiringOn(
+            command.into_pg(),
+            c"cache_watch".as_ptr(),
+            table,
+            Oid::INVALID,
+            Oid::INVALID,
+            Oid::INVALID,
+            function,
+            Oid::INVALID,
+            std::ptr::null_mut(),
+            false,
+            false,
+            kind.fires as std::ffi::c_char,
+        );
+        pg_sys::CommandCounterIncrement();
+    }
+}
+
+/// # Safety
+/// `list` is a list of nodes or null, and `node` a node.
+unsafe fn appended<T>(list: *mut pg_sys::List, node: *mut T) -> *mut pg_sys::List {
+    // SAFETY: as the caller promises.
+    unsafe { pg_sys::lappend(list, node.cast()) }
+}

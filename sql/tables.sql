@@ -1,7 +1,7 @@
 -- The tables of the cache. DESIGN.md, "The row", says why each column and option is as it is.
 
 CREATE TABLE @extschema@.cache_entries (
-    key             text COLLATE "C" NOT NULL CHECK (
+    key             text COLLATE pg_catalog."C" NOT NULL CHECK (
         pg_catalog.octet_length(key) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(key) OPERATOR(pg_catalog.<=) 512),
     created_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     version         xid8        NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
@@ -47,7 +47,7 @@ COMMENT ON COLUMN @extschema@.cache_entries.tag_generations IS 'the generation o
 -- generation of a tag is the exclusive or over its rows, 0 where there is none. The tag '' stands for everything: its
 -- version refuses values that were computed before a clear. Not unique, so that an invalidation never waits.
 CREATE TABLE @extschema@.cache_tags (
-    tag          text COLLATE "C" NOT NULL,
+    tag          text COLLATE pg_catalog."C" NOT NULL,
     generation   bigint NOT NULL,
     version      xid8   NOT NULL,
     unused_since xid8
@@ -68,7 +68,7 @@ COMMENT ON COLUMN @extschema@.cache_tags.unused_since IS 'the first transaction 
 
 -- The bounds are those of a namespace that some key could have, and of what cache_configure accepts.
 CREATE TABLE @extschema@.cache_namespaces (
-    namespace      text COLLATE "C" PRIMARY KEY CHECK (
+    namespace      text COLLATE pg_catalog."C" PRIMARY KEY CHECK (
         pg_catalog.octet_length(namespace) OPERATOR(pg_catalog.<) 512 AND pg_catalog.strpos(namespace, ':') OPERATOR(pg_catalog.=) 0),
     default_ttl    interval,
     stale_for      interval,

@@ -10,7 +10,7 @@ WITH carried AS MATERIALIZED (
     SELECT t.ctid AS place, coalesce(t.unused_since OPERATOR(pg_catalog.<=)
         pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()), false) AS settled
     FROM @extschema@.cache_tags AS t
-    WHERE t.tag OPERATOR(pg_catalog.>=) ' ' COLLATE "C"
+    WHERE t.tag OPERATOR(pg_catalog.>=) ' ' COLLATE pg_catalog."C"
       AND NOT EXISTS (SELECT FROM carried WHERE carried.tag OPERATOR(pg_catalog.=) t.tag)
     FOR UPDATE OF t SKIP LOCKED
 ), marked AS (

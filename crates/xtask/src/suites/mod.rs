@@ -7,6 +7,7 @@ mod house;
 mod lint;
 mod pgspot;
 mod regress;
+mod statements;
 mod summary;
 
 use std::process::Command;

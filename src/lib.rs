@@ -18,6 +18,7 @@
 //! | [`statement`] | kept plans: every SQL statement of the extension runs through it |
 //! | [`transaction`] | what is done at its end, asked for in one place |
 //! | [`durability`], [`epoch`] | commits that do not wait for the disk; which run of the server this is |
+//! | [`secret`] | what this server knows and nobody else |
 //! | [`persistence`] | whether the tables of the cache are logged |
 //! | [`stats`], [`shared_memory`] | what the cache does, counted; arrays in shared memory |
 //! | [`subtransaction`] | going on after an error |
@@ -45,6 +46,7 @@ mod namespaces;
 mod near;
 mod persistence;
 mod scratch;
+mod secret;
 mod settings;
 mod shared_memory;
 mod statement;
@@ -95,6 +97,7 @@ extern "C-unwind" fn _PG_init() {
     heap::hints::register_if_preloading();
     wake::register_if_preloading();
     epoch::register_if_preloading();
+    secret::register_if_preloading();
     sweep::register_if_preloading();
     evict::register_if_preloading();
 }

@@ -7,6 +7,7 @@ use crate::datum::Jsonb;
 use crate::error::CacheError;
 use crate::evict;
 use crate::namespaces;
+use crate::secret;
 use crate::stats::{self, Operation, observe};
 use crate::store::{self, New};
 use cache_pg_rules::key::Key;
@@ -59,7 +60,7 @@ fn cache_fill(
     namespace.admit(key, value)?;
     let now = clock::now();
     let new = New { key, value, set_at: now, deadline: namespace.deadline(ttl, now)? };
-    let took = token.as_ref().map(|token| now.0.saturating_sub(token.issued_at));
+    let took = token.as_ref().map(|token| token.age_at(now.0));
     stats::count_loaded(key, took);
     let Some(token) = token else { return Ok(false) };
     let stored = observe(Operation::Fill, "cache_fill", key.as_str(), || store::fill(&access, &new, &token, tags));
@@ -82,5 +83,5 @@ fn verb_under(token: Option<&str>) -> Verb {
 
 /// The token argument. SQL NULL is what cache_fetch gives where nothing may be stored.
 fn token(text: Option<&str>, key: Key) -> Result<Option<Token>, CacheError> {
-    text.map(|text| Token::decode(text, key.as_str()).map_err(CacheError::Token)).transpose()
+    text.map(|text| Token::decode(text, key.as_str(), &secret::of_tokens()).map_err(CacheError::Token)).transpose()
 }

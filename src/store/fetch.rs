@@ -19,6 +19,7 @@ use crate::heap::scan::View;
 use crate::heap::snapshot::{NOBODY, Seen};
 use crate::heap::table::Table;
 use crate::namespaces::Namespace;
+use crate::secret;
 use crate::settings;
 use crate::store::look::Look;
 use crate::sweep::flags;
@@ -136,7 +137,7 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim<Strin
     claim.map(|()| {
         let Seen { xmin, xmax, running, .. } = seen.clone();
         let (issued_at, lease, epoch) = (now.0, settings::lease(), epoch::current());
-        Token { issued_at, lease, lease_id: id, epoch, xmin, xmax, running }.encode(key.as_str())
+        Token { issued_at, lease, lease_id: id, epoch, xmin, xmax, running }.encode(key.as_str(), &secret::of_tokens())
     })
 }
 

@@ -31,20 +31,16 @@ use cache_pg_rules::token::Token;
 
 use super::write::New;
 
-/// How many leases a token is good for: its holder may be late where nobody else has taken the lease.
-const TOKEN_LEASES: i64 = 2;
-
 /// Stores a value that was computed under `token`, and says whether it did.
 pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) -> bool {
     flags::note_write();
-    let now = clock::now();
-    let is_too_late = now.0.saturating_sub(token.issued_at) > token.lease.saturating_mul(TOKEN_LEASES);
-    if is_too_late || token.epoch != epoch::current() {
+    let now = clock::now().0;
+    if !token.is_honoured_at(now) || token.epoch != epoch::current() {
         return false;
     }
     wake::at_end(new.key);
     let seen = Seen { xmin: token.xmin, xmax: token.xmax, running: token.running.clone(), own: false };
-    let load_us = now.0 - token.issued_at;
+    let load_us = token.age_at(now);
     let store = || {
         admitted(access, new.key, tags, &seen, |tagged| {
             if !access.writes_directly() {

@@ -7,6 +7,7 @@
 //! | [`template`] | what a row makes of `tenant:{slug}`, and which keys can come of it |
 //! | [`ttl`] | how long an entry may live, and how jitter spreads deadlines |
 //! | [`token`] | what a miss hands out and a fill brings back |
+//! | [`secret`] | what only the server can compute |
 //! | [`refresh`] | when to compute a value anew before its deadline |
 //! | [`counter`] | what counts as an integer |
 //! | [`near`] | what near caches are told |
@@ -41,6 +42,7 @@ pub mod pace;
 pub mod quote;
 pub mod ranges;
 pub mod refresh;
+pub mod secret;
 pub mod template;
 pub mod token;
 pub mod trace;

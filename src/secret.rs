@@ -1,0 +1,75 @@
+//! What this server knows and nobody else.
+//!
+//! Owns two secrets. That of tokens is the same for as long as the cluster lives, on its standbys too: a token that an
+//! earlier run gave is authentic, if of no use. That of locks is another one in every run. Both come from a random number
+//! that initdb leaves in the control file and that no SQL shows (it serves SCRAM for roles that do not exist), so they
+//! need no shared memory; where there is some, the secret of locks is random besides. Must never be shown or written
+//! anywhere.
+
+use crate::backend;
+use crate::shared_memory::is_preloading;
+use crate::sweep::directory::attached;
+use cache_pg_rules::secret::{BYTES, Secret};
+use pgrx::prelude::*;
+use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init, pg_sys};
+use std::cell::OnceCell;
+
+/// The bytes of PostgreSQL's random number (`MOCK_AUTH_NONCE_LEN`).
+const NONCE: usize = 32;
+
+#[derive(Default)]
+struct Run([u8; BYTES]);
+
+// SAFETY: plain bytes, written before any other process can see them.
+unsafe impl PGRXSharedMemory for Run {}
+
+static RUN: PgAtomic<Run> = unsafe {
+    // SAFETY: the name is used once.
+    PgAtomic::new(c"cache_pg secret")
+};
+
+thread_local! {
+    static TOKENS: OnceCell<Secret> = const { OnceCell::new() };
+    static LOCKS: OnceCell<Secret> = const { OnceCell::new() };
+}
+
+/// Reserves shared memory, where the library is being preloaded.
+pub fn register_if_preloading() {
+    if is_preloading() {
+        pg_shmem_init!(RUN = Run::random());
+    }
+}
+
+impl Run {
+    fn random() -> Self {
+        let mut bytes = [0; BYTES];
+        // SAFETY: writes as many bytes as it is told. Where there is no randomness to be had the other part of the
+        // secret is left.
+        unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), BYTES) };
+        Self(bytes)
+    }
+}
+
+/// The secret that authenticates the tokens of this database.
+pub fn of_tokens() -> Secret {
+    let derive = || Secret::derive(&seed(&backend::database().to_u32().to_le_bytes()), "tokens");
+    TOKENS.with(|known| *known.get_or_init(derive))
+}
+
+/// The secret that numbers the locks of this run of the server.
+pub fn of_locks() -> Secret {
+    let derive = || {
+        // SAFETY: a variable of the postmaster, inherited by every process.
+        let started = unsafe { pg_sys::PgStartTime }.to_le_bytes();
+        let run = if attached() { RUN.get().0 } else { [0; BYTES] };
+        Secret::derive(&seed(&[&started, run.as_slice()].concat()), "locks")
+    };
+    LOCKS.with(|known| *known.get_or_init(derive))
+}
+
+/// PostgreSQL's random number, and what is added to it.
+fn seed(more: &[u8]) -> Vec<u8> {
+    // SAFETY: the number is in the control file, which every process has in shared memory, and as long as this.
+    let nonce = unsafe { std::slice::from_raw_parts(pg_sys::GetMockAuthenticationNonce().cast::<u8>(), NONCE) };
+    [nonce, more].concat()
+}

@@ -16,6 +16,7 @@ SELECT scope,
        counters[8]  AS touches,
        counters[9]  AS fills,
        counters[10] AS fills_refused,
+       counters[24] AS fills_barred,
        counters[11] AS loads,
        counters[12]::double precision OPERATOR(pg_catalog./) 1000 AS load_ms,
        counters[13] AS waits,
@@ -72,6 +73,7 @@ COMMENT ON COLUMN @extschema@.cache_stats.tag_invalidations IS 'tags invalidated
 COMMENT ON COLUMN @extschema@.cache_stats.touches IS 'new deadlines for a value';
 COMMENT ON COLUMN @extschema@.cache_stats.fills IS 'values that were computed and stored, by cache_fill or cache_get_or_set';
 COMMENT ON COLUMN @extschema@.cache_stats.fills_refused IS 'values that were computed and refused, because they could have been stale';
+COMMENT ON COLUMN @extschema@.cache_stats.fills_barred IS 'those among them that came while a transaction was open that had cleared their namespace, or the whole cache';
 COMMENT ON COLUMN @extschema@.cache_stats.loads IS 'values that were computed';
 COMMENT ON COLUMN @extschema@.cache_stats.load_ms IS 'how long that took in all, in milliseconds';
 COMMENT ON COLUMN @extschema@.cache_stats.waits IS 'callers that waited for a value which somebody else computed';

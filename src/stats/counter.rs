@@ -71,6 +71,8 @@ counters! {
     BytesIn,
     /// Bytes of values returned.
     BytesOut,
+    /// Computed values that were refused because somebody was clearing their namespace, or the whole cache.
+    FillsBarred,
 }
 
 /// How many counters there are.

@@ -83,7 +83,7 @@ pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, Cache
     let range = namespace.map(Namespace::keys);
     // Whoever stores a value just now has looked at the fence already: its entry must be there before the table is
     // read.
-    flight::bar_fills();
+    flight::bar_fills(namespace);
     if !access.writes_directly() {
         settle(access, namespace)?;
         return Ok(super::statements::clear(access, range::bounds(range), tombstone()));

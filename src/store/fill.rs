@@ -23,6 +23,7 @@ use crate::heap::snapshot::{self, Seen};
 use crate::heap::table::Table;
 use crate::home::{Home, column};
 use crate::near;
+use crate::stats::{self, Counter};
 use crate::subtransaction::attempt;
 use crate::sweep::flags;
 use crate::wake;
@@ -67,14 +68,15 @@ pub fn admitted(
     seen: &Seen,
     store: impl FnOnce(Option<Tagged>) -> Result<bool, CacheError>,
 ) -> Result<bool, CacheError> {
-    if !flight::begin_fill() {
+    if !flight::begin_fill(key) {
+        stats::count(key, Counter::FillsBarred, 1);
         return Ok(false);
     }
     let stored = match admit(&access.home, key, tags, seen) {
         Some(tagged) => store(tagged),
         None => Ok(false),
     };
-    flight::end_fill();
+    flight::end_fill(key);
     stored
 }
 

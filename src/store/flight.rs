@@ -1,45 +1,62 @@
 //! Who is computing or storing a value right now.
 //!
-//! Owns two kinds of advisory locks, which nobody ever waits for in order to store a value: one for each key, held
-//! while `cache_get_or_set` computes it, and one for all fills, held while a row is written, which a clear waits for.
-//! They are told from the locks of users by the last field of their tag. Waiting for a value is [`crate::wake`]'s, and
-//! no lock: so it cannot deadlock.
+//! Owns the advisory locks of the cache, which nobody ever waits for in order to store a value: one for each key, held
+//! while `cache_get_or_set` computes it; one for each namespace and one for the whole cache, held while a row is
+//! written, which a clear waits for. They are told from the locks of users by the last field of their tag. Their
+//! numbers tell nobody about keys: `pg_locks` shows them to every role. Waiting for a value is [`crate::wake`]'s, and no
+//! lock: so it cannot deadlock.
 
 use crate::backend;
+use crate::secret;
 use cache_pg_rules::key::Key;
-use cache_pg_rules::token::hash;
+use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG, LockAcquireResult};
 
 /// Advisory locks of users have 1 or 2 here.
 const OF_KEYS: u16 = 0xCAC0;
-const OF_FILLS: u16 = 0xCAC1;
+/// Fills of any namespace.
+const OF_ALL_FILLS: u16 = 0xCAC1;
+/// Fills of one namespace.
+const OF_FILLS: u16 = 0xCAC2;
 
 /// Claims the computation of a key for this transaction, unless another has it. Give it back with [`release`].
 pub fn claim(key: Key) -> bool {
-    acquire(&tag(OF_KEYS, hash(key.as_str())), pg_sys::ExclusiveLock, false)
+    acquire(&tag(OF_KEYS, key.as_str()), pg_sys::ExclusiveLock, false)
 }
 
 /// Gives a claim back.
 pub fn release(key: Key) {
-    // SAFETY: the lock was taken by `claim`.
-    unsafe { pg_sys::LockRelease(&tag(OF_KEYS, hash(key.as_str())), pg_sys::ExclusiveLock as LOCKMODE, false) };
+    give_back(&tag(OF_KEYS, key.as_str()), pg_sys::ExclusiveLock);
 }
 
-/// Announces that a value is being stored that was computed before; false while somebody clears. Ended by [`end_fill`].
-pub fn begin_fill() -> bool {
-    acquire(&tag(OF_FILLS, 0), pg_sys::RowExclusiveLock, false)
+/// Announces that a value of the key is being stored that was computed before; false while somebody clears its
+/// namespace, or all. Ended by [`end_fill`].
+pub fn begin_fill(key: Key) -> bool {
+    let [all, one] = of_fills(key.namespace());
+    if !acquire(&all, pg_sys::RowExclusiveLock, false) {
+        return false;
+    }
+    let begun = acquire(&one, pg_sys::RowExclusiveLock, false);
+    if !begun {
+        give_back(&all, pg_sys::RowExclusiveLock);
+    }
+    begun
 }
 
 /// The value is in the table and its index, where a clear that begins now will meet it.
-pub fn end_fill() {
-    // SAFETY: the lock was taken by `begin_fill`.
-    unsafe { pg_sys::LockRelease(&tag(OF_FILLS, 0), pg_sys::RowExclusiveLock as LOCKMODE, false) };
+pub fn end_fill(key: Key) {
+    of_fills(key.namespace()).iter().for_each(|tag| give_back(tag, pg_sys::RowExclusiveLock));
 }
 
-/// Keeps fills from being stored to the end of this transaction, and waits for those that are being stored. Clears do
-/// not wait for each other.
-pub fn bar_fills() {
-    acquire(&tag(OF_FILLS, 0), pg_sys::ShareLock, true);
+/// Keeps fills of a namespace, or all, from being stored to the end of this transaction, and waits for those that are
+/// being stored. Clears do not wait for each other.
+pub fn bar_fills(namespace: Option<Namespace>) {
+    let tag = namespace.map_or_else(|| tag(OF_ALL_FILLS, ""), |namespace| tag(OF_FILLS, namespace.as_str()));
+    acquire(&tag, pg_sys::ShareLock, true);
+}
+
+fn of_fills(namespace: Namespace) -> [LOCKTAG; 2] {
+    [tag(OF_ALL_FILLS, ""), tag(OF_FILLS, namespace.as_str())]
 }
 
 fn acquire(tag: &LOCKTAG, mode: u32, wait: bool) -> bool {
@@ -48,9 +65,18 @@ fn acquire(tag: &LOCKTAG, mode: u32, wait: bool) -> bool {
     result != LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }
 
-fn tag(kind: u16, number: u64) -> LOCKTAG {
+fn give_back(tag: &LOCKTAG, mode: u32) {
+    // SAFETY: the lock was taken by `acquire`.
+    unsafe { pg_sys::LockRelease(tag, mode as LOCKMODE, false) };
+}
+
+/// A lock of this database on something of a kind that has a name.
+fn tag(kind: u16, name: &str) -> LOCKTAG {
+    let database = backend::database().to_u32();
+    let number =
+        secret::of_locks().number(&[database.to_le_bytes().as_slice(), &kind.to_le_bytes(), name.as_bytes()].concat());
     LOCKTAG {
-        locktag_field1: backend::database().to_u32(),
+        locktag_field1: database,
         locktag_field2: (number >> 32) as u32,
         locktag_field3: number as u32,
         locktag_field4: kind,

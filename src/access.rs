@@ -83,6 +83,8 @@ pub struct Access {
     pub home: Rc<Home>,
     /// Whether no policy, trigger or rule has a say in what the caller does.
     pub is_unrestricted: bool,
+    /// Whether policies have.
+    pub is_under_policies: bool,
 }
 
 impl Access {
@@ -138,15 +140,15 @@ pub fn check_all(verbs: &[Verb]) -> Result<Access, CacheError> {
     verbs.iter().for_each(|verb| verb.check_transaction());
     let lock = verbs.iter().map(|verb| verb.lock()).max().unwrap_or(pg_sys::AccessShareLock);
     let home = lock_if(lock, |home| verbs.iter().try_for_each(|verb| verb.check_granted(home)))?;
-    let is_restricted = home.has_policies && has_policies_for_caller(&home);
-    let is_unrestricted = !home.has_triggers_or_rules && !is_restricted;
-    Ok(Access { home, is_unrestricted })
+    let is_under_policies = home.has_policies && has_policies_for_caller(home.entries);
+    let is_unrestricted = !home.has_triggers_or_rules && !is_under_policies;
+    Ok(Access { home, is_unrestricted, is_under_policies })
 }
 
-/// Whether the current role is one of those for whom the policies choose the rows.
-fn has_policies_for_caller(home: &Home) -> bool {
-    // SAFETY: a look-up in the system caches for a table that the lock keeps from changing.
-    let row_security = unsafe { pg_sys::check_enable_rls(home.entries, Oid::INVALID, true) };
+/// Whether the current role is one of those for whom the policies of a table choose the rows.
+pub fn has_policies_for_caller(table: Oid) -> bool {
+    // SAFETY: a look-up in the system caches; a lock on the table keeps the answer from changing.
+    let row_security = unsafe { pg_sys::check_enable_rls(table, Oid::INVALID, true) };
     row_security == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
 }
 
@@ -161,7 +163,7 @@ pub fn of_the_cache() -> Result<Access, CacheError> {
     if home.has_triggers_or_rules && has_triggers_now(&home) {
         return check(Verb::Delete);
     }
-    Ok(Access { home, is_unrestricted: true })
+    Ok(Access { home, is_unrestricted: true, is_under_policies: false })
 }
 
 /// Whether a trigger or rule hangs on the table at this moment: the catalogs say so until the next VACUUM after the

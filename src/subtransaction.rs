@@ -11,6 +11,24 @@ use std::panic::AssertUnwindSafe;
 ///
 /// Cancel (also by `statement_timeout`) and shutdown pass on to the caller.
 pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
+    match within(work, true) {
+        Ok(result) => Some(result),
+        Err(error) if must_pass(&error) => error.rethrow(),
+        Err(_) => None,
+    }
+}
+
+/// Runs `work` and undoes it; the SQLSTATE that it raised, if it did. Passes on what [`attempt`] does.
+pub fn rehearse(work: impl FnOnce()) -> Option<PgSqlErrorCode> {
+    let error = within(work, false).err()?;
+    if must_pass(&error) {
+        error.rethrow();
+    }
+    Some(sqlstate(&error).unwrap_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR))
+}
+
+/// Runs `work` in a subtransaction, which is rolled back where it raises, or where nothing of it is to be kept.
+fn within<R>(work: impl FnOnce() -> R, keep: bool) -> Result<R, CaughtError> {
     // SAFETY: as PL/pgSQL's exec_stmt_block: the context and the resource owner of the caller are restored on
     // both ways out, and the subtransaction is ended exactly once.
     unsafe {
@@ -24,29 +42,30 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
 
         pg_sys::MemoryContextSwitchTo(context);
         match outcome {
-            Ok(_) => pg_sys::ReleaseCurrentSubTransaction(),
-            Err(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+            Ok(_) if keep => pg_sys::ReleaseCurrentSubTransaction(),
+            _ => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
         }
         pg_sys::MemoryContextSwitchTo(context);
         pg_sys::CurrentResourceOwner = owner;
+        outcome
+    }
+}
 
-        match outcome {
-            Ok(result) => Some(result),
-            Err(error) if must_pass(&error) => error.rethrow(),
-            Err(_) => None,
-        }
+fn sqlstate(error: &CaughtError) -> Option<PgSqlErrorCode> {
+    match error {
+        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => Some(report.sql_error_code()),
+        CaughtError::RustPanic { .. } => None,
     }
 }
 
 fn must_pass(error: &CaughtError) -> bool {
-    let (CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)) = error else {
-        return false;
-    };
     matches!(
-        report.sql_error_code(),
-        PgSqlErrorCode::ERRCODE_QUERY_CANCELED
-            | PgSqlErrorCode::ERRCODE_ADMIN_SHUTDOWN
-            | PgSqlErrorCode::ERRCODE_CRASH_SHUTDOWN
-            | PgSqlErrorCode::ERRCODE_DATABASE_DROPPED
+        sqlstate(error),
+        Some(
+            PgSqlErrorCode::ERRCODE_QUERY_CANCELED
+                | PgSqlErrorCode::ERRCODE_ADMIN_SHUTDOWN
+                | PgSqlErrorCode::ERRCODE_CRASH_SHUTDOWN
+                | PgSqlErrorCode::ERRCODE_DATABASE_DROPPED
+        )
     )
 }

@@ -56,6 +56,8 @@ enum Effect {
     Reads,
     /// Sees everything committed by now and all that its own transaction has done.
     Writes,
+    /// As `Writes`, and is undone.
+    Rehearses,
     /// As `Writes`, also at REPEATABLE READ and SERIALIZABLE: a foreign key sees what it must not leave behind in the
     /// same way.
     WritesBlindly,
@@ -83,6 +85,11 @@ impl Statement {
         self.run(home, params, Effect::Writes, take)
     }
 
+    /// Runs a statement that writes, inside a subtransaction that is rolled back.
+    pub fn rehearse(&self, home: &Home, params: &[Param]) {
+        self.run(home, params, Effect::Rehearses, |_| ());
+    }
+
     /// Runs a statement that writes whatever is there by now, at every isolation level. What others write while it runs
     /// may still raise 40001; another try sees that too.
     pub fn write_blindly<R>(&self, home: &Home, params: &[Param], take: impl FnOnce(&Rows) -> R) -> R {
@@ -94,14 +101,14 @@ impl Statement {
         let (mut values, nulls) = values_and_nulls(params);
         let connection = Connection::open();
         let plan = self.plan(home);
-        if effect != Effect::Reads {
+        if matches!(effect, Effect::Writes | Effect::WritesBlindly) {
             ranges::note_anywhere();
         }
         let (values, nulls) = (values.as_mut_ptr(), nulls.as_ptr());
         // SAFETY: the plan is kept; values and nulls are as many as it has parameters. SPI copies the snapshot.
         unsafe {
             match effect {
-                Effect::Reads | Effect::Writes => {
+                Effect::Reads | Effect::Writes | Effect::Rehearses => {
                     pg_sys::SPI_execute_plan(plan, values, nulls, effect == Effect::Reads, 0);
                 }
                 Effect::WritesBlindly => {

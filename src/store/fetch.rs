@@ -6,7 +6,7 @@
 //! fence.
 
 use super::image::{Image, Lease, NEVER, is_live};
-use super::{fence, fill, flight, look, statements, write};
+use super::{fence, fill, flight, look, statements, trial, write};
 use crate::access::Access;
 use crate::backend;
 use crate::clock;
@@ -109,7 +109,8 @@ impl<T> Claim<T> {
 
 /// Asks for the right to compute a value from what `seen` sees; `also_live`: of a live entry too.
 fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim<String> {
-    if !backend::may_write() {
+    // Who may not store the value takes nothing that others would wait for, and waits for nobody.
+    if !backend::may_write() || !trial::may_lease(access, key) {
         return Claim::No;
     }
     if !flight::claim(key) {

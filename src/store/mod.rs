@@ -14,6 +14,7 @@
 //! | [`write`], [`counter`], [`delete`] | the blind verbs |
 //! | [`fetch`], [`fill`], [`read_through`] | computing what is missing, once, and storing it only if it cannot be stale |
 //! | [`fence`], [`flight`] | what may not be stored any more; who is computing or storing right now |
+//! | [`trial`] | what the caller's policies would let it write, asked before anything is done |
 //! | [`tags`] | labels that many entries carry, and that are invalidated in one write |
 //! | [`statements`] | the same through the executor, where policies, triggers or indexes have a say |
 
@@ -31,6 +32,7 @@ mod read;
 mod read_through;
 mod statements;
 pub mod tags;
+mod trial;
 mod write;
 
 pub use counter::incr;

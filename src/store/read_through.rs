@@ -8,7 +8,7 @@
 use super::image::is_live;
 use super::look::{self, Look};
 use super::write::New;
-use super::{fence, fill, flight, statements, write};
+use super::{fence, fill, flight, statements, trial, write};
 use crate::access::Access;
 use crate::backend;
 use crate::clock;
@@ -27,6 +27,7 @@ use crate::sweep::flags;
 use crate::wake::{self, Waiter};
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys;
+use std::cell::OnceCell;
 use std::time::Instant;
 
 /// How to store what was loaded: checked when there is a value.
@@ -50,12 +51,16 @@ pub fn get_or_load(
     let key = storing.key;
     let patience = Timestamp(clock::now().0.saturating_add(settings::lease()));
     let unstored = wake::unstored(key);
+    // Who may not store the value takes nothing that others would wait for, and waits for nobody.
+    let may_store = OnceCell::new();
+    let ask = || trial::may_store(access, key, storing.tags);
     let mut view = View::Statement;
     let mut waiter = None;
     loop {
         let turn = match look::look(access, key, view) {
             Look::Fresh(fresh) => Turn::Take(fresh.value),
-            _ if backend::may_write() && flight::claim(key) => {
+            _ if !backend::may_write() || !*may_store.get_or_init(ask) => Turn::Compute,
+            _ if flight::claim(key) => {
                 let turn = turn_of_claimant(access, key);
                 if !matches!(turn, Ok(Turn::Load)) {
                     flight::release(key);

@@ -1,0 +1,52 @@
+//! What the caller's policies would let it write, asked before anything is done.
+//!
+//! Owns the trials: a row that no constraint lets in is written as the caller, in a subtransaction that is rolled back.
+//! PostgreSQL asks the policies first, so the error tells what they say, and it says the same whether or not there is such
+//! a row that the caller cannot see. Must take no lock on rows, wait for nobody, leave nothing, and take no transaction
+//! number.
+
+use crate::access::Access;
+use crate::clock;
+use crate::datum::{TextArray, Timestamp};
+use crate::home::Home;
+use crate::local_settings::LocalSettings;
+use crate::settings;
+use crate::statement::{IntoParam, Param, Statement, statement};
+use crate::subtransaction::rehearse;
+use cache_pg_rules::key::Key;
+use pgrx::PgSqlErrorCode;
+
+static TRY_KEY: Statement = statement!("try_key.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, TEXTARRAYOID]);
+
+/// Whether the caller may compute a value for a key outside: take a lease on it.
+pub fn may_lease(access: &Access, key: Key) -> bool {
+    may_write(access, key, false, None)
+}
+
+/// Whether the caller may store a value, which is not known yet, under a key.
+pub fn may_store(access: &Access, key: Key, tags: Option<TextArray>) -> bool {
+    may_write(access, key, true, tags)
+}
+
+fn may_write(access: &Access, key: Key, is_value: bool, tags: Option<TextArray>) -> bool {
+    if !access.is_under_policies {
+        return true;
+    }
+    let now = clock::now();
+    let until = Timestamp(now.0.saturating_add(settings::lease()));
+    let params = [key.as_str().param(), now.param(), until.param(), is_value.param(), tags.param()];
+    access.run(|home| passes(&TRY_KEY, home, &params))
+}
+
+/// Whether policies and privileges let a row in that only then fails for what it lacks.
+fn passes(trial: &Statement, home: &Home, params: &[Param]) -> bool {
+    let error = rehearse(|| {
+        // Where the constraint is gone, or a trigger gives the row what it lacks, it might meet another one.
+        let _at_once = LocalSettings::new(&[(c"lock_timeout", "1ms")]);
+        trial.rehearse(home, params);
+    });
+    matches!(
+        error,
+        None | Some(PgSqlErrorCode::ERRCODE_NOT_NULL_VIOLATION | PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE)
+    )
+}

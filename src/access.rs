@@ -197,7 +197,7 @@ fn lock_if(lock: u32, allowed: impl Fn(&Home) -> Result<(), CacheError>) -> Resu
 }
 
 /// The name of the current role, quoted where it has to be.
-fn current_role() -> String {
+pub fn current_role() -> String {
     // SAFETY: the name is allocated in the current memory context; one that is gone gives no name.
     unsafe {
         let name = pg_sys::GetUserNameFromId(pg_sys::GetUserId(), true);

@@ -50,8 +50,11 @@ fn cache_take(key: Option<&str>) -> Result<Option<Jsonb>, ErrorReport> {
 fn cache_clear(namespace: default!(Option<&str>, "NULL")) -> Result<i64, ErrorReport> {
     let namespace = namespace.map(super::namespace).transpose()?;
     let subject = namespace.map_or("", Namespace::as_str);
-    let gone =
-        observe(Operation::Delete, "cache_clear", subject, || store::clear(&access::check(Verb::Delete)?, namespace))?;
+    let gone = observe(Operation::Delete, "cache_clear", subject, || {
+        let access = access::check(Verb::Delete)?;
+        store::check_clear(&access, namespace)?;
+        store::clear(&access, namespace)
+    })?;
     stats::count_deleted(namespace, gone as u64);
     Ok(gone)
 }

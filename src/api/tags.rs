@@ -3,6 +3,7 @@
 use super::tag_names;
 use crate::access::{self, Verb};
 use crate::datum::TextArray;
+use crate::statement;
 use crate::stats::{self, Operation, observe};
 use crate::store;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -23,6 +24,7 @@ fn cache_invalidate_tags(tags: Option<Vec<Option<String>>>) -> Result<i64, Error
     let access = access::check(Verb::Delete)?;
     let tags = tag_names(tags)?;
     let names: Vec<&str> = tags.iter().map(String::as_str).collect();
+    store::check_tags(&access, &names)?;
     observe(Operation::Delete, "cache_invalidate_tags", names.first().unwrap_or(&""), || {
         store::tags::invalidate(&access.home, &names)
     })?;
@@ -31,11 +33,15 @@ fn cache_invalidate_tags(tags: Option<Vec<Option<String>>>) -> Result<i64, Error
 }
 
 /// Whether no tag of an entry has been invalidated since it was written: for queries on `cache_entries` and for the
-/// extension's own statements.
+/// extension's own statements, which ask about entries that the caller sees.
 #[pg_extern(stable, parallel_safe)]
 fn cache_tags_hold(tags: Option<TextArray>, generations: Option<Vec<Option<i64>>>) -> Result<bool, ErrorReport> {
     let Some(tags) = tags else { return Ok(true) };
     let access = access::check(Verb::Read)?;
     let generations: Option<Vec<i64>> = generations.unwrap_or_default().into_iter().collect();
-    Ok(generations.is_some_and(|generations| store::tags::are(&access.home, tags, &generations)))
+    let Some(generations) = generations else { return Ok(false) };
+    if access.is_under_policies && !statement::is_running() {
+        return Ok(store::tags_hold(&access, tags, generations)?);
+    }
+    Ok(store::tags::are(&access.home, tags, &generations))
 }

@@ -26,6 +26,9 @@ impl CacheError {
                 format!("The limit is {} seconds, the setting \"cache_pg.max_ttl\".", limit / 1_000_000)
             }
             Self::Option { range, .. } => format!("It must be {range}."),
+            Self::TagDenied { role, .. } => {
+                format!("Row security on cache_entries applies to role {role}, and tags reach entries of everybody.")
+            }
             Self::Token(why) => format!("Not valid because {why}."),
             _ => return None,
         };
@@ -58,6 +61,7 @@ impl CacheError {
             Self::Loader(_) => "Configure another loader, or create the function again.".into(),
             Self::NotAnObject => "Such as '{\"tenant:1\": {\"name\": \"Burger Palace\"}}'.".into(),
             Self::Denied { privileges, table, role } => format!("GRANT {privileges} ON {table} TO {role};"),
+            Self::TagDenied { verb, table, role, .. } => verb.hint(table, role),
             Self::Encoding => "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0 makes one.".into(),
             Self::Altered(_) => {
                 "It must be a heap, and have the columns and the index that CREATE EXTENSION made; none of its indexes may be \

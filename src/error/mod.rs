@@ -4,6 +4,9 @@
 //! follow the style of PostgreSQL: lower case, no full stop, names in double quotes.
 
 mod advice;
+mod tag;
+
+pub use tag::TagVerb;
 
 use cache_pg_rules::key::KeyError;
 use cache_pg_rules::namespace::NamespaceError;
@@ -133,6 +136,9 @@ pub enum CacheError {
     /// The role lacks a privilege on the table of entries.
     #[error("permission denied for table cache_entries")]
     Denied { privileges: &'static str, table: String, role: String },
+    /// Row security keeps the role from what it wants to do with a tag, or with a namespace.
+    #[error("{}", .verb.denial(.name))]
+    TagDenied { verb: TagVerb, name: String, table: String, role: String },
     /// Keys are UTF-8, and so must be the database.
     #[error("cache_pg needs a database in UTF8")]
     Encoding,
@@ -155,7 +161,7 @@ impl CacheError {
             Self::ValueTooLarge { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::CounterOverflow => ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             Self::Serialization => ERRCODE_T_R_SERIALIZATION_FAILURE,
-            Self::NotLoaderOwner(_) | Self::Denied { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::NotLoaderOwner(_) | Self::Denied { .. } | Self::TagDenied { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::Encoding => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NotPreloaded
             | Self::NotInstalled

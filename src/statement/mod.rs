@@ -6,14 +6,17 @@
 //! neither (P4, "Values are never parsed").
 
 mod rows;
+mod running;
 
 pub use rows::{Column, Rows};
+pub use running::is_running;
 
 use crate::home::Home;
 use crate::local_settings::LocalSettings;
 use crate::sweep::ranges;
 use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Datum, Oid};
+use running::Running;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -105,6 +108,7 @@ impl Statement {
             ranges::note_anywhere();
         }
         let (values, nulls) = (values.as_mut_ptr(), nulls.as_ptr());
+        let running = Running::new();
         // SAFETY: the plan is kept; values and nulls are as many as it has parameters. SPI copies the snapshot.
         unsafe {
             match effect {
@@ -117,6 +121,7 @@ impl Statement {
                 }
             }
         }
+        drop(running);
         // SAFETY: SPI has just set its globals for this connection.
         let rows = unsafe { Rows::current(connection.outer) };
         take(&rows)

@@ -16,6 +16,7 @@
 //! | [`fence`], [`flight`] | what may not be stored any more; who is computing or storing right now |
 //! | [`trial`] | what the caller's policies would let it write, asked before anything is done |
 //! | [`tags`] | labels that many entries carry, and that are invalidated in one write |
+//! | [`tag_policies`] | which tags a caller may invalidate, clear or see under row security |
 //! | [`statements`] | the same through the executor, where policies, triggers or indexes have a say |
 
 mod counter;
@@ -31,6 +32,7 @@ mod range;
 mod read;
 mod read_through;
 mod statements;
+mod tag_policies;
 pub mod tags;
 mod trial;
 mod write;
@@ -43,4 +45,5 @@ pub use image::{footprint, is_live_at, removable_at};
 pub use look::Fresh;
 pub use read::{entry, expires_at, get, get_many, keys};
 pub use read_through::{Storing, get_or_load};
+pub use tag_policies::{check_clear, check_tags, hold as tags_hold};
 pub use write::{Condition, New, put, put_many, touch};

@@ -29,7 +29,7 @@ use std::collections::HashMap;
 
 /// What a clear invalidates: whoever computed a value before that may not store it. Entries do not carry these tags,
 /// only fills ask for them. No user can name them, because a tag is not empty and has no control characters.
-fn fence_of(namespace: Option<Namespace>) -> String {
+pub(super) fn fence_of(namespace: Option<Namespace>) -> String {
     namespace.map_or_else(String::new, |namespace| format!("\u{1}{}", namespace.as_str()))
 }
 

@@ -16,6 +16,7 @@ use crate::subtransaction::rehearse;
 use cache_pg_rules::key::Key;
 use pgrx::PgSqlErrorCode;
 
+static TRY_TAG: Statement = statement!("try_tag.sql", [TEXTOID]);
 static TRY_KEY: Statement = statement!("try_key.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, TEXTARRAYOID]);
 
 /// Whether the caller may compute a value for a key outside: take a lease on it.
@@ -26,6 +27,11 @@ pub fn may_lease(access: &Access, key: Key) -> bool {
 /// Whether the caller may store a value, which is not known yet, under a key.
 pub fn may_store(access: &Access, key: Key, tags: Option<TextArray>) -> bool {
     may_write(access, key, true, tags)
+}
+
+/// Whether the caller's policies on `cache_tags` let it write a row of the tag.
+pub fn may_insert_tag(access: &Access, tag: &str) -> bool {
+    access.run(|home| passes(&TRY_TAG, home, &[tag.param()]))
 }
 
 fn may_write(access: &Access, key: Key, is_value: bool, tags: Option<TextArray>) -> bool {

@@ -1,10 +1,10 @@
 //! What this server knows and nobody else.
 //!
 //! Owns two secrets. That of tokens is the same for as long as the cluster lives, on its standbys too: a token that an
-//! earlier run gave is authentic, if of no use. That of locks is another one in every run. Both come from a random number
-//! that initdb leaves in the control file and that no SQL shows (it serves SCRAM for roles that do not exist), so they
-//! need no shared memory; where there is some, the secret of locks is random besides. Must never be shown or written
-//! anywhere.
+//! earlier run gave is authentic, if of no use. That of locks is another one in every run. Both come from a random
+//! number that initdb leaves in the control file and that no SQL shows (it serves SCRAM for roles that do not exist),
+//! so they need no shared memory; where there is some, the secret of locks is random besides. Must never be shown or
+//! written anywhere.
 
 use crate::backend;
 use crate::shared_memory::is_preloading;

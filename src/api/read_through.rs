@@ -44,7 +44,11 @@ fn cache_get_or_set(
         let started = clock::now();
         let value = match (query, &namespace.loader) {
             (Some(query), _) => loader::query(query, &args),
-            (None, Some(function)) => loader::function(function, key),
+            (None, Some(function)) => {
+                // It runs with the rights of its owner, past the policies that hold for the caller.
+                store::check_key(&access, key, tags)?;
+                loader::function(function, key)
+            }
             (None, None) => Err(CacheError::NoLoader(key.namespace().as_str().into())),
         }?;
         stats::count_loaded(key, Some(clock::now().0 - started.0));

@@ -26,6 +26,11 @@ impl CacheError {
                 format!("The limit is {} seconds, the setting \"cache_pg.max_ttl\".", limit / 1_000_000)
             }
             Self::Option { range, .. } => format!("It must be {range}."),
+            Self::KeyDenied(_) => {
+                "Row security keeps the role from storing it, and a loader runs with the rights of its \
+                                   owner."
+                    .into()
+            }
             Self::TagDenied { role, .. } => {
                 format!("Row security on cache_entries applies to role {role}, and tags reach entries of everybody.")
             }
@@ -61,6 +66,7 @@ impl CacheError {
             Self::Loader(_) => "Configure another loader, or create the function again.".into(),
             Self::NotAnObject => "Such as '{\"tenant:1\": {\"name\": \"Burger Palace\"}}'.".into(),
             Self::Denied { privileges, table, role } => format!("GRANT {privileges} ON {table} TO {role};"),
+            Self::KeyDenied(_) => "Give a query: that runs with the rights of the caller.".into(),
             Self::TagDenied { verb, table, role, .. } => verb.hint(table, role),
             Self::Encoding => "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0 makes one.".into(),
             Self::Altered(_) => {

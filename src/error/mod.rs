@@ -136,6 +136,9 @@ pub enum CacheError {
     /// The role lacks a privilege on the table of entries.
     #[error("permission denied for table cache_entries")]
     Denied { privileges: &'static str, table: String, role: String },
+    /// Row security keeps the role from having a loader compute this key.
+    #[error("permission denied for cache key {}", quoted(.0))]
+    KeyDenied(String),
     /// Row security keeps the role from what it wants to do with a tag, or with a namespace.
     #[error("{}", .verb.denial(.name))]
     TagDenied { verb: TagVerb, name: String, table: String, role: String },
@@ -161,7 +164,9 @@ impl CacheError {
             Self::ValueTooLarge { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::CounterOverflow => ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             Self::Serialization => ERRCODE_T_R_SERIALIZATION_FAILURE,
-            Self::NotLoaderOwner(_) | Self::Denied { .. } | Self::TagDenied { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::NotLoaderOwner(_) | Self::Denied { .. } | Self::KeyDenied(_) | Self::TagDenied { .. } => {
+                ERRCODE_INSUFFICIENT_PRIVILEGE
+            }
             Self::Encoding => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NotPreloaded
             | Self::NotInstalled

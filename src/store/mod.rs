@@ -46,4 +46,5 @@ pub use look::Fresh;
 pub use read::{entry, expires_at, get, get_many, keys};
 pub use read_through::{Storing, get_or_load};
 pub use tag_policies::{check_clear, check_tags, hold as tags_hold};
+pub use trial::check_key;
 pub use write::{Condition, New, put, put_many, touch};

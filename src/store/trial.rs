@@ -8,6 +8,7 @@
 use crate::access::Access;
 use crate::clock;
 use crate::datum::{TextArray, Timestamp};
+use crate::error::CacheError;
 use crate::home::Home;
 use crate::local_settings::LocalSettings;
 use crate::settings;
@@ -27,6 +28,15 @@ pub fn may_lease(access: &Access, key: Key) -> bool {
 /// Whether the caller may store a value, which is not known yet, under a key.
 pub fn may_store(access: &Access, key: Key, tags: Option<TextArray>) -> bool {
     may_write(access, key, true, tags)
+}
+
+/// Checks that the caller may store a value under a key, before code is run for it with more rights than the caller has.
+/// Where nothing may be written the policies cannot be asked, and it may not.
+///
+/// # Errors
+/// [`CacheError::KeyDenied`].
+pub fn check_key(access: &Access, key: Key, tags: Option<TextArray>) -> Result<(), CacheError> {
+    if may_store(access, key, tags) { Ok(()) } else { Err(CacheError::KeyDenied(key.as_str().into())) }
 }
 
 /// Whether the caller's policies on `cache_tags` let it write a row of the tag.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Result, ensure};
-use cache_pg_server_tests::{PATIENCE, Shared, create_database, get, server, together_with};
+use cache_pg_server_tests::{PATIENCE, Shared, create_database, get, server, sqlstate, together_with};
 use postgres::Client;
+use postgres::error::SqlState;
 use serde_json::{Value, json};
 use xtask::cluster::{Cluster, wait_for};
 
@@ -47,7 +48,9 @@ fn whoever_may_not_store_a_key_delays_nobody_who_may() -> Result<()> {
     assert_eq!(get::<Value>(&mut b, "SELECT cache_get_or_set('squat_b:k', 'SELECT 2')")?, json!(2));
     assert!(get::<bool>(&mut b, "SELECT cache_exists('squat_b:k')")?, "it was not stored");
     assert!(get::<bool>(&mut owner, sleeping)?, "it was not tried while the squatter computed");
-    assert!(get::<bool>(&mut owner, "SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")?);
+    let claims = "SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+                  WHERE l.locktype = 'advisory' AND d.datname = current_database()";
+    assert_eq!(get::<i64>(&mut owner, claims)?, 0);
     cancel.cancel_query(postgres::NoTls)?;
     assert!(squat.join().unwrap_or(false));
     Ok(())
@@ -101,6 +104,25 @@ fn under_a_policy_a_value_is_still_computed_once_however_many_ask() -> Result<()
     )?;
     assert_eq!(seen.len(), 20);
     assert_eq!(get::<i64>(&mut owner, "SELECT last_value FROM loads")?, 1);
+    Ok(())
+}
+
+#[test]
+fn no_loader_computes_for_a_tenant_what_a_policy_keeps_from_it() -> Result<()> {
+    let (_cluster, mut owner, mut a, mut b) = tenants("loader")?;
+    owner.batch_execute(
+        "CREATE TABLE secret AS SELECT 'of b' AS of_b;
+         CREATE FUNCTION load(key text) RETURNS jsonb LANGUAGE sql STABLE RETURN (SELECT to_jsonb(of_b) FROM public.secret);
+         SELECT cache_configure('loader_b', loader => 'load(text)')",
+    )?;
+    for read_only in ["off", "on"] {
+        a.batch_execute(&format!("SET default_transaction_read_only = {read_only}"))?;
+        let load = a.query("SELECT cache_get_or_set('loader_b:k')", &[]);
+        assert_eq!(sqlstate(load)?, SqlState::INSUFFICIENT_PRIVILEGE, "read only: {read_only}");
+        // A query runs with the caller's own rights.
+        assert_eq!(get::<Value>(&mut a, "SELECT cache_get_or_set('loader_b:k', 'SELECT 1')")?, json!(1));
+    }
+    assert_eq!(get::<Value>(&mut b, "SELECT cache_get_or_set('loader_b:k')")?, json!("of b"));
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! Whether one of the extension's own statements is running.
 //!
-//! Owns that mark: what such a statement asks about rows that the caller sees is answered whatever the caller may see of
-//! other tables. It holds for the statement itself, and must never hold for triggers that the statement fires. Plans of
-//! the extension are not parallel (SPI makes parallel ones only where it is asked to), so no worker needs the mark.
+//! Owns that mark: what such a statement asks about rows that the caller sees is answered whatever the caller may see
+//! of other tables. It holds for the statement itself, and must never hold for triggers that the statement fires. Plans
+//! of the extension are not parallel (SPI makes parallel ones only where it is asked to), so no worker needs the mark.
 
 use pgrx::{direct_function_call, pg_sys};
 use std::cell::Cell;

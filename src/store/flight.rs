@@ -3,8 +3,8 @@
 //! Owns the advisory locks of the cache, which nobody ever waits for in order to store a value: one for each key, held
 //! while `cache_get_or_set` computes it; one for each namespace and one for the whole cache, held while a row is
 //! written, which a clear waits for. They are told from the locks of users by the last field of their tag. Their
-//! numbers tell nobody about keys: `pg_locks` shows them to every role. Waiting for a value is [`crate::wake`]'s, and no
-//! lock: so it cannot deadlock.
+//! numbers tell nobody about keys: `pg_locks` shows them to every role. Waiting for a value is [`crate::wake`]'s, and
+//! no lock: so it cannot deadlock.
 
 use crate::backend;
 use crate::secret;

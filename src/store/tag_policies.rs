@@ -1,7 +1,7 @@
 //! Tags and clears under row security.
 //!
-//! A tag reaches entries of everybody, and so does the fence of a clear, whatever the policies on `cache_entries` say. So
-//! where those hold for the caller, policies on `cache_tags` say which tags are its own. Owns these questions. Must
+//! A tag reaches entries of everybody, and so does the fence of a clear, whatever the policies on `cache_entries` say.
+//! So where those hold for the caller, policies on `cache_tags` say which tags are its own. Owns these questions. Must
 //! refuse where there is no such policy.
 
 use super::tags::fence_of;

@@ -1,9 +1,9 @@
 //! What the caller's policies would let it write, asked before anything is done.
 //!
 //! Owns the trials: a row that no constraint lets in is written as the caller, in a subtransaction that is rolled back.
-//! PostgreSQL asks the policies first, so the error tells what they say, and it says the same whether or not there is such
-//! a row that the caller cannot see. Must take no lock on rows, wait for nobody, leave nothing, and take no transaction
-//! number.
+//! PostgreSQL asks the policies first, so the error tells what they say, and it says the same whether or not there is
+//! such a row that the caller cannot see. Must take no lock on rows, wait for nobody, leave nothing, and take no
+//! transaction number.
 
 use crate::access::Access;
 use crate::clock;
@@ -30,8 +30,8 @@ pub fn may_store(access: &Access, key: Key, tags: Option<TextArray>) -> bool {
     may_write(access, key, true, tags)
 }
 
-/// Checks that the caller may store a value under a key, before code is run for it with more rights than the caller has.
-/// Where nothing may be written the policies cannot be asked, and it may not.
+/// Checks that the caller may store a value under a key, before code is run for it with more rights than the caller
+/// has. Where nothing may be written the policies cannot be asked, and it may not.
 ///
 /// # Errors
 /// [`CacheError::KeyDenied`].

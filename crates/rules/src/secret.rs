@@ -14,8 +14,8 @@ pub const BYTES: usize = 16;
 pub struct Secret([u8; BYTES]);
 
 impl Secret {
-    /// The secret that `seed` gives for one purpose: secrets of two purposes tell nothing about each other. The first 16
-    /// bytes of the seed must be random and known to nobody.
+    /// The secret that `seed` gives for one purpose: secrets of two purposes tell nothing about each other. The first
+    /// 16 bytes of the seed must be random and known to nobody.
     pub fn derive(seed: &[u8], purpose: &str) -> Self {
         let mut key = [0; BYTES];
         let length = seed.len().min(BYTES);

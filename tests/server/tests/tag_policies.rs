@@ -17,8 +17,8 @@ const POLICY: &str = "
     CREATE POLICY tenant ON cache_tags USING (split_part(tag, ':', 1) = current_user)
         WITH CHECK (split_part(tag, ':', 1) = current_user OR tag = E'\\x01' || current_user)";
 
-/// A database in which `<name>_a` and `<name>_b` are tenants, each with an entry `k` that carries a tag of its own, `t`.
-/// Returns connections of the owner and of both.
+/// A database in which `<name>_a` and `<name>_b` are tenants, each with an entry `k` that carries a tag of its own,
+/// `t`. Returns connections of the owner and of both.
 fn tenants(name: &str) -> Result<(Arc<Cluster>, Client, Client, Client)> {
     let cluster = SHARED.get(|| server()?.conf("cache_pg.max_workers", "0").start())?;
     let mut owner = create_database(&cluster, name)?;

@@ -12,8 +12,8 @@ use xtask::cluster::{Cluster, wait_for};
 
 static SHARED: Shared = Shared::new();
 
-/// A database in which `<name>_a` and `<name>_b` are tenants, who have the keys of the namespace that is named like them.
-/// Returns connections of the owner and of both.
+/// A database in which `<name>_a` and `<name>_b` are tenants, who have the keys of the namespace that is named like
+/// them. Returns connections of the owner and of both.
 fn tenants(name: &str) -> Result<(Arc<Cluster>, Client, Client, Client)> {
     let cluster = SHARED.get(|| server()?.conf("cache_pg.max_workers", "0").start())?;
     let mut owner = create_database(&cluster, name)?;

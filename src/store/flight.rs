@@ -7,10 +7,12 @@
 //! no lock: so it cannot deadlock.
 
 use crate::backend;
+use crate::heap::snapshot::{self, NOBODY, Version};
 use crate::secret;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG, LockAcquireResult};
+use std::cell::Cell;
 
 /// Advisory locks of users have 1 or 2 here.
 const OF_KEYS: u16 = 0xCAC0;
@@ -19,9 +21,18 @@ const OF_ALL_FILLS: u16 = 0xCAC1;
 /// Fills of one namespace.
 const OF_FILLS: u16 = 0xCAC2;
 
+/// Of how many namespaces a transaction keeps the fills out one by one: a quarter of what a transaction may lock on
+/// average (`max_locks_per_transaction`).
+const MOST_BARRED: u32 = 16;
+
+thread_local! {
+    /// The transaction that last kept fills out, and how many locks it has taken for that.
+    static BARRED: Cell<(Version, u32)> = const { Cell::new((NOBODY, 0)) };
+}
+
 /// Claims the computation of a key for this transaction, unless another has it. Give it back with [`release`].
 pub fn claim(key: Key) -> bool {
-    acquire(&tag(OF_KEYS, key.as_str()), pg_sys::ExclusiveLock, false)
+    acquire(&tag(OF_KEYS, key.as_str()), pg_sys::ExclusiveLock)
 }
 
 /// Gives a claim back.
@@ -33,10 +44,10 @@ pub fn release(key: Key) {
 /// namespace, or all. Ended by [`end_fill`].
 pub fn begin_fill(key: Key) -> bool {
     let [all, one] = of_fills(key.namespace());
-    if !acquire(&all, pg_sys::RowExclusiveLock, false) {
+    if !acquire(&all, pg_sys::RowExclusiveLock) {
         return false;
     }
-    let begun = acquire(&one, pg_sys::RowExclusiveLock, false);
+    let begun = acquire(&one, pg_sys::RowExclusiveLock);
     if !begun {
         give_back(&all, pg_sys::RowExclusiveLock);
     }
@@ -49,19 +60,29 @@ pub fn end_fill(key: Key) {
 }
 
 /// Keeps fills of a namespace, or all, from being stored to the end of this transaction, and waits for those that are
-/// being stored. Clears do not wait for each other.
+/// being stored. Clears do not wait for each other. A transaction that clears many namespaces keeps all fills out: the
+/// server has room for so many locks only.
 pub fn bar_fills(namespace: Option<Namespace>) {
-    let tag = namespace.map_or_else(|| tag(OF_ALL_FILLS, ""), |namespace| tag(OF_FILLS, namespace.as_str()));
-    acquire(&tag, pg_sys::ShareLock, true);
+    let version = snapshot::current();
+    let barred = BARRED.get().1 * u32::from(BARRED.get().0 == version);
+    let all = || tag(OF_ALL_FILLS, "");
+    let of = |namespace: Namespace| tag(OF_FILLS, namespace.as_str());
+    let tag = namespace.filter(|_| barred < MOST_BARRED).map_or_else(all, of);
+    // SAFETY: a lock of the transaction; an error or its end releases it.
+    let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ShareLock as LOCKMODE, false, false) };
+    if result == LockAcquireResult::LOCKACQUIRE_OK {
+        BARRED.set((version, barred + 1));
+    }
 }
 
 fn of_fills(namespace: Namespace) -> [LOCKTAG; 2] {
     [tag(OF_ALL_FILLS, ""), tag(OF_FILLS, namespace.as_str())]
 }
 
-fn acquire(tag: &LOCKTAG, mode: u32, wait: bool) -> bool {
+/// Takes a lock without waiting for it; false where that cannot be.
+fn acquire(tag: &LOCKTAG, mode: u32) -> bool {
     // SAFETY: a lock of the transaction; an error or its end releases it.
-    let result = unsafe { pg_sys::LockAcquire(tag, mode as LOCKMODE, false, !wait) };
+    let result = unsafe { pg_sys::LockAcquire(tag, mode as LOCKMODE, false, true) };
     result != LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }
 

@@ -1,7 +1,7 @@
 //! What others can see of the cache's work tells nothing about keys, and what the server has not made is no token.
 
 use anyhow::Result;
-use cache_pg_server_tests::{create_extension, get, server, sqlstate};
+use cache_pg_server_tests::{create_extension, get, server, sqlstate, with_extension};
 use postgres::Client;
 use postgres::error::SqlState;
 use serde_json::Value;
@@ -68,5 +68,22 @@ fn a_token_of_one_database_is_malformed_in_another() -> Result<()> {
     let token: String = get(&mut client, "SELECT token FROM cache_fetch('n:k')")?;
     let fill = other.query("SELECT cache_fill('n:k', '1', $1)", &[&token]);
     assert_eq!(sqlstate(fill)?, SqlState::INVALID_PARAMETER_VALUE);
+    Ok(())
+}
+
+#[test]
+fn a_transaction_that_clears_many_namespaces_does_not_use_up_the_locks_of_the_server() -> Result<()> {
+    let (cluster, mut client) = with_extension()?;
+    client.batch_execute("BEGIN")?;
+    client.batch_execute("SELECT cache_clear('same') FROM generate_series(1, 100)")?;
+    let mut other = cluster.connect("postgres")?;
+    assert_eq!(get::<Value>(&mut other, "SELECT cache_get_or_set('n:k', 'SELECT 1')")?, Value::from(1));
+    assert!(get::<bool>(&mut other, "SELECT cache_exists('n:k')")?, "the clear of one namespace stopped another");
+    client.batch_execute("SELECT cache_clear('n' || i) FROM generate_series(1, 10000) AS i")?;
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()";
+    assert!(get::<i64>(&mut client, locks)? < 20);
+    // What the last of them cleared is cleared.
+    let token: String = get(&mut other, "SELECT token FROM cache_fetch('n10000:k')")?;
+    assert!(!get::<bool>(&mut other, &format!("SELECT cache_fill('n10000:k', '1', '{token}')"))?);
     Ok(())
 }

@@ -93,6 +93,7 @@ extern "C-unwind" fn _PG_init() {
     settings::register();
     catalog::watch();
     transaction::register();
+    evict::file::watch();
     stats::register_if_preloading();
     heap::hints::register_if_preloading();
     wake::register_if_preloading();

@@ -4,7 +4,7 @@
 //! their turn. Must cost next to nothing in a transaction that leaves nothing to do: it is called in every one of the
 //! server.
 
-use crate::evict::writer;
+use crate::evict::{pending, writer};
 use crate::near;
 use crate::sweep::flags;
 use pgrx::pg_sys;
@@ -19,13 +19,26 @@ thread_local! {
 
 /// Asks PostgreSQL to say when a transaction ends. Called once, when the library is loaded.
 pub fn register() {
-    // SAFETY: registers a function that lives as long as the process; backends inherit it.
-    unsafe { pg_sys::RegisterXactCallback(Some(at_end), std::ptr::null_mut()) };
+    // SAFETY: registers functions that live as long as the process; backends inherit them.
+    unsafe {
+        pg_sys::RegisterXactCallback(Some(at_end), std::ptr::null_mut());
+        pg_sys::RegisterSubXactCallback(Some(at_subtransaction), std::ptr::null_mut());
+    }
 }
 
 /// The current transaction leaves something to do when it ends: a module has taken note of it.
 pub fn has_work() {
     HAS_WORK.set(true);
+}
+
+/// No guard: it raises nothing.
+unsafe extern "C-unwind" fn at_subtransaction(
+    event: pg_sys::SubXactEvent::Type,
+    number: pg_sys::SubTransactionId,
+    _parent: pg_sys::SubTransactionId,
+    _argument: *mut c_void,
+) {
+    pending::at_subtransaction(event, number);
 }
 
 /// No guard before it is known that there is work: the look can raise nothing.

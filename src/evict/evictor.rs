@@ -4,7 +4,7 @@
 //! Must never choose a row that is not a live entry: tombstones and placeholders are for the fence, and what is due
 //! goes anyway.
 
-use super::{ghosts, growth, recency};
+use super::{ghosts, growth, pending, recency};
 use crate::clock;
 use crate::datum::Timestamp;
 use crate::heap::row::Row;
@@ -40,11 +40,11 @@ impl Evictor {
     /// One that finds out what is to go; None: nothing is.
     pub fn of(home: &Home) -> Option<Self> {
         let area = memory::area()?;
-        let held = area.total.held();
+        let held = pending::held(area);
         let excess = settings::limits().excess(held);
         let limited = memory::places().filter_map(|(name, tally)| {
             let limits = Namespace::parse(name).map(|it| namespaces::limits(home, it));
-            let excess = limits.ok()?.excess(tally.census.now.held());
+            let excess = limits.ok()?.excess(pending::held_of(tally));
             (!excess.is_empty()).then(|| (name.to_owned(), excess))
         });
         let own: HashMap<_, _> = if namespaces::has_limits(home) { limited.collect() } else { HashMap::new() };

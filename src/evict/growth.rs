@@ -1,18 +1,19 @@
-//! What writes add, and who is told when a limit is near.
+//! What writes add.
 //!
 //! Owns what an entry is taken to weigh while it is written: its value without compression, because what PostgreSQL
 //! makes of it is not known then. The hand weighs it anew when it comes by. Must never wait.
 
-use super::recency;
-use super::writer::{self, Need};
+use super::{pending, recency};
 use crate::access::Access;
 use crate::datum::Jsonb;
 use crate::heap::row::Row;
 use crate::home::column;
 use crate::namespaces;
-use crate::settings;
 use crate::stats::census;
 use cache_pg_rules::key::Key;
+use cache_pg_rules::ledger::Change;
+use cache_pg_rules::limit::Limits;
+use cache_pg_rules::namespace::Namespace;
 
 /// What a row takes beside its key and its value.
 const ROW: usize = 72;
@@ -30,46 +31,62 @@ pub fn weight_of(key: &str, row: &Row) -> i64 {
     weight(key.len(), row.datum(column::VALUE).map_or(0, |value| Jsonb(value).size()))
 }
 
+/// Whether the entry in a row is in what the gauge says. It was added when it was written; but a turn of the hand counts
+/// live entries, so what had expired when the last one ended is not in it any more.
+fn is_counted(row: &Row) -> bool {
+    let deadline = row.datum(column::EXPIRES_AT).map_or(i64::MAX, |datum: pgrx::pg_sys::Datum| datum.value() as i64);
+    row.has(column::VALUE) && census::at().is_none_or(|at| deadline > at)
+}
+
 /// The entry in a row has gone, with the row.
 pub fn forget(key: &str, row: &Row) {
-    if let Ok(parsed) = Key::parse(key) {
-        census::change(parsed.namespace(), -1, -weight_of(key, row));
+    if is_counted(row)
+        && let Ok(parsed) = Key::parse(key)
+    {
+        let change = Change { entries: -1, bytes: -weight_of(key, row) };
+        pending::add(parsed.namespace(), Limits::default(), change);
     }
+}
+
+/// What the entry in a row weighs in the gauge; None where there is none in it.
+pub fn weight_before(key: &str, row: &Row) -> Option<i64> {
+    is_counted(row).then(|| weight_of(key, row))
 }
 
 /// What has become of a key's entry in a write.
 #[derive(Clone, Copy, Default)]
-pub struct Growth {
-    entries: i64,
-    bytes: i64,
-}
+pub struct Growth(Change);
 
 impl Growth {
     /// From what the row held, if it held a value, to a new value, or to none.
     pub fn of(key: Key, row: Option<&Row>, value: Option<Jsonb>) -> Self {
         let key = key.as_str();
-        let before = row.filter(|row| row.has(column::VALUE)).map(|row| weight_of(key, row));
+        let before = row.and_then(|row| weight_before(key, row));
         let after = value.map(|value| weight(key.len(), value.size()));
+        Self::from_weights(before, after)
+    }
+
+    /// From an entry of this weight, if there was one, to one of that.
+    pub fn from_weights(before: Option<i64>, after: Option<i64>) -> Self {
         let entries = i64::from(after.is_some()) - i64::from(before.is_some());
-        Self { entries, bytes: after.unwrap_or(0) - before.unwrap_or(0) }
+        Self(Change { entries, bytes: after.unwrap_or(0) - before.unwrap_or(0) })
     }
 }
 
 /// A write has been done.
-pub fn note(access: &Access, key: Key, Growth { entries, bytes }: Growth) {
-    if entries == 0 && bytes == 0 {
+pub fn note(access: &Access, key: Key, Growth(change): Growth) {
+    if change.is_none() {
         return;
     }
-    if entries > 0 {
+    if change.entries > 0 {
         recency::insert(key.as_str());
     }
-    let namespace = key.namespace();
-    let held = census::change(namespace, entries, bytes);
-    if entries <= 0 && bytes <= 0 {
-        return;
+    note_namespace(access, key.namespace(), change);
+}
+
+/// Writes to entries of a namespace have been done.
+pub fn note_namespace(access: &Access, namespace: Namespace, change: Change) {
+    if !change.is_none() {
+        pending::add(namespace, namespaces::limits(&access.home, namespace), change);
     }
-    let need = held.map_or(Need::None, |[own, total]| {
-        Need::of(settings::limits(), total).max(Need::of(namespaces::limits(&access.home, namespace), own))
-    });
-    writer::note_growth(entries.max(0) as u64, need);
 }

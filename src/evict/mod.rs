@@ -3,7 +3,9 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`recency`] | shared memory: which keys were read lately |
-//! | [`growth`] | what writes add, and who is told when a limit is near |
+//! | [`growth`] | what writes add |
+//! | [`pending`] | what the current transaction has added, until it commits |
+//! | [`file`] | in which file the entries lie, and whether the gauges are of it |
 //! | [`evictor`] | which entries go |
 //! | [`writer`] | writers that make room themselves, where the hand does not keep up or there is none |
 //! | [`ghosts`] | shared memory: what has gone, to tell what more room would give |
@@ -13,8 +15,10 @@
 //! was read, and the oldest of a sample go.
 
 pub mod evictor;
+pub mod file;
 pub mod ghosts;
 pub mod growth;
+pub mod pending;
 pub mod recency;
 pub mod writer;
 

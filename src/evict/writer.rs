@@ -8,6 +8,8 @@
 //! caller's privileges, or triggers, matter.
 
 use super::evictor::{self, Evictor};
+use super::file;
+use super::pending::{self, Outlook};
 use crate::as_owner::AsOwner;
 use crate::backend;
 use crate::catalog;
@@ -16,12 +18,9 @@ use crate::heap::snapshot::with_latest;
 use crate::home::Home;
 use crate::settings;
 use crate::stats::memory;
-use crate::sweep::directory;
 use crate::sweep::flags;
 use crate::sweep::hand::{self, Entries};
-use crate::sweep::ranges::Ranges;
-use crate::transaction;
-use cache_pg_rules::limit::{Held, Limits};
+use cache_pg_rules::limit::{Held, Need};
 use pgrx::pg_sys;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -37,75 +36,65 @@ const EVERY: u64 = 32;
 /// Without shared memory: at how many pages such a look is.
 const SAMPLE: u32 = 16;
 
-/// Whether room is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Need {
-    /// There is enough.
-    None,
-    /// The hand should make some.
-    Near,
-    /// It does not keep up.
-    Broken,
-}
-
-impl Need {
-    /// What follows from what is held.
-    pub fn of(limits: Limits, held: Held) -> Self {
-        match () {
-            () if limits.are_broken(held, settings::eviction_factor()) => Self::Broken,
-            () if limits.are_reached(held) => Self::Near,
-            () => Self::None,
-        }
-    }
-}
-
 thread_local! {
-    /// The entries that the transaction has added, and what that has led to.
-    static ADDED: Cell<(u64, Need)> = const { Cell::new((0, Need::None)) };
-    /// Those that this backend has added since it last looked at some pages.
+    /// Whether the transaction needs room.
+    static NEED: Cell<Need> = const { Cell::new(Need::None) };
+    /// The entries that this backend has added since it last looked at some pages.
     static SINCE_LOOK: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The transaction has added entries.
-pub fn note_growth(entries: u64, need: Need) {
-    let (before, greatest) = ADDED.get();
-    ADDED.set((before + entries, greatest.max(need)));
-    transaction::has_work();
 }
 
 /// Makes room, or asks for it, where the transaction commits.
 pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
-    use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PREPARE};
+    use pg_sys::XactEvent::{
+        XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE, XACT_EVENT_PREPARE,
+    };
     match event {
         XACT_EVENT_PRE_COMMIT => {
-            let (added, need) = ADDED.get();
-            if added > 0 && !backend::is_serializable() {
-                make_room(added, need);
+            file::before_commit();
+            if let Some(outlook) = pending::outlook() {
+                NEED.set(outlook.need);
+                if !backend::is_serializable() {
+                    make_room(outlook);
+                }
             }
         }
-        // Not before, because the hand would not see what was added.
-        XACT_EVENT_COMMIT | XACT_EVENT_PREPARE if ADDED.replace((0, Need::None)).1 > Need::None => {
-            flags::call_for_room();
+        XACT_EVENT_PRE_PREPARE => {
+            file::before_commit();
+            NEED.set(pending::outlook().map_or(Need::None, |outlook| outlook.need));
         }
-        XACT_EVENT_ABORT => ADDED.set((0, Need::None)),
+        XACT_EVENT_COMMIT | XACT_EVENT_PREPARE => {
+            file::at_end(true);
+            pending::apply();
+            // Not before, because the hand would not see what was added.
+            if NEED.replace(Need::None) > Need::None {
+                flags::call_for_room();
+            }
+        }
+        XACT_EVENT_ABORT => {
+            file::at_end(false);
+            pending::clear();
+            NEED.set(Need::None);
+        }
         _ => {}
     }
 }
 
-fn make_room(added: u64, need: Need) {
+fn make_room(outlook: Outlook) {
     if memory::attached() {
-        if need == Need::Broken {
-            let most = (added * FOR_EACH).min(MOST) as u32;
+        if outlook.need == Need::Broken || !file::is_known() {
             among_the_entries(|home, entries| {
-                // Where the table was truncated, it is for the hand to find out how much there is.
-                let is_known = directory::mine().is_none_or(|slot| !Ranges::are_of_another(slot, entries.file()));
-                if let Some(mut evictor) = Evictor::of(home).filter(|_| is_known) {
+                file::get_to_know(entries);
+                let Some(Outlook { added, need, .. }) = pending::outlook() else { return };
+                NEED.set(need);
+                let most = added.saturating_mul(FOR_EACH).min(MOST) as u32;
+                if let Some(mut evictor) = Evictor::of(home).filter(|_| need == Need::Broken) {
                     evictor.next(entries, MOST_PAGES, most);
                 }
             });
         }
         return;
     }
+    let added = outlook.added;
     let since = SINCE_LOOK.get() + added;
     SINCE_LOOK.set(if since < EVERY { since } else { 0 });
     if since >= EVERY && settings::limits().any() {

@@ -3,6 +3,7 @@
 //! Must never outlive the transaction: an error ends that, which closes what is open.
 
 use super::snapshot::{self, NOBODY, Version};
+use crate::evict::file;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
 use std::cell::{Cell, OnceCell};
 
@@ -100,6 +101,12 @@ impl Table {
             pg_sys::ReleaseSysCache(row);
             if writer == pg_sys::FrozenTransactionId { NOBODY } else { snapshot::widen(writer) }
         }
+    }
+
+    /// Takes note of the file that it lies in.
+    pub fn note_file(&self) {
+        // SAFETY: the relation is open.
+        unsafe { file::note(self.relation) };
     }
 
     /// The index by which rows are found, which is open from now on.

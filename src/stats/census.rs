@@ -6,12 +6,9 @@
 use super::memory::{self, Tally};
 use crate::clock;
 use cache_pg_rules::key::Key;
+use cache_pg_rules::ledger::Change;
 use cache_pg_rules::limit::Held;
-use cache_pg_rules::namespace::Namespace;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-
-/// A turn during which more than this part of all has come or gone is no calm one.
-const CALM: i64 = 64;
 
 /// Some rows of a namespace.
 #[repr(C)]
@@ -29,31 +26,33 @@ pub struct Count {
     pub largest: AtomicU64,
 }
 
-/// What there is by now: as of the last whole turn, and what has come and gone since. Not exact, because what is rolled
-/// back stays in it, and plain SQL says nothing; each whole turn sets it right.
+/// What there is by now: as of the last whole turn, and what transactions that have committed since have added. Not
+/// exact, because plain SQL says nothing; each whole turn sets it right.
 #[repr(C)]
 #[derive(Default)]
 pub struct Gauge {
     entries: AtomicI64,
     bytes: AtomicI64,
-    /// Entries that have come, ever.
-    came: AtomicI64,
 }
 
 impl Gauge {
-    /// Something has come, or gone.
-    fn add(&self, entries: i64, bytes: i64) {
-        if entries != 0 {
-            self.entries.fetch_add(entries, Ordering::Relaxed);
-            self.came.fetch_add(entries.max(0), Ordering::Relaxed);
+    /// Something has come, or gone, and is committed.
+    pub fn add(&self, change: Change) {
+        if change.entries != 0 {
+            self.entries.fetch_add(change.entries, Ordering::Relaxed);
         }
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes.fetch_add(change.bytes, Ordering::Relaxed);
     }
 
     /// What that is.
     pub fn held(&self) -> Held {
-        let of = |word: &AtomicI64| u64::try_from(word.load(Ordering::Relaxed)).unwrap_or(0);
-        Held { entries: of(&self.entries), bytes: of(&self.bytes) }
+        self.with(Change::default())
+    }
+
+    /// What it would be with a change.
+    pub fn with(&self, change: Change) -> Held {
+        let of = |word: &AtomicI64, more| u64::try_from(word.load(Ordering::Relaxed).saturating_add(more)).unwrap_or(0);
+        Held { entries: of(&self.entries, change.entries), bytes: of(&self.bytes, change.bytes) }
     }
 
     /// There is nothing.
@@ -62,17 +61,14 @@ impl Gauge {
         self.bytes.store(0, Ordering::Relaxed);
     }
 
-    fn set_right(&self, (entries, bytes): (i64, i64)) {
-        self.entries.fetch_add(entries, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    fn read(&self) -> Change {
+        let [entries, bytes] = [&self.entries, &self.bytes].map(|word| word.load(Ordering::Relaxed));
+        Change { entries, bytes }
     }
 
-    fn words(&self) -> [&AtomicI64; 3] {
-        [&self.entries, &self.bytes, &self.came]
-    }
-
-    fn read(&self) -> [i64; 3] {
-        self.words().map(|word| word.load(Ordering::Relaxed))
+    fn store(&self, Change { entries, bytes }: Change) {
+        self.entries.store(entries, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
     }
 }
 
@@ -111,9 +107,7 @@ impl Census {
     }
 
     fn begin(&self) {
-        for (then, now) in self.then.words().into_iter().zip(self.now.words()) {
-            then.store(now.load(Ordering::Relaxed), Ordering::Relaxed);
-        }
+        self.then.store(self.now.read());
         self.counting.fields().iter().for_each(|field| field.store(0, Ordering::Relaxed));
     }
 
@@ -123,17 +117,28 @@ impl Census {
         }
     }
 
-    /// Sets right what there is by now, and says by how much. What has come during the turn the hand may have met or
-    /// not, so it is left to a calmer turn where that is much.
-    fn correct(&self) -> (i64, i64) {
+    /// Sets right what there is by now, and says by how much: it is what the turn has counted, and half of what has
+    /// come or gone meanwhile. An entry that comes or goes during a turn does so before or behind the hand, and in the
+    /// mean half of them are met: what the half is wrong by is of the order of their square root and has no direction,
+    /// however many they are, where a gauge that is not set right is wrong by all that nobody has told it of, for ever.
+    fn correct(&self) -> Change {
         let counted = [&self.counted.entries, &self.counted.bytes].map(|word| word.load(Ordering::Relaxed) as i64);
         let (now, then) = (self.now.read(), self.then.read());
-        let [entries, bytes, came] = std::array::from_fn(|word| now[word] - then[word]);
-        if came.max(entries.abs()) > counted[0] / CALM {
-            return (0, 0);
-        }
-        let change = (counted[0] + entries / 2 - now[0], counted[1] + bytes / 2 - now[1]);
-        self.now.set_right(change);
+        let right = |counted: i64, now: i64, then: i64| (counted + (now - then) / 2).max(0) - now;
+        let change = Change {
+            entries: right(counted[0], now.entries, then.entries),
+            bytes: right(counted[1], now.bytes, then.bytes),
+        };
+        self.now.add(change);
+        change
+    }
+
+    /// There is as much as an estimate says. That is no change during a turn.
+    fn learn(&self, found: Change) -> Change {
+        let now = self.now.read();
+        let change = Change { entries: found.entries - now.entries, bytes: found.bytes - now.bytes };
+        self.now.add(change);
+        self.then.add(change);
         change
     }
 
@@ -152,33 +157,46 @@ fn all() -> impl Iterator<Item = &'static Census> {
 
 /// A turn begins.
 pub fn begin() {
+    if let Some(area) = memory::area() {
+        area.counts_another_file.store(false, Ordering::Relaxed);
+    }
     all().for_each(Census::begin);
 }
 
 /// A turn that has passed nothing over has ended.
 pub fn end() {
-    if let Some(area) = memory::area() {
-        for census in all() {
-            census.end();
-            area.total.set_right(census.correct());
-        }
-        area.rest.census.at.store(clock::now().0, Ordering::Relaxed);
+    let Some(area) = memory::area().filter(|area| !area.counts_another_file.load(Ordering::Relaxed)) else { return };
+    let (held, is_first) = (area.total.held(), at().is_none());
+    let mut change = Change::default();
+    for census in all() {
+        census.end();
+        change = change.and(census.correct());
     }
+    area.total.add(change);
+    // Before the first turn there was an estimate at best.
+    let off = if is_first { 0 } else { change.entries };
+    area.gauge_was.store(held.entries, Ordering::Relaxed);
+    area.gauge_was_off.store(off, Ordering::Relaxed);
+    area.rest.census.at.store(clock::now().0, Ordering::Relaxed);
 }
 
-/// Entries of a namespace have come or gone, with so many bytes. Returns what there is of it by now, and of all.
-pub fn change(namespace: Namespace, entries: i64, bytes: i64) -> Option<[Held; 2]> {
-    let (tally, area) = (memory::tally_of(namespace)?, memory::area()?);
-    tally.census.now.add(entries, bytes);
-    area.total.add(entries, bytes);
-    Some([tally.census.now.held(), area.total.held()])
+/// There is nothing any more.
+pub fn clear() {
+    learn(|_| Change::default());
 }
 
-/// The table is another one: nothing is known of it until the next turn, which passes nothing over.
+/// There is as much as `found` says of each tally.
+pub fn learn(found: impl Fn(&'static Tally) -> Change) {
+    let Some(area) = memory::area() else { return };
+    let sum = memory::tallies().fold(Change::default(), |sum, tally| sum.and(tally.census.learn(found(tally))));
+    area.total.add(sum);
+}
+
+/// The table lies in another file than when the turn began: what the turn counts says nothing, and the next one passes
+/// nothing over.
 pub fn forget() {
     if let Some(area) = memory::area() {
-        all().for_each(|census| census.now.clear());
-        area.total.clear();
+        area.counts_another_file.store(true, Ordering::Relaxed);
         area.rest.census.at.store(0, Ordering::Relaxed);
     }
 }

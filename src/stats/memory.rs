@@ -17,7 +17,7 @@ use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// How many databases have statistics. Those that have the extension come first, first served.
 pub const AREAS: usize = 64;
@@ -47,6 +47,16 @@ pub struct Area {
     pub sweeps: Sweeps,
     /// What there is by now, of all namespaces.
     pub total: Gauge,
+    /// `cache_entries`; 0: not known.
+    pub table: AtomicU32,
+    /// The file that the gauges are of; 0: none.
+    pub file: AtomicU32,
+    /// Whether the turn that is under way began in another file.
+    pub counts_another_file: AtomicBool,
+    /// What the gauge said at the end of the last whole turn, in entries,
+    pub gauge_was: AtomicU64,
+    /// and how many it had to be set right by.
+    pub gauge_was_off: AtomicI64,
     /// How many entries were evicted, ever.
     pub evictions: AtomicU64,
     /// The page on which who makes room goes on.
@@ -88,6 +98,11 @@ pub fn register() {
 /// Whether the library was preloaded, so that there are statistics at all.
 pub fn attached() -> bool {
     AREA.is_attached()
+}
+
+/// The area of this backend's database, where this backend has found it before.
+pub fn known_area() -> Option<&'static Area> {
+    MINE.get()
 }
 
 /// The area of this backend's database; None where nothing is counted, or all areas are taken.
@@ -180,7 +195,8 @@ impl Area {
         rest.census.reset();
         sweeps.reset();
         total.clear();
-        let Self { evictions, evictions_then, forget_at, .. } = self;
+        let Self { evictions, evictions_then, forget_at, table, file, .. } = self;
+        [table, file].into_iter().for_each(|word| word.store(0, Ordering::Relaxed));
         met.iter().chain([evictions, evictions_then, forget_at]).for_each(|word| word.store(0, Ordering::Relaxed));
         [evict_page, met_pages].into_iter().for_each(|word| word.store(0, Ordering::Relaxed));
         level.store(0, Ordering::Relaxed);

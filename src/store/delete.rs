@@ -5,7 +5,7 @@
 //! and what others did to the key since the caller's snapshot is no conflict.
 
 use super::image::{Image, NEVER, is_live, version_of};
-use super::range::{self, Keys};
+use super::range::Keys;
 use super::{fence, flight, tags, write};
 use crate::access::Access;
 use crate::clock;
@@ -80,17 +80,15 @@ pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, Cache
     wake::all_at_end();
     near::namespace(&access.home, namespace);
     tags::refuse_earlier(&access.home, namespace)?;
-    let range = namespace.map(Namespace::keys);
     // Whoever stores a value just now has looked at the fence already: its entry must be there before the table is
     // read.
     flight::bar_fills(namespace);
     if !access.writes_directly() {
-        settle(access, namespace)?;
-        return Ok(super::statements::clear(access, range::bounds(range), tombstone()));
+        return super::statements::clear(access, namespace, tombstone());
     }
     write::writing(access, |table| {
         let (mut gone, mut scratch) = (0, Scratch::new());
-        let mut keys = Keys::new(range);
+        let mut keys = Keys::new(namespace.map(Namespace::keys));
         while let Some(batch) = keys.next_batch(table) {
             for key in batch {
                 pgrx::check_for_interrupts!();
@@ -99,24 +97,6 @@ pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, Cache
             }
         }
         Ok(gone)
-    })
-}
-
-/// Waits for the transactions that hold rows of a namespace, or of any: a statement does not see what they wrote before
-/// they have ended.
-fn settle(access: &Access, namespace: Option<Namespace>) -> Result<(), CacheError> {
-    if !access.home.has_own_columns {
-        return Ok(());
-    }
-    write::writing(access, |table| {
-        let mut keys = Keys::new(namespace.map(Namespace::keys));
-        while let Some(batch) = keys.next_batch(table) {
-            for key in batch {
-                pgrx::check_for_interrupts!();
-                change(table, &key, Contention::Wait, |_| Decision::Leave(()));
-            }
-        }
-        Ok(())
     })
 }
 

@@ -13,6 +13,7 @@ use crate::clock;
 use crate::datum::{Jsonb, Timestamp};
 use crate::durability::may_be_forgotten;
 use crate::epoch;
+use crate::evict::growth::{self, Growth};
 use crate::heap::change::{Contention, Decision, change};
 use crate::heap::row::Row;
 use crate::heap::scan::View;
@@ -144,8 +145,10 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim<Strin
 
 /// Writes the lease into the key's row, or into a new one, unless somebody holds it.
 fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> Claim<()> {
+    let mut growth = Growth::default();
     let claim = change(table, key.as_str(), Contention::GiveUp, |row| {
         let now = clock::now();
+        growth = Growth::default();
         if let Some(row) = row {
             if !also_live && is_live(&access.home, row, now, View::Latest) {
                 return Decision::Leave(overtaken(row));
@@ -160,8 +163,12 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
         let image = row.map_or(Image { stale_until: Some(lease.until), ..Image::empty(key, NOBODY, now) }, |row| {
             placeholder(access, row, lease, now)
         });
+        growth = Growth::of(key, row, image.value);
         Decision::Write(Image { lease: Some(lease), ..image }.columns(), Claim::Granted(()))
     });
+    if matches!(claim, Some(Claim::Granted(()))) {
+        growth::note(access, key, growth);
+    }
     claim.unwrap_or_else(|| Claim::Taken(Some(wake::soon())))
 }
 

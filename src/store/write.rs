@@ -204,6 +204,7 @@ fn change_live<R>(access: &Access, key: Key, next: impl Fn(&Row) -> (Image, R)) 
 pub(super) fn writing<R>(access: &Access, work: impl FnOnce(&Table) -> Result<R, CacheError>) -> Result<R, CacheError> {
     let observed = |table: &Table| {
         table.observe(note);
+        table.note_file();
         work(table)
     };
     Table::by_primary_key(access.home.entries, Purpose::Write, observed)

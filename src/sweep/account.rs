@@ -10,7 +10,7 @@ use crate::clock;
 use crate::datum::Timestamp;
 use crate::settings;
 use crate::stats::latency::{self, Operation};
-use crate::stats::{census, sweeps};
+use crate::stats::{census, memory, sweeps};
 use cache_pg_rules::pace;
 use std::time::Duration;
 
@@ -37,6 +37,10 @@ impl Sweeper {
             sweeps::end_turn(turn);
             if turn.skipped == 0 {
                 census::end();
+                if memory::area().is_some_and(|area| settings::limits().are_reached(area.total.held())) {
+                    // What plain SQL has written nobody has said.
+                    flags::press(self.slot);
+                }
             }
             let interval = settings::sweep_interval();
             let next_due = turn.next_due.map(|at| Duration::from_micros(at.saturating_sub(now.0).max(0) as u64));

@@ -7,7 +7,7 @@
 use super::step::Step;
 use crate::datum::Timestamp;
 use crate::evict::evictor::Evictor;
-use crate::evict::growth;
+use crate::evict::{file, growth};
 use crate::heap::row::Row;
 use crate::heap::table::block_of;
 use crate::home::{Home, column};
@@ -41,6 +41,8 @@ pub fn open<R>(home: &Home, counts: bool, work: impl FnOnce(&Entries) -> R) -> O
     if relation.is_null() {
         return None;
     }
+    // SAFETY: the relation is open.
+    unsafe { file::note(relation) };
     let result = work(&Entries { home, relation, counts });
     // SAFETY: the relation is open; closing it keeps the lock. An error in between ends the transaction, which closes
     // it.
@@ -61,6 +63,11 @@ impl Entries<'_> {
     pub fn pages(&self) -> BlockNumber {
         // SAFETY: the relation is open.
         unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, pg_sys::ForkNumber::MAIN_FORKNUM) }
+    }
+
+    /// Which it is.
+    pub fn table(&self) -> pg_sys::Oid {
+        self.home.entries
     }
 
     /// The file that it lies in: another one after TRUNCATE, VACUUM FULL and their kin.

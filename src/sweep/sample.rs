@@ -4,14 +4,29 @@
 //! Must never wait, as the hand does not.
 
 use super::hand::{Entries, is_entry, remove, tid};
+use crate::backend;
 use crate::clock;
 use crate::datum::Timestamp;
 use crate::heap::row::Row;
 use crate::home::column;
+use crate::stats::census::Rows;
+use crate::stats::memory::Tally;
 use crate::store::footprint;
 use crate::wake;
 use cache_pg_rules::key::Key;
+use cache_pg_rules::ledger::Change;
 use pgrx::pg_sys::{self, BlockNumber};
+use std::collections::{BTreeSet, HashMap};
+
+/// About how many entries there are, by tally.
+pub struct Estimate(HashMap<*const Tally, Change>);
+
+impl Estimate {
+    /// Those of one tally.
+    pub fn of(&self, tally: &'static Tally) -> Change {
+        self.0.get(&std::ptr::from_ref(tally)).copied().unwrap_or_default()
+    }
+}
 
 impl Entries<'_> {
     /// What is on a page: for each live entry when it was written, and the bytes that it takes.
@@ -19,6 +34,32 @@ impl Entries<'_> {
         let mut entries = Vec::new();
         self.each_entry(page, clock::now(), |row, _| entries.push((written_at(row), footprint(row))));
         entries
+    }
+
+    /// About how many entries there are of each tally, by a look at some pages, chosen at random. Under the active
+    /// snapshot.
+    pub fn estimate(&self, sample: u32) -> Estimate {
+        let pages = self.pages();
+        let chosen: BTreeSet<u32> = if pages <= sample {
+            (0..pages).collect()
+        } else {
+            (0..sample).map(|_| (backend::random() % u64::from(pages)) as u32).collect()
+        };
+        let (mut rows, mut sums) = (Rows::default(), HashMap::<_, Change>::new());
+        for &page in &chosen {
+            self.each_entry(page, clock::now(), |row, _| {
+                if let Some(tally) = row.text(column::KEY).and_then(|key| rows.of(key)) {
+                    let one = Change { entries: 1, bytes: footprint(row) as i64 };
+                    let sum = sums.entry(std::ptr::from_ref(tally)).or_default();
+                    *sum = sum.and(one);
+                }
+            });
+        }
+        let of_all = |seen: i64| seen * i64::from(pages) / chosen.len().max(1) as i64;
+        for sum in sums.values_mut() {
+            *sum = Change { entries: of_all(sum.entries), bytes: of_all(sum.bytes) };
+        }
+        Estimate(sums)
     }
 
     /// Removes the entries of a page that were written until `until`, and hands each to `count`.

@@ -8,6 +8,7 @@ use super::ranges::Ranges;
 use super::step::Step;
 use crate::datum::Timestamp;
 use crate::evict::evictor::Evictor;
+use crate::evict::file;
 use crate::home::Home;
 use crate::settings;
 use cache_pg_rules::pace::LONGEST_QUIET;
@@ -71,6 +72,11 @@ pub fn step(
 /// has gone.
 pub fn evict(slot: usize, home: &Home, pages: BlockNumber, most: u32, evictor: &mut Evictor) -> Step {
     let evicted = hand::open(home, false, |entries| {
+        if !file::is_known() {
+            // Then the next step judges by what is found here.
+            under_new_snapshot(|| file::get_to_know(entries));
+            return Step::default();
+        }
         if Ranges::are_of_another(slot, entries.file()) {
             Ranges::of(slot, entries.file(), entries.pages());
             return Step::default();

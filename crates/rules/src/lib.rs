@@ -14,6 +14,7 @@
 //! | [`pace`] | how fast the clock hand walks the table |
 //! | [`eviction`] | which entries go when there is no room |
 //! | [`ghost`] | what more room would give |
+//! | [`ledger`] | what is left of a transaction's changes when its subtransactions end |
 //! | [`limit`] | when to make room, and how much |
 //! | [`hint`] | where the row of a key was seen last |
 //! | [`ranges`] | how a table is divided, so that the hand need not read where nothing is due |
@@ -35,6 +36,7 @@ pub mod health;
 pub mod hint;
 pub mod histogram;
 pub mod key;
+pub mod ledger;
 pub mod limit;
 pub mod namespace;
 pub mod near;

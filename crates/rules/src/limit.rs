@@ -50,6 +50,28 @@ pub struct Limits {
     pub bytes: Option<Limit>,
 }
 
+/// Whether room is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// There is enough.
+    None,
+    /// The hand should make some.
+    Near,
+    /// It does not keep up.
+    Broken,
+}
+
+impl Need {
+    /// What follows from what is held, where `factor` times the limits may be.
+    pub fn of(limits: Limits, held: Held, factor: f64) -> Self {
+        match () {
+            () if limits.are_broken(held, factor) => Self::Broken,
+            () if limits.are_reached(held) => Self::Near,
+            () => Self::None,
+        }
+    }
+}
+
 /// What is held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Held {

@@ -2,17 +2,21 @@
 //!
 //! Each is one statement, atomic by the unique index; liveness is judged after the row is locked, not before.
 
+use super::counted::{counted, counted_clear};
 use crate::access::Access;
 use crate::backend;
 use crate::clock;
 use crate::datum::{Jsonb, TextArray, Timestamp};
 use crate::error::CacheError;
+use crate::heap::change::Contention;
 use crate::heap::snapshot;
 use crate::namespaces::Deadline;
-use crate::statement::{IntoParam, Param, Statement, statement};
+use crate::statement::{IntoParam, Statement, statement};
+use crate::store::range;
 use crate::store::tags::Tagged;
 use crate::store::write::{Condition, New};
 use cache_pg_rules::key::Key;
+use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::Datum;
 
 static SET: Statement = statement!(
@@ -58,7 +62,9 @@ pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condi
         Condition::Version(version) => params.push(version.param()),
         Condition::Always | Condition::Absent => {}
     }
-    access.run_beside_others(|home| statement.write(home, &params, |rows| rows.len() > 0))
+    counted(access, &[new.key], Contention::Wait, || {
+        access.run_beside_others(|home| statement.write(home, &params, |rows| rows.len() > 0))
+    })
 }
 
 pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> usize {
@@ -71,7 +77,10 @@ pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> usize 
         new.first().map(|new| new.set_at).param(),
         generations(access, tags),
     ];
-    access.run_beside_others(|home| SET_MANY.write(home, &params, |rows| rows.len()))
+    let keys: Vec<Key> = new.iter().map(|new| new.key).collect();
+    counted(access, &keys, Contention::Wait, || {
+        access.run_beside_others(|home| SET_MANY.write(home, &params, |rows| rows.len()))
+    })
 }
 
 fn generations(access: &Access, tags: Option<TextArray>) -> Option<Datum> {
@@ -93,7 +102,9 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
         deadline.expires_at.param(),
         deadline.stale_until.param(),
     ];
-    let sum = access.run_beside_others(|home| INCR.write(home, &params, |rows| rows.get(0, 1)));
+    let sum = counted(access, &[key], Contention::Wait, || {
+        access.run_beside_others(|home| INCR.write(home, &params, |rows| rows.get(0, 1)))
+    });
     sum.ok_or_else(|| CacheError::NotAnInteger(key.as_str().into()))
 }
 
@@ -102,14 +113,22 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
 const TRIES: usize = 5;
 
 /// Keys are in byte order; tombstones are written `now` and stay `until`.
-pub fn delete(access: &Access, keys: &[Key], (now, until): (Timestamp, Timestamp)) -> i64 {
+pub fn delete(access: &Access, keys: &[Key], times: (Timestamp, Timestamp)) -> i64 {
+    counted(access, keys, Contention::Wait, || delete_uncounted(access, keys, times))
+}
+
+fn delete_uncounted(access: &Access, keys: &[Key], (now, until): (Timestamp, Timestamp)) -> i64 {
     let keys: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
     let params = [keys.param(), now.param(), until.param()];
     note_blind();
     access.run_beside_others(|home| DELETE.write_blindly(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
 }
 
-pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> Option<Jsonb> {
+pub fn take(access: &Access, key: Key, times: (Timestamp, Timestamp)) -> Option<Jsonb> {
+    counted(access, &[key], Contention::Wait, || take_uncounted(access, key, times))
+}
+
+fn take_uncounted(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> Option<Jsonb> {
     let locked = [key.as_str().param()];
     let buried = [key.as_str().param(), now.param(), until.param()];
     let mut tries = 0;
@@ -119,7 +138,7 @@ pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> 
         if let Some(value) =
             access.run_beside_others(|home| LOCK_LIVE.write_blindly(home, &locked, |rows| rows.get(0, 1)))
         {
-            delete(access, &[key], (now, until));
+            delete_uncounted(access, &[key], (now, until));
             return Some(value);
         }
         if access.run_beside_others(|home| BURY_ABSENT.write_blindly(home, &buried, |rows| rows.len() > 0)) {
@@ -129,16 +148,25 @@ pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> 
         pgrx::check_for_interrupts!();
     }
     // What may not be taken may still be deleted: that the caller must be able to rely on.
-    delete(access, &[key], (now, until));
+    delete_uncounted(access, &[key], (now, until));
     None
 }
 
-/// `bounds` are those of [`crate::store::range::bounds`].
-pub fn clear(access: &Access, bounds: [Param; 3], (now, until): (Timestamp, Timestamp)) -> i64 {
-    let [from, before, unnamed] = bounds;
+/// Waits for the transactions that hold rows of what is cleared.
+///
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn clear(
+    access: &Access,
+    namespace: Option<Namespace>,
+    (now, until): (Timestamp, Timestamp),
+) -> Result<i64, CacheError> {
+    let [from, before, unnamed] = range::bounds(namespace.map(Namespace::keys));
     let params = [from, before, unnamed, now.param(), until.param()];
     note_blind();
-    access.run_beside_others(|home| CLEAR.write_blindly(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
+    counted_clear(access, namespace, || {
+        access.run_beside_others(|home| CLEAR.write_blindly(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
+    })
 }
 
 /// What a statement buries under an old snapshot may be anything.

@@ -4,6 +4,7 @@
 //! transaction is inserting: so a look below the executor comes first, and what comes in between of that is waited for
 //! no longer than a `lock_timeout` of a millisecond. What raises all the same is caught by the caller.
 
+use super::counted::counted;
 use crate::access::Access;
 use crate::clock;
 use crate::datum::Jsonb;
@@ -83,7 +84,7 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
         RowState::Held => return Ok(Claim::Taken(Some(wake::soon()))),
         RowState::Removed => return Ok(Claim::No),
         RowState::Absent => insert(access, &LEASE_ABSENT, &params[..4], key, seen),
-        RowState::Present => access.run(|home| LEASE.write(home, &params, |rows| rows.len() > 0)),
+        RowState::Present => update(access, &LEASE, &params, key),
     };
     Ok(if granted { Claim::Granted(()) } else { Claim::Taken(Some(wake::soon())) })
 }
@@ -91,7 +92,7 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
 /// Stores a value under the lease `lease_id`.
 pub fn fill(access: &Access, new: &New, lease_id: i64, seen: &Seen, tagged: Option<Tagged>, load_us: i64) -> bool {
     let params = fill_params(new, tagged, load_us, Some(lease_id), seen);
-    access.run(|home| FILL.write(home, &params, |rows| rows.len() > 0))
+    update(access, &FILL, &params, new.key)
 }
 
 /// Stores a value that this transaction has computed from what `seen` sees, under the same snapshot.
@@ -109,7 +110,7 @@ pub fn fill_unleased(
     Ok(match row_of(access, new.key, seen)? {
         RowState::Held | RowState::Removed => false,
         RowState::Absent => insert(access, &FILL_ABSENT, &params[..8], new.key, seen),
-        RowState::Present => access.run(|home| FILL.write(home, &params, |rows| rows.len() > 0)),
+        RowState::Present => update(access, &FILL, &params, new.key),
     })
 }
 
@@ -118,7 +119,7 @@ pub fn fill_unleased(
 fn insert(access: &Access, statement: &Statement, params: &[Param], key: Key, seen: &Seen) -> bool {
     let inserted = attempt(|| {
         let _at_once = LocalSettings::new(&[(c"lock_timeout", "1ms")]);
-        let inserted = access.run(|home| statement.write(home, params, |rows| rows.len() > 0));
+        let inserted = update(access, statement, params, key);
         let passes = |table: &Table| Ok(fence::passes(table, key, None, seen));
         if inserted && !write::writing(access, passes).unwrap_or(false) {
             ErrorReport::from(CacheError::Serialization).report(PgLogLevel::ERROR);
@@ -126,6 +127,12 @@ fn insert(access: &Access, statement: &Statement, params: &[Param], key: Key, se
         inserted
     });
     inserted.unwrap_or(false)
+}
+
+/// Runs a statement that writes the row of a key, and says whether it did.
+fn update(access: &Access, statement: &Statement, params: &[Param], key: Key) -> bool {
+    let write = || access.run(|home| statement.write(home, params, |rows| rows.len() > 0));
+    counted(access, &[key], Contention::GiveUp, write)
 }
 
 /// Takes the lease `lease_id` back, and says whether it was there.

@@ -1,0 +1,129 @@
+//! In which file the entries lie, and whether the gauges are of it.
+//!
+//! TRUNCATE, VACUUM FULL and their kin put the table into another file, and say nothing of what is in it; so does a
+//! crash, after which shared memory is empty. The gauges are of one file, the area's: a transaction that changes the
+//! file says so at its commit, and a writer, or the sweeper, that finds the gauges to be of another file estimates what
+//! there is from a sample of pages before it judges by them. The next whole turn counts. Must never change the file of
+//! an area without the lock on the table that a writer holds to the end of its transaction, or to change the file.
+
+use super::pending;
+use crate::stats::census;
+use crate::stats::memory;
+use crate::sweep::hand::Entries;
+use crate::transaction;
+use cache_pg_rules::ledger::Change;
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::cell::Cell;
+use std::sync::atomic::Ordering;
+
+/// From how many pages an estimate is made.
+const SAMPLE: u32 = 32;
+
+thread_local! {
+    /// The file that this backend has written to last.
+    static CURRENT: Cell<u32> = const { Cell::new(0) };
+    /// Whether PostgreSQL has said that something about the table has changed.
+    static HAS_CHANGED: Cell<bool> = const { Cell::new(false) };
+    /// The file that the current transaction puts the table into, and whether nothing is in it.
+    static NEW: Cell<Option<(u32, bool)>> = const { Cell::new(None) };
+}
+
+/// Asks PostgreSQL to say when something about the table changes. Called once, when the library is loaded.
+pub fn watch() {
+    // SAFETY: registers a function that lives as long as the process.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(on_relation_change), Datum::null()) };
+}
+
+/// May run in the middle of anything, and so does next to nothing.
+unsafe extern "C-unwind" fn on_relation_change(_argument: Datum, relation: Oid) {
+    let table = memory::known_area().map_or(0, |area| area.table.load(Ordering::Relaxed));
+    if table != 0 && (relation == Oid::INVALID || relation.to_u32() == table) {
+        HAS_CHANGED.set(true);
+        transaction::has_work();
+    }
+}
+
+/// The file that this backend has written to last.
+pub fn current() -> u32 {
+    CURRENT.get()
+}
+
+/// The table of entries is open, in order to write to it.
+///
+/// # Safety
+/// The relation is open.
+pub unsafe fn note(relation: pg_sys::Relation) {
+    // SAFETY: as the caller promises.
+    CURRENT.set(unsafe { file_of(relation) });
+}
+
+/// # Safety
+/// The relation is open.
+unsafe fn file_of(relation: pg_sys::Relation) -> u32 {
+    // SAFETY: as the caller promises.
+    unsafe { (*(*relation).rd_rel).relfilenode }.to_u32()
+}
+
+/// Before the commit: whether the transaction has put the table into another file.
+pub fn before_commit() {
+    if !HAS_CHANGED.replace(false) {
+        return;
+    }
+    let Some(area) = memory::known_area() else { return };
+    // SAFETY: a look at the relation cache, within a transaction; null where the table is gone. What this transaction
+    // has put into another file it has locked, and it is no longer than this call that the relation is held.
+    unsafe {
+        let relation = pg_sys::RelationIdGetRelation(Oid::from(area.table.load(Ordering::Relaxed)));
+        if relation.is_null() {
+            return;
+        }
+        #[cfg(feature = "pg15")]
+        let changed_in = (*relation).rd_newRelfilenodeSubid;
+        #[cfg(not(feature = "pg15"))]
+        let changed_in = (*relation).rd_newRelfilelocatorSubid;
+        if changed_in != 0 {
+            let pages = pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM);
+            CURRENT.set(file_of(relation));
+            NEW.set(Some((file_of(relation), pages == 0)));
+        } else if CURRENT.get() != area.file.load(Ordering::Relaxed) {
+            // What was written into another file may have been rolled back, with the file.
+            CURRENT.set(file_of(relation));
+        }
+        pg_sys::RelationClose(relation);
+    }
+}
+
+/// The transaction has ended. Where it has put the table into another file, the gauges are of that from now on, or of
+/// none.
+pub fn at_end(is_committed: bool) {
+    let Some((file, is_empty)) = NEW.take().filter(|_| is_committed) else { return };
+    let Some(area) = memory::area().filter(|area| area.file.load(Ordering::Relaxed) != file) else { return };
+    if is_empty {
+        census::clear();
+    }
+    area.file.store(if is_empty { file } else { 0 }, Ordering::Relaxed);
+}
+
+/// Whether the gauges are of the file that this backend has written to last.
+pub fn is_known() -> bool {
+    memory::area().is_none_or(|area| area.file.load(Ordering::Relaxed) == CURRENT.get())
+}
+
+/// Estimates what there is, unless that is known. What the current transaction has added is left out, because it is
+/// added at the commit. Under a snapshot of now.
+pub fn get_to_know(entries: &Entries) {
+    let Some(area) = memory::area() else { return };
+    let (file, known) = (entries.file().to_u32(), area.file.load(Ordering::Relaxed));
+    if known == file {
+        return;
+    }
+    let found = entries.estimate(SAMPLE);
+    area.table.store(entries.table().to_u32(), Ordering::Relaxed);
+    // Others may estimate at the same time: one of them is believed.
+    if area.file.compare_exchange(known, file, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        census::learn(|tally| {
+            let (found, own) = (found.of(tally), pending::change_of(tally));
+            Change { entries: found.entries - own.entries, bytes: found.bytes - own.bytes }
+        });
+    }
+}

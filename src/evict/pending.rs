@@ -1,0 +1,164 @@
+//! What the current transaction has added to the cache, until it commits.
+//!
+//! The gauges in shared memory say what is committed: they move at the commit, by what the transaction and those of its
+//! subtransactions that were not rolled back have done. Limits are judged by both together. A transaction that is
+//! prepared counts as committed: where it is rolled back later, the next turn of the hand sets that right. Owns the
+//! ledger of this backend. Must never raise, nor wait.
+
+use super::file;
+use crate::settings;
+use crate::stats::memory::{self, Area, Tally};
+use crate::transaction;
+use cache_pg_rules::ledger::{Change, Ledger};
+use cache_pg_rules::limit::{Held, Limits, Need};
+use cache_pg_rules::namespace::Namespace;
+use pgrx::pg_sys;
+use std::cell::RefCell;
+use std::hash::{Hash, Hasher};
+
+/// What entries are added to: the tally of a namespace, as long as they are in the file that the table lies in now.
+#[derive(Clone, Copy)]
+struct Account {
+    /// None: nothing is counted in shared memory.
+    tally: Option<&'static Tally>,
+    file: u32,
+    /// Those of the namespace's own.
+    limits: Limits,
+}
+
+impl PartialEq for Account {
+    fn eq(&self, other: &Self) -> bool {
+        self.address() == other.address() && self.file == other.file
+    }
+}
+
+impl Eq for Account {}
+
+impl Hash for Account {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.address().hash(hasher);
+    }
+}
+
+impl Account {
+    fn address(&self) -> *const Tally {
+        self.tally.map_or(std::ptr::null(), std::ptr::from_ref)
+    }
+
+    fn is_of(&self, tally: &Tally) -> bool {
+        std::ptr::eq(self.address(), tally)
+    }
+}
+
+thread_local! {
+    static LEDGER: RefCell<Ledger<Account>> = const { RefCell::new(Ledger::new()) };
+}
+
+/// Entries of a namespace, which has these limits of its own, have come or gone.
+pub fn add(namespace: Namespace, limits: Limits, change: Change) {
+    let account = Account { tally: memory::tally_of(namespace), file: file::current(), limits };
+    LEDGER.with_borrow_mut(|ledger| ledger.add(account, change));
+    transaction::has_work();
+}
+
+/// A subtransaction begins or ends.
+pub fn at_subtransaction(event: pg_sys::SubXactEvent::Type, number: pg_sys::SubTransactionId) {
+    use pg_sys::SubXactEvent::{SUBXACT_EVENT_ABORT_SUB, SUBXACT_EVENT_COMMIT_SUB, SUBXACT_EVENT_START_SUB};
+    LEDGER.with_borrow_mut(|ledger| match event {
+        SUBXACT_EVENT_START_SUB => ledger.begin(number),
+        SUBXACT_EVENT_COMMIT_SUB => ledger.commit(number),
+        SUBXACT_EVENT_ABORT_SUB => ledger.roll_back(number),
+        _ => {}
+    });
+}
+
+/// The transaction has ended, without a trace.
+pub fn clear() {
+    LEDGER.with_borrow_mut(Ledger::clear);
+}
+
+/// The transaction has committed.
+pub fn apply() {
+    let current = file::current();
+    LEDGER.with_borrow_mut(|ledger| {
+        if let Some(area) = memory::area() {
+            for (Account { tally, .. }, change) in ledger.changes().filter(|(account, _)| account.file == current) {
+                if let Some(tally) = tally {
+                    tally.census.now.add(change);
+                }
+                area.total.add(change);
+            }
+        }
+        ledger.clear();
+    });
+}
+
+fn sum(counts: impl Fn(Account) -> bool) -> Change {
+    let current = file::current();
+    LEDGER.with_borrow(|ledger| ledger.sum(|account| account.file == current && counts(account)))
+}
+
+/// What the transaction has added so far.
+pub fn change() -> Change {
+    sum(|_| true)
+}
+
+/// What the transaction has added so far to what a tally counts.
+pub fn change_of(tally: &Tally) -> Change {
+    sum(|account| account.is_of(tally))
+}
+
+/// What there is, if the transaction commits.
+pub fn held(area: &Area) -> Held {
+    area.total.with(change())
+}
+
+/// The same, of what a tally counts.
+pub fn held_of(tally: &Tally) -> Held {
+    tally.census.now.with(change_of(tally))
+}
+
+/// What follows from what the transaction has added.
+#[derive(Debug, Clone, Copy)]
+pub struct Outlook {
+    /// About how many entries there are more, or would be if those that became larger were more.
+    pub added: u64,
+    /// How large they are, in bytes.
+    pub bytes: u64,
+    /// Whether room is needed.
+    pub need: Need,
+}
+
+/// What follows from what the transaction has added, if that is something.
+pub fn outlook() -> Option<Outlook> {
+    if LEDGER.with_borrow(Ledger::is_empty) {
+        return None;
+    }
+    let area = memory::area();
+    let held = area.map_or_else(Held::default, held);
+    let usual = held.bytes.checked_div(held.entries).map_or(i64::MAX, |usual| usual.max(1) as i64);
+    let factor = settings::eviction_factor();
+    let current = file::current();
+    let mut outlook = Outlook { added: 0, bytes: 0, need: Need::None };
+    let has_grown = |change: Change| change.entries > 0 || change.bytes > 0;
+    LEDGER.with_borrow(|ledger| {
+        for (account, change) in ledger.changes().filter(|&(it, change)| it.file == current && has_grown(change)) {
+            // Where nobody knows what is usual, what has only become larger counts as one.
+            let as_much_as = change.bytes / usual + i64::from(change.bytes > 0);
+            outlook.added += change.entries.max(as_much_as).max(0) as u64;
+            outlook.bytes += change.bytes.max(0) as u64;
+            if account.limits.any()
+                && let Some(tally) = account.tally
+            {
+                outlook.need = outlook.need.max(Need::of(account.limits, tally.census.now.with(change), factor));
+            }
+        }
+    });
+    if outlook.added == 0 {
+        return None;
+    }
+    if area.is_some() {
+        outlook.need = outlook.need.max(Need::of(settings::limits(), held, factor));
+    }
+    Some(outlook)
+}

@@ -1,0 +1,248 @@
+//! The gauge by which limits are judged: it says what is committed, on every path that writes, after rollbacks, crashes
+//! and TRUNCATE.
+
+use anyhow::Result;
+use cache_pg_server_tests::{PATIENCE, create_extension, get, server, swift_server};
+use postgres::Client;
+use xtask::cluster::{Cluster, poll, wait_for};
+
+const ENTRIES: &str = "SELECT count(*) FROM cache_entries WHERE value IS NOT NULL";
+
+/// A server without workers, where only writers make room, whose caches hold so many entries.
+fn without_workers(most: i64) -> Result<(Cluster, Client)> {
+    let cluster =
+        server()?.conf("cache_pg.max_workers", "0").conf("cache_pg.max_entries", &most.to_string()).start()?;
+    let client = create_extension(&cluster, "postgres")?;
+    Ok((cluster, client))
+}
+
+/// What the gauge says, in entries.
+fn gauge(client: &mut Client) -> Result<i64> {
+    get(client, r#"SELECT (regexp_match(value, 'about (\d+)'))[1]::bigint FROM cache_health WHERE "check" = 'size'"#)
+}
+
+/// Sets `count` new keys of a namespace, each in a transaction of its own.
+fn set(client: &mut Client, namespace: &str, count: i64) -> Result<()> {
+    let set = client.prepare("SELECT cache_set($1, to_jsonb(repeat('x', 100)), '1 hour')")?;
+    for number in 0..count {
+        client.execute(&set, &[&format!("{namespace}:{number}")])?;
+    }
+    Ok(())
+}
+
+/// A call that sets `count` keys of a namespace at once.
+fn set_at_once(namespace: &str, count: i64) -> String {
+    format!(
+        "SELECT cache_set_many((SELECT jsonb_object_agg('{namespace}:' || n, 1) FROM generate_series(1, {count}) AS n), '1 hour')"
+    )
+}
+
+#[test]
+fn p8_what_is_rolled_back_evicts_nothing_and_is_not_counted() -> Result<()> {
+    let (_cluster, mut client) = without_workers(5_000)?;
+    set(&mut client, "kept", 4_500)?;
+    let many = set_at_once("much", 6_000);
+    for rolled_back in [
+        format!("BEGIN; {many}; ROLLBACK"),
+        format!("BEGIN; SAVEPOINT a; {many}; ROLLBACK TO a; SELECT cache_set('kept:1', '1'); COMMIT"),
+        format!("BEGIN; SAVEPOINT a; SAVEPOINT b; {many}; RELEASE b; ROLLBACK TO a; COMMIT"),
+        format!("DO $$ BEGIN PERFORM * FROM ({many}) AS s; RAISE 'no'; EXCEPTION WHEN raise_exception THEN END $$"),
+        format!(
+            "SELECT cache_delete_many(array_agg('kept:' || n)) FROM generate_series(1, 4000) AS n; {many}; SELECT 1/0"
+        ),
+    ] {
+        let outcome = client.batch_execute(&rolled_back);
+        assert_eq!(outcome.is_err(), rolled_back.ends_with("1/0"), "{outcome:?}");
+        set(&mut client, "kept", 3)?;
+        assert_eq!(gauge(&mut client)?, 4_500, "{rolled_back}");
+        assert_eq!(get::<i64>(&mut client, ENTRIES)?, 4_500, "{rolled_back}");
+    }
+    client.batch_execute(&format!("BEGIN; SAVEPOINT a; {}; RELEASE a; COMMIT", set_at_once("more", 200)))?;
+    assert_eq!(gauge(&mut client)?, 4_700);
+    Ok(())
+}
+
+#[test]
+fn p8_what_is_prepared_counts() -> Result<()> {
+    let cluster = server()?
+        .conf("cache_pg.max_workers", "0")
+        .conf("cache_pg.max_entries", "5000")
+        .conf("max_prepared_transactions", "1")
+        .start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    client.batch_execute(&format!("BEGIN; {}; PREPARE TRANSACTION 'p'", set_at_once("k", 300)))?;
+    assert_eq!(gauge(&mut client)?, 300);
+    client.batch_execute("COMMIT PREPARED 'p'")?;
+    assert_eq!(gauge(&mut client)?, 300);
+    Ok(())
+}
+
+/// What makes writes go through the executor.
+const DETOURS: [&str; 3] = [
+    "ALTER TABLE cache_entries ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+     CREATE POLICY everything ON cache_entries USING (true)",
+    "ALTER TABLE cache_entries ADD CHECK (length(key) > 0)",
+    "CREATE INDEX ON cache_entries ((value ->> 'x'))",
+];
+
+#[test]
+fn p8_writes_through_the_executor_move_the_gauge_as_others_do() -> Result<()> {
+    for detour in DETOURS {
+        let (cluster, mut owner) = without_workers(1_000)?;
+        owner.batch_execute(&format!(
+            "{detour};
+             CREATE ROLE app LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries TO app"
+        ))?;
+        let mut client = cluster.connect_as("app", "postgres")?;
+        for (call, held) in [
+            ("cache_set('k:1', '1', '1 hour')", 1),
+            ("cache_set('k:1', '2', '1 hour')", 1),
+            ("cache_set_many('{\"k:2\": 1, \"k:3\": 2}')", 3),
+            ("cache_add('k:3', '1')", 3),
+            ("cache_add('k:4', '1')", 4),
+            ("cache_replace('k:4', '2')", 4),
+            ("cache_incr('k:5')", 5),
+            ("cache_incr('k:5')", 5),
+            ("cache_touch('k:5', '1 hour')", 5),
+            ("cache_get_or_set('k:6', 'SELECT to_jsonb(1)')", 6),
+            ("cache_fill('k:7', '1', (SELECT token FROM cache_fetch('k:7')))", 7),
+            ("cache_delete('k:1')", 6),
+            ("cache_delete('absent')", 6),
+            ("cache_delete_many('{k:2,k:1}')", 5),
+            ("cache_take('k:3')", 4),
+            ("cache_take('k:3')", 4),
+            ("cache_set('other:1', '1')", 5),
+            ("cache_clear('k')", 1),
+            ("cache_clear()", 0),
+        ] {
+            client.execute(&format!("SELECT {call}"), &[])?;
+            assert_eq!(gauge(&mut owner)?, held, "{call} with {detour}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn p8_the_limit_holds_for_writers_through_the_executor() -> Result<()> {
+    for detour in DETOURS {
+        let (cluster, mut owner) = without_workers(1_000)?;
+        owner.batch_execute(&format!(
+            "{detour};
+             CREATE ROLE app LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries TO app"
+        ))?;
+        set(&mut cluster.connect_as("app", "postgres")?, "k", 3_000)?;
+        let held: i64 = get(&mut owner, ENTRIES)?;
+        assert!((900..=1_060).contains(&held), "{held} are held with {detour}");
+    }
+    Ok(())
+}
+
+#[test]
+fn p8_values_that_grow_are_bounded_as_entries_that_come_are() -> Result<()> {
+    let cluster = server()?.conf("cache_pg.max_workers", "0").conf("cache_pg.max_size", "1MB").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    set(&mut client, "k", 1_000)?;
+    let replace = client.prepare(
+        "SELECT cache_replace('k:' || $1::integer, to_jsonb((SELECT string_agg(md5(n::text), '') FROM generate_series(1, 45) AS n)))",
+    )?;
+    for number in 0..1_000 {
+        client.execute(&replace, &[&number])?;
+    }
+    let held: i64 = get(&mut client, "SELECT coalesce(sum(pg_column_size(e)), 0)::bigint FROM cache_entries AS e")?;
+    assert!(held as f64 <= 1.1 * 1_048_576.0, "there are {held} bytes");
+    Ok(())
+}
+
+/// Makes the server crash under a cache that holds three times what it may, and waits until it is there again.
+fn crashed_beyond_the_limit(workers: &str) -> Result<(Cluster, Client)> {
+    let cluster = swift_server()?.conf("cache_pg.max_workers", workers).start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    client.batch_execute(&set_at_once("first", 9_000))?;
+    client.batch_execute("ALTER SYSTEM SET cache_pg.max_entries = 3000")?;
+    let pid: i32 = get(&mut client, "SELECT pg_backend_pid()")?;
+    cluster.backend_crash(pid)?;
+    let mut client = None;
+    poll(PATIENCE, "the server to be there again", || {
+        client = cluster.connect("postgres").ok().filter(|_| !cluster.log().is_empty());
+        Ok(client.as_mut().is_some_and(|client| get::<i64>(client, ENTRIES).is_ok()))
+    })?;
+    let mut client = client.ok_or_else(|| anyhow::anyhow!("there is no connection"))?;
+    client.batch_execute("SELECT pg_reload_conf()")?;
+    wait_for(&mut client, "SELECT current_setting('cache_pg.max_entries') = '3000'", PATIENCE)?;
+    Ok((cluster, client))
+}
+
+#[test]
+fn p8_after_a_crash_writers_bring_a_cache_back_within_its_limit() -> Result<()> {
+    let (_cluster, mut client) = crashed_beyond_the_limit("0")?;
+    set(&mut client, "second", 7_000)?;
+    let held: i64 = get(&mut client, ENTRIES)?;
+    assert!((2_500..=3_300).contains(&held), "{held} are held");
+    Ok(())
+}
+
+#[test]
+fn p8_after_a_crash_the_limit_holds_again_while_writers_go_on() -> Result<()> {
+    let (_cluster, mut client) = crashed_beyond_the_limit("1")?;
+    let mut round = 0;
+    poll(PATIENCE, "the cache to be within its limit", || {
+        round += 1;
+        set(&mut client, &format!("round{round}"), 50)?;
+        Ok(get::<i64>(&mut client, ENTRIES)? <= 3_150)
+    })?;
+    wait_for(&mut client, r#"SELECT status = 'ok' FROM cache_health WHERE "check" = 'size'"#, PATIENCE)
+}
+
+#[test]
+fn p8_what_plain_sql_has_written_is_counted_and_trimmed_by_the_next_turn() -> Result<()> {
+    let cluster = swift_server()?.conf("cache_pg.max_entries", "1000").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    client.batch_execute(
+        "INSERT INTO cache_entries (key, value, expires_at)
+         SELECT 'k:' || n, '1', now() + '1 hour' FROM generate_series(1, 5000) AS n",
+    )?;
+    let mut round = 0;
+    poll(PATIENCE, "the cache to be within its limit", || {
+        // Something comes and goes all the time.
+        round += 1;
+        set(&mut client, &format!("round{round}"), 20)?;
+        client.batch_execute(&format!("SELECT cache_clear('round{round}')"))?;
+        Ok(get::<i64>(&mut client, ENTRIES)? <= 1_050)
+    })
+}
+
+#[test]
+fn p8_a_truncated_cache_is_empty_for_the_gauge_at_once_and_its_refill_is_bounded() -> Result<()> {
+    let (_cluster, mut client) = without_workers(1_000)?;
+    set(&mut client, "first", 900)?;
+    client.batch_execute("BEGIN; TRUNCATE cache_entries; ROLLBACK")?;
+    assert_eq!(gauge(&mut client)?, 900);
+    client.batch_execute("BEGIN; SAVEPOINT a; TRUNCATE cache_entries; SELECT cache_set('x', '1'); ROLLBACK TO a; SELECT cache_set('y', '1'); COMMIT")?;
+    assert_eq!(gauge(&mut client)?, 901);
+    client.batch_execute("TRUNCATE cache_entries")?;
+    assert_eq!(gauge(&mut client)?, 0);
+    set(&mut client, "second", 900)?;
+    assert_eq!(get::<i64>(&mut client, ENTRIES)?, 900);
+    client.batch_execute(&format!(
+        "BEGIN; SELECT cache_set('old', '1'); TRUNCATE cache_entries; {}; COMMIT",
+        set_at_once("third", 990)
+    ))?;
+    assert_eq!(gauge(&mut client)?, 990);
+    set(&mut client, "fourth", 2_000)?;
+    let held: i64 = get(&mut client, ENTRIES)?;
+    assert!((900..=1_060).contains(&held), "{held} are held");
+    Ok(())
+}
+
+#[test]
+fn p8_the_limit_holds_after_the_table_was_rewritten() -> Result<()> {
+    for rewrite in ["VACUUM FULL cache_entries", "CLUSTER cache_entries USING cache_entries_pkey"] {
+        let (cluster, mut client) = without_workers(1_000)?;
+        set(&mut client, "first", 900)?;
+        cluster.connect("postgres")?.batch_execute(rewrite)?;
+        set(&mut client, "second", 2_000)?;
+        let held: i64 = get(&mut client, ENTRIES)?;
+        assert!((850..=1_100).contains(&held), "{held} are held after {rewrite}");
+    }
+    Ok(())
+}

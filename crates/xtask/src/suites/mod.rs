@@ -34,6 +34,8 @@ pub enum Suite {
     Isolation,
     /// Rust programs against servers of their own: `tests/server`.
     Server,
+    /// Attacks by roles with exactly the privileges in question, and a fuzzer: `tests/attack`.
+    Attack,
     /// Sessions at random, crashes, and a judge of what they read: `tests/oracle`.
     Oracle,
     /// What the README shows, run: `tests/readme`.
@@ -51,6 +53,7 @@ impl Suite {
             Self::Sql => "sql",
             Self::Isolation => "isolation",
             Self::Server => "server",
+            Self::Attack => "attack",
             Self::Oracle => "oracle",
             Self::Readme => "readme",
             Self::Bench => "bench",
@@ -89,7 +92,8 @@ fn on(installation: &Installation, wanted: &dyn Fn(Suite) -> bool, summary: &mut
     if wanted(Suite::Lint) {
         summary.add(timed("lint", major, || lint::extension(installation)));
     }
-    let on_server = [Suite::Sql, Suite::Isolation, Suite::Server, Suite::Oracle, Suite::Readme, Suite::Bench];
+    let on_server =
+        [Suite::Sql, Suite::Isolation, Suite::Server, Suite::Attack, Suite::Oracle, Suite::Readme, Suite::Bench];
     if !on_server.iter().any(|&suite| wanted(suite)) {
         return;
     }
@@ -112,6 +116,10 @@ fn on(installation: &Installation, wanted: &dyn Fn(Suite) -> bool, summary: &mut
             summary.add(if usable {
                 timed(suite.name(), major, || match suite {
                     Suite::Server => programs("cache_pg_server_tests", &["--test-threads=2"], installation),
+                    // What the fuzzer counts is printed.
+                    Suite::Attack => {
+                        programs("cache_pg_attack_tests", &["--test-threads=2", "--nocapture"], installation)
+                    }
                     // One after the other: each keeps the machine busy. What they count is printed.
                     Suite::Oracle => programs("cache_pg_oracle", &["--test-threads=1", "--nocapture"], installation),
                     Suite::Readme => programs("cache_pg_readme_tests", &["--test-threads=2"], installation),

@@ -1,0 +1,9 @@
+//! Attacks on the cache by roles with exactly the privileges in question. Each test is named after what must not
+//! happen. One program, so that all share a server.
+
+mod injected_sql;
+mod loaders;
+mod odd_rows;
+mod rights;
+mod statistics;
+mod tenants;

@@ -3,8 +3,9 @@
 //!
 //! Must hold no test, and must never grant a role more than the test says.
 
+pub mod fuzz;
 mod log;
 mod scene;
 
-pub use log::{Severe, severe};
+pub use log::{PREFIX, severe};
 pub use scene::{DML, Scene, TENANT_POLICY, everything, run};

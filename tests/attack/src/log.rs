@@ -7,12 +7,9 @@ use xtask::cluster::Cluster;
 /// The prefix of a line: the time, the process, the kind of process, the database, and the SQLSTATE.
 pub const PREFIX: &str = "%m [%p] %b <%d> %e ";
 
-/// Lines of a log that no input may cause.
-pub type Severe = Vec<String>;
-
 /// What must not be in `cluster`'s log from byte `from` on: a crash, a failed assertion, a panic, and in `database`,
 /// or where no database is named, an internal error.
-pub fn severe(cluster: &Cluster, from: usize, database: &str) -> Severe {
+pub fn severe(cluster: &Cluster, from: usize, database: &str) -> Vec<String> {
     let log = cluster.log();
     log.get(from..).unwrap_or(&log).lines().filter(|line| is_severe(line, database)).map(str::to_owned).collect()
 }

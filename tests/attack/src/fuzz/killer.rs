@@ -1,0 +1,69 @@
+//! Cancels statements, ends sessions, and now and then kills a backend as the kernel would.
+//!
+//! Must never touch a process that is not of the server, nor the postmaster.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use postgres::Client;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use xtask::cluster::Cluster;
+
+use super::DATABASE;
+
+/// Between two acts.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two kills: each restarts the whole server.
+const BETWEEN_KILLS: Duration = Duration::from_secs(9);
+
+/// Goes on until it is `over`, and returns how many backends it has killed.
+///
+/// # Errors
+/// When the server does not come back after a kill.
+pub fn run(cluster: &Cluster, seed: u64, over: &AtomicBool) -> Result<usize> {
+    let mut chance = StdRng::seed_from_u64(seed);
+    let (mut kills, mut last_kill) = (0, Instant::now());
+    let mut client = cluster.connect("template1")?;
+    while !over.load(Ordering::Relaxed) {
+        thread::sleep(PAUSE);
+        if client.is_closed() {
+            client = come_back(cluster)?;
+        }
+        let Some(pid) = victim(&mut client) else { continue };
+        if last_kill.elapsed() > BETWEEN_KILLS {
+            last_kill = Instant::now();
+            // It may have gone by itself.
+            kills += usize::from(cluster.backend_crash(pid).is_ok());
+        } else {
+            let act = if chance.random_ratio(1, 6) { "pg_terminate_backend" } else { "pg_cancel_backend" };
+            let _ = client.simple_query(&format!("SELECT {act}({pid})"));
+        }
+    }
+    Ok(kills)
+}
+
+/// A session at work, or a sweeper.
+fn victim(client: &mut Client) -> Option<i32> {
+    let sql = format!(
+        "SELECT pid FROM pg_stat_activity WHERE datname = '{DATABASE}' AND pid <> pg_backend_pid()
+         AND (state = 'active' OR backend_type LIKE 'cache_pg%') ORDER BY random() LIMIT 1"
+    );
+    client.query_opt(&sql, &[]).ok().flatten().map(|row| row.get(0))
+}
+
+fn come_back(cluster: &Cluster) -> Result<Client> {
+    let start = Instant::now();
+    loop {
+        match cluster.connect("template1") {
+            Ok(client) => return Ok(client),
+            Err(error) if start.elapsed() > Duration::from_secs(60) => {
+                return Err(error).context("the server does not come back");
+            }
+            Err(_) => thread::sleep(PAUSE),
+        }
+    }
+}

@@ -111,7 +111,14 @@ impl Session {
                 self.tally.note("00000");
                 self.remember(&messages);
             }
-            Err(error) => self.tally.note(error.code().map_or("closed", |state| state.code())),
+            Err(error) => {
+                let state = error.code().map_or("closed", |state| state.code());
+                self.tally.note(state);
+                // A transaction that has failed tells nothing more.
+                if state == "25P02" && self.chance.random_ratio(2, 3) {
+                    let _ = client.simple_query("ROLLBACK");
+                }
+            }
         }
         !client.is_closed()
     }

@@ -25,7 +25,7 @@ const ENTRIES: [(&str, &str); 38] = [
     ("lease_until", "'infinity'"),
     ("lease_until, lease_id", "'infinity', 1"),
     ("lease_until, lease_id", "'-infinity', 1"),
-    ("lease_until, lease_id", "now() + '10 years', -9223372036854775808"),
+    ("lease_until, lease_id", "now() + interval '10 years', -9223372036854775808"),
     ("lease_id", "9223372036854775807"),
     ("lease_until", "now()"),
     ("version", "'9223372036854775808'"),
@@ -49,7 +49,8 @@ const ENTRIES: [(&str, &str); 38] = [
 ];
 
 /// The same for the other columns, with deadlines near and far.
-const DEADLINES: [&str; 5] = ["now() + '1 hour'", "now() - '1 hour'", "'infinity'", "'-infinity'", "'294276-12-31'"];
+const DEADLINES: [&str; 5] =
+    ["now() + interval '1 hour'", "now() - interval '1 hour'", "'infinity'", "'-infinity'", "'294276-12-31'"];
 
 fn scene(name: &str) -> Result<(Scene, Client)> {
     let mut scene = Scene::new(name)?;
@@ -147,7 +148,9 @@ fn an_odd_entry_stops_nobody_and_outlives_nothing() -> Result<()> {
 #[test]
 fn an_odd_entry_keeps_no_sweeper_from_its_work_and_no_watched_table_from_being_written() -> Result<()> {
     let (mut scene, mut app) = scene("odd_swept")?;
-    scene.owner.batch_execute("CREATE TABLE menu (id int); SELECT cache_watch('menu', '{odd:0:{id}}', '{x,y}')")?;
+    scene.owner.batch_execute(
+        "CREATE TABLE menu (id int); SELECT cache_watch('menu', ARRAY['odd:0:{id}'], ARRAY['x', 'y'])",
+    )?;
     write_odd_entries(&mut app)?;
     for change in [
         "INSERT INTO menu SELECT generate_series(0, 4)",

@@ -78,7 +78,8 @@ CREATE TABLE @extschema@.cache_namespaces (
     loader         text,
     notify         boolean,
     max_entries    bigint CHECK (max_entries OPERATOR(pg_catalog.>) 0),
-    max_size       bigint CHECK (max_size OPERATOR(pg_catalog.>) 0)
+    max_size       bigint CHECK (max_size OPERATOR(pg_catalog.>) 0),
+    loader_owner   oid
 );
 
 COMMENT ON TABLE @extschema@.cache_namespaces IS 'What cache_configure has set, a row for each namespace; NULL: as for the whole cache. Kept by pg_dump.';
@@ -90,6 +91,7 @@ COMMENT ON COLUMN @extschema@.cache_namespaces.max_value_size IS 'the largest va
 
 COMMENT ON COLUMN @extschema@.cache_namespaces.early_refresh IS 'how eagerly cache_fetch lets one caller compute a value anew before its deadline: the beta of XFetch, 1 is usual; NULL: not at all';
 COMMENT ON COLUMN @extschema@.cache_namespaces.loader IS 'the function that computes a missing value for cache_get_or_set: it takes the key and returns jsonb';
+COMMENT ON COLUMN @extschema@.cache_namespaces.loader_owner IS 'who owned that function when it was configured: if somebody else does, it is not called';
 
 COMMENT ON COLUMN @extschema@.cache_namespaces.notify IS 'whether near caches are told what changes, on the channel cache_pg; NULL: no';
 

@@ -9,11 +9,11 @@
 //! | [`watch`] | watched tables: whose rows delete keys and invalidate tags when they change |
 //! | [`sweep`] | the clock hand that removes what is due, the launcher and the sweepers |
 //! | [`evict`] | making room: a cache that is full keeps what is used |
-//! | [`access`], [`as_owner`] | who may do what, and as whom a statement runs |
+//! | [`access`], [`configuring`], [`as_owner`] | who may do what, and as whom a statement runs |
 //! | [`backend`] | what this process knows of itself |
 //! | [`catalog`], [`home`] | where the extension's tables are in this database |
 //! | [`heap`] | tables below the executor |
-//! | [`loader`], [`local_settings`] | running what computes a value, and settings that hold for a while |
+//! | [`loader`], [`local_settings`], [`advisory`] | running what computes a value, and what that leaves in the session |
 //! | [`wake`] | waiting for a value that another session computes |
 //! | [`statement`] | kept plans: every SQL statement of the extension runs through it |
 //! | [`transaction`] | what is done at its end, asked for in one place |
@@ -21,18 +21,20 @@
 //! | [`secret`] | what this server knows and nobody else |
 //! | [`persistence`] | whether the tables of the cache are logged |
 //! | [`stats`], [`shared_memory`] | what the cache does, counted; arrays in shared memory |
-//! | [`subtransaction`] | going on after an error |
+//! | [`subtransaction`], [`retelling`] | going on after an error; telling it again in full |
 //! | [`settings`], [`error`], [`clock`], [`datum`], [`scratch`] | settings, errors, time, values on their way through, memory |
 //!
 //! The rules that need no PostgreSQL (keys, deadlines, pacing) are the crate `cache_pg_rules`. SQL stands in
 //! `sql/*.sql`, the statements that the functions run in `sql/statements/*.sql`. DESIGN.md says why.
 
 mod access;
+mod advisory;
 mod api;
 mod as_owner;
 mod backend;
 mod catalog;
 mod clock;
+mod configuring;
 mod datum;
 mod durability;
 mod epoch;
@@ -45,6 +47,7 @@ mod local_settings;
 mod namespaces;
 mod near;
 mod persistence;
+mod retelling;
 mod scratch;
 mod secret;
 mod settings;

@@ -2,66 +2,139 @@
 //!
 //! A query runs with the caller's rights, a loader function with those of its owner. Both run read-only under the
 //! snapshot that is active, which is the one that the value is stored under. Must never keep anything of what it has
-//! run.
+//! run, nor call a function that is not, at that moment, what was configured.
+//!
+//! While a loader runs its owner can do nothing that outlasts it in the session of the caller, as in a function of an
+//! index: PostgreSQL refuses `SET ROLE` and `SET SESSION AUTHORIZATION`, temporary tables, `PREPARE`, `DEALLOCATE`,
+//! `DISCARD`, `LISTEN`, `UNLISTEN`, cursors `WITH HOLD` and deferred triggers (`SECURITY_RESTRICTED_OPERATION`), and to
+//! end the transaction; what it sets is undone, and the session's advisory locks are put back.
 
+use crate::advisory;
 use crate::as_owner::AsOwner;
 use crate::datum::Jsonb;
 use crate::error::CacheError;
 use crate::local_settings::LocalSettings;
+use crate::retelling::Retelling;
 use crate::statement;
 use cache_pg_rules::key::Key;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{IntoDatum, direct_function_call};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 /// The one value of `query`; None where it returns no row or SQL NULL. A value of another type becomes JSON.
 ///
 /// # Errors
-/// Raises what the query raises, 21000 for more than one row, 42601 for more than one column.
+/// Raises what the query raises; see [`statement::query`].
 pub fn query(query: &str, args: &Option<Vec<Option<String>>>) -> Result<Option<Jsonb>, CacheError> {
-    let query = query.trim_end().trim_end_matches(';');
-    // The query is the caller's code, and runs with the caller's rights; the parentheses make it one value.
-    let sql = format!("SELECT pg_catalog.to_jsonb((\n{query}\n))");
     let args: Vec<_> = args.iter().flatten().map(|arg| arg.as_deref().and_then(IntoDatum::into_datum)).collect();
-    Ok(statement::read_once(&sql, &args, |rows| rows.get(0, 1)))
+    statement::query(&CString::new(query).unwrap_or_default(), &args)
 }
 
-/// What the loader function with this signature returns for a key.
+/// A loader function, as it was configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loader {
+    /// Its name and arguments.
+    pub signature: String,
+    /// Who owned it then; None: nobody has checked it.
+    pub owner: Option<Oid>,
+}
+
+/// What the loader function returns for a key.
 ///
 /// # Errors
-/// [`CacheError::Loader`] where there is no such function any more.
-pub fn function(signature: &str, key: Key) -> Result<Option<Jsonb>, CacheError> {
-    let Loader { schema, name, owner } = resolve(signature).ok_or_else(|| CacheError::Loader(signature.into()))?;
-    let _owner = AsOwner::of_code(owner);
-    // Whatever the caller has put into the search path, or among the temporary tables, is not for the owner's rights.
-    let _path = LocalSettings::new(&[(c"search_path", &format!("pg_catalog, {schema}, pg_temp"))]);
-    Ok(statement::read_once(&format!("SELECT {schema}.{name}($1)"), &[key.as_str().into_datum()], |rows| {
-        rows.get(0, 1)
-    }))
+/// [`CacheError::Loader`], [`CacheError::LoaderType`], [`CacheError::LoaderVolatile`], [`CacheError::LoaderOwner`]:
+/// where it is not there any more, or not what was configured. [`CacheError::LockLost`].
+pub fn function(loader: &Loader, key: Key) -> Result<Option<Jsonb>, CacheError> {
+    let signature = || loader.signature.clone();
+    let oid = oid_of(&loader.signature).ok_or_else(|| CacheError::Loader(signature()))?;
+    let function = Function::of(oid).ok_or_else(|| CacheError::Loader(signature()))?;
+    if loader.owner != Some(function.owner) {
+        return Err(CacheError::LoaderOwner(signature()));
+    }
+    if !function.has_signature {
+        return Err(CacheError::LoaderType(signature()));
+    }
+    if function.is_volatile {
+        return Err(CacheError::LoaderVolatile(signature()));
+    }
+    let _told = Retelling::of(None);
+    advisory::kept(|| {
+        let _owner = AsOwner::of_code(function.owner);
+        // Whatever the caller has put into the search path, or among the temporary tables, is not for the owner's
+        // rights.
+        let path = format!("pg_catalog, {}, pg_temp", function.schema);
+        let _path = LocalSettings::new(&[(c"search_path", &path)]);
+        // SAFETY: the function takes a text and returns a jsonb: its row in the catalog said so.
+        unsafe { call(oid, key) }
+    })
 }
 
-/// A loader function: names are quoted where they have to be.
-struct Loader {
-    schema: String,
-    name: String,
-    owner: Oid,
-}
-
-fn resolve(signature: &str) -> Option<Loader> {
-    let function = oid_of(signature)?;
-    // SAFETY: a look-up in the system caches; the row is released, its parts are copied.
+/// Calls a function with the key; None where it returns NULL.
+///
+/// # Safety
+/// It takes one text and returns a jsonb.
+unsafe fn call(function: Oid, key: Key) -> Option<Jsonb> {
+    let size = size_of::<pg_sys::FunctionCallInfoBaseData>() + size_of::<pg_sys::NullableDatum>();
+    // SAFETY: the call is laid out as FunctionCallInvoke takes it, with one argument, in the current memory context.
     unsafe {
-        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as i32, function.into_datum()?);
-        if tuple.is_null() {
+        let function_info = pg_sys::palloc0(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
+        pg_sys::fmgr_info(function, function_info);
+        let call = pg_sys::palloc0(size).cast::<pg_sys::FunctionCallInfoBaseData>();
+        (*call).flinfo = function_info;
+        (*call).fncollation = pg_sys::DEFAULT_COLLATION_OID;
+        (*call).nargs = 1;
+        let argument = (&raw mut (*call).args).cast::<pg_sys::NullableDatum>();
+        (*argument).value = key.as_str().into_datum().unwrap_or(Datum::null());
+        let code = (*function_info).fn_addr?;
+        let value = pg_sys::ffi::pg_guard_ffi_boundary(|| code(call));
+        if (*call).isnull {
             return None;
         }
-        let row = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
-        let quoted = |name| CStr::from_ptr(pg_sys::quote_identifier(name)).to_string_lossy().into_owned();
-        let schema = quoted(pg_sys::get_namespace_name(row.pronamespace));
-        let loader = Loader { schema, name: quoted(row.proname.data.as_ptr()), owner: row.proowner };
-        pg_sys::ReleaseSysCache(tuple);
-        Some(loader)
+        Some(Jsonb(pg_sys::pg_detoast_datum_copy(value.cast_mut_ptr()).into()))
     }
+}
+
+/// What the catalog says of a function at this moment.
+struct Function {
+    /// Quoted where it has to be.
+    schema: String,
+    owner: Oid,
+    /// Whether it takes one text and returns one jsonb.
+    has_signature: bool,
+    is_volatile: bool,
+}
+
+impl Function {
+    fn of(function: Oid) -> Option<Self> {
+        // SAFETY: a look-up in the system caches; the row is released, its parts are copied.
+        unsafe {
+            let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as i32, function.into_datum()?);
+            if tuple.is_null() {
+                return None;
+            }
+            let row = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
+            let schema = pg_sys::get_namespace_name(row.pronamespace);
+            let found = Self {
+                schema: text(if schema.is_null() { schema } else { pg_sys::quote_identifier(schema) }),
+                owner: row.proowner,
+                has_signature: row.prorettype == pg_sys::JSONBOID
+                    && !row.proretset
+                    && row.prokind as u8 == pg_sys::PROKIND_FUNCTION
+                    && row.pronargs == 1
+                    && *row.proargtypes.values.as_ptr() == pg_sys::TEXTOID,
+                is_volatile: row.provolatile as u8 == pg_sys::PROVOLATILE_VOLATILE,
+            };
+            pg_sys::ReleaseSysCache(tuple);
+            Some(found)
+        }
+    }
+}
+
+/// # Safety
+/// It points to a text that ends with a zero, or is NULL.
+unsafe fn text(pointer: *const std::ffi::c_char) -> String {
+    // SAFETY: as the caller promises.
+    if pointer.is_null() { String::new() } else { unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned() }
 }
 
 fn oid_of(signature: &str) -> Option<Oid> {
@@ -69,26 +142,23 @@ fn oid_of(signature: &str) -> Option<Oid> {
     unsafe { direct_function_call::<Oid>(pg_sys::to_regprocedure, &[signature.into_datum()]) }
 }
 
-/// The signature of a function, qualified whatever the search path; an error where it is no loader, or belongs to
-/// somebody whose rights the caller of `cache_configure` does not have: it will run with these.
+/// A function as a loader: its signature is qualified whatever the search path. An error where it is none, or belongs to
+/// somebody whose rights the current role does not have: it will run with these.
 ///
 /// # Errors
-/// [`CacheError::NotALoader`], [`CacheError::NotLoaderOwner`].
-pub fn signature_of(function: Oid) -> Result<String, CacheError> {
-    // SAFETY: look-ups in the system caches; the text is a copy.
-    unsafe {
-        let signature = pg_sys::format_procedure_qualified(function);
-        let signature = CStr::from_ptr(signature).to_string_lossy().into_owned();
-        let mut types: *mut Oid = std::ptr::null_mut();
-        let mut count = 0;
-        let returns = pg_sys::get_func_signature(function, &mut types, &mut count);
-        if returns != pg_sys::JSONBOID || count != 1 || *types != pg_sys::TEXTOID || pg_sys::get_func_retset(function) {
-            return Err(CacheError::NotALoader(signature));
-        }
-        let owner = resolve(&signature).map_or(Oid::INVALID, |loader| loader.owner);
-        if !pg_sys::has_privs_of_role(pg_sys::GetOuterUserId(), owner) {
-            return Err(CacheError::NotLoaderOwner(signature));
-        }
-        Ok(signature)
+/// [`CacheError::NotALoader`], [`CacheError::VolatileLoader`], [`CacheError::NotLoaderOwner`].
+pub fn admit(function: Oid) -> Result<Loader, CacheError> {
+    // SAFETY: a look-up in the system caches; the text is a copy.
+    let signature = unsafe { text(pg_sys::format_procedure_qualified(function)) };
+    let Some(found) = Function::of(function).filter(|found| found.has_signature) else {
+        return Err(CacheError::NotALoader(signature));
+    };
+    if found.is_volatile {
+        return Err(CacheError::VolatileLoader(signature));
     }
+    // SAFETY: looks at the roles in the catalogs.
+    if !unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), found.owner) } {
+        return Err(CacheError::NotLoaderOwner(signature));
+    }
+    Ok(Loader { signature, owner: Some(found.owner) })
 }

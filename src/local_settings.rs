@@ -1,6 +1,7 @@
 //! Settings that hold for a while, as those of a function with `SET` do.
 //!
-//! Owns the nesting of settings: what was set is undone when it is dropped, and by the abort of the (sub)transaction.
+//! Owns the nesting of settings: what was set since is undone when it is dropped, whoever set it and for however long,
+//! and by the abort of the (sub)transaction.
 
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
@@ -43,7 +44,7 @@ impl Drop for LocalSettings {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             // SAFETY: leaves the level that `new` entered. While an error unwinds the abort does that.
-            unsafe { pg_sys::AtEOXact_GUC(true, self.level) };
+            unsafe { pg_sys::AtEOXact_GUC(false, self.level) };
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::datum::{Jsonb, Timestamp};
 use crate::error::CacheError;
 use crate::heap::snapshot::with_latest;
 use crate::home::Home;
+use crate::loader::Loader;
 use crate::settings;
 use crate::statement::{Rows, Statement, statement};
 use crate::store::Fresh;
@@ -42,8 +43,8 @@ pub struct Namespace {
     max_size: Option<i64>,
     /// Whether near caches are told what changes.
     pub notify: bool,
-    /// The signature of the function that computes a missing value.
-    pub loader: Option<String>,
+    /// The function that computes a missing value.
+    pub loader: Option<Loader>,
 }
 
 /// When an entry ends.
@@ -127,7 +128,7 @@ fn load(home: &Home) -> Known {
             jitter: rows.get(row, 4),
             max_value_size: rows.get(row, 5),
             early_refresh: rows.get(row, 6),
-            loader: rows.get(row, 7),
+            loader: rows.get(row, 7).map(|signature| Loader { signature, owner: rows.get(row, 11) }),
             notify: rows.get(row, 8).unwrap_or(false),
             max_entries: rows.get(row, 9),
             max_size: rows.get(row, 10),

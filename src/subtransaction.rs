@@ -29,11 +29,12 @@ pub fn rehearse(work: impl FnOnce()) -> Option<PgSqlErrorCode> {
 
 /// Runs `work` in a subtransaction, which is rolled back where it raises, or where nothing of it is to be kept.
 fn within<R>(work: impl FnOnce() -> R, keep: bool) -> Result<R, CaughtError> {
-    // SAFETY: as PL/pgSQL's exec_stmt_block: the context and the resource owner of the caller are restored on
-    // both ways out, and the subtransaction is ended exactly once.
+    // SAFETY: as PL/pgSQL's exec_stmt_block: the context, the resource owner and the error contexts of the caller
+    // are restored on both ways out, and the subtransaction is ended exactly once.
     unsafe {
         let context = pg_sys::CurrentMemoryContext;
         let owner = pg_sys::CurrentResourceOwner;
+        let error_contexts = pg_sys::error_context_stack;
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
 
@@ -47,6 +48,7 @@ fn within<R>(work: impl FnOnce() -> R, keep: bool) -> Result<R, CaughtError> {
         }
         pg_sys::MemoryContextSwitchTo(context);
         pg_sys::CurrentResourceOwner = owner;
+        pg_sys::error_context_stack = error_contexts;
         outcome
     }
 }

@@ -1,8 +1,8 @@
-//! Functions that configure namespaces. They run with the owner's rights; EXECUTE is the owner's to grant.
+//! Functions that configure namespaces. EXECUTE is the owner's to grant; a loader takes the rights of its owner, too.
 
 use super::namespace;
-use crate::catalog;
 use crate::clock;
+use crate::configuring;
 use crate::datum::{Regprocedure, Timestamp};
 use crate::error::CacheError;
 use crate::loader;
@@ -15,13 +15,12 @@ use pgrx::prelude::*;
 
 static CONFIGURE: Statement = statement!(
     "configure.sql",
-    [TEXTOID, INTERVALOID, INTERVALOID, FLOAT8OID, INT4OID, FLOAT8OID, TEXTOID, BOOLOID, INT8OID, INT8OID]
+    [TEXTOID, INTERVALOID, INTERVALOID, FLOAT8OID, INT4OID, FLOAT8OID, TEXTOID, BOOLOID, INT8OID, INT8OID, OIDOID]
 );
 static UNCONFIGURE: Statement = statement!("unconfigure.sql", [TEXTOID]);
 
 /// Creates or changes a namespace: only what is given changes.
-#[pg_extern(volatile, parallel_unsafe, security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(volatile, parallel_unsafe)]
 #[allow(clippy::too_many_arguments, reason = "one for each option, each given by name")]
 fn cache_configure(
     namespace: Option<&str>,
@@ -35,6 +34,7 @@ fn cache_configure(
     max_entries: default!(Option<i64>, "NULL"),
     max_size: default!(Option<i64>, "NULL"),
 ) -> Result<(), ErrorReport> {
+    configuring::refuse_if_restricted("cache_configure")?;
     let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
     if let Some(ttl) = default_ttl {
         namespaces::lifetime(ttl, clock::now())?;
@@ -48,8 +48,8 @@ fn cache_configure(
     check("early_refresh", "from 0 to 100", early_refresh, |it| (0.0..=100.0).contains(it))?;
     check("max_entries", "1 or more", max_entries, |&it| it >= 1)?;
     check("max_size", "1 byte or more", max_size, |&it| it >= 1)?;
-    let loader = loader.map(|function| loader::signature_of(function.oid())).transpose()?;
-    let home = catalog::installed()?;
+    let loader = loader.map(|function| loader::admit(function.oid())).transpose()?;
+    let (loader, owner) = loader.map_or((None, None), |loader| (Some(loader.signature), loader.owner));
     let params = [
         namespace.as_str().param(),
         default_ttl.param(),
@@ -61,18 +61,19 @@ fn cache_configure(
         notify.param(),
         max_entries.param(),
         max_size.param(),
+        owner.param(),
     ];
-    CONFIGURE.write(&home, &params, |_| ());
+    configuring::write_namespaces(|home| CONFIGURE.write(home, &params, |_| ()))?;
     Ok(())
 }
 
 /// Forgets a namespace's options: the settings rule again. Entries stay. Returns whether there were any.
-#[pg_extern(volatile, parallel_unsafe, security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(volatile, parallel_unsafe)]
 fn cache_unconfigure(namespace: Option<&str>) -> Result<bool, ErrorReport> {
+    configuring::refuse_if_restricted("cache_unconfigure")?;
     let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
-    let home = catalog::installed()?;
-    Ok(UNCONFIGURE.write(&home, &[namespace.as_str().param()], |rows| rows.len() > 0))
+    let params = [namespace.as_str().param()];
+    Ok(configuring::write_namespaces(|home| UNCONFIGURE.write(home, &params, |rows| rows.len() > 0))?)
 }
 
 fn check<T>(

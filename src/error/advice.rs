@@ -4,6 +4,8 @@
 
 use super::CacheError;
 use cache_pg_rules::ttl::TtlError;
+use pgrx::pg_sys::{self, Oid};
+use std::ffi::CStr;
 
 impl CacheError {
     pub(super) fn detail(&self) -> Option<String> {
@@ -34,6 +36,11 @@ impl CacheError {
             Self::TagDenied { role, .. } => {
                 format!("Row security on cache_entries applies to role {role}, and tags reach entries of everybody.")
             }
+            Self::NotAQuery(why) => format!("{why}."),
+            Self::VolatileLoader(_) => "It is VOLATILE.".into(),
+            Self::Type { found, wanted } => {
+                format!("A column is of type {}, not {}.", type_name(*found), type_name(*wanted))
+            }
             Self::Token(why) => format!("Not valid because {why}."),
             _ => return None,
         };
@@ -63,13 +70,21 @@ impl CacheError {
             Self::NoLoader(_) => "Give a query, or a loader: SELECT cache_configure(..., loader => ...).".into(),
             Self::NotLoaderOwner(_) => "A loader runs with the rights of its owner.".into(),
             Self::NotALoader(_) => "A loader takes the key as text and returns jsonb.".into(),
+            Self::VolatileLoader(signature) => format!("ALTER FUNCTION {signature} STABLE;"),
+            Self::LoaderType(_) | Self::LoaderOwner(_) => {
+                "A loader takes the key as text and returns jsonb. Call cache_configure again.".into()
+            }
+            Self::LoaderVolatile(signature) => format!("ALTER FUNCTION {signature} STABLE;"),
+            Self::NotAQuery(_) => "What writes belongs before or after it.".into(),
+            Self::Columns(_) => "Such as SELECT to_jsonb(t) FROM t.".into(),
+            Self::Rows => "Such as SELECT jsonb_agg(t) FROM t, or with LIMIT 1.".into(),
             Self::Loader(_) => "Configure another loader, or create the function again.".into(),
             Self::NotAnObject => "Such as '{\"tenant:1\": {\"name\": \"Burger Palace\"}}'.".into(),
             Self::Denied { privileges, table, role } => format!("GRANT {privileges} ON {table} TO {role};"),
             Self::KeyDenied(_) => "Give a query: that runs with the rights of the caller.".into(),
             Self::TagDenied { verb, table, role, .. } => verb.hint(table, role),
             Self::Encoding => "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0 makes one.".into(),
-            Self::Altered(_) => {
+            Self::Altered(_) | Self::Type { .. } => {
                 "It must be a heap, and have the columns and the index that CREATE EXTENSION made; none of its indexes may be \
                  on an expression or have a condition."
                     .into()
@@ -99,9 +114,16 @@ impl CacheError {
             | Self::NotOwner(_)
             | Self::Restricted(_)
             | Self::Prepare
+            | Self::LockLost
             | Self::CounterOverflow
             | Self::Serialization => return None,
         };
         Some(sentence)
     }
+}
+
+/// The name of a type, as messages of PostgreSQL have it.
+fn type_name(kind: Oid) -> String {
+    // SAFETY: a look-up in the system caches; the text is allocated in the current memory context.
+    unsafe { CStr::from_ptr(pg_sys::format_type_be(kind)) }.to_string_lossy().into_owned()
 }

@@ -13,8 +13,9 @@ use cache_pg_rules::namespace::NamespaceError;
 use cache_pg_rules::template::TemplateError;
 use cache_pg_rules::token::TokenError;
 use cache_pg_rules::ttl::TtlError;
-use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::Oid;
 use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode};
 
 /// Every error that the extension raises itself.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +125,30 @@ pub enum CacheError {
     /// A function that cannot be a loader; its signature.
     #[error("function {0} cannot be a loader")]
     NotALoader(String),
+    /// The query of `cache_get_or_set` is not one query; why, without a full stop.
+    #[error("query for a cache value must be a single SELECT or VALUES")]
+    NotAQuery(&'static str),
+    /// The query of `cache_get_or_set` returns so many columns.
+    #[error("query for a cache value must return one column, not {0}")]
+    Columns(i32),
+    /// The query of `cache_get_or_set` returned several rows.
+    #[error("query for a cache value returned more than one row")]
+    Rows,
+    /// A function that may write cannot be a loader; its signature.
+    #[error("function {0} cannot be a loader")]
+    VolatileLoader(String),
+    /// A loader is none any more; its signature.
+    #[error("function {0} is no loader any more")]
+    LoaderType(String),
+    /// A loader has become volatile; its signature.
+    #[error("loader function {0} has become volatile")]
+    LoaderVolatile(String),
+    /// A loader belongs to somebody else than when it was configured; its signature.
+    #[error("loader function {0} has another owner than when it was configured")]
+    LoaderOwner(String),
+    /// A loader gave an advisory lock away that its caller had.
+    #[error("a loader has released an advisory lock that its caller held")]
+    LockLost,
     /// A loader would run with rights that whoever configures it does not have; its signature.
     #[error("must have the rights of the owner of function {0}")]
     NotLoaderOwner(String),
@@ -151,12 +176,21 @@ pub enum CacheError {
     /// A table of the extension is not as it was made.
     #[error("table \"{0}\" of the cache was altered")]
     Altered(&'static str),
+    /// A column that we read is of another type than it was made with.
+    #[error("a table of the cache was altered")]
+    Type { found: Oid, wanted: Oid },
     /// The library is there, the extension is not.
     #[error("extension \"cache_pg\" is not installed in this database")]
     NotInstalled,
 }
 
 impl CacheError {
+    /// Raises it, as PostgreSQL raises an error of its own in the middle of something.
+    pub fn raise(self) -> ! {
+        ErrorReport::from(self).report(PgLogLevel::ERROR);
+        unreachable!("an ERROR unwinds")
+    }
+
     fn sqlstate(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
@@ -167,10 +201,17 @@ impl CacheError {
             Self::NotLoaderOwner(_) | Self::Denied { .. } | Self::KeyDenied(_) | Self::TagDenied { .. } => {
                 ERRCODE_INSUFFICIENT_PRIVILEGE
             }
+            Self::LoaderOwner(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::NotAQuery(_) | Self::Columns(_) => ERRCODE_SYNTAX_ERROR,
+            Self::Rows => ERRCODE_CARDINALITY_VIOLATION,
+            Self::LoaderType(_) => ERRCODE_DATATYPE_MISMATCH,
+            Self::LockLost => ERRCODE_LOCK_NOT_AVAILABLE,
             Self::Encoding => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NotPreloaded
             | Self::NotInstalled
             | Self::Altered(_)
+            | Self::Type { .. }
+            | Self::LoaderVolatile(_)
             | Self::WatchedAbove { .. }
             | Self::WatchedBelow(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NoColumn { .. } => ERRCODE_UNDEFINED_COLUMN,
@@ -188,6 +229,7 @@ impl CacheError {
             | Self::Token(_)
             | Self::NoLoader(_)
             | Self::NotALoader(_)
+            | Self::VolatileLoader(_)
             | Self::NullTable
             | Self::NullTemplate
             | Self::Template(..)

@@ -5,9 +5,11 @@
 //! pgrx's own SPI layer assigns a transaction id even to reads and parses what it returns; a cache can afford
 //! neither (P4, "Values are never parsed").
 
+mod query;
 mod rows;
 mod running;
 
+pub use query::query;
 pub use rows::{Column, Rows};
 pub use running::is_running;
 
@@ -19,7 +21,7 @@ use pgrx::pg_sys::{self, Datum, Oid};
 use running::Running;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 /// A statement and the types of its parameters. Write it with [`statement!`].
 pub struct Statement {
@@ -132,7 +134,8 @@ impl Statement {
         if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
             return plan;
         }
-        let plan = prepare(&self.sql.replace("@extschema@", &home.schema), self.types);
+        let sql = CString::new(self.sql.replace("@extschema@", &home.schema)).unwrap_or_default();
+        let plan = prepare(&sql, self.types);
         // SAFETY: the plan was made in the current connection.
         unsafe { pg_sys::SPI_keepplan(plan) };
         PLANS.with_borrow_mut(|plans| plans.insert(key, plan));
@@ -157,7 +160,7 @@ impl Statement {
         let _path = LocalSettings::safe_path();
         // SAFETY: pushed and popped in pairs; an error in between ends the (sub)transaction, which pops it too.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::RelationRelationId)) };
-        let result = run_once(self.sql, &[], Effect::Reads, take);
+        let result = run_once(self.sql, Effect::Reads, take);
         // SAFETY: as above.
         unsafe { pg_sys::PopActiveSnapshot() };
         result
@@ -169,20 +172,15 @@ impl Statement {
 /// are those of the extension's tables.
 pub fn command(sql: &str) {
     let _path = LocalSettings::safe_path();
-    run_once(sql, &[], Effect::Writes, |_| ());
+    run_once(sql, Effect::Writes, |_| ());
 }
 
-/// Runs a query that only reads, once, under the active snapshot; its parameters are texts.
-pub fn read_once<R>(sql: &str, params: &[Param], take: impl FnOnce(&Rows) -> R) -> R {
-    run_once(sql, params, Effect::Reads, take)
-}
-
-fn run_once<R>(sql: &str, params: &[Param], effect: Effect, take: impl FnOnce(&Rows) -> R) -> R {
-    let (mut values, nulls) = values_and_nulls(params);
+fn run_once<R>(sql: &str, effect: Effect, take: impl FnOnce(&Rows) -> R) -> R {
     let connection = Connection::open();
-    let plan = prepare(sql, &vec![pg_sys::TEXTOID; params.len()]);
-    // SAFETY: the plan was made in the current connection and has as many parameters.
-    unsafe { pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), effect == Effect::Reads, 0) };
+    let plan = prepare(&CString::new(sql).unwrap_or_default(), &[]);
+    let (values, nulls) = (std::ptr::null_mut(), std::ptr::null());
+    // SAFETY: the plan was made in the current connection and has no parameters.
+    unsafe { pg_sys::SPI_execute_plan(plan, values, nulls, effect == Effect::Reads, 0) };
     // SAFETY: SPI has just set its globals for this connection.
     let rows = unsafe { Rows::current(connection.outer) };
     take(&rows)
@@ -195,8 +193,7 @@ fn values_and_nulls(params: &[Param]) -> (Vec<Datum>, Vec<std::ffi::c_char>) {
     (params.iter().map(value).collect(), params.iter().map(null).collect())
 }
 
-fn prepare(sql: &str, types: &[Oid]) -> pg_sys::SPIPlanPtr {
-    let sql = CString::new(sql).unwrap_or_default();
+fn prepare(sql: &CStr, types: &[Oid]) -> pg_sys::SPIPlanPtr {
     let mut types = types.to_vec();
     // SAFETY: an SPI connection is open; text and types live through the call. Errors are raised, not returned.
     unsafe {

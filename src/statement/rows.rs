@@ -1,9 +1,10 @@
 //! What a statement returned.
 //!
 //! Owns the rows of the statement that has just run, and how a column becomes a value of Rust. What is read from them
-//! is copied out; must never be kept longer than the connection.
+//! is copied out; must never be kept longer than the connection, nor taken for another type than the rows have.
 
 use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use crate::error::CacheError;
 use pgrx::FromDatum;
 use pgrx::datum::Interval;
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -34,10 +35,15 @@ impl Rows {
     }
 
     /// A column (from 1) of a row (from 0); None where it is NULL or there is no such row. What it points to is
-    /// copied to the caller's memory context.
+    /// copied to the caller's memory context. Raises [`CacheError::Type`] where the column is of another type.
     pub fn get<T: Column>(&self, row: usize, column: i32) -> Option<T> {
         if self.table.is_null() || row >= self.len() {
             return None;
+        }
+        // SAFETY: the table lives as long as the connection.
+        let found = unsafe { pg_sys::SPI_gettypeid((*self.table).tupdesc, column) };
+        if !T::TYPES.contains(&found) {
+            CacheError::Type { found, wanted: T::TYPES[0] }.raise();
         }
         // SAFETY: the row is within the table, which lives as long as the connection.
         let (datum, is_null) = unsafe {
@@ -48,7 +54,7 @@ impl Rows {
         if is_null {
             return None;
         }
-        // SAFETY: switches to a context that outlives the connection, and back.
+        // SAFETY: switches to a context that outlives the connection, and back. The type was verified.
         unsafe {
             let inner = pg_sys::MemoryContextSwitchTo(self.outer);
             let value = T::copy(datum);
@@ -60,14 +66,19 @@ impl Rows {
 
 /// A type that a column can be read as.
 pub trait Column: Sized {
+    /// The SQL types that may be read as this one, the usual one first.
+    const TYPES: &'static [Oid];
+
     /// # Safety
-    /// The datum is of the SQL type that stands for `Self` and not NULL.
+    /// The datum is of one of these types and not NULL.
     unsafe fn copy(datum: Datum) -> Option<Self>;
 }
 
 macro_rules! column_by_copy {
-    ($($name:ident),*) => {$(
+    ($($name:ident: $oid:ident),*) => {$(
         impl Column for $name {
+            const TYPES: &'static [Oid] = &[pg_sys::$oid];
+
             unsafe fn copy(datum: Datum) -> Option<Self> {
                 // SAFETY: the datum is a varlena; out-of-line and compressed values are fetched whole.
                 Some($name(unsafe { pg_sys::pg_detoast_datum_copy(datum.cast_mut_ptr()) }.into()))
@@ -75,11 +86,13 @@ macro_rules! column_by_copy {
         }
     )*};
 }
-column_by_copy!(Jsonb, TextArray);
+column_by_copy!(Jsonb: JSONBOID, TextArray: TEXTARRAYOID);
 
 macro_rules! column_from_datum {
-    ($($name:ty),*) => {$(
+    ($($name:ty: [$($oid:ident),*]),*) => {$(
         impl Column for $name {
+            const TYPES: &'static [Oid] = &[$(pg_sys::$oid),*];
+
             unsafe fn copy(datum: Datum) -> Option<Self> {
                 // SAFETY: as the caller promises.
                 unsafe { <$name>::from_datum(datum, false) }
@@ -87,9 +100,21 @@ macro_rules! column_from_datum {
         }
     )*};
 }
-column_from_datum!(String, Vec<u8>, bool, i32, i64, f64, Oid, Interval, Xid8);
+column_from_datum!(
+    String: [TEXTOID],
+    Vec<u8>: [BYTEAOID],
+    bool: [BOOLOID],
+    i32: [INT4OID],
+    i64: [INT8OID],
+    f64: [FLOAT8OID],
+    Oid: [OIDOID, REGCLASSOID, REGPROCEDUREOID],
+    Interval: [INTERVALOID],
+    Xid8: [XID8OID]
+);
 
 impl Column for Timestamp {
+    const TYPES: &'static [Oid] = &[pg_sys::TIMESTAMPTZOID];
+
     unsafe fn copy(datum: Datum) -> Option<Self> {
         Some(Self(datum.value() as i64))
     }

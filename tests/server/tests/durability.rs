@@ -118,8 +118,7 @@ fn p5_what_the_caller_writes_waits_before_and_after_and_in_between() -> Result<(
     client.batch_execute(
         "INSERT INTO orders VALUES (7);
          CREATE FUNCTION loaded(key text) RETURNS jsonb LANGUAGE plpgsql AS
-         'BEGIN INSERT INTO orders VALUES (0); RETURN 1; END';
-         SELECT cache_configure('l', loader => 'loaded'::regproc)",
+         'BEGIN INSERT INTO orders VALUES (0); RETURN 1; END'",
     )?;
     all_wait(
         &mut client,
@@ -139,8 +138,7 @@ fn p5_what_the_caller_writes_waits_before_and_after_and_in_between() -> Result<(
             "INSERT INTO orders VALUES (1); SELECT cache_try_set('a', '1', 'no interval'), cache_set('a', '1')",
             // What computes a value is the caller's.
             "SELECT cache_get_or_set(gen_random_uuid()::text, $$SELECT loaded('')$$)",
-            "SELECT cache_get_or_set('l:' || gen_random_uuid())",
-            "SELECT cache_set('a', '1'), cache_get_or_set('l:' || gen_random_uuid()), cache_set('b', '1')",
+            "SELECT cache_set('a', '1'), cache_get_or_set(gen_random_uuid()::text, $$SELECT loaded('')$$), cache_set('b', '1')",
             "SET LOCAL cache_pg.async_commit = off; SELECT cache_set('a', '1');
              SET LOCAL cache_pg.async_commit = on; SELECT cache_set('a', '2')",
         ],

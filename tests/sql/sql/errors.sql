@@ -107,6 +107,9 @@ DROP OWNED BY stranger;
 DROP ROLE stranger;
 SELECT complaint($$SELECT cache_configure('k', loader => 'upper(text)')$$);
 CREATE FUNCTION load_k(key text) RETURNS jsonb LANGUAGE sql RETURN '1'::jsonb;
+-- What could write is no loader.
+SELECT complaint($$SELECT cache_configure('k', loader => 'load_k(text)')$$);
+ALTER FUNCTION load_k(text) STABLE;
 -- A loader runs with its owner's rights: whoever configures it must have them.
 CREATE ROLE configurer;
 GRANT EXECUTE ON FUNCTION cache_configure TO configurer;

@@ -67,7 +67,7 @@ DROP ROLE tenant;
 CREATE SCHEMA kitchen;
 CREATE TABLE kitchen.dish (name text);
 INSERT INTO kitchen.dish VALUES ('real');
-CREATE FUNCTION kitchen.load(key text) RETURNS jsonb LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT to_jsonb(name) FROM dish); END';
+CREATE FUNCTION kitchen.load(key text) RETURNS jsonb LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT to_jsonb(name) FROM dish); END';
 SELECT cache_configure('kitchen', loader => 'kitchen.load(text)');
 CREATE ROLE cook;
 GRANT SELECT, INSERT, UPDATE ON cache_entries TO cook;

@@ -1,0 +1,72 @@
+//! Who configures the cache, and as whom.
+//!
+//! Owns the switch to the owner of what is configured: EXECUTE on a function that configures is the right to do what it
+//! does, and nothing else of the owner's. Must never lend the owner's rights to code that hangs on the table: where
+//! somebody's trigger or rule does, the caller needs the privileges that SQL asks for.
+
+use crate::as_owner::AsOwner;
+use crate::catalog;
+use crate::error::CacheError;
+use crate::home::Home;
+use crate::local_settings::LocalSettings;
+use pgrx::pg_sys::{self, LOCKMODE, Oid};
+use std::rc::Rc;
+
+/// Refuses what is called in an index expression, a loader or the like, for whoever happens to evaluate it.
+///
+/// # Errors
+/// [`CacheError::Restricted`].
+pub fn refuse_if_restricted(function: &'static str) -> Result<(), CacheError> {
+    // SAFETY: looks at this backend's state.
+    if unsafe { pg_sys::InSecurityRestrictedOperation() } { Err(CacheError::Restricted(function)) } else { Ok(()) }
+}
+
+/// Runs `work`, which writes `cache_namespaces`.
+///
+/// # Errors
+/// [`CacheError::NotInstalled`].
+pub fn write_namespaces<R>(work: impl FnOnce(&Home) -> R) -> Result<R, CacheError> {
+    let home = locked()?;
+    let _owner = (!has_code_of_others(home.namespaces)).then(|| AsOwner::new(home.namespaces_owner));
+    let _path = LocalSettings::new(&[(c"search_path", "pg_catalog, pg_temp")]);
+    Ok(work(&home))
+}
+
+/// Locks `cache_namespaces` as whoever writes it does: under the lock nobody makes a trigger or a rule.
+fn locked() -> Result<Rc<Home>, CacheError> {
+    let mut home = catalog::installed()?;
+    loop {
+        // SAFETY: locks by number; the table may be gone by now, which the next look at the catalogs tells.
+        unsafe { pg_sys::LockRelationOid(home.namespaces, pg_sys::RowExclusiveLock as LOCKMODE) };
+        let under_lock = catalog::installed()?;
+        if Rc::ptr_eq(&home, &under_lock) {
+            return Ok(home);
+        }
+        home = under_lock;
+    }
+}
+
+/// Whether a rule, or a trigger of somebody's, runs when the table, which is locked, is written. A trigger of ours runs
+/// a function of the extension under no condition.
+fn has_code_of_others(table: Oid) -> bool {
+    // SAFETY: opened and closed in pairs, under the lock that is held; the relation cache lists the triggers.
+    unsafe {
+        let relation = pg_sys::relation_open(table, pg_sys::NoLock as LOCKMODE);
+        let is_ours = |trigger: &pg_sys::Trigger| trigger.tgqual.is_null() && is_of_extension(trigger.tgfoid);
+        let triggers = (*relation).trigdesc.as_ref();
+        let has_trigger =
+            triggers.is_some_and(|it| (0..it.numtriggers as usize).any(|number| !is_ours(&*it.triggers.add(number))));
+        let found = has_trigger || !(*relation).rd_rules.is_null();
+        pg_sys::relation_close(relation, pg_sys::NoLock as LOCKMODE);
+        found
+    }
+}
+
+/// Whether a function was made by CREATE EXTENSION.
+fn is_of_extension(function: Oid) -> bool {
+    // SAFETY: look-ups in the catalogs.
+    unsafe {
+        let extension = pg_sys::get_extension_oid(c"cache_pg".as_ptr(), true);
+        extension != Oid::INVALID && pg_sys::getExtensionOfObject(pg_sys::ProcedureRelationId, function) == extension
+    }
+}

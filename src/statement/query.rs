@@ -1,0 +1,135 @@
+//! A query of the caller's.
+//!
+//! Owns how text that is somebody else's becomes one value: it is parsed by itself, refused before anything of it runs
+//! where it is not one query of one column, and its result is taken by the type that PostgreSQL says it has. Must never
+//! put the text into another one.
+
+use super::{Connection, Param, prepare, values_and_nulls};
+use crate::datum::Jsonb;
+use crate::error::CacheError;
+use crate::retelling::Retelling;
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::ffi::CStr;
+
+/// The rows that are fetched: one, and one too many.
+const ROWS: i64 = 2;
+
+/// The one value of a query that only reads, under the active snapshot, with texts as parameters; None where it returns
+/// no row or SQL NULL. A value of another type becomes JSON as `to_jsonb` has it.
+///
+/// # Errors
+/// [`CacheError::NotAQuery`], [`CacheError::Columns`], [`CacheError::Rows`]. Raises what the query raises.
+pub fn query(sql: &CStr, args: &[Param]) -> Result<Option<Jsonb>, CacheError> {
+    let _told = Retelling::of(Some(sql));
+    parse(sql)?;
+    let (mut values, nulls) = values_and_nulls(args);
+    let connection = Connection::open();
+    let plan = prepare(sql, &vec![pg_sys::TEXTOID; args.len()]);
+    check_columns(plan)?;
+    // SAFETY: the plan was made in the current connection and has as many parameters. Read-only: what writes or locks
+    // is refused by SPI.
+    let outcome = unsafe { pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), true, ROWS) };
+    if outcome != pg_sys::SPI_OK_SELECT as i32 {
+        return Err(CacheError::NotAQuery("It is another command"));
+    }
+    // SAFETY: SPI has just set its globals for this connection.
+    unsafe { take(connection.outer) }
+}
+
+/// Whether the text is one statement that does nothing but return rows.
+fn parse(sql: &CStr) -> Result<(), CacheError> {
+    // SAFETY: the parser returns a list of RawStmt; a node is cast by its tag. The tree lives in the current context.
+    unsafe {
+        let statements = pg_sys::pg_parse_query(sql.as_ptr());
+        match if statements.is_null() { 0 } else { (*statements).length } {
+            0 => return Err(CacheError::NotAQuery("It is empty")),
+            1 => {}
+            _ => return Err(CacheError::NotAQuery("It has several statements")),
+        }
+        let statement = (*pg_sys::list_nth(statements, 0).cast::<pg_sys::RawStmt>()).stmt;
+        if (*statement).type_ != pg_sys::NodeTag::T_SelectStmt {
+            return Err(CacheError::NotAQuery("It is another command"));
+        }
+        let mut select = statement.cast::<pg_sys::SelectStmt>();
+        while (*select).op != pg_sys::SetOperation::SETOP_NONE {
+            select = (*select).larg;
+        }
+        if (*select).intoClause.is_null() { Ok(()) } else { Err(CacheError::NotAQuery("It has INTO")) }
+    }
+}
+
+/// Whether the plan, which has not run, is one of a query that returns one column.
+fn check_columns(plan: pg_sys::SPIPlanPtr) -> Result<(), CacheError> {
+    if plan.is_null() {
+        return Err(CacheError::NotAQuery("It is another command"));
+    }
+    // SAFETY: the plan was made in the current connection; its list has a CachedPlanSource for each statement.
+    unsafe {
+        let sources = pg_sys::SPI_plan_get_plan_sources(plan);
+        let shape = match if sources.is_null() { 0 } else { (*sources).length } {
+            1 => (*pg_sys::list_nth(sources, 0).cast::<pg_sys::CachedPlanSource>()).resultDesc,
+            _ => std::ptr::null_mut(),
+        };
+        match shape.as_ref().map(|shape| shape.natts) {
+            Some(1) => Ok(()),
+            Some(columns) => Err(CacheError::Columns(columns)),
+            None => Err(CacheError::NotAQuery("It is another command")),
+        }
+    }
+}
+
+/// The value of what has just run, copied to `outer`.
+///
+/// # Safety
+/// A query has just run in the current SPI connection, and `outer` is the context around it.
+unsafe fn take(outer: pg_sys::MemoryContext) -> Result<Option<Jsonb>, CacheError> {
+    // SAFETY: as the caller promises. The datum is handed on with the type that the rows have, not one that we expect.
+    unsafe {
+        let table = pg_sys::SPI_tuptable;
+        if table.is_null() || pg_sys::SPI_processed == 0 {
+            return Ok(None);
+        }
+        if pg_sys::SPI_processed > 1 {
+            return Err(CacheError::Rows);
+        }
+        let shape = (*table).tupdesc;
+        if (*shape).natts != 1 {
+            return Err(CacheError::Columns((*shape).natts));
+        }
+        let mut is_null = false;
+        let datum = pg_sys::SPI_getbinval(*(*table).vals, shape, 1, &mut is_null);
+        if is_null {
+            return Ok(None);
+        }
+        let inner = pg_sys::MemoryContextSwitchTo(outer);
+        let value = json_of(datum, pg_sys::SPI_gettypeid(shape, 1));
+        pg_sys::MemoryContextSwitchTo(inner);
+        Ok(Some(value))
+    }
+}
+
+/// # Safety
+/// The datum is of this type, and not NULL.
+unsafe fn json_of(datum: Datum, kind: Oid) -> Jsonb {
+    // SAFETY: a jsonb, also of a domain, is copied whole. Of anything else `to_jsonb` finds out the type by the
+    // expression that it is told to be called in, as the executor tells it.
+    unsafe {
+        if pg_sys::getBaseType(kind) == pg_sys::JSONBOID {
+            return Jsonb(pg_sys::pg_detoast_datum_copy(datum.cast_mut_ptr()).into());
+        }
+        let argument = pg_sys::makeNullConst(kind, -1, Oid::INVALID);
+        let arguments = pg_sys::lappend(std::ptr::null_mut(), argument.cast());
+        let call = pg_sys::makeFuncExpr(
+            pg_sys::F_TO_JSONB.into(),
+            pg_sys::JSONBOID,
+            arguments,
+            Oid::INVALID,
+            Oid::INVALID,
+            pg_sys::CoercionForm::COERCE_EXPLICIT_CALL,
+        );
+        let mut function = pg_sys::FmgrInfo::default();
+        pg_sys::fmgr_info(pg_sys::F_TO_JSONB.into(), &mut function);
+        function.fn_expr = call.cast();
+        Jsonb(pg_sys::FunctionCall1Coll(&mut function, Oid::INVALID, datum))
+    }
+}

@@ -79,6 +79,7 @@ fn look_up() -> Option<Home> {
             has_only_own_constraints: rows.get(0, 9)?,
             is_unlogged: rows.get(0, 10)?,
             has_policies: rows.get(0, 11)?,
+            may_be_walked: rows.get(0, 12)?,
         })
     })
 }

@@ -45,4 +45,6 @@ pub struct Home {
     pub is_unlogged: bool,
     /// Whether policies may keep rows of `cache_entries` from some.
     pub has_policies: bool,
+    /// Whether it is a heap whose first columns are those that it was made with: enough to remove rows.
+    pub may_be_walked: bool,
 }

@@ -23,7 +23,14 @@ SELECT pg_catalog.quote_ident(n.nspname),
                WHERE c.conrelid OPERATOR(pg_catalog.=) entries.oid
                  AND c.contype OPERATOR(pg_catalog.<>) ALL ('{p,n}'::pg_catalog."char"[])),
        entries.relpersistence OPERATOR(pg_catalog.=) 'u' OR tags.relpersistence OPERATOR(pg_catalog.=) 'u',
-       entries.relrowsecurity
+       entries.relrowsecurity,
+       -- A heap that begins with these columns: enough to remove rows.
+       entries.relkind OPERATOR(pg_catalog.=) 'r' AND entries.relam OPERATOR(pg_catalog.=) 2
+           AND '{25,1184,5069,1184,1184,1184,1184,20,20,3802,1009,1016}'::pg_catalog.oid[] OPERATOR(pg_catalog.=) (
+               SELECT pg_catalog.array_agg(a.atttypid ORDER BY a.attnum)
+               FROM pg_catalog.pg_attribute AS a
+               WHERE a.attrelid OPERATOR(pg_catalog.=) entries.oid
+                 AND a.attnum OPERATOR(pg_catalog.>) 0 AND a.attnum OPERATOR(pg_catalog.<=) 12)
 FROM pg_catalog.pg_extension AS e
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
 JOIN pg_catalog.pg_class AS entries

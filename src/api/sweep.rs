@@ -1,19 +1,25 @@
 //! The sweep as a function.
+//!
+//! Maintenance, like VACUUM: no trigger and no rule fires. But where row security applies to the caller, it reaches no
+//! further than what the caller sees.
 
 use crate::access::{self, Verb};
 use crate::backend;
 use crate::clock;
-use crate::durability::may_be_forgotten;
+use crate::durability::forgettable;
 use crate::error::CacheError;
 use crate::heap::snapshot::{see_own_work, with_latest};
 use crate::home::Home;
 use crate::settings;
-use crate::subtransaction::attempt;
-use crate::sweep::{executor, hand, tags};
+use crate::statement::{IntoParam, Statement, statement};
+use crate::sweep::{hand, tags};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::time::Instant;
+
+static DUE: Statement = statement!("due.sql", [TIMESTAMPTZOID, INT4OID]);
 
 /// How many pages to walk between two looks at the clock and at interrupts.
 const PAGES: u32 = 1024;
@@ -35,22 +41,32 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
         None => settings::sweep_batch_size(),
     };
     let access = access::check(Verb::Delete)?;
-    if !access.reads_directly() {
-        let remove = || executor::remove(&access.home, most, clock::now()) as i32;
-        // With an old snapshot, a row that the worker has removed since would raise.
-        return Ok(if backend::has_old_snapshot() { attempt(remove).unwrap_or(0) } else { remove() });
+    if !access.home.may_be_walked {
+        Err(CacheError::Altered("cache_entries"))?;
     }
-    Ok(may_be_forgotten(&access, || access.run(|home| sweep(home, most)))? as i32)
+    let only = access.is_under_policies.then(|| visible(&access.home, most));
+    Ok(forgettable(|| sweep(&access.home, only.as_ref(), most))? as i32)
 }
 
-/// Walks on from where the last call in this session ended, once round the table or until `most` rows are removed.
-fn sweep(home: &Home, most: u32) -> Result<u32, CacheError> {
+/// The keys of rows that are due, as far as the policies let the caller see them.
+fn visible(home: &Home, most: u32) -> HashSet<String> {
+    DUE.read(home, &[clock::now().param(), (most as i32).param()], |rows| rows.column(1).into_iter().collect())
+}
+
+/// Walks on from where the last call in this session ended, once round the table or until `most` rows are removed;
+/// `only`: the only keys that may go.
+fn sweep(home: &Home, only: Option<&HashSet<String>>, most: u32) -> Result<u32, CacheError> {
+    if only.is_some_and(HashSet::is_empty) {
+        return Ok(0);
+    }
     let mut page = HAND.get().unwrap_or(0);
     let (mut removed, mut walked) = (0, 0);
     loop {
         // What this very statement has replaced is not for the hand to remove.
         see_own_work();
-        let Some(step) = with_latest(|| hand::step(home, page, PAGES, most - removed, clock::now())) else { break };
+        let Some(step) = with_latest(|| hand::step(home, only, page, PAGES, most - removed, clock::now())) else {
+            break;
+        };
         removed += step.removed;
         walked += step.walked;
         page = step.next;

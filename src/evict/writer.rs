@@ -4,8 +4,8 @@
 //! after all else that it does, so that it holds what it removes for a moment only, and waits for nobody then. It goes
 //! on where the last one stopped. Without shared memory it cannot know how much there is, nor what was read: now and
 //! then it looks at a few pages at random, takes them for the rest, and removes the oldest of what it sees. Must never
-//! make a commit fail for want of room, and never run where a conflict would be the caller's (SERIALIZABLE), or the
-//! caller's privileges, or triggers, matter.
+//! make a commit fail for want of room, and never run where a conflict would be the caller's (SERIALIZABLE). Like all
+//! maintenance it runs nobody's code: no trigger, no rule, no policy.
 
 use super::evictor::{self, Evictor};
 use super::file;
@@ -106,7 +106,7 @@ fn make_room(outlook: Outlook) {
 fn among_the_entries(work: impl FnOnce(&Home, &Entries)) {
     let Some(home) = catalog::home() else { return };
     // The transaction has locked the table: it has written there.
-    if home.has_triggers_or_rules || !home.has_own_columns || !hand::try_lock(&home) {
+    if !home.may_be_walked || !hand::try_lock(&home) {
         return;
     }
     let _owner = AsOwner::new(home.owner);

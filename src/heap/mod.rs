@@ -2,8 +2,8 @@
 //!
 //! What a call costs beside the protocol is mostly the executor; the access methods need none. They also do what no SQL
 //! statement can: go on from the newest version of a row at every isolation level, and give up instead of waiting. Owns
-//! all unsafe code that touches rows. Must never be used where a policy, trigger, rule or further index has a say
-//! (`Access::reads_directly`): nothing here asks them. Privileges are checked before, by [`crate::access`].
+//! all unsafe code that touches rows. Must never do a caller's work where a policy, trigger, rule or further index has a
+//! say (`Access::reads_directly`): nothing here asks them. Privileges are checked before, by [`crate::access`].
 //!
 //! | module | what it owns |
 //! |---|---|
@@ -15,6 +15,7 @@
 //! | [`page`] | the page that a hint names, in its buffer |
 //! | [`change`] | writing the newest version of a key's row, by waiting or by giving up |
 //! | [`write`] | storing one version of a row, and its index entry |
+//! | [`upkeep`] | every row of a table, removed or replaced without waiting: maintenance, which asks nobody |
 //! | [`snapshot`] | what a snapshot sees of a transaction |
 //!
 //! The protocol is that of `INSERT ... ON CONFLICT` (ExecInsert in nodeModifyTable.c) and of logical replication
@@ -28,4 +29,5 @@ pub mod row;
 pub mod scan;
 pub mod snapshot;
 pub mod table;
+pub mod upkeep;
 mod write;

@@ -26,6 +26,17 @@ pub fn current_if_assigned() -> Option<Version> {
     (current != 0).then_some(current)
 }
 
+/// Whether some transaction can have this number: the next one has not begun. What a forged row says is not possible.
+pub fn is_possible(version: Version) -> bool {
+    if version < NEXT.get() {
+        return true;
+    }
+    // SAFETY: reads a counter in shared memory.
+    let next = unsafe { pg_sys::ReadNextFullTransactionId() }.value;
+    NEXT.set(next);
+    version < next
+}
+
 /// Makes what this transaction has written so far visible to its next command and its next snapshot.
 pub fn see_own_work() {
     // SAFETY: does nothing where nothing was written since; raises in a parallel worker.
@@ -61,6 +72,8 @@ pub unsafe fn writer_of(header: *const pg_sys::HeapTupleHeaderData) -> Transacti
 thread_local! {
     /// The transaction, the last one of this backend, that wrote over what its own snapshot does not see.
     static BLIND_IN: Cell<Option<Version>> = const { Cell::new(None) };
+    /// A number that had not been given out when somebody last asked: all below it had.
+    static NEXT: Cell<Version> = const { Cell::new(0) };
 }
 
 /// The current transaction, `version`, has deleted or invalidated what another one has changed since its snapshot: from

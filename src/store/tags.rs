@@ -33,6 +33,19 @@ pub(super) fn fence_of(namespace: Option<Namespace>) -> String {
     namespace.map_or_else(String::new, |namespace| format!("\u{1}{}", namespace.as_str()))
 }
 
+/// Whether a tag is one of these, or what only a forged row can have.
+pub fn is_fence(tag: &str) -> bool {
+    tag < " "
+}
+
+/// The transaction that last changed a row of `cache_tags`; None where no transaction can have that number: such a row
+/// is passed over by everybody, and removed (`sweep::tags`).
+pub fn version_of(row: &Row) -> Option<Version> {
+    row.datum(tag_column::VERSION)
+        .map(|datum| datum.value() as Version)
+        .filter(|&version| snapshot::is_possible(version))
+}
+
 /// Refuses the values of a namespace, or all, that were computed before this transaction's commit.
 ///
 /// # Errors
@@ -42,9 +55,11 @@ pub fn refuse_earlier(home: &Home, namespace: Option<Namespace>) -> Result<(), C
 }
 
 /// Columns of `cache_tags` by number.
-mod tag_column {
+pub mod tag_column {
+    pub const TAG: usize = 1;
     pub const GENERATION: usize = 2;
     pub const VERSION: usize = 3;
+    pub const UNUSED_SINCE: usize = 4;
 }
 
 thread_local! {
@@ -113,6 +128,11 @@ fn have(home: &Home, tags: &[String], generations: &[i64], view: View) -> bool {
         tags.len() == generations.len()
             && tags.iter().zip(generations).all(|(tag, &generation)| rows.generation(tag) == generation)
     })
+}
+
+/// The tags of an entry.
+pub fn of(row: &Row) -> Vec<String> {
+    row.datum(column::TAGS).map_or_else(Vec::new, |tags| names(TextArray(tags)))
 }
 
 /// The tags of a row and their generations; None where it has none.
@@ -205,12 +225,13 @@ impl Rows {
 
     fn generation(&mut self, tag: &str) -> i64 {
         self.of(tag)
+            .filter(|row| version_of(row).is_some())
             .filter_map(|row| row.datum(tag_column::GENERATION))
             .fold(0, |generation, datum| generation ^ datum.value() as i64)
     }
 
     fn versions(&mut self, tag: &str) -> Vec<Version> {
-        self.of(tag).filter_map(|row| row.datum(tag_column::VERSION)).map(|datum| datum.value() as Version).collect()
+        self.of(tag).filter_map(|row| version_of(&row)).collect()
     }
 }
 

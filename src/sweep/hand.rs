@@ -1,8 +1,9 @@
 //! One step of the clock hand: walk some pages, remove what is due, wait for nobody.
 //!
 //! What is due: a row whose time is over, and an entry one of whose tags was invalidated. Owns the walk over the table
-//! below the executor: a TID range scan, and a delete that gives up on a row that another transaction holds. Must never
-//! be used where a policy, trigger or rule has a say: that is for `sweep.sql`, which goes through the executor.
+//! below the executor: a TID range scan, and a delete that gives up on a row that another transaction holds. Like VACUUM it
+//! asks no policy and fires no trigger and no rule, whoever calls it. Must never remove what the caller of
+//! `cache_sweep()` may not see: then it is told which keys.
 
 use super::step::Step;
 use crate::datum::Timestamp;
@@ -10,6 +11,7 @@ use crate::evict::evictor::Evictor;
 use crate::evict::{file, growth};
 use crate::heap::row::Row;
 use crate::heap::table::block_of;
+use crate::heap::upkeep::remove;
 use crate::home::{Home, column};
 use crate::stats::Counter;
 use crate::stats::census::Rows;
@@ -17,6 +19,7 @@ use crate::store::tags::Known;
 use crate::store::{footprint, is_live_at, removable_at};
 use crate::wake;
 use pgrx::pg_sys::{self, BlockNumber};
+use std::collections::HashSet;
 
 /// Locks the table for [`open`] to the end of the transaction, unless that means to wait for somebody.
 pub fn try_lock(home: &Home) -> bool {
@@ -30,11 +33,22 @@ pub struct Entries<'a> {
     pub(super) relation: pg_sys::Relation,
     /// Whether the rows that stay are counted: only the sweeper of the database does.
     counts: bool,
+    /// The only keys that may go; None: all may.
+    only: Option<&'a HashSet<String>>,
 }
 
 /// Opens the table, which the current transaction has locked, and hands it to `work`; None where it is gone. `counts`:
 /// the rows that stay are counted.
 pub fn open<R>(home: &Home, counts: bool, work: impl FnOnce(&Entries) -> R) -> Option<R> {
+    open_for(home, counts, None, work)
+}
+
+fn open_for<R>(
+    home: &Home,
+    counts: bool,
+    only: Option<&HashSet<String>>,
+    work: impl FnOnce(&Entries) -> R,
+) -> Option<R> {
     let locked = pg_sys::NoLock as pg_sys::LOCKMODE;
     // SAFETY: the table is locked; it may have been dropped before that.
     let relation = unsafe { pg_sys::try_table_open(home.entries, locked) };
@@ -43,7 +57,7 @@ pub fn open<R>(home: &Home, counts: bool, work: impl FnOnce(&Entries) -> R) -> O
     }
     // SAFETY: the relation is open.
     unsafe { file::note(relation) };
-    let result = work(&Entries { home, relation, counts });
+    let result = work(&Entries { home, relation, counts, only });
     // SAFETY: the relation is open; closing it keeps the lock. An error in between ends the transaction, which closes
     // it.
     unsafe { pg_sys::table_close(relation, locked) };
@@ -51,11 +65,18 @@ pub fn open<R>(home: &Home, counts: bool, work: impl FnOnce(&Entries) -> R) -> O
 }
 
 /// Walks up to `pages` pages from `from` on and removes up to `most` rows that are due at `now`; None where the table
-/// is gone.
+/// is gone. `only`: rows of these keys alone; None: all.
 ///
 /// Runs in the current transaction, which has locked the table, under the active snapshot.
-pub fn step(home: &Home, from: BlockNumber, pages: BlockNumber, most: u32, now: Timestamp) -> Option<Step> {
-    open(home, false, |entries| entries.step(from, pages, most, now))
+pub fn step(
+    home: &Home,
+    only: Option<&HashSet<String>>,
+    from: BlockNumber,
+    pages: BlockNumber,
+    most: u32,
+    now: Timestamp,
+) -> Option<Step> {
+    open_for(home, false, only, |entries| entries.step(from, pages, most, now))
 }
 
 impl Entries<'_> {
@@ -120,6 +141,9 @@ impl Entries<'_> {
                 }
                 step.found.rows += 1;
                 let row = Row::in_slot(slot);
+                if self.only.is_some_and(|only| row.text(column::KEY).is_none_or(|key| !only.contains(key))) {
+                    continue;
+                }
                 let fate = self.fate(&row, now, &mut known, evictor.as_deref());
                 let goes = fate.is_some_and(|_| remove(self.relation, &raw mut (*slot).tts_tid, snapshot));
                 self.account(&mut step, &mut rows, &row, now, (fate, goes));
@@ -179,29 +203,6 @@ enum Fate {
     Due,
     /// Room is needed.
     Evicted,
-}
-
-/// Removes a row unless another transaction holds it or has changed it.
-///
-/// # Safety
-/// `tid` is that of a row of `relation` that `snapshot` sees.
-pub(super) unsafe fn remove(relation: pg_sys::Relation, tid: pg_sys::ItemPointer, snapshot: pg_sys::Snapshot) -> bool {
-    let mut failure = pg_sys::TM_FailureData::default();
-    // SAFETY: as the caller promises. The row is the one that the snapshot sees, so what was tested is what goes:
-    // a newer version makes the result TM_Updated, a lock TM_BeingModified.
-    let result = unsafe {
-        pg_sys::table_tuple_delete(
-            relation,
-            tid,
-            pg_sys::GetCurrentCommandId(true),
-            snapshot,
-            std::ptr::null_mut(),
-            false,
-            &mut failure,
-            false,
-        )
-    };
-    result == pg_sys::TM_Result::TM_Ok
 }
 
 fn due_at(row: &Row) -> i64 {

@@ -7,7 +7,6 @@
 //! | [`sample`] | single pages: how a cache is kept bounded where nothing is known of it |
 //! | [`walk`] | one step of a turn: past the ranges where nothing is due, through the others |
 //! | [`ranges`] | shared memory: when each range of a table must be read |
-//! | [`executor`] | the same through the executor, where policies, triggers or rules have a say |
 //! | [`tags`] | keeping the table of tags small |
 //! | [`vacuum`] | giving room back, where autovacuum would come too late |
 //! | [`directory`] | shared memory: which databases have the extension, where the hand stands in each |
@@ -32,7 +31,6 @@
 
 mod account;
 pub mod directory;
-pub mod executor;
 pub mod flags;
 pub mod hand;
 mod launcher;

@@ -3,15 +3,16 @@
 //!
 //! Must never wait, as the hand does not.
 
-use super::hand::{Entries, is_entry, remove, tid};
+use super::hand::{Entries, is_entry, tid};
 use crate::backend;
 use crate::clock;
 use crate::datum::Timestamp;
 use crate::heap::row::Row;
+use crate::heap::upkeep::remove;
 use crate::home::column;
 use crate::stats::census::Rows;
 use crate::stats::memory::Tally;
-use crate::store::footprint;
+use crate::store::{footprint, tags};
 use crate::wake;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::ledger::Change;
@@ -75,18 +76,29 @@ impl Entries<'_> {
         });
     }
 
+    /// Hands every tag of every row to `visit`.
+    pub fn each_tag(&self, mut visit: impl FnMut(&str)) {
+        let Some(last) = self.pages().checked_sub(1) else { return };
+        self.each_row((0, last), |row, _| tags::of(row).iter().for_each(|tag| visit(tag)));
+    }
+
     fn each_entry(&self, page: BlockNumber, now: Timestamp, mut visit: impl FnMut(&Row, pg_sys::ItemPointer)) {
-        let (mut least, mut greatest) = (tid(page, 1), tid(page, u16::MAX));
+        self.each_row((page, page), |row, tid| {
+            if is_entry(row, now) {
+                visit(row, tid);
+            }
+        });
+    }
+
+    fn each_row(&self, pages: (BlockNumber, BlockNumber), mut visit: impl FnMut(&Row, pg_sys::ItemPointer)) {
+        let (mut least, mut greatest) = (tid(pages.0, 1), tid(pages.1, u16::MAX));
         // SAFETY: as in `Entries::walk`.
         unsafe {
             let snapshot = pg_sys::GetActiveSnapshot();
             let scan = pg_sys::table_beginscan_tidrange(self.relation, snapshot, &mut least, &mut greatest);
             let slot = pg_sys::table_slot_create(self.relation, std::ptr::null_mut());
             while pg_sys::table_scan_getnextslot_tidrange(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
-                let row = Row::in_slot(slot);
-                if is_entry(&row, now) {
-                    visit(&row, &raw mut (*slot).tts_tid);
-                }
+                visit(&Row::in_slot(slot), &raw mut (*slot).tts_tid);
             }
             pg_sys::ExecDropSingleTupleTableSlot(slot);
             pg_sys::table_endscan(scan);

@@ -5,15 +5,14 @@
 
 use super::account::count_at;
 use super::directory::{self, Presence, Slot, Turn};
-use super::executor;
 use super::hand;
 use super::step::Step;
 use super::{flags, process, ranges, tags, walk};
-use crate::as_owner::AsOwner;
 use crate::backend;
 use crate::catalog;
 use crate::clock;
 use crate::datum::Timestamp;
+use crate::error::CacheError;
 use crate::settings;
 use crate::stats::{census, sweeps};
 use cache_pg_rules::backoff;
@@ -96,7 +95,7 @@ impl Sweeper {
                 sweeps::begin_turn();
                 census::begin();
             }
-            let rest = match process::transaction(|| self.visit()) {
+            let rest = match process::transaction(|| self.visit()).flatten() {
                 Ok(Visit::Stepped(step)) => self.account(step, started.elapsed()),
                 Ok(Visit::Absent) => {
                     let (presence, layout) = (Presence::Absent, None);
@@ -127,15 +126,15 @@ impl Sweeper {
         }
     }
 
-    /// One step, within a transaction.
-    fn visit(&mut self) -> Visit {
+    /// One step, within a transaction; an error where the table cannot be read.
+    fn visit(&mut self) -> Result<Visit, String> {
         if !process::database_is_free() {
-            return Visit::Locked;
+            return Ok(Visit::Locked);
         }
-        let Some(home) = catalog::home() else { return Visit::Absent };
+        let Some(home) = catalog::home() else { return Ok(Visit::Absent) };
         // What was found may have changed until the lock was there; then the next visit begins anew.
         if !hand::try_lock(&home) || catalog::home().is_none_or(|locked| !Rc::ptr_eq(&home, &locked)) {
-            return Visit::Locked;
+            return Ok(Visit::Locked);
         }
         let now = clock::now();
         let most = settings::sweep_batch_size();
@@ -143,15 +142,14 @@ impl Sweeper {
             self.turn.length = settings::sweep_interval();
         }
         report_step(&home.schema, &self.turn);
-        if home.has_triggers_or_rules || !home.has_own_columns {
-            let _owner = AsOwner::new(home.owner);
-            return Visit::Stepped(executor::step(&home, most, now));
+        if !home.may_be_walked {
+            return Err(CacheError::Altered("cache_entries").to_string());
         }
         let pages = pace::step_pages(self.turn.pages, self.turn.length);
         // First the step: it finds out whether what is known is of this table.
         let step = walk::step((self.slot, self.turn.whole), &home, self.turn.page, pages, most, now);
         let removed = self.make_room(&home, most);
-        step.map_or(Visit::Locked, |step| Visit::Stepped(Step { removed: step.removed + removed, ..step }))
+        Ok(step.map_or(Visit::Locked, |step| Visit::Stepped(Step { removed: step.removed + removed, ..step })))
     }
 
     /// After a turn, now and then: a round over the tags.

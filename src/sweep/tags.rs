@@ -1,49 +1,178 @@
 //! Keeping the table of tags small: merging what came at the same time, removing what no entry carries.
 //!
-//! Must never revive an entry: `collect_tags.sql` says why it cannot, and a value that was computed before a tag was
-//! removed is refused like one before a clear. Must never wait: rows that somebody holds are for the next time.
+//! Below the executor, like all upkeep: no trigger, rule or policy has a say. Must never revive an entry, and never
+//! wait: rows that somebody holds are for the next time.
+//!
+//! **Merging.** A tag's generation is the exclusive or over its rows, so one row with that in place of several changes
+//! nothing for entries. Its version is that of now, so a value that was computed before is refused.
+//!
+//! **Removing.** Which tags no entry carries any more is settled in two rounds: a row is marked with the first
+//! transaction that has not begun, and goes in a later round, when every transaction before that one has ended. Whoever
+//! was storing an entry with an older generation at the mark has a number below it, so the entry is there to be seen by
+//! then; whoever began later knows the generation that is there. A value that was computed before a tag was removed is
+//! refused like one before a clear.
+//!
+//! Tags are known by a hash here: where two have the same, both stay as long as one of them is carried. A round deals
+//! with a part of the tags, those whose hash falls into it, so its memory is bounded.
 
-use crate::as_owner::AsOwner;
+use super::hand;
+use crate::backend;
 use crate::error::CacheError;
+use crate::heap::row::Row;
+use crate::heap::snapshot::{self, Seen, Version, see_own_work, with_latest};
+use crate::heap::table::{Purpose, Table};
+use crate::heap::{change, upkeep::Met};
 use crate::home::Home;
-use crate::statement::{Statement, statement};
-use crate::store::tags;
-use pgrx::pg_sys;
+use crate::store::tags::{self, tag_column};
+use cache_pg_rules::token::hash;
+use pgrx::IntoDatum;
+use pgrx::pg_sys::{self, Datum};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
-
-static MERGE: Statement = statement!("merge_tags.sql", []);
-static COLLECT: Statement = statement!("collect_tags.sql", []);
 
 /// The shortest time between two rounds: each looks at every entry.
 pub const EVERY: Duration = Duration::from_secs(600);
 /// A table of tags that is no larger is left alone: some hundred tags cost nobody anything.
 const FEW_PAGES: u32 = 4;
+/// How many pages of tags a round deals with, about.
+const PART: u32 = 8192;
+/// How many bytes of tags a round merges.
+const MERGED: usize = 16 << 20;
 
-/// One round, in the current transaction.
+/// One round, in the current transaction, which has locked `cache_entries`. None where somebody else needs the table of
+/// tags.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
 pub fn collect(home: &Home) -> Result<(), CacheError> {
-    if pages(home) <= FEW_PAGES {
+    // SAFETY: locks by number, in a transaction.
+    if !unsafe { pg_sys::ConditionalLockRelationOid(home.tags, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) } {
         return Ok(());
     }
-    let _owner = AsOwner::new(home.owner);
-    if MERGE.write(home, &[], |rows| rows.len()) > 0 {
-        tags::note_merge();
+    let removed = Table::by_first_column(home.tags, Purpose::Write, |table| {
+        let pages = table.pages();
+        if pages <= FEW_PAGES {
+            with_latest(|| {
+                table.each(|met| {
+                    drop_impossible(met);
+                });
+            });
+            return false;
+        }
+        let parts = u64::from(pages / PART) + 1;
+        let part = Part { parts, number: backend::random() % parts };
+        with_latest(|| merge(table, part));
+        see_own_work();
+        with_latest(|| remove_unused(home, table, part))
+    });
+    match removed.ok_or(CacheError::Altered("cache_tags"))? {
+        true => tags::refuse_earlier(home, None),
+        false => Ok(()),
     }
-    if COLLECT.write(home, &[], |rows| rows.len()) > 0 {
-        tags::refuse_earlier(home, None)?;
-    }
-    Ok(())
 }
 
-fn pages(home: &Home) -> u32 {
-    let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-    // SAFETY: opened and closed in pairs.
-    unsafe {
-        let relation = pg_sys::table_open(home.tags, lock);
-        let pages = pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM);
-        pg_sys::table_close(relation, lock);
-        pages
+/// Some of the tags.
+#[derive(Clone, Copy)]
+struct Part {
+    parts: u64,
+    number: u64,
+}
+
+impl Part {
+    /// The hash of a row's tag, if it is one of them.
+    fn hash_of(self, row: &Row) -> Option<u64> {
+        row.text(tag_column::TAG).map(hash).filter(|hash| hash % self.parts == self.number)
     }
+}
+
+/// Removes a row that no transaction can have written (`tags::is_possible`): every reader passes it over.
+fn drop_impossible(met: &Met) -> bool {
+    let is_impossible = tags::version_of(&met.row).is_none();
+    if is_impossible {
+        met.remove();
+    }
+    is_impossible
+}
+
+/// Replaces the rows of each tag that has several by one.
+fn merge(table: &Table, part: Part) {
+    let mut rows: HashMap<u64, bool> = HashMap::new();
+    table.each(|met| {
+        if !drop_impossible(met)
+            && let Some(hash) = part.hash_of(&met.row)
+        {
+            rows.entry(hash).and_modify(|several| *several = true).or_insert(false);
+        }
+    });
+    rows.retain(|_, several| *several);
+    if rows.is_empty() {
+        return;
+    }
+    let mut merged: BTreeMap<String, u64> = BTreeMap::new();
+    let mut bytes = 0;
+    table.each(|met| {
+        let is_one = part.hash_of(&met.row).is_some_and(|hash| rows.contains_key(&hash));
+        if !is_one || bytes > MERGED || tags::version_of(&met.row).is_none() {
+            return;
+        }
+        let (tag, generation) = (met.row.text(tag_column::TAG), generation_of(&met.row));
+        if let Some(tag) = tag.map(str::to_owned).filter(|_| met.remove()) {
+            bytes += tag.len() + size_of::<(String, u64)>();
+            *merged.entry(tag).or_default() ^= generation;
+        }
+    });
+    if merged.is_empty() {
+        return;
+    }
+    let version = snapshot::current();
+    for (tag, generation) in merged {
+        change::insert(table, &[tag.into_datum(), Some(Datum::from(generation)), Some(Datum::from(version)), None]);
+    }
+    tags::note_merge();
+}
+
+/// Marks the tags that no entry carries, and removes those for which that is settled; whether there were any.
+fn remove_unused(home: &Home, table: &Table, part: Part) -> bool {
+    let seen = Seen::by_statement();
+    let candidate = |row: &Row| part.hash_of(row).filter(|_| !row.text(tag_column::TAG).is_none_or(tags::is_fence));
+    let mut unused = HashSet::new();
+    table.each(|met| unused.extend(candidate(&met.row)));
+    if unused.is_empty() {
+        return false;
+    }
+    let looked = hand::open(home, false, |entries| {
+        entries.each_tag(|tag| {
+            unused.remove(&hash(tag));
+        });
+    });
+    if looked.is_none() {
+        return false;
+    }
+    let mut removed = false;
+    table.each(|met| {
+        if candidate(&met.row).is_none_or(|hash| !unused.contains(&hash)) {
+            return;
+        }
+        match marked_with(&met.row).filter(|&mark| mark <= seen.xmax) {
+            Some(mark) if mark <= seen.xmin => removed |= met.remove(),
+            Some(_) => {}
+            None => met.replace(&marked(&met.row, seen.xmax)),
+        }
+    });
+    removed
+}
+
+fn generation_of(row: &Row) -> u64 {
+    row.datum(tag_column::GENERATION).map_or(0, |datum| datum.value() as u64)
+}
+
+fn marked_with(row: &Row) -> Option<Version> {
+    row.datum(tag_column::UNUSED_SINCE).map(|datum| datum.value() as Version)
+}
+
+/// The columns of a row, with the mark.
+fn marked(row: &Row, mark: Version) -> [Option<Datum>; 4] {
+    let [tag, generation, version] =
+        [tag_column::TAG, tag_column::GENERATION, tag_column::VERSION].map(|column| row.datum(column));
+    [tag, generation, version, Some(Datum::from(mark))]
 }

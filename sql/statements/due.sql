@@ -1,0 +1,7 @@
+-- $1 the clock, $2 how many: the keys of due rows that the caller may see. The hand removes them, if they still are due.
+SELECT key
+FROM @extschema@.cache_entries
+WHERE (coalesce(stale_until, expires_at) OPERATOR(pg_catalog.<=) $1
+       OR tags IS NOT NULL AND NOT @extschema@.cache_tags_hold(tags, tag_generations))
+  AND (lease_until IS NULL OR lease_until OPERATOR(pg_catalog.<=) $1)
+LIMIT $2

@@ -1,0 +1,77 @@
+//! Upkeep of a table of ours: its rows one after the other, removed or replaced without waiting.
+//!
+//! Like VACUUM it fires no trigger and no rule, asks no policy, and runs nobody's code. Must never wait for a row: what
+//! another transaction holds, or has changed since, stays for the next time.
+
+use super::row::Row;
+use super::table::Table;
+use super::write::{self, Updated};
+use pgrx::pg_sys::{self, Datum, ItemPointer, Relation, Snapshot};
+
+impl Table {
+    /// How many pages it has.
+    pub fn pages(&self) -> pg_sys::BlockNumber {
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, pg_sys::ForkNumber::MAIN_FORKNUM) }
+    }
+
+    /// Hands every row that the active snapshot sees to `visit`, in the order of the pages.
+    pub fn each(&self, mut visit: impl FnMut(&Met)) {
+        // SAFETY: the relation is open and a snapshot active; scan and slot live until the end of this function. An
+        // error in between ends the transaction, which releases what they hold.
+        unsafe {
+            let snapshot = pg_sys::GetActiveSnapshot();
+            let scan = pg_sys::table_beginscan(self.relation, snapshot, 0, std::ptr::null_mut());
+            let slot = pg_sys::table_slot_create(self.relation, std::ptr::null_mut());
+            while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
+                visit(&Met { table: self, row: Row::in_slot(slot), snapshot });
+            }
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+            pg_sys::table_endscan(scan);
+        }
+    }
+}
+
+/// A row that [`Table::each`] has come to.
+pub struct Met<'a> {
+    table: &'a Table,
+    pub row: Row,
+    snapshot: Snapshot,
+}
+
+impl Met<'_> {
+    /// Removes the row, if nobody holds it; whether it did.
+    pub fn remove(&self) -> bool {
+        // SAFETY: the slot holds a row of the table that the snapshot sees.
+        unsafe { remove(self.table.relation, &raw mut (*self.row.slot).tts_tid, self.snapshot) }
+    }
+
+    /// Replaces the row, if nobody holds it.
+    pub fn replace(&self, columns: &[Option<Datum>]) {
+        let (Updated::Done | Updated::Overtaken | Updated::Locked(_)) =
+            write::update(self.table, &self.row, columns, false);
+    }
+}
+
+/// Removes a row unless another transaction holds it or has changed it.
+///
+/// # Safety
+/// `tid` is that of a row of `relation` that `snapshot` sees.
+pub unsafe fn remove(relation: Relation, tid: ItemPointer, snapshot: Snapshot) -> bool {
+    let mut failure = pg_sys::TM_FailureData::default();
+    // SAFETY: as the caller promises. The row is the one that the snapshot sees, so what was tested is what goes:
+    // a newer version makes the result TM_Updated, a lock TM_BeingModified.
+    let result = unsafe {
+        pg_sys::table_tuple_delete(
+            relation,
+            tid,
+            pg_sys::GetCurrentCommandId(true),
+            snapshot,
+            std::ptr::null_mut(),
+            false,
+            &mut failure,
+            false,
+        )
+    };
+    result == pg_sys::TM_Result::TM_Ok
+}

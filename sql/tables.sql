@@ -2,7 +2,8 @@
 
 CREATE TABLE @extschema@.cache_entries (
     key             text COLLATE pg_catalog."C" NOT NULL CHECK (
-        pg_catalog.octet_length(key) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(key) OPERATOR(pg_catalog.<=) 512),
+        pg_catalog.octet_length(key) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(key) OPERATOR(pg_catalog.<=) 512
+        AND key OPERATOR(pg_catalog.!~) '[\u0001-\u001f\u007f-\u009f]|^\s|\s$'),
     created_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     version         xid8        NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
     updated_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
@@ -10,11 +11,22 @@ CREATE TABLE @extschema@.cache_entries (
     stale_until     timestamptz,
     lease_until     timestamptz,
     lease_id        bigint,
-    load_us         bigint,
+    load_us         bigint CHECK (load_us OPERATOR(pg_catalog.>=) 0 AND load_us OPERATOR(pg_catalog.<=) 86400000000),
     value           jsonb,
     tags            text[],
     tag_generations bigint[],
-    PRIMARY KEY (key)
+    PRIMARY KEY (key),
+    -- What plain SQL may write. Whatever gets past is harmless all the same: src/store/image.rs.
+    CONSTRAINT cache_entries_lease_check CHECK (
+        (lease_until IS NULL) OPERATOR(pg_catalog.=) (lease_id IS NULL) AND pg_catalog.isfinite(lease_until)),
+    CONSTRAINT cache_entries_tags_check CHECK (
+        (tags IS NULL) OPERATOR(pg_catalog.=) (tag_generations IS NULL)
+        AND coalesce(pg_catalog.array_ndims(tags), 1) OPERATOR(pg_catalog.=) 1
+        AND coalesce(pg_catalog.array_ndims(tag_generations), 1) OPERATOR(pg_catalog.=) 1
+        AND pg_catalog.cardinality(tags) OPERATOR(pg_catalog.=) pg_catalog.cardinality(tag_generations)
+        AND pg_catalog.cardinality(tags) OPERATOR(pg_catalog.<=) 1024
+        AND pg_catalog.array_position(tags, NULL) IS NULL
+        AND pg_catalog.array_position(tag_generations, NULL) IS NULL)
 ) WITH (
     fillfactor = 80,                            -- room for the next version of a row on its own page (HOT)
     autovacuum_vacuum_threshold = 1000,

@@ -80,6 +80,11 @@ opaque! {
 }
 
 opaque! {
+    /// An array of integers, possibly NULL ones.
+    BigintArray, "bigint[]", INT8ARRAYOID
+}
+
+opaque! {
     /// A relation by its number.
     Regclass, "regclass", REGCLASSOID
 }

@@ -27,6 +27,12 @@ pub fn rehearse(work: impl FnOnce()) -> Option<PgSqlErrorCode> {
     Some(sqlstate(&error).unwrap_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR))
 }
 
+/// As [`attempt`], for what must not fail at all: what it raised, in words. Nothing passes; an interrupt that is not to
+/// be lost is held by the caller.
+pub fn contain<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+    within(work, true).map_err(|error| message_of(&error))
+}
+
 /// Runs `work` in a subtransaction, which is rolled back where it raises, or where nothing of it is to be kept.
 fn within<R>(work: impl FnOnce() -> R, keep: bool) -> Result<R, CaughtError> {
     // SAFETY: as PL/pgSQL's exec_stmt_block: the context, the resource owner and the error contexts of the caller
@@ -58,6 +64,14 @@ fn sqlstate(error: &CaughtError) -> Option<PgSqlErrorCode> {
         CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => Some(report.sql_error_code()),
         CaughtError::RustPanic { .. } => None,
     }
+}
+
+/// An error in one line.
+pub fn message_of(error: &CaughtError) -> String {
+    let (CaughtError::PostgresError(report)
+    | CaughtError::ErrorReport(report)
+    | CaughtError::RustPanic { ereport: report, .. }) = error;
+    format!("{} ({:?})", report.message(), report.sql_error_code())
 }
 
 fn must_pass(error: &CaughtError) -> bool {

@@ -13,15 +13,16 @@ SELECT pg_catalog.quote_ident(n.nspname),
                SELECT pg_catalog.array_agg(a.atttypid ORDER BY a.attnum)
                FROM pg_catalog.pg_attribute AS a
                WHERE a.attrelid OPERATOR(pg_catalog.=) entries.oid AND a.attnum OPERATOR(pg_catalog.>) 0),
-       -- Neither an index nor a constraint beside the primary key and the check of the key's length.
+       -- Neither an index nor a constraint beside the primary key and the checks of tables.sql.
        1 OPERATOR(pg_catalog.=) (
            SELECT pg_catalog.count(*) FROM pg_catalog.pg_index AS i WHERE i.indrelid OPERATOR(pg_catalog.=) entries.oid)
            AND NOT entries.relispartition AND NOT entries.relhassubclass
-           AND 1 OPERATOR(pg_catalog.>=) (
-               SELECT pg_catalog.count(*)
-               FROM pg_catalog.pg_constraint AS c
+           AND NOT EXISTS (
+               SELECT FROM pg_catalog.pg_constraint AS c
                WHERE c.conrelid OPERATOR(pg_catalog.=) entries.oid
-                 AND c.contype OPERATOR(pg_catalog.<>) ALL ('{p,n}'::pg_catalog."char"[])),
+                 AND c.contype OPERATOR(pg_catalog.<>) ALL ('{p,n}'::pg_catalog."char"[])
+                 AND c.conname OPERATOR(pg_catalog.<>) ALL (
+                     '{cache_entries_key_check,cache_entries_load_us_check,cache_entries_lease_check,cache_entries_tags_check}'::pg_catalog.name[])),
        entries.relpersistence OPERATOR(pg_catalog.=) 'u' OR tags.relpersistence OPERATOR(pg_catalog.=) 'u',
        entries.relrowsecurity,
        -- A heap that begins with these columns: enough to remove rows.

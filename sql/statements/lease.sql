@@ -7,7 +7,8 @@ WITH free AS MATERIALIZED (
                AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations)) AS served
     FROM @extschema@.cache_entries
     WHERE key OPERATOR(pg_catalog.=) $1
-      AND (lease_until IS NULL OR lease_until OPERATOR(pg_catalog.<=) $2)
+      AND (lease_until IS NULL OR lease_until OPERATOR(pg_catalog.<=) $2
+           OR lease_until OPERATOR(pg_catalog.>) ($2 OPERATOR(pg_catalog.+) '1 day'::pg_catalog.interval))
       AND pg_catalog.pg_visible_in_snapshot(version, $5::pg_catalog.pg_snapshot)
       AND ($6 OR value IS NULL OR expires_at OPERATOR(pg_catalog.<=) $2 OR NOT (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations)))
     FOR NO KEY UPDATE SKIP LOCKED

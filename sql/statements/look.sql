@@ -5,4 +5,5 @@ FROM (
     SELECT * FROM @extschema@.cache_entries WHERE key OPERATOR(pg_catalog.=) $1 ORDER BY version DESC LIMIT 1
 ) AS newest
 WHERE value IS NOT NULL AND coalesce(stale_until, expires_at) OPERATOR(pg_catalog.>) $2
+  AND expires_at OPERATOR(pg_catalog.>) ($2 OPERATOR(pg_catalog.-) '366 days'::pg_catalog.interval)
   AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations))

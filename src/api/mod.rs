@@ -22,6 +22,7 @@ use crate::datum::{Jsonb, TextArray};
 use crate::error::CacheError;
 use crate::evict;
 use crate::stats;
+use crate::store::MOST_TAGS;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::{KeyRange, Namespace};
 use pgrx::IntoDatum;
@@ -53,9 +54,12 @@ fn tag_names(list: Option<Vec<Option<String>>>) -> Result<Vec<String>, CacheErro
     Ok(tags)
 }
 
-/// The same as an array; None where there is none.
+/// The tags of an entry as an array; None where there is none.
 fn tags(list: Option<Vec<Option<String>>>) -> Result<Option<TextArray>, CacheError> {
     let tags = tag_names(list)?;
+    if tags.len() > MOST_TAGS {
+        return Err(CacheError::TooManyTags(tags.len()));
+    }
     Ok(if tags.is_empty() { None } else { tags.into_datum().map(TextArray) })
 }
 

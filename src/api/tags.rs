@@ -2,7 +2,7 @@
 
 use super::tag_names;
 use crate::access::{self, Verb};
-use crate::datum::TextArray;
+use crate::datum::{BigintArray, TextArray};
 use crate::statement;
 use crate::stats::{self, Operation, observe};
 use crate::store;
@@ -35,13 +35,11 @@ fn cache_invalidate_tags(tags: Option<Vec<Option<String>>>) -> Result<i64, Error
 /// Whether no tag of an entry has been invalidated since it was written: for queries on `cache_entries` and for the
 /// extension's own statements, which ask about entries that the caller sees.
 #[pg_extern(stable, parallel_safe)]
-fn cache_tags_hold(tags: Option<TextArray>, generations: Option<Vec<Option<i64>>>) -> Result<bool, ErrorReport> {
+fn cache_tags_hold(tags: Option<TextArray>, generations: Option<BigintArray>) -> Result<bool, ErrorReport> {
     let Some(tags) = tags else { return Ok(true) };
     let access = access::check(Verb::Read)?;
-    let generations: Option<Vec<i64>> = generations.unwrap_or_default().into_iter().collect();
-    let Some(generations) = generations else { return Ok(false) };
     if access.is_under_policies && !statement::is_running() {
         return Ok(store::tags_hold(&access, tags, generations)?);
     }
-    Ok(store::tags::are(&access.home, tags, &generations))
+    Ok(store::tags::are(&access.home, tags, generations))
 }

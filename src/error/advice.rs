@@ -3,6 +3,7 @@
 //! Both are sentences. A DETAIL says what was wrong with what; a HINT says what to do, where there is something to do.
 
 use super::CacheError;
+use crate::store::MOST_TAGS;
 use cache_pg_rules::ttl::TtlError;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::CStr;
@@ -23,6 +24,7 @@ impl CacheError {
                 .into(),
             Self::ForeignTable(_) => "It is below a watched table, and changes of its rows cannot be seen.".into(),
             Self::ValueTooLarge { limit, key, .. } => format!("The limit for key \"{key}\" is {limit} bytes."),
+            Self::TooManyTags(_) => format!("An entry carries {MOST_TAGS} at most."),
             Self::Ttl(_, TtlError::TooShort) => "It is shorter than one millisecond.".into(),
             Self::Ttl(_, TtlError::TooLong { limit }) => {
                 format!("The limit is {} seconds, the setting \"cache_pg.max_ttl\".", limit / 1_000_000)
@@ -61,6 +63,7 @@ impl CacheError {
             Self::ValueTooLarge { .. } => {
                 "Store less, or raise \"cache_pg.max_value_size\" or the namespace's max_value_size.".into()
             }
+            Self::TooManyTags(_) => "Invalidate what belongs together by one tag.".into(),
             Self::Ttl(_, TtlError::TooShort) => "A number without a unit is in seconds.".into(),
             Self::Ttl(_, TtlError::TooLong { .. }) => "Raise the setting, or set it to 0 for no limit.".into(),
             Self::DeadlineRequired => "Set \"cache_pg.max_ttl\" to 0 to allow entries without one.".into(),

@@ -26,6 +26,9 @@ pub enum CacheError {
     /// SQL NULL among tags.
     #[error("cache tag must not be null")]
     NullTag,
+    /// More tags than an entry may carry, or a call name; how many.
+    #[error("{0} cache tags are too many")]
+    TooManyTags(usize),
     /// SQL NULL where a namespace is needed.
     #[error("cache namespace must not be null")]
     NullNamespace,
@@ -195,7 +198,7 @@ impl CacheError {
         use PgSqlErrorCode::*;
         match self {
             Self::NullValue => ERRCODE_NULL_VALUE_NOT_ALLOWED,
-            Self::ValueTooLarge { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Self::ValueTooLarge { .. } | Self::TooManyTags(_) => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::CounterOverflow => ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             Self::Serialization => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::NotLoaderOwner(_) | Self::Denied { .. } | Self::KeyDenied(_) | Self::TagDenied { .. } => {

@@ -1,8 +1,8 @@
 //! Which entries go.
 //!
 //! Owns the judgement of the hand while room is needed: how much, of which namespaces, and whether a row is one to go.
-//! Must never choose a row that is not a live entry: tombstones and placeholders are for the fence, and what is due
-//! goes anyway.
+//! Must never choose a row without a value: tombstones and placeholders are for the fence. What is past its deadline,
+//! and kept for its grace, is judged like the others.
 
 use super::{ghosts, growth, pending, recency};
 use crate::clock;
@@ -13,6 +13,7 @@ use crate::namespaces;
 use crate::settings;
 use crate::stats::Counter;
 use crate::stats::memory::{self, Area};
+use crate::store::{NEVER, written_at};
 use crate::sweep::hand::Entries;
 use crate::sweep::step::Step;
 use cache_pg_rules::eviction::{Cost, Met, Verdict, judge};
@@ -136,10 +137,11 @@ impl Evictor {
 
 /// Counts an entry that was evicted, and remembers that it has gone.
 pub fn count(key: Key, row: &Row, now: Timestamp) {
-    let moment = |column| row.datum(column).map_or(now.0, |datum: pgrx::pg_sys::Datum| datum.value() as i64);
-    ghosts::remember(key, Timestamp(moment(column::EXPIRES_AT)));
+    let expires_at = row.datum(column::EXPIRES_AT).map_or(now.0, |datum| datum.value() as i64);
+    ghosts::remember(key, Timestamp(expires_at));
     if let Some(tally) = memory::tally_of(key.namespace()) {
         tally.counters.add(Counter::Evicted, 1);
-        tally.counters.add(Counter::EvictedAge, now.0.saturating_sub(moment(column::UPDATED_AT)).max(0) as u64);
+        let age = Some(written_at(row, now)).filter(|&at| at != NEVER).map_or(0, |at| now.0.saturating_sub(at.0));
+        tally.counters.add(Counter::EvictedAge, age.max(0) as u64);
     }
 }

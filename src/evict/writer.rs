@@ -4,7 +4,7 @@
 //! after all else that it does, so that it holds what it removes for a moment only, and waits for nobody then. It goes
 //! on where the last one stopped. Without shared memory it cannot know how much there is, nor what was read: now and
 //! then it looks at a few pages at random, takes them for the rest, and removes the oldest of what it sees. Must never
-//! make a commit fail for want of room, and never run where a conflict would be the caller's (SERIALIZABLE). Like all
+//! make a commit fail, whatever it meets, and never run where a conflict would be the caller's (SERIALIZABLE). Like all
 //! maintenance it runs nobody's code: no trigger, no rule, no policy.
 
 use super::evictor::{self, Evictor};
@@ -17,7 +17,8 @@ use crate::durability::forgettable;
 use crate::heap::snapshot::with_latest;
 use crate::home::Home;
 use crate::settings;
-use crate::stats::memory;
+use crate::stats::{memory, sweeps};
+use crate::subtransaction::contain;
 use crate::sweep::flags;
 use crate::sweep::hand::{self, Entries};
 use cache_pg_rules::limit::{Held, Need};
@@ -29,6 +30,8 @@ use std::collections::BTreeSet;
 const FOR_EACH: u64 = 2;
 /// The most entries that one commit removes.
 const MOST: u64 = 1000;
+/// The most tags that it looks at to find what was invalidated.
+const MOST_TAGS: usize = 4096;
 /// The most pages that one commit reads to find them.
 const MOST_PAGES: u32 = 64;
 /// Without shared memory: how many entries are added until the next look at the table.
@@ -41,6 +44,8 @@ thread_local! {
     static NEED: Cell<Need> = const { Cell::new(Need::None) };
     /// The entries that this backend has added since it last looked at some pages.
     static SINCE_LOOK: Cell<u64> = const { Cell::new(0) };
+    /// Whether this session has said that something went wrong.
+    static WARNED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Makes room, or asks for it, where the transaction commits.
@@ -102,15 +107,33 @@ fn make_room(outlook: Outlook) {
     }
 }
 
-/// Runs `work` where entries may be removed without asking anybody, under a new snapshot.
+/// Runs `work` where entries may be removed without asking anybody, under a new snapshot. Whatever it raises, the
+/// caller's commit goes on: that is said once in a session, and counted as a failure of the hand.
 fn among_the_entries(work: impl FnOnce(&Home, &Entries)) {
-    let Some(home) = catalog::home() else { return };
-    // The transaction has locked the table: it has written there.
-    if !home.may_be_walked || !hand::try_lock(&home) {
-        return;
+    let look = || {
+        let Some(home) = catalog::home() else { return };
+        // The transaction has locked the table: it has written there.
+        if home.may_be_walked && hand::try_lock(&home) {
+            let _owner = AsOwner::new(home.owner);
+            with_latest(|| hand::open_briefly(&home, MOST_TAGS, |entries| work(&home, entries)));
+        }
+    };
+    // A cancel waits until the transaction has committed: it came too late. What is raised sets the number to zero.
+    // SAFETY: a variable of this backend.
+    let held = unsafe { (&raw const pg_sys::InterruptHoldoffCount).read_volatile() };
+    let hold = |count| unsafe {
+        // SAFETY: as above.
+        (&raw mut pg_sys::InterruptHoldoffCount).write_volatile(count);
+    };
+    hold(held + 1);
+    let outcome = forgettable(|| contain(look));
+    hold(held);
+    if let Err(error) = outcome {
+        sweeps::fail(&error);
+        if !WARNED.replace(true) {
+            pgrx::warning!("cache_pg made no room at the commit: {error}");
+        }
     }
-    let _owner = AsOwner::new(home.owner);
-    forgettable(|| with_latest(|| hand::open(&home, false, |entries| work(&home, entries))));
 }
 
 /// Looks at some pages, takes them for all, and where that is too much removes the oldest entries that it has seen.

@@ -5,7 +5,7 @@
 //! it holds no transaction, lock or connection. Its row keeps the version that it had, so a lease is no write to the
 //! fence.
 
-use super::image::{Image, Lease, NEVER, is_live};
+use super::image::{Image, Lease, NEVER, is_live, lease_in_force};
 use super::{fence, fill, flight, look, statements, trial, write};
 use crate::access::Access;
 use crate::backend;
@@ -153,7 +153,7 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
             if !also_live && is_live(&access.home, row, now, View::Latest) {
                 return Decision::Leave(overtaken(row));
             }
-            if let Some(other) = fill::lease_in_force(row, now) {
+            if let Some(other) = lease_in_force(row, now) {
                 return Decision::Leave(Claim::Taken(Some(other.until)));
             }
         }

@@ -5,13 +5,13 @@
 //! has not lost transaction numbers in a crash since: it was written after the snapshot was taken. Must never wait, and
 //! never raise for contention: what is in the way refuses the fill.
 
-use super::image::{Image, Lease, is_live, version_of};
+use super::image::{Image, is_live, version_of};
 use super::tags::{self, Tagged};
 use super::{flight, statements, write};
 use crate::access::Access;
 use crate::backend;
 use crate::clock;
-use crate::datum::{TextArray, Timestamp};
+use crate::datum::TextArray;
 use crate::durability::may_be_forgotten;
 use crate::epoch;
 use crate::error::CacheError;
@@ -151,11 +151,6 @@ pub fn release(access: &Access, key: Key, token: &Token) -> bool {
 
 fn holds_lease(row: &Row, id: i64) -> bool {
     row.has(column::LEASE_UNTIL) && row.datum(column::LEASE_ID).is_some_and(|datum| datum.value() as i64 == id)
-}
-
-/// The lease of a row, where its time is not over.
-pub fn lease_in_force(row: &Row, now: Timestamp) -> Option<Lease> {
-    Image::of(row).lease.filter(|lease| lease.until > now)
 }
 
 /// Runs `work`; false where it raised what is nothing to the caller: a conflict of SERIALIZABLE, or, through the

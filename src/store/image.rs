@@ -1,12 +1,13 @@
 //! A row of `cache_entries`, as it is read and as it is written.
 //!
-//! Owns what the columns mean and what "live" is. Must never keep a datum longer than the scan stays on its row.
+//! Owns what the columns mean and what "live" is, for whatever fits their types: whoever may write the table may have
+//! written anything. Must never keep a datum longer than the scan stays on its row.
 
 use super::tags::{self, Tagged};
 use crate::datum::{Jsonb, TextArray, Timestamp};
 use crate::heap::row::Row;
 use crate::heap::scan::View;
-use crate::heap::snapshot::Version;
+use crate::heap::snapshot::{self, NOBODY, Version};
 use crate::home::{Home, column};
 use crate::stats::census;
 use cache_pg_rules::key::Key;
@@ -73,7 +74,7 @@ impl Image {
             expires_at: moment(column::EXPIRES_AT).unwrap_or(NEVER),
             stale_until: moment(column::STALE_UNTIL),
             lease: moment(column::LEASE_UNTIL).zip(word(column::LEASE_ID)).map(|(until, id)| Lease { until, id }),
-            load_us: word(column::LOAD_US),
+            load_us: word(column::LOAD_US).and_then(load_time),
             value: row.datum(column::VALUE).map(Jsonb),
             tagged: row
                 .datum(column::TAGS)
@@ -102,18 +103,89 @@ impl Image {
     }
 }
 
-/// The transaction that last wrote the value.
+/// The transaction that last wrote the value. A number that no transaction can have had says nothing.
 pub fn version_of(row: &Row) -> Version {
-    row.datum(column::VERSION).map_or(0, |datum| datum.value() as Version)
+    version_in(row).filter(|&version| snapshot::is_possible(version)).unwrap_or(NOBODY)
 }
 
-/// When a row may go: at its deadline or the end of its grace, but not before the end of a lease on it. `moment` has
-/// its columns.
+fn version_in(row: &Row) -> Option<Version> {
+    row.datum(column::VERSION).map(|datum| datum.value() as Version)
+}
+
+fn moment(row: &Row, column: usize) -> Option<i64> {
+    row.datum(column).map(|datum| datum.value() as i64)
+}
+
+/// Whether a row cannot be one that the extension wrote: it is a miss, and goes when the hand comes by. Its tags are
+/// another question ([`tags::hold`]), and so is how long it is kept ([`due_at`]).
+pub fn is_damaged(row: &Row) -> bool {
+    let is_key = row.text(column::KEY).is_some_and(|key| Key::parse(key).is_ok());
+    !is_key || !has_possible_version(row)
+}
+
+/// Whether some transaction can have written it.
+pub fn has_possible_version(row: &Row) -> bool {
+    version_in(row).is_some_and(snapshot::is_possible)
+}
+
+/// The longest lease (`cache_pg.lease`), and the longest time that computing a value can take: a day, in microseconds.
+const LONGEST_LEASE: i64 = 86_400_000_000;
+/// A tombstone stays for two leases. An hour more, in case the clock was set back.
+const LONGEST_TOMBSTONE: i64 = 2 * LONGEST_LEASE + 3_600_000_000;
+/// Nothing is kept for longer than this after its deadline: a year.
+const LONGEST_GRACE: i64 = 366 * 86_400_000_000;
+
+/// How long it took to compute a value, as far as that is possible.
+pub fn load_time(micros: i64) -> Option<i64> {
+    (0..=LONGEST_LEASE).contains(&micros).then_some(micros)
+}
+
+/// The lease of a row, where its time is not over, and as long as a lease can be.
+pub fn lease_in_force(row: &Row, now: Timestamp) -> Option<Lease> {
+    let lease = moment(row, column::LEASE_UNTIL).zip(moment(row, column::LEASE_ID));
+    let lease = lease.map(|(until, id)| Lease { until: Timestamp(until), id });
+    lease.filter(|lease| lease.until > now && lease.until.0 <= now.0.saturating_add(LONGEST_LEASE))
+}
+
+/// When a row is due: at its deadline or the end of its grace, but not before the end of a lease on it. What the
+/// extension would not keep for so long is due at once.
+pub fn due_at(row: &Row, now: Timestamp) -> i64 {
+    // The last column first: then the row is deformed once.
+    let has_value = row.has(column::VALUE);
+    let lease = lease_in_force(row, now);
+    let expires_at = moment(row, column::EXPIRES_AT).unwrap_or(i64::MIN);
+    let end = moment(row, column::STALE_UNTIL).unwrap_or(expires_at);
+    let end = match has_value {
+        true => end.max(expires_at).min(expires_at.saturating_add(LONGEST_GRACE)),
+        false if end > now.0.saturating_add(LONGEST_TOMBSTONE) => i64::MIN,
+        false => end,
+    };
+    lease.map_or(end, |lease| lease.until.0.max(end))
+}
+
+/// When a row that the extension writes may go. `moment` has its columns.
 pub fn removable_at(moment: impl Fn(usize) -> Option<i64>) -> i64 {
-    // The last column first: then a row is deformed once.
     let lease_until = moment(column::LEASE_UNTIL);
     let end = moment(column::STALE_UNTIL).or_else(|| moment(column::EXPIRES_AT)).unwrap_or(i64::MAX);
     lease_until.map_or(end, |lease_until| lease_until.max(end))
+}
+
+/// Until when a value may be served.
+pub fn served_until(row: &Row) -> i64 {
+    let expires_at = moment(row, column::EXPIRES_AT).unwrap_or(i64::MIN);
+    let end = moment(row, column::STALE_UNTIL).unwrap_or(expires_at);
+    end.max(expires_at).min(expires_at.saturating_add(LONGEST_GRACE))
+}
+
+/// Whether a row has a value, within its grace or not, that nobody is about to compute anew.
+pub fn may_be_evicted(row: &Row, now: Timestamp) -> bool {
+    row.has(column::VALUE) && lease_in_force(row, now).is_none()
+}
+
+/// When a row was written; [`NEVER`] where what it says of that is not possible.
+pub fn written_at(row: &Row, now: Timestamp) -> Timestamp {
+    let written_at = moment(row, column::UPDATED_AT).filter(|at| (0..=now.0).contains(at));
+    written_at.map_or(NEVER, Timestamp)
 }
 
 /// The bytes that a row takes, with its index entry and what it has out of line.
@@ -129,6 +201,6 @@ pub fn is_live(home: &Home, row: &Row, now: Timestamp, view: View) -> bool {
 
 /// The same, whatever has become of its tags.
 pub fn is_live_at(row: &Row, now: Timestamp) -> bool {
-    let deadline = row.datum(column::EXPIRES_AT).map(|datum| datum.value() as i64);
-    deadline.is_some_and(|deadline| deadline > now.0) && row.has(column::VALUE)
+    let is_there = row.has(column::VALUE);
+    is_there && moment(row, column::EXPIRES_AT).is_some_and(|deadline| deadline > now.0) && has_possible_version(row)
 }

@@ -1,7 +1,7 @@
 //! A look at a key that also sees what is past its deadline.
 
 use super::find::find;
-use super::image::is_live_at;
+use super::image::{has_possible_version, is_live_at, load_time, served_until};
 use super::{statements, tags};
 use crate::access::Access;
 use crate::clock;
@@ -43,13 +43,15 @@ pub fn look(access: &Access, key: Key, view: View) -> Look {
             return Some(Look::Stale(value));
         }
         let expires_at = row.get(column::EXPIRES_AT).unwrap_or(now);
-        Some(Look::Fresh(Fresh { value, expires_at, load_us: row.get(column::LOAD_US) }))
+        Some(Look::Fresh(Fresh { value, expires_at, load_us: row.get(column::LOAD_US).and_then(load_time) }))
     };
     find(access, key, view, |row| is_served(access, row, now, view), take).unwrap_or(Look::Miss)
 }
 
 /// Whether the row has a value that may be served, if only as a stale one.
 pub(super) fn is_served(access: &Access, row: &Row, now: Timestamp, view: View) -> bool {
-    let until = row.get(column::STALE_UNTIL).or_else(|| row.get(column::EXPIRES_AT));
-    until.is_some_and(|until: Timestamp| until > now) && row.has(column::VALUE) && tags::hold(&access.home, row, view)
+    row.has(column::VALUE)
+        && served_until(row) > now.0
+        && has_possible_version(row)
+        && tags::hold(&access.home, row, view)
 }

@@ -10,6 +10,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`image`] | a row: what its columns mean, and what "live" is |
+//! | [`carried`] | its tags, read without trust |
 //! | [`read`], [`find`], [`look`], [`range`] | looking up: live entries, what is past its deadline, the keys of a namespace |
 //! | [`write`], [`counter`], [`delete`] | the blind verbs |
 //! | [`fetch`], [`fill`], [`read_through`] | computing what is missing, once, and storing it only if it cannot be stale |
@@ -19,6 +20,7 @@
 //! | [`tag_policies`] | which tags a caller may invalidate, clear or see under row security |
 //! | [`statements`] | the same through the executor, where policies, triggers or indexes have a say |
 
+mod carried;
 mod counter;
 mod delete;
 mod fence;
@@ -37,11 +39,12 @@ pub mod tags;
 mod trial;
 mod write;
 
+pub use carried::MOST_TAGS;
 pub use counter::incr;
 pub use delete::{clear, delete, take};
 pub use fetch::fetch;
 pub use fill::{fill, release};
-pub use image::{footprint, is_live_at, removable_at};
+pub use image::{NEVER, due_at, footprint, is_damaged, may_be_evicted, written_at};
 pub use look::Fresh;
 pub use read::{entry, expires_at, get, get_many, keys};
 pub use read_through::{Storing, get_or_load};

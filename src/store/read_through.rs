@@ -5,7 +5,7 @@
 //! what somebody may be waiting for, nobody waits with. Must never fail, nor wait for longer than a lease, for what
 //! others do; nor return a value past its deadline, which its caller could not tell from a live one.
 
-use super::image::is_live;
+use super::image::{is_live, lease_in_force};
 use super::look::{self, Look};
 use super::write::New;
 use super::{fence, fill, flight, statements, trial, write};
@@ -115,7 +115,7 @@ fn turn_of_claimant(access: &Access, key: Key) -> Result<Turn, CacheError> {
                 let now = clock::now();
                 Decision::Leave(match row {
                     Some(row) if is_live(&access.home, row, now, View::Latest) => Newest::Live(row.get(column::VALUE)),
-                    Some(row) => fill::lease_in_force(row, now).map_or(Newest::Free, |lease| Newest::Held(lease.until)),
+                    Some(row) => lease_in_force(row, now).map_or(Newest::Free, |lease| Newest::Held(lease.until)),
                     None => Newest::Free,
                 })
             }))

@@ -5,9 +5,9 @@
 //! refuse where there is no such policy.
 
 use super::tags::fence_of;
-use super::trial;
+use super::{carried, trial};
 use crate::access::{self, Access};
-use crate::datum::TextArray;
+use crate::datum::{BigintArray, TextArray};
 use crate::error::{CacheError, TagVerb};
 use crate::statement::{IntoParam, Statement, statement};
 use cache_pg_rules::namespace::Namespace;
@@ -43,9 +43,12 @@ fn check(access: &Access, tag: &str, verb: TagVerb, name: &str) -> Result<(), Ca
 ///
 /// # Errors
 /// [`CacheError::TagDenied`]; PostgreSQL's own where the privilege is missing.
-pub fn hold(access: &Access, tags: TextArray, generations: Vec<i64>) -> Result<bool, CacheError> {
+pub fn hold(access: &Access, tags: TextArray, generations: Option<BigintArray>) -> Result<bool, CacheError> {
     if !has_policies(access) {
         return Err(denied(access, TagVerb::See, ""));
+    }
+    if carried::parse(tags, generations).is_none() {
+        return Ok(false);
     }
     let params = [tags.param(), generations.param()];
     Ok(access.run(|home| TAGS_HOLD.read(home, &params, |rows| rows.get(0, 1))) == Some(true))

@@ -9,8 +9,9 @@
 //! Who stores an entry has a transaction number before it reads generations: by that the collection knows whom to wait
 //! for.
 
+use super::carried::{self, Carried};
 use crate::backend;
-use crate::datum::TextArray;
+use crate::datum::{BigintArray, TextArray};
 use crate::error::CacheError;
 use crate::heap::change;
 use crate::heap::row::Row;
@@ -114,53 +115,51 @@ pub fn nothing_cleared_since(home: &Home, key: Key, seen: &Seen) -> bool {
 
 /// Whether no tag of the entry has been invalidated since it was written.
 pub fn hold(home: &Home, row: &Row, view: View) -> bool {
-    let Some((tags, generations)) = carried(row) else { return !row.has(column::TAGS) };
-    have(home, &tags, &generations, view)
+    !row.has(column::TAGS) || carried::of(row).is_some_and(|carried| have(home, &carried, view))
 }
 
 /// Whether tags have these generations, as the calling statement sees it.
-pub fn are(home: &Home, tags: TextArray, generations: &[i64]) -> bool {
-    have(home, &names(tags), generations, View::Statement)
+pub fn are(home: &Home, tags: TextArray, generations: Option<BigintArray>) -> bool {
+    carried::parse(tags, generations).is_some_and(|carried| have(home, &carried, View::Statement))
 }
 
-fn have(home: &Home, tags: &[String], generations: &[i64], view: View) -> bool {
-    reading(home, view, |rows| {
-        tags.len() == generations.len()
-            && tags.iter().zip(generations).all(|(tag, &generation)| rows.generation(tag) == generation)
-    })
+fn have(home: &Home, carried: &[Carried], view: View) -> bool {
+    reading(home, view, |rows| carried.iter().all(|(tag, generation)| rows.generation(tag) == *generation))
 }
 
 /// The tags of an entry.
-pub fn of(row: &Row) -> Vec<String> {
-    row.datum(column::TAGS).map_or_else(Vec::new, |tags| names(TextArray(tags)))
-}
-
-/// The tags of a row and their generations; None where it has none.
-fn carried(row: &Row) -> Option<(Vec<String>, Vec<i64>)> {
-    let (tags, generations) = row.datum(column::TAGS).zip(row.datum(column::TAG_GENERATIONS))?;
-    // SAFETY: the column is a bigint[].
-    let generations = unsafe { Vec::<i64>::from_datum(generations, false) }.unwrap_or_default();
-    Some((names(TextArray(tags)), generations))
+pub fn of(row: &Row) -> impl Iterator<Item = String> {
+    carried::of(row).into_iter().flatten().map(|(tag, _)| tag)
 }
 
 /// The generations of tags as they were first asked for: for whoever asks about many entries, and may be a little late.
-#[derive(Default)]
-pub struct Known(HashMap<String, i64>);
+pub struct Known {
+    generations: HashMap<String, i64>,
+    /// How many tags may still be looked at.
+    left: usize,
+}
 
 impl Known {
+    /// For a look at up to so many tags: of entries beyond that it is taken for granted that their tags hold.
+    pub fn up_to(left: usize) -> Self {
+        Self { generations: HashMap::new(), left }
+    }
+
     /// As [`hold`], for an entry that is invalid if a tag was invalidated before this was made.
     pub fn hold(&mut self, home: &Home, row: &Row) -> bool {
-        let Some((tags, generations)) = carried(row) else { return !row.has(column::TAGS) };
-        let mut generation_of = |tag: String| match self.0.get(&tag) {
-            Some(&generation) => generation,
+        if !row.has(column::TAGS) || self.left == 0 {
+            return true;
+        }
+        let Some(carried) = carried::of(row) else { return false };
+        self.left = self.left.saturating_sub(carried.len());
+        carried.into_iter().all(|(tag, generation)| match self.generations.get(&tag) {
+            Some(&known) => known == generation,
             None => {
-                let generation = reading(home, View::Latest, |rows| rows.generation(&tag));
-                self.0.insert(tag, generation);
-                generation
+                let now = reading(home, View::Latest, |rows| rows.generation(&tag));
+                self.generations.insert(tag, now);
+                now == generation
             }
-        };
-        tags.len() == generations.len()
-            && tags.into_iter().zip(generations).all(|(tag, generation)| generation_of(tag) == generation)
+        })
     }
 }
 

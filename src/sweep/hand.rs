@@ -16,7 +16,7 @@ use crate::home::{Home, column};
 use crate::stats::Counter;
 use crate::stats::census::Rows;
 use crate::store::tags::Known;
-use crate::store::{footprint, is_live_at, removable_at};
+use crate::store::{due_at, footprint, is_damaged, may_be_evicted, written_at};
 use crate::wake;
 use pgrx::pg_sys::{self, BlockNumber};
 use std::collections::HashSet;
@@ -35,17 +35,24 @@ pub struct Entries<'a> {
     counts: bool,
     /// The only keys that may go; None: all may.
     only: Option<&'a HashSet<String>>,
+    /// How many tags a walk may look at.
+    tags: usize,
 }
 
 /// Opens the table, which the current transaction has locked, and hands it to `work`; None where it is gone. `counts`:
 /// the rows that stay are counted.
 pub fn open<R>(home: &Home, counts: bool, work: impl FnOnce(&Entries) -> R) -> Option<R> {
-    open_for(home, counts, None, work)
+    open_for(home, (counts, usize::MAX), None, work)
+}
+
+/// The same for whoever has little time: of no more than so many `tags` in a walk is it asked whether they hold.
+pub fn open_briefly<R>(home: &Home, tags: usize, work: impl FnOnce(&Entries) -> R) -> Option<R> {
+    open_for(home, (false, tags), None, work)
 }
 
 fn open_for<R>(
     home: &Home,
-    counts: bool,
+    (counts, tags): (bool, usize),
     only: Option<&HashSet<String>>,
     work: impl FnOnce(&Entries) -> R,
 ) -> Option<R> {
@@ -57,7 +64,7 @@ fn open_for<R>(
     }
     // SAFETY: the relation is open.
     unsafe { file::note(relation) };
-    let result = work(&Entries { home, relation, counts, only });
+    let result = work(&Entries { home, relation, counts, only, tags });
     // SAFETY: the relation is open; closing it keeps the lock. An error in between ends the transaction, which closes
     // it.
     unsafe { pg_sys::table_close(relation, locked) };
@@ -76,7 +83,7 @@ pub fn step(
     most: u32,
     now: Timestamp,
 ) -> Option<Step> {
-    open_for(home, false, only, |entries| entries.step(from, pages, most, now))
+    open_for(home, (false, usize::MAX), only, |entries| entries.step(from, pages, most, now))
 }
 
 impl Entries<'_> {
@@ -122,7 +129,7 @@ impl Entries<'_> {
         mut evictor: Option<&mut Evictor>,
     ) -> Step {
         let mut step = Step { next: end, ..Step::default() };
-        let mut known = Known::default();
+        let mut known = Known::up_to(self.tags);
         let mut rows = Rows::default();
         let mut least = tid(from, 1);
         let mut greatest = tid(end - 1, u16::MAX);
@@ -160,10 +167,10 @@ impl Entries<'_> {
 
     /// Why a row is to go; None: it stays.
     fn fate(&self, row: &Row, now: Timestamp, known: &mut Known, evictor: Option<&Evictor>) -> Option<Fate> {
-        if due_at(row) <= now.0 || !known.hold(self.home, row) {
+        if due_at(row, now) <= now.0 || is_damaged(row) || !known.hold(self.home, row) {
             return Some(Fate::Due);
         }
-        evictor.filter(|evictor| is_entry(row, now) && evictor.wants(row)).map(|_| Fate::Evicted)
+        evictor.filter(|evictor| may_be_evicted(row, now) && evictor.wants(row)).map(|_| Fate::Evicted)
     }
 
     /// Takes note of a row, and of what has become of it.
@@ -177,9 +184,9 @@ impl Entries<'_> {
         }
         if !goes {
             let is_due = fate == Some(Fate::Due);
-            step.leave(if is_due { now.0 } else { due_at(row) });
+            step.leave(if is_due { now.0 } else { due_at(row, now) });
             if let Some(tally) = tally.filter(|_| self.counts) {
-                tally.census.add(!is_due && is_live_at(row, now), footprint(row));
+                tally.census.add(!is_due && has_value, footprint(row));
             }
             return;
         }
@@ -190,7 +197,9 @@ impl Entries<'_> {
         }
         step.evicted += u32::from(fate == Some(Fate::Evicted));
         if fate == Some(Fate::Due) {
-            step.lag = step.lag.max(now.0.saturating_sub(due_at(row)));
+            // It was not due before it was written. Where that cannot be told, nor can this.
+            let due_since = written_at(row, now).0.max(due_at(row, now));
+            step.lag = step.lag.max(if due_since < 0 { 0 } else { now.0.saturating_sub(due_since) });
             tally.inspect(|tally| tally.counters.add(Counter::Expired, has_value.into()));
         }
     }
@@ -203,16 +212,6 @@ enum Fate {
     Due,
     /// Room is needed.
     Evicted,
-}
-
-fn due_at(row: &Row) -> i64 {
-    removable_at(|column| row.datum(column).map(|datum| datum.value() as i64))
-}
-
-/// Whether a row is a live entry that nobody is about to compute anew.
-pub(super) fn is_entry(row: &Row, now: Timestamp) -> bool {
-    let lease = row.datum(column::LEASE_UNTIL).map(|datum| datum.value() as i64);
-    is_live_at(row, now) && lease.is_none_or(|until| until <= now.0)
 }
 
 pub(super) fn tid(block: BlockNumber, offset: u16) -> pg_sys::ItemPointerData {

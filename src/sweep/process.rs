@@ -4,7 +4,7 @@
 //! settings, an error rolls back and the process goes on.
 
 use crate::backend;
-use pgrx::pg_sys::panic::CaughtError;
+use crate::subtransaction::message_of;
 use pgrx::prelude::*;
 use pgrx::{PgTryBuilder, pg_sys};
 use std::ffi::CStr;
@@ -108,7 +108,7 @@ pub fn transaction<R>(work: impl FnOnce() -> R) -> Result<R, String> {
     .catch_others(|error| {
         // SAFETY: rolls back whatever was going on; the error state is flushed after this handler.
         unsafe { pg_sys::AbortCurrentTransaction() };
-        Err(describe(&error))
+        Err(message_of(&error))
     })
     .execute();
     // SAFETY: outside of a transaction, as every backend does before it waits: without it autovacuum would never
@@ -133,14 +133,6 @@ pub fn database_is_free() -> bool {
     // SAFETY: the tag is that of SET_LOCKTAG_OBJECT for a shared object; in a transaction, which releases the lock.
     let taken = unsafe { pg_sys::LockAcquire(&tag, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE, false, true) };
     taken != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
-}
-
-/// An error in one line.
-pub fn describe(error: &CaughtError) -> String {
-    let (CaughtError::PostgresError(report)
-    | CaughtError::ErrorReport(report)
-    | CaughtError::RustPanic { ereport: report, .. }) = error;
-    format!("{} ({:?})", report.message(), report.sql_error_code())
 }
 
 /// Shows in `pg_stat_activity` what the process is doing; None: it waits.

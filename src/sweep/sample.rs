@@ -3,7 +3,7 @@
 //!
 //! Must never wait, as the hand does not.
 
-use super::hand::{Entries, is_entry, tid};
+use super::hand::{Entries, tid};
 use crate::backend;
 use crate::clock;
 use crate::datum::Timestamp;
@@ -12,7 +12,7 @@ use crate::heap::upkeep::remove;
 use crate::home::column;
 use crate::stats::census::Rows;
 use crate::stats::memory::Tally;
-use crate::store::{footprint, tags};
+use crate::store::{footprint, may_be_evicted, tags, written_at};
 use crate::wake;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::ledger::Change;
@@ -33,7 +33,8 @@ impl Entries<'_> {
     /// What is on a page: for each live entry when it was written, and the bytes that it takes.
     pub fn survey(&self, page: BlockNumber) -> Vec<(Timestamp, u64)> {
         let mut entries = Vec::new();
-        self.each_entry(page, clock::now(), |row, _| entries.push((written_at(row), footprint(row))));
+        let now = clock::now();
+        self.each_entry(page, now, |row, _| entries.push((written_at(row, now), footprint(row))));
         entries
     }
 
@@ -68,7 +69,8 @@ impl Entries<'_> {
         let now = clock::now();
         self.each_entry(page, now, |row, tid| {
             // SAFETY: the row is the one that the scan stands on, and the snapshot the one that it was found under.
-            let goes = written_at(row) <= until && unsafe { remove(self.relation, tid, pg_sys::GetActiveSnapshot()) };
+            let goes =
+                written_at(row, now) <= until && unsafe { remove(self.relation, tid, pg_sys::GetActiveSnapshot()) };
             if let Some(key) = row.text(column::KEY).filter(|_| goes).and_then(|key| Key::parse(key).ok()) {
                 wake::at_end(key);
                 count(key, row, now);
@@ -79,12 +81,12 @@ impl Entries<'_> {
     /// Hands every tag of every row to `visit`.
     pub fn each_tag(&self, mut visit: impl FnMut(&str)) {
         let Some(last) = self.pages().checked_sub(1) else { return };
-        self.each_row((0, last), |row, _| tags::of(row).iter().for_each(|tag| visit(tag)));
+        self.each_row((0, last), |row, _| tags::of(row).for_each(|tag| visit(&tag)));
     }
 
     fn each_entry(&self, page: BlockNumber, now: Timestamp, mut visit: impl FnMut(&Row, pg_sys::ItemPointer)) {
         self.each_row((page, page), |row, tid| {
-            if is_entry(row, now) {
+            if may_be_evicted(row, now) {
                 visit(row, tid);
             }
         });
@@ -104,8 +106,4 @@ impl Entries<'_> {
             pg_sys::table_endscan(scan);
         }
     }
-}
-
-fn written_at(row: &Row) -> Timestamp {
-    Timestamp(row.datum(column::UPDATED_AT).map_or(i64::MIN, |datum| datum.value() as i64))
 }

@@ -9,6 +9,7 @@
 use super::process;
 use crate::backend;
 use crate::home::Home;
+use crate::subtransaction::message_of;
 use pgrx::PgMemoryContexts;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::{LOCKMODE, LockRelId};
@@ -112,7 +113,7 @@ pub fn run(schema: &str, _locks: Locks) -> Result<(), String> {
     .catch_others(|error: CaughtError| {
         // SAFETY: rolls back whatever was going on; the error state is flushed after this handler.
         unsafe { pg_sys::AbortCurrentTransaction() };
-        Err(process::describe(&error))
+        Err(message_of(&error))
     })
     .execute();
     // SAFETY: nothing of the portal is used any more; the statistics of what was done are sent.

@@ -16,7 +16,7 @@ use crate::local_settings::LocalSettings;
 use crate::statement::{IntoParam, Param, Rows, Statement, statement};
 use crate::store::fence;
 use crate::store::fetch::Claim;
-use crate::store::image::Lease;
+use crate::store::image::{Lease, load_time};
 use crate::store::look::{Fresh, Look};
 use crate::store::tags::Tagged;
 use crate::store::write::{self, New};
@@ -59,7 +59,7 @@ pub fn look(access: &Access, key: Key, latest: bool) -> Look {
             return Look::Miss;
         };
         match rows.get::<bool>(0, 4) {
-            Some(true) => Look::Fresh(Fresh { value, expires_at, load_us: rows.get(0, 3) }),
+            Some(true) => Look::Fresh(Fresh { value, expires_at, load_us: rows.get(0, 3).and_then(load_time) }),
             _ => Look::Stale(value),
         }
     };

@@ -13,6 +13,7 @@ SELECT cache_clear() >= 0;
 \i sql/delete.sql
 \i sql/fetch.sql
 \i sql/tags.sql
+\i sql/odd_rows.sql
 \i sql/get_or_set.sql
 DROP TRIGGER idle ON cache_entries;
 DROP FUNCTION idle;

@@ -81,7 +81,7 @@ SELECT found, value, stale, token IS NOT NULL AS token FROM cache_fetch('stale:b
 SELECT cache_configure('early', early_refresh => 100);
 SELECT token FROM cache_fetch('early:a') \gset
 SELECT cache_fill('early:a', '1', :'token') AS stored;
-UPDATE cache_entries SET load_us = 1000000000000 WHERE key = 'early:a';
+UPDATE cache_entries SET load_us = 86400000000 WHERE key = 'early:a';
 SELECT found, value, stale, token IS NOT NULL AS token FROM cache_fetch('early:a');
 SELECT found, value, stale, token IS NOT NULL AS token FROM cache_fetch('early:a');
 

@@ -80,6 +80,7 @@ fn look_up() -> Option<Home> {
             is_unlogged: rows.get(0, 10)?,
             has_policies: rows.get(0, 11)?,
             may_be_walked: rows.get(0, 12)?,
+            has_foreign_keys: rows.get(0, 13)?,
         })
     })
 }

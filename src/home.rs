@@ -47,4 +47,6 @@ pub struct Home {
     pub has_policies: bool,
     /// Whether it is a heap whose first columns are those that it was made with: enough to remove rows.
     pub may_be_walked: bool,
+    /// Whether foreign keys point at it.
+    pub has_foreign_keys: bool,
 }

@@ -31,7 +31,10 @@ SELECT pg_catalog.quote_ident(n.nspname),
                SELECT pg_catalog.array_agg(a.atttypid ORDER BY a.attnum)
                FROM pg_catalog.pg_attribute AS a
                WHERE a.attrelid OPERATOR(pg_catalog.=) entries.oid
-                 AND a.attnum OPERATOR(pg_catalog.>) 0 AND a.attnum OPERATOR(pg_catalog.<=) 12)
+                 AND a.attnum OPERATOR(pg_catalog.>) 0 AND a.attnum OPERATOR(pg_catalog.<=) 12),
+       EXISTS (
+           SELECT FROM pg_catalog.pg_constraint AS c
+           WHERE c.confrelid OPERATOR(pg_catalog.=) entries.oid AND c.contype OPERATOR(pg_catalog.=) 'f')
 FROM pg_catalog.pg_extension AS e
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
 JOIN pg_catalog.pg_class AS entries

@@ -16,6 +16,7 @@
 //! | [`change`] | writing the newest version of a key's row, by waiting or by giving up |
 //! | [`write`] | storing one version of a row, and its index entry |
 //! | [`upkeep`] | every row of a table, removed or replaced without waiting: maintenance, which asks nobody |
+//! | [`referrer`] | a table of somebody else that a foreign key ties to ours |
 //! | [`snapshot`] | what a snapshot sees of a transaction |
 //!
 //! The protocol is that of `INSERT ... ON CONFLICT` (ExecInsert in nodeModifyTable.c) and of logical replication
@@ -25,6 +26,7 @@ pub mod change;
 pub mod follow;
 pub mod hints;
 mod page;
+pub mod referrer;
 pub mod row;
 pub mod scan;
 pub mod snapshot;

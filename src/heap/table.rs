@@ -2,6 +2,7 @@
 //!
 //! Must never outlive the transaction: an error ends that, which closes what is open.
 
+use super::referrer;
 use super::snapshot::{self, NOBODY, Version};
 use crate::evict::file;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
@@ -152,12 +153,11 @@ impl Table {
 /// # Safety
 /// The index is open.
 unsafe fn is_plain(index: pg_sys::Relation) -> bool {
-    // SAFETY: the relation cache knows expressions and conditions; the lists are copies.
+    // SAFETY: the index is open.
     unsafe {
         (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
             && !(*(*index).rd_index).indisunique
-            && pg_sys::RelationGetIndexExpressions(index).is_null()
-            && pg_sys::RelationGetIndexPredicate(index).is_null()
+            && referrer::is_whole(index)
     }
 }
 

@@ -43,7 +43,7 @@ impl Met<'_> {
     /// Removes the row, if nobody holds it; whether it did.
     pub fn remove(&self) -> bool {
         // SAFETY: the slot holds a row of the table that the snapshot sees.
-        unsafe { remove(self.table.relation, &raw mut (*self.row.slot).tts_tid, self.snapshot) }
+        unsafe { remove(self.table.relation, &raw mut (*self.row.slot).tts_tid, self.snapshot, false) }
     }
 
     /// Replaces the row, if nobody holds it.
@@ -53,11 +53,12 @@ impl Met<'_> {
     }
 }
 
-/// Removes a row unless another transaction holds it or has changed it.
+/// Removes a row unless another transaction holds it or has changed it. `is_locked`: by us, with [`lock`], so there is
+/// nobody to wait for, but PostgreSQL asks who it is only where it may wait.
 ///
 /// # Safety
 /// `tid` is that of a row of `relation` that `snapshot` sees.
-pub unsafe fn remove(relation: Relation, tid: ItemPointer, snapshot: Snapshot) -> bool {
+pub unsafe fn remove(relation: Relation, tid: ItemPointer, snapshot: Snapshot, is_locked: bool) -> bool {
     let mut failure = pg_sys::TM_FailureData::default();
     // SAFETY: as the caller promises. The row is the one that the snapshot sees, so what was tested is what goes:
     // a newer version makes the result TM_Updated, a lock TM_BeingModified.
@@ -68,10 +69,35 @@ pub unsafe fn remove(relation: Relation, tid: ItemPointer, snapshot: Snapshot) -
             pg_sys::GetCurrentCommandId(true),
             snapshot,
             std::ptr::null_mut(),
-            false,
+            is_locked,
             &mut failure,
             false,
         )
     };
     result == pg_sys::TM_Result::TM_Ok
+}
+
+/// Locks a row as a removal does, unless another transaction holds it or has changed it.
+///
+/// # Safety
+/// `tid` is that of a row of `relation` that `snapshot` sees.
+pub unsafe fn lock(relation: Relation, tid: ItemPointer, snapshot: Snapshot) -> bool {
+    let mut failure = pg_sys::TM_FailureData::default();
+    // SAFETY: as the caller promises; the slot is ours.
+    unsafe {
+        let slot = pg_sys::table_slot_create(relation, std::ptr::null_mut());
+        let result = pg_sys::table_tuple_lock(
+            relation,
+            tid,
+            snapshot,
+            slot,
+            pg_sys::GetCurrentCommandId(true),
+            pg_sys::LockTupleMode::LockTupleExclusive,
+            pg_sys::LockWaitPolicy::LockWaitSkip,
+            0,
+            &mut failure,
+        );
+        pg_sys::ExecDropSingleTupleTableSlot(slot);
+        result == pg_sys::TM_Result::TM_Ok
+    }
 }

@@ -11,6 +11,7 @@ use crate::namespaces;
 use crate::settings;
 use crate::statement::{IntoParam, Statement, statement};
 use crate::sweep::directory::{self, Slot};
+use crate::sweep::references;
 use cache_pg_rules::advice::{Namespace, Room, Server};
 use cache_pg_rules::health::{self, ENOUGH, Readings};
 use cache_pg_rules::histogram;
@@ -38,6 +39,7 @@ pub fn readings(home: &Home) -> Readings {
         uncounted: uncounted(),
         largest: largest(),
         unread: unread(),
+        references: references::names(home),
         ..of_the_hand()
     };
     if let Some(area) = memory::area() {

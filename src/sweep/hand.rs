@@ -5,6 +5,7 @@
 //! asks no policy and fires no trigger and no rule, whoever calls it. Must never remove what the caller of
 //! `cache_sweep()` may not see: then it is told which keys.
 
+use super::references::{References, place_of};
 use super::step::Step;
 use crate::datum::Timestamp;
 use crate::evict::evictor::Evictor;
@@ -29,14 +30,14 @@ pub fn try_lock(home: &Home) -> bool {
 
 /// `cache_entries`, open.
 pub struct Entries<'a> {
-    home: &'a Home,
+    pub(super) home: &'a Home,
     pub(super) relation: pg_sys::Relation,
     /// Whether the rows that stay are counted: only the sweeper of the database does.
     counts: bool,
     /// The only keys that may go; None: all may.
     only: Option<&'a HashSet<String>>,
     /// How many tags a walk may look at.
-    tags: usize,
+    pub(super) tags: usize,
 }
 
 /// Opens the table, which the current transaction has locked, and hands it to `work`; None where it is gone. `counts`:
@@ -129,6 +130,8 @@ impl Entries<'_> {
         mut evictor: Option<&mut Evictor>,
     ) -> Step {
         let mut step = Step { next: end, ..Step::default() };
+        let free = References::of(self.home)
+            .map(|references| self.free_to_go((from, end), most, now, evictor.as_deref(), &references));
         let mut known = Known::up_to(self.tags);
         let mut rows = Rows::default();
         let mut least = tid(from, 1);
@@ -148,11 +151,15 @@ impl Entries<'_> {
                 }
                 step.found.rows += 1;
                 let row = Row::in_slot(slot);
-                if self.only.is_some_and(|only| row.text(column::KEY).is_none_or(|key| !only.contains(key))) {
+                if !row.text(column::KEY).is_some_and(|key| self.may_go(key)) {
                     continue;
                 }
-                let fate = self.fate(&row, now, &mut known, evictor.as_deref());
-                let goes = fate.is_some_and(|_| remove(self.relation, &raw mut (*slot).tts_tid, snapshot));
+                let fate = match &free {
+                    Some(free) => free.get(&place_of(&(*slot).tts_tid)).copied(),
+                    None => self.fate(&row, now, &mut known, evictor.as_deref()),
+                };
+                let goes =
+                    fate.is_some_and(|_| remove(self.relation, &raw mut (*slot).tts_tid, snapshot, free.is_some()));
                 self.account(&mut step, &mut rows, &row, now, (fate, goes));
                 if let Some(evictor) = evictor.as_deref_mut().filter(|_| goes && fate == Some(Fate::Evicted)) {
                     evictor.note(&row, now);
@@ -165,8 +172,13 @@ impl Entries<'_> {
         step
     }
 
+    /// Whether the row of a key is any business of whoever sweeps.
+    pub(super) fn may_go(&self, key: &str) -> bool {
+        self.only.is_none_or(|only| only.contains(key))
+    }
+
     /// Why a row is to go; None: it stays.
-    fn fate(&self, row: &Row, now: Timestamp, known: &mut Known, evictor: Option<&Evictor>) -> Option<Fate> {
+    pub(super) fn fate(&self, row: &Row, now: Timestamp, known: &mut Known, evictor: Option<&Evictor>) -> Option<Fate> {
         if due_at(row, now) <= now.0 || is_damaged(row) || !known.hold(self.home, row) {
             return Some(Fate::Due);
         }
@@ -184,7 +196,10 @@ impl Entries<'_> {
         }
         if !goes {
             let is_due = fate == Some(Fate::Due);
-            step.leave(if is_due { now.0 } else { due_at(row, now) });
+            // What a foreign key holds is looked at again when the range is.
+            if let Some(again) = if is_due { Some(now.0) } else { Some(due_at(row, now)).filter(|&at| at > now.0) } {
+                step.leave(again);
+            }
             if let Some(tally) = tally.filter(|_| self.counts) {
                 tally.census.add(!is_due && has_value, footprint(row));
             }
@@ -207,7 +222,7 @@ impl Entries<'_> {
 
 /// Why a row goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     /// Its time is over, or a tag of it was invalidated.
     Due,
     /// Room is needed.

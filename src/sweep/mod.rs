@@ -5,6 +5,7 @@
 //! | [`hand`] | walking some pages: remove what is due, wait for nobody |
 //! | [`step`], [`account`] | what a step has done, and what follows from it |
 //! | [`sample`] | single pages: how a cache is kept bounded where nothing is known of it |
+//! | [`references`] | rows that a foreign key points at: they stay |
 //! | [`walk`] | one step of a turn: past the ranges where nothing is due, through the others |
 //! | [`ranges`] | shared memory: when each range of a table must be read |
 //! | [`tags`] | keeping the table of tags small |
@@ -36,6 +37,7 @@ pub mod hand;
 mod launcher;
 mod process;
 pub mod ranges;
+pub mod references;
 mod room;
 pub mod sample;
 pub mod step;

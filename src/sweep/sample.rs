@@ -4,6 +4,7 @@
 //! Must never wait, as the hand does not.
 
 use super::hand::{Entries, tid};
+use super::references::{References, place_of};
 use crate::backend;
 use crate::clock;
 use crate::datum::Timestamp;
@@ -67,10 +68,23 @@ impl Entries<'_> {
     /// Removes the entries of a page that were written until `until`, and hands each to `count`.
     pub fn remove_oldest(&self, page: BlockNumber, until: Timestamp, count: impl Fn(Key, &Row, Timestamp)) {
         let now = clock::now();
+        let free = References::of(self.home).map(|references| {
+            let mut chosen = Vec::new();
+            self.each_entry(page, now, |row, tid| {
+                if let Some(key) = row.text(column::KEY).filter(|_| written_at(row, now) <= until) {
+                    // SAFETY: the scan stands on the row.
+                    chosen.push((key.to_owned(), unsafe { *tid }, ()));
+                }
+            });
+            self.lock_free(chosen, u32::MAX, &references)
+        });
         self.each_entry(page, now, |row, tid| {
             // SAFETY: the row is the one that the scan stands on, and the snapshot the one that it was found under.
-            let goes =
-                written_at(row, now) <= until && unsafe { remove(self.relation, tid, pg_sys::GetActiveSnapshot()) };
+            let goes = unsafe {
+                written_at(row, now) <= until
+                    && free.as_ref().is_none_or(|free| free.contains_key(&place_of(&*tid)))
+                    && remove(self.relation, tid, pg_sys::GetActiveSnapshot(), free.is_some())
+            };
             if let Some(key) = row.text(column::KEY).filter(|_| goes).and_then(|key| Key::parse(key).ok()) {
                 wake::at_end(key);
                 count(key, row, now);
@@ -92,7 +106,7 @@ impl Entries<'_> {
         });
     }
 
-    fn each_row(&self, pages: (BlockNumber, BlockNumber), mut visit: impl FnMut(&Row, pg_sys::ItemPointer)) {
+    pub(super) fn each_row(&self, pages: (BlockNumber, BlockNumber), mut visit: impl FnMut(&Row, pg_sys::ItemPointer)) {
         let (mut least, mut greatest) = (tid(pages.0, 1), tid(pages.1, u16::MAX));
         // SAFETY: as in `Entries::walk`.
         unsafe {

@@ -131,3 +131,63 @@ fn a_trigger_counts_in_a_session_that_was_about_to_find_out_when_it_came() -> Re
     assert_eq!(noted(&mut owner, "INSERT", "late")?, 1);
     Ok(())
 }
+
+/// Tables with a foreign key on the cache: with an index, without one, of another type, and one that is partitioned.
+const POINTING: &str = "
+    CREATE TABLE indexed (key text REFERENCES cache_entries, n int);
+    CREATE INDEX ON indexed (key);
+    CREATE TABLE unindexed (n int, key varchar(100) REFERENCES cache_entries);
+    CREATE TABLE parted (n int, key text REFERENCES cache_entries) PARTITION BY LIST (n);
+    CREATE TABLE part PARTITION OF parted FOR VALUES IN (1)";
+
+#[test]
+fn rows_that_a_foreign_key_points_at_stay_and_all_others_go() -> Result<()> {
+    let cluster = swift_server()?.conf("cache_pg.max_workers", "0").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    client.batch_execute(POINTING)?;
+    client.batch_execute(
+        "INSERT INTO cache_entries (key, value, expires_at)
+         SELECT 'k' || n, '1', '2001-01-01' FROM generate_series(1, 3000) AS n;
+         INSERT INTO indexed VALUES ('k1');
+         INSERT INTO unindexed (key) VALUES ('k2'), (NULL);
+         INSERT INTO parted VALUES (1, 'k3')",
+    )?;
+    let mut open = cluster.connect("postgres")?;
+    open.batch_execute("BEGIN; INSERT INTO indexed VALUES ('k4')")?;
+    while get::<i32>(&mut client, "SELECT cache_sweep()")? > 0 {}
+    assert_eq!(get::<i64>(&mut client, "SELECT count(*) FROM cache_entries WHERE key IN ('k1', 'k2', 'k3', 'k4')")?, 4);
+    assert_eq!(get::<i64>(&mut client, "SELECT count(*) FROM cache_entries")?, 4);
+    open.batch_execute("ROLLBACK")?;
+    client.batch_execute("TRUNCATE indexed, parted")?;
+    cluster.set_conf("cache_pg.max_workers", "1")?;
+    cluster.reload()?;
+    write_expired(&mut client, 10)?;
+    wait_for(&mut client, "SELECT array_agg(key) = '{k2}' FROM cache_entries", PATIENCE)?;
+    client.batch_execute("DROP TABLE unindexed, indexed, parted")?;
+    write_expired(&mut client, 10)?;
+    swept(&mut client)
+}
+
+#[test]
+fn an_eviction_leaves_what_a_foreign_key_points_at_and_health_says_so() -> Result<()> {
+    let cluster = swift_server()?
+        .conf("cache_pg.max_workers", "0")
+        .conf("cache_pg.max_entries", "100")
+        .conf("cache_pg.eviction_factor", "1000")
+        .start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    client.batch_execute(
+        "SELECT cache_set('kept:' || n, '1', '1 hour') FROM generate_series(1, 50) AS n;
+         SELECT cache_set('k:' || n, '1', '1 hour') FROM generate_series(1, 1000) AS n;
+         CREATE TABLE pointing (key text PRIMARY KEY CONSTRAINT to_the_cache REFERENCES cache_entries);
+         INSERT INTO pointing SELECT key FROM cache_entries WHERE key LIKE 'kept:%'",
+    )?;
+    cluster.set_conf("cache_pg.max_workers", "1")?;
+    cluster.reload()?;
+    wait_for(&mut client, "SELECT count(*) <= 100 FROM cache_entries", PATIENCE)?;
+    assert_eq!(get::<i64>(&mut client, "SELECT count(*) FROM pointing JOIN cache_entries USING (key)")?, 50);
+    let health = "SELECT status = 'warning' AND value = 'to_the_cache of public.pointing'
+                  FROM cache_health WHERE \"check\" = 'foreign_keys'";
+    assert!(get::<bool>(&mut client, health)?);
+    Ok(())
+}

@@ -29,6 +29,7 @@ pub fn checks(now: &Readings, limit: &Thresholds) -> Vec<Check> {
         unread(now, limit),
         wraparound(now, limit),
         size(now),
+        foreign_keys(now),
     ]
 }
 
@@ -205,4 +206,12 @@ fn size(now: &Readings) -> Check {
     let advice = "More is held than the limit allows: the worker does not keep up, is switched off, or rows are held by \
                   transactions that have not ended. See cache_sweeps.";
     check("size", status, now.room.clone(), "within the limit".into(), advice)
+}
+
+fn foreign_keys(now: &Readings) -> Check {
+    let status = if now.references.is_empty() { Status::Ok } else { Status::Warning };
+    let value = if now.references.is_empty() { "none".into() } else { now.references.join(", ") };
+    let advice = "Entries that rows of such a table point at stay, past their deadline and beyond the limit, and without an index \
+                  on its column, in a table of more than 8 MB, all do. Drop the foreign key: a cache is no place to refer to.";
+    check("foreign_keys", status, value, "none".into(), advice)
 }

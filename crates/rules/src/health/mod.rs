@@ -75,6 +75,8 @@ pub struct Readings {
     pub unread: Option<(String, f64)>,
     /// How many reads and writes were not counted by namespace, for want of room.
     pub uncounted: u64,
+    /// Foreign keys that point at entries, each with its table.
+    pub references: Vec<String>,
     /// Rows in the table that are visible to somebody,
     pub live_rows: u64,
     /// and those that vacuum may remove.
@@ -180,6 +182,7 @@ mod tests {
             oldest: Some(("process 7".into(), Duration::from_secs(400))),
             age: 1500,
             fill: Some(1.5),
+            references: vec!["key_fkey of public.orders".into()],
             ..Readings::default()
         };
         for check in checks(&ill, &LIMIT) {

@@ -1,0 +1,114 @@
+//! Rows that a foreign key of another table points at: they stay.
+//!
+//! A removal below the executor fires none of the triggers that keep a foreign key true, so whoever removes rows asks
+//! here first. Whoever inserts a row that points at one locks that with FOR KEY SHARE: so a row is locked, without
+//! waiting, before the question is asked for good; who comes later waits, and finds the row gone. Must never wait, nor
+//! run code of whoever made the foreign key.
+
+use super::hand::{Entries, Fate};
+use crate::datum::Timestamp;
+use crate::evict::evictor::Evictor;
+use crate::heap::referrer;
+use crate::heap::row::Row;
+use crate::heap::snapshot::with_latest;
+use crate::heap::table::block_of;
+use crate::heap::upkeep::lock;
+use crate::home::{Home, column};
+use crate::statement::{IntoParam, Statement, statement};
+use crate::store::tags::Known;
+use pgrx::pg_sys::{self, BlockNumber, Oid};
+use std::collections::{HashMap, HashSet};
+
+static REFERENCES: Statement = statement!("references.sql", [OIDOID]);
+
+/// The foreign keys that point at `cache_entries`, in words.
+pub fn names(home: &Home) -> Vec<String> {
+    if !home.has_foreign_keys {
+        return Vec::new();
+    }
+    REFERENCES.read_newest(home, &[home.entries.param()], |rows| rows.column(3))
+}
+
+/// Where a row is.
+pub(super) type Place = (BlockNumber, u16);
+
+/// The place of a row.
+pub(super) fn place_of(tid: &pg_sys::ItemPointerData) -> Place {
+    (block_of(tid), tid.ip_posid)
+}
+
+/// The foreign keys that point at `cache_entries`.
+pub(super) struct References(Vec<(Oid, Option<i16>)>);
+
+impl References {
+    /// Those of now, for the table is locked; None: there are none.
+    pub(super) fn of(home: &Home) -> Option<Self> {
+        home.has_foreign_keys.then(|| {
+            Self(REFERENCES.read_newest(home, &[home.entries.param()], |rows| {
+                let one = |row| Some((rows.get(row, 1)?, rows.get::<i32>(row, 2).and_then(|it| it.try_into().ok())));
+                (0..rows.len()).filter_map(one).collect()
+            }))
+        })
+    }
+
+    /// Leaves those keys to which none points.
+    fn keep_free(&self, keys: &mut HashSet<String>) {
+        for &(table, column) in &self.0 {
+            match column {
+                Some(column) if !keys.is_empty() => with_latest(|| referrer::take_found(table, column, keys)),
+                Some(_) => return,
+                None => keys.clear(),
+            }
+        }
+    }
+}
+
+/// A row that is to go: its key, where it is, and what else is known of it.
+type Chosen<T> = (String, pg_sys::ItemPointerData, T);
+
+fn keys_of<T>(chosen: &[Chosen<T>]) -> HashSet<String> {
+    chosen.iter().map(|(key, ..)| key.clone()).collect()
+}
+
+impl Entries<'_> {
+    /// Of the rows on these pages that are to go, up to `most`, those to which no foreign key points: each is locked.
+    pub(super) fn free_to_go(
+        &self,
+        (from, end): (BlockNumber, BlockNumber),
+        most: u32,
+        now: Timestamp,
+        evictor: Option<&Evictor>,
+        references: &References,
+    ) -> HashMap<Place, Fate> {
+        let mut known = Known::up_to(self.tags);
+        let mut chosen = Vec::new();
+        self.each_row((from, end - 1), |row: &Row, tid| {
+            if let Some(key) = row.text(column::KEY).filter(|key| self.may_go(key))
+                && let Some(fate) = self.fate(row, now, &mut known, evictor)
+            {
+                // SAFETY: the scan stands on the row.
+                chosen.push((key.to_owned(), unsafe { *tid }, fate));
+            }
+        });
+        self.lock_free(chosen, most, references)
+    }
+
+    /// Locks those of these rows to which no foreign key points, up to `most`, and returns which they are.
+    pub(super) fn lock_free<T>(
+        &self,
+        mut chosen: Vec<Chosen<T>>,
+        most: u32,
+        references: &References,
+    ) -> HashMap<Place, T> {
+        let mut free = keys_of(&chosen);
+        references.keep_free(&mut free);
+        chosen.retain(|(key, ..)| free.contains(key));
+        chosen.truncate(most as usize);
+        // SAFETY: the rows are some that the active snapshot sees.
+        chosen.retain_mut(|(_, tid, _)| unsafe { lock(self.relation, tid, pg_sys::GetActiveSnapshot()) });
+        // Once more, for what was committed until the lock was there.
+        let mut free = keys_of(&chosen);
+        references.keep_free(&mut free);
+        chosen.into_iter().filter(|(key, ..)| free.contains(key)).map(|(_, tid, what)| (place_of(&tid), what)).collect()
+    }
+}

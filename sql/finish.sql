@@ -58,11 +58,25 @@ CREATE FUNCTION @extschema@.cache_namespaces_changed() RETURNS trigger
 REVOKE ALL ON FUNCTION @extschema@.cache_namespaces_changed() FROM PUBLIC;
 
 COMMENT ON FUNCTION @extschema@.cache_namespaces_changed() IS 'trigger: makes every session read the namespaces again';
+-- Who writes the table by plain SQL may name a loader only if it has the rights of the loader's owner.
+CREATE FUNCTION @extschema@.cache_namespaces_checked() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cache_namespaces_checked_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.cache_namespaces_checked() FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.cache_namespaces_checked() IS 'trigger: writes down who owns the loader, and checks it again';
+CREATE TRIGGER cache_namespaces_checked
+    BEFORE INSERT OR UPDATE ON @extschema@.cache_namespaces
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.cache_namespaces_checked();
+CREATE TRIGGER cache_namespaces_checked_again
+    AFTER INSERT OR UPDATE ON @extschema@.cache_namespaces
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.cache_namespaces_checked();
 CREATE TRIGGER cache_namespaces_changed
     AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.cache_namespaces
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.cache_namespaces_changed();
 
-ALTER TABLE @extschema@.cache_namespaces ENABLE ALWAYS TRIGGER cache_namespaces_changed;
+ALTER TABLE @extschema@.cache_namespaces
+    ENABLE ALWAYS TRIGGER cache_namespaces_checked,
+    ENABLE ALWAYS TRIGGER cache_namespaces_checked_again,
+    ENABLE ALWAYS TRIGGER cache_namespaces_changed;
 
 -- Wakes the launcher at the commit, or says what is missing. Needed this once.
 CREATE FUNCTION @extschema@.cache_announce() RETURNS void

@@ -82,8 +82,8 @@ COMMENT ON COLUMN @extschema@.cache_tags.unused_since IS 'the first transaction 
 CREATE TABLE @extschema@.cache_namespaces (
     namespace      text COLLATE pg_catalog."C" PRIMARY KEY CHECK (
         pg_catalog.octet_length(namespace) OPERATOR(pg_catalog.<) 512 AND pg_catalog.strpos(namespace, ':') OPERATOR(pg_catalog.=) 0),
-    default_ttl    interval,
-    stale_for      interval,
+    default_ttl    interval CHECK (default_ttl OPERATOR(pg_catalog.>) '0'::pg_catalog.interval),
+    stale_for      interval CHECK (stale_for OPERATOR(pg_catalog.>=) '0'::pg_catalog.interval),
     jitter         double precision CHECK (jitter OPERATOR(pg_catalog.>=) 0 AND jitter OPERATOR(pg_catalog.<=) 1),
     max_value_size integer CHECK (max_value_size OPERATOR(pg_catalog.>) 0),
     early_refresh  double precision CHECK (early_refresh OPERATOR(pg_catalog.>=) 0 AND early_refresh OPERATOR(pg_catalog.<=) 100),

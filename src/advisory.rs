@@ -3,7 +3,7 @@
 //! Owns giving back what was taken, and taking back what was given away, while other people's code ran: neither the end
 //! of a transaction nor that of a function does. Locks of the transaction end with it. Must never wait.
 
-use crate::error::CacheError;
+use crate::error::{CacheError, LoadError};
 use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG};
 use pgrx::{PgTryBuilder, pg_sys::panic::CaughtError};
 use std::panic::AssertUnwindSafe;
@@ -25,7 +25,7 @@ impl Held {
 /// Runs `work`, which leaves the session's advisory locks as they were, also where it raises an error.
 ///
 /// # Errors
-/// [`CacheError::LockLost`] where it gave one away that somebody else has got meanwhile.
+/// [`LoadError::LockLost`] where it gave one away that somebody else has got meanwhile.
 pub fn kept<R>(work: impl FnOnce() -> R) -> Result<R, CacheError> {
     let before = held();
     let work = AssertUnwindSafe(|| Ok::<R, CaughtError>(work()));
@@ -34,7 +34,7 @@ pub fn kept<R>(work: impl FnOnce() -> R) -> Result<R, CacheError> {
             if restore(&before) {
                 Ok(result)
             } else {
-                Err(CacheError::LockLost)
+                Err(LoadError::LockLost.into())
             }
         }
         Err(error) => {

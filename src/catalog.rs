@@ -4,7 +4,8 @@
 //! or a schema has changed. Must never trust the search path: names are those of the extension's own schema.
 
 use crate::error::CacheError;
-use crate::home::Home;
+use crate::heap::shape::Shape;
+use crate::home::{Home, column, namespace_column, tag_column};
 use crate::statement::{self, Statement, statement};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
@@ -56,25 +57,33 @@ pub fn home() -> Option<Rc<Home>> {
     found
 }
 
-/// The tables of the extension.
+/// The tables of the extension, which are as they were made.
 ///
 /// # Errors
-/// [`CacheError::NotInstalled`].
+/// [`CacheError::NotInstalled`], [`CacheError::Reshaped`].
 pub fn installed() -> Result<Rc<Home>, CacheError> {
-    home().ok_or(CacheError::NotInstalled)
+    let home = home().ok_or(CacheError::NotInstalled)?;
+    home.check()?;
+    Ok(home)
 }
 
 /// The answer outlives the transaction, and decides whether somebody's trigger may run.
 fn look_up() -> Option<Home> {
     HOME.read_catalog(|rows| {
+        let [entries, tags, namespaces] = [rows.get(0, 2)?, rows.get(0, 7)?, rows.get(0, 5)?];
+        let shapes = [(entries, &column::SHAPE), (tags, &tag_column::SHAPE), (namespaces, &namespace_column::SHAPE)];
         Some(Home {
+            altered: shapes
+                .into_iter()
+                .find_map(|(table, shape)| Some((shape.table, difference(table, shape)?)))
+                .or_else(|| (rows.get(0, 14) != Some(true)).then(no_key)),
             schema: rows.get(0, 1)?,
-            entries: rows.get(0, 2)?,
+            entries,
             owner: rows.get(0, 3)?,
             has_triggers_or_rules: rows.get(0, 4)?,
-            namespaces: rows.get(0, 5)?,
+            namespaces,
             namespaces_owner: rows.get(0, 6)?,
-            tags: rows.get(0, 7)?,
+            tags,
             has_own_columns: rows.get(0, 8)?,
             has_only_own_constraints: rows.get(0, 9)?,
             is_unlogged: rows.get(0, 10)?,
@@ -83,6 +92,26 @@ fn look_up() -> Option<Home> {
             has_foreign_keys: rows.get(0, 13)?,
         })
     })
+}
+
+/// What is said of `cache_entries` with another primary key, or none.
+fn no_key() -> (&'static str, String) {
+    (column::SHAPE.table, "It had a primary key on the column key alone.".into())
+}
+
+/// How a table differs from the one that was made. It is not locked: whoever is going to rely on the answer has locked
+/// it, or does so and asks again.
+fn difference(table: Oid, shape: &Shape) -> Option<String> {
+    // SAFETY: the relation cache keeps the entry while it is referred to; a table that has gone has none.
+    unsafe {
+        let relation = pg_sys::RelationIdGetRelation(table);
+        if relation.is_null() {
+            return Some("It is not there.".into());
+        }
+        let difference = shape.difference(relation);
+        pg_sys::RelationClose(relation);
+        difference
+    }
 }
 
 /// Whether `cache_namespaces` may have changed since the last call.

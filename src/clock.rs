@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A microsecond estimate of an interval beyond which no timestamp could be computed (200,000 years).
 const BEYOND_CALENDAR: i128 = 200_000 * 366 * 86_400_000_000;
+/// The same backwards: the calendar begins 6,712 years before the year 2000.
+const BEFORE_CALENDAR: i128 = -6_600 * 365 * 86_400_000_000;
 
 /// From the beginning of Unix time to that of PostgreSQL's, the year 2000.
 const UNIX_TO_POSTGRES: Duration = Duration::from_secs(10_957 * 86_400);
@@ -30,7 +32,7 @@ pub fn after(from: Timestamp, interval: Interval) -> Timestamp {
     if estimate > BEYOND_CALENDAR {
         return Timestamp::FOREVER;
     }
-    if estimate < -BEYOND_CALENDAR {
+    if estimate < BEFORE_CALENDAR {
         return Timestamp(i64::MIN);
     }
     let start = TimestampWithTimeZone::from(from);

@@ -9,6 +9,7 @@ use crate::catalog;
 use crate::error::CacheError;
 use crate::home::Home;
 use crate::local_settings::LocalSettings;
+use crate::namespaces::WrittenFor;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
 use std::rc::Rc;
 
@@ -27,7 +28,11 @@ pub fn refuse_if_restricted(function: &'static str) -> Result<(), CacheError> {
 /// [`CacheError::NotInstalled`].
 pub fn write_namespaces<R>(work: impl FnOnce(&Home) -> R) -> Result<R, CacheError> {
     let home = locked()?;
-    let _owner = (!has_code_of_others(home.namespaces)).then(|| AsOwner::new(home.namespaces_owner));
+    let _owner = (!has_code_of_others(home.namespaces)).then(|| {
+        // SAFETY: looks at this backend's state.
+        let role = WrittenFor::role(unsafe { pg_sys::GetUserId() });
+        (role, AsOwner::new(home.namespaces_owner))
+    });
     let _path = LocalSettings::new(&[(c"search_path", "pg_catalog, pg_temp")]);
     Ok(work(&home))
 }

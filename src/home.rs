@@ -1,23 +1,57 @@
 //! What is known about the extension's tables in a database.
 //!
-//! Owns the names of it, no more: [`crate::catalog`] finds it out and keeps it true.
+//! Owns the names of it, and the columns as `sql/tables.sql` orders them, no more: [`crate::catalog`] finds it out and
+//! keeps it true.
 
+use crate::datum::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
+use crate::error::CacheError;
+use crate::heap::shape::{Column, Shape, columns};
+use pgrx::datum::Interval;
 use pgrx::pg_sys::Oid;
 
-/// Columns of `cache_entries` by number, as `sql/tables.sql` orders them.
-pub mod column {
-    pub const KEY: usize = 1;
-    pub const CREATED_AT: usize = 2;
-    pub const VERSION: usize = 3;
-    pub const UPDATED_AT: usize = 4;
-    pub const EXPIRES_AT: usize = 5;
-    pub const STALE_UNTIL: usize = 6;
-    pub const LEASE_UNTIL: usize = 7;
-    pub const LEASE_ID: usize = 8;
-    pub const LOAD_US: usize = 9;
-    pub const VALUE: usize = 10;
-    pub const TAGS: usize = 11;
-    pub const TAG_GENERATIONS: usize = 12;
+columns! {
+    /// Columns of `cache_entries`.
+    column: "cache_entries", true, [
+        1 KEY "key": String,
+        2 CREATED_AT "created_at": Timestamp,
+        3 VERSION "version": Xid8,
+        4 UPDATED_AT "updated_at": Timestamp,
+        5 EXPIRES_AT "expires_at": Timestamp,
+        6 STALE_UNTIL "stale_until": Timestamp,
+        7 LEASE_UNTIL "lease_until": Timestamp,
+        8 LEASE_ID "lease_id": i64,
+        9 LOAD_US "load_us": i64,
+        10 VALUE "value": Jsonb,
+        11 TAGS "tags": TextArray,
+        12 TAG_GENERATIONS "tag_generations": BigintArray,
+    ]
+}
+
+columns! {
+    /// Columns of `cache_tags`.
+    tag_column: "cache_tags", false, [
+        1 TAG "tag": String,
+        2 GENERATION "generation": i64,
+        3 VERSION "version": Xid8,
+        4 UNUSED_SINCE "unused_since": Xid8,
+    ]
+}
+
+columns! {
+    /// Columns of `cache_namespaces`.
+    namespace_column: "cache_namespaces", false, [
+        1 NAMESPACE "namespace": String,
+        2 DEFAULT_TTL "default_ttl": Interval,
+        3 STALE_FOR "stale_for": Interval,
+        4 JITTER "jitter": f64,
+        5 MAX_VALUE_SIZE "max_value_size": i32,
+        6 EARLY_REFRESH "early_refresh": f64,
+        7 LOADER "loader": String,
+        8 NOTIFY "notify": bool,
+        9 MAX_ENTRIES "max_entries": i64,
+        10 MAX_SIZE "max_size": i64,
+        11 LOADER_OWNER "loader_owner": Oid,
+    ]
 }
 
 /// What every statement and every check needs to know about the extension in this database.
@@ -37,7 +71,10 @@ pub struct Home {
     pub namespaces_owner: Oid,
     /// `cache_tags`.
     pub tags: Oid,
-    /// Whether `cache_entries` is a heap with the columns that it was made with, so that they may be read by number.
+    /// The first table that is not as it was made, and how it differs: nothing is read or written then.
+    pub altered: Option<(&'static str, String)>,
+    /// Whether `cache_entries` is a heap with no more columns than it was made with, so that it may be read and written
+    /// below the executor.
     pub has_own_columns: bool,
     /// Whether it has no index and no constraint but those that it was made with.
     pub has_only_own_constraints: bool,
@@ -49,4 +86,17 @@ pub struct Home {
     pub may_be_walked: bool,
     /// Whether foreign keys point at it.
     pub has_foreign_keys: bool,
+}
+
+impl Home {
+    /// Whether its tables are as they were made.
+    ///
+    /// # Errors
+    /// [`CacheError::Reshaped`].
+    pub fn check(&self) -> Result<(), CacheError> {
+        match &self.altered {
+            None => Ok(()),
+            Some((table, how)) => Err(CacheError::Reshaped { table, how: how.clone() }),
+        }
+    }
 }

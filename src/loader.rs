@@ -12,7 +12,7 @@
 use crate::advisory;
 use crate::as_owner::AsOwner;
 use crate::datum::Jsonb;
-use crate::error::CacheError;
+use crate::error::{CacheError, LoadError};
 use crate::local_settings::LocalSettings;
 use crate::retelling::Retelling;
 use crate::statement;
@@ -37,25 +37,33 @@ pub struct Loader {
     pub signature: String,
     /// Who owned it then; None: nobody has checked it.
     pub owner: Option<Oid>,
+    /// Whether that is committed, and so has been checked once more.
+    pub is_settled: bool,
 }
 
 /// What the loader function returns for a key.
 ///
 /// # Errors
-/// [`CacheError::Loader`], [`CacheError::LoaderType`], [`CacheError::LoaderVolatile`], [`CacheError::LoaderOwner`]:
-/// where it is not there any more, or not what was configured. [`CacheError::LockLost`].
+/// [`CacheError::Loader`], [`LoadError::Retyped`], [`LoadError::BecameVolatile`], [`LoadError::ChangedOwner`]:
+/// where it is not there any more, or not what was configured. [`LoadError::LockLost`].
 pub fn function(loader: &Loader, key: Key) -> Result<Option<Jsonb>, CacheError> {
     let signature = || loader.signature.clone();
     let oid = oid_of(&loader.signature).ok_or_else(|| CacheError::Loader(signature()))?;
     let function = Function::of(oid).ok_or_else(|| CacheError::Loader(signature()))?;
-    if loader.owner != Some(function.owner) {
-        return Err(CacheError::LoaderOwner(signature()));
-    }
     if !function.has_signature {
-        return Err(CacheError::LoaderType(signature()));
+        return Err(LoadError::Retyped(signature()).into());
     }
     if function.is_volatile {
-        return Err(CacheError::LoaderVolatile(signature()));
+        return Err(LoadError::BecameVolatile(signature()).into());
+    }
+    if loader.owner != Some(function.owner) {
+        return Err(LoadError::ChangedOwner(signature()).into());
+    }
+    // A trigger of somebody's may be at work between the one of ours that writes down the owner and the one that
+    // checks.
+    // SAFETY: looks at this backend's state.
+    if !loader.is_settled && !function.lends_rights_to(unsafe { pg_sys::GetUserId() }) {
+        return Err(LoadError::Unsettled(signature()).into());
     }
     let _told = Retelling::of(None);
     advisory::kept(|| {
@@ -128,6 +136,18 @@ impl Function {
             Some(found)
         }
     }
+
+    fn lends_rights_to(&self, role: Oid) -> bool {
+        // SAFETY: looks at the roles in the catalogs.
+        unsafe { pg_sys::has_privs_of_role(role, self.owner) }
+    }
+
+    fn as_loader(&self, signature: String, role: Oid) -> Result<Loader, CacheError> {
+        match self.lends_rights_to(role) {
+            true => Ok(Loader { signature, owner: Some(self.owner), is_settled: true }),
+            false => Err(CacheError::NotLoaderOwner(signature)),
+        }
+    }
 }
 
 /// # Safety
@@ -142,11 +162,11 @@ fn oid_of(signature: &str) -> Option<Oid> {
     unsafe { direct_function_call::<Oid>(pg_sys::to_regprocedure, &[signature.into_datum()]) }
 }
 
-/// A function as a loader: its signature is qualified whatever the search path. An error where it is none, or belongs to
-/// somebody whose rights the current role does not have: it will run with these.
+/// A function as a loader: its signature is qualified whatever the search path. An error where it is none, or belongs
+/// to somebody whose rights the current role does not have: it will run with these.
 ///
 /// # Errors
-/// [`CacheError::NotALoader`], [`CacheError::VolatileLoader`], [`CacheError::NotLoaderOwner`].
+/// [`CacheError::NotALoader`], [`LoadError::Volatile`], [`CacheError::NotLoaderOwner`].
 pub fn admit(function: Oid) -> Result<Loader, CacheError> {
     // SAFETY: a look-up in the system caches; the text is a copy.
     let signature = unsafe { text(pg_sys::format_procedure_qualified(function)) };
@@ -154,11 +174,22 @@ pub fn admit(function: Oid) -> Result<Loader, CacheError> {
         return Err(CacheError::NotALoader(signature));
     };
     if found.is_volatile {
-        return Err(CacheError::VolatileLoader(signature));
+        return Err(LoadError::Volatile(signature).into());
     }
-    // SAFETY: looks at the roles in the catalogs.
-    if !unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), found.owner) } {
-        return Err(CacheError::NotLoaderOwner(signature));
-    }
-    Ok(Loader { signature, owner: Some(found.owner) })
+    // SAFETY: looks at this backend's state.
+    found.as_loader(signature, unsafe { pg_sys::GetUserId() })
+}
+
+/// The function with this signature as a loader that `role` configures; None where there is none, or it cannot be one.
+///
+/// # Errors
+/// [`CacheError::NotLoaderOwner`].
+pub fn admit_for(signature: &str, role: Oid) -> Result<Option<Loader>, CacheError> {
+    let Some(oid) = oid_of(signature) else { return Ok(None) };
+    let Some(found) = Function::of(oid).filter(|found| found.has_signature && !found.is_volatile) else {
+        return Ok(None);
+    };
+    // SAFETY: a look-up in the system caches; the text is a copy.
+    let signature = unsafe { text(pg_sys::format_procedure_qualified(oid)) };
+    found.as_loader(signature, role).map(Some)
 }

@@ -3,17 +3,18 @@
 //! Owns the one place of configuration: a namespace's options before the settings, the settings for the rest. Each
 //! backend keeps a copy of the small table and reads it again when PostgreSQL says that it has changed.
 
-use crate::as_owner::AsOwner;
+mod table;
+
+pub use table::WrittenFor;
+
 use crate::backend;
 use crate::catalog;
 use crate::clock;
 use crate::datum::{Jsonb, Timestamp};
 use crate::error::CacheError;
-use crate::heap::snapshot::with_latest;
 use crate::home::Home;
 use crate::loader::Loader;
 use crate::settings;
-use crate::statement::{Rows, Statement, statement};
 use crate::store::Fresh;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::limit::{Limit, Limits};
@@ -21,15 +22,10 @@ use cache_pg_rules::namespace::Namespace as Name;
 use cache_pg_rules::refresh;
 use cache_pg_rules::ttl::Ttl;
 use pgrx::datum::Interval;
-use pgrx::pg_sys;
-use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
-
-static ALL: Statement = statement!("namespaces.sql", []);
 
 /// The options of one namespace; None: not set.
 #[derive(Debug, Default)]
@@ -113,33 +109,19 @@ fn known(home: &Home) -> Rc<Known> {
         return known;
     }
     KNOWN.set(None);
-    let known = Rc::new(load(home));
-    KNOWN.set(Some(known.clone()));
+    let (known, is_settled) = load(home);
+    let known = Rc::new(known);
+    // What this transaction has written and not committed is read again each time.
+    KNOWN.set(is_settled.then(|| known.clone()));
     known
 }
 
-/// Reads the table with the newest snapshot, whatever the caller's is: the copy outlives the transaction.
-fn load(home: &Home) -> Known {
-    let _owner = AsOwner::new(home.namespaces_owner);
-    let read = |rows: &Rows| -> HashMap<_, Rc<Namespace>> {
-        let namespace = |row| Namespace {
-            default_ttl: rows.get(row, 2),
-            stale_for: rows.get(row, 3),
-            jitter: rows.get(row, 4),
-            max_value_size: rows.get(row, 5),
-            early_refresh: rows.get(row, 6),
-            loader: rows.get(row, 7).map(|signature| Loader { signature, owner: rows.get(row, 11) }),
-            notify: rows.get(row, 8).unwrap_or(false),
-            max_entries: rows.get(row, 9),
-            max_size: rows.get(row, 10),
-        };
-        (0..rows.len()).filter_map(|row| Some((rows.get(row, 1)?, Rc::new(namespace(row))))).collect()
-    };
-    let namespaces = with_latest(|| ALL.read(home, &[], read));
+fn load(home: &Home) -> (Known, bool) {
+    let table::Table { namespaces, is_settled } = table::read(home);
     let any = |has: fn(&Namespace) -> bool| namespaces.values().any(|options| has(options));
     let someone_listens = any(|options| options.notify);
     let has_limits = any(|options| options.max_entries.or(options.max_size).is_some());
-    Known { someone_listens, has_limits, namespaces }
+    (Known { someone_listens, has_limits, namespaces }, is_settled)
 }
 
 impl Namespace {
@@ -168,7 +150,7 @@ impl Namespace {
             None => settings::default_ttl(),
         };
         match settings::max_ttl() {
-            Some(limit) => Ttl::parse(micros.min(limit), None).ok(),
+            Some(limit) => Ttl::parse(micros.min(limit), None).or_else(|_| Ttl::parse(limit, None)).ok(),
             None => Ttl::parse(micros, None).ok().filter(|_| micros < i64::MAX),
         }
     }
@@ -186,7 +168,10 @@ impl Namespace {
 
     /// The deadline `expires_at`, with the time that the row stays after it.
     fn until(&self, expires_at: Timestamp) -> Deadline {
-        Deadline { expires_at, stale_until: self.stale_for.map(|stale_for| clock::after(expires_at, stale_for)) }
+        let longest =
+            settings::max_ttl().map_or(Timestamp::FOREVER, |limit| Timestamp(expires_at.0.saturating_add(limit)));
+        let stale_until = self.stale_for.map(|stale_for| clock::after(expires_at, stale_for).min(longest));
+        Deadline { expires_at, stale_until }
     }
 
     /// Whether this reader of a live entry should compute it anew, before its deadline.
@@ -220,16 +205,4 @@ pub fn lifetime(interval: Interval, now: Timestamp) -> Result<Option<Ttl>, Cache
     let ttl = Ttl::parse(end.0.saturating_sub(now.0), limit)
         .map_err(|why| CacheError::Ttl(clock::interval_text(interval), why))?;
     Ok((end != Timestamp::FOREVER).then_some(ttl))
-}
-
-/// The statement trigger on `cache_namespaces`: tells every backend to read the table again, at the commit.
-#[pg_trigger(sql = false)]
-fn cache_namespaces_changed<'a>(
-    trigger: &'a PgTrigger<'a>,
-) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, ErrorReport> {
-    if let Ok(relation) = trigger.relation() {
-        // SAFETY: the relation that the trigger fired on is open.
-        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation.oid()) };
-    }
-    Ok(None::<PgHeapTuple<AllocatedByRust>>)
 }

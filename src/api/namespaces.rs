@@ -15,7 +15,7 @@ use pgrx::prelude::*;
 
 static CONFIGURE: Statement = statement!(
     "configure.sql",
-    [TEXTOID, INTERVALOID, INTERVALOID, FLOAT8OID, INT4OID, FLOAT8OID, TEXTOID, BOOLOID, INT8OID, INT8OID, OIDOID]
+    [TEXTOID, INTERVALOID, INTERVALOID, FLOAT8OID, INT4OID, FLOAT8OID, TEXTOID, BOOLOID, INT8OID, INT8OID]
 );
 static UNCONFIGURE: Statement = statement!("unconfigure.sql", [TEXTOID]);
 
@@ -49,7 +49,6 @@ fn cache_configure(
     check("max_entries", "1 or more", max_entries, |&it| it >= 1)?;
     check("max_size", "1 byte or more", max_size, |&it| it >= 1)?;
     let loader = loader.map(|function| loader::admit(function.oid())).transpose()?;
-    let (loader, owner) = loader.map_or((None, None), |loader| (Some(loader.signature), loader.owner));
     let params = [
         namespace.as_str().param(),
         default_ttl.param(),
@@ -57,11 +56,10 @@ fn cache_configure(
         jitter.param(),
         max_value_size.param(),
         early_refresh.param(),
-        loader.param(),
+        loader.map(|loader| loader.signature).param(),
         notify.param(),
         max_entries.param(),
         max_size.param(),
-        owner.param(),
     ];
     configuring::write_namespaces(|home| CONFIGURE.write(home, &params, |_| ()))?;
     Ok(())

@@ -31,18 +31,16 @@ impl CacheError {
             }
             Self::Option { range, .. } => format!("It must be {range}."),
             Self::KeyDenied(_) => {
-                "Row security keeps the role from storing it, and a loader runs with the rights of its \
-                                   owner."
-                    .into()
+                "Row security keeps the role from storing it, and a loader runs with the rights of its owner.".into()
             }
             Self::TagDenied { role, .. } => {
                 format!("Row security on cache_entries applies to role {role}, and tags reach entries of everybody.")
             }
-            Self::NotAQuery(why) => format!("{why}."),
-            Self::VolatileLoader(_) => "It is VOLATILE.".into(),
+            Self::Loading(error) => return error.detail(),
             Self::Type { found, wanted } => {
-                format!("A column is of type {}, not {}.", type_name(*found), type_name(*wanted))
+                format!("A column is of type {}, not {}.", Self::type_name(*found), Self::type_name(*wanted))
             }
+            Self::Reshaped { how, .. } => how.clone(),
             Self::Token(why) => format!("Not valid because {why}."),
             _ => return None,
         };
@@ -73,20 +71,19 @@ impl CacheError {
             Self::NoLoader(_) => "Give a query, or a loader: SELECT cache_configure(..., loader => ...).".into(),
             Self::NotLoaderOwner(_) => "A loader runs with the rights of its owner.".into(),
             Self::NotALoader(_) => "A loader takes the key as text and returns jsonb.".into(),
-            Self::VolatileLoader(signature) => format!("ALTER FUNCTION {signature} STABLE;"),
-            Self::LoaderType(_) | Self::LoaderOwner(_) => {
-                "A loader takes the key as text and returns jsonb. Call cache_configure again.".into()
-            }
-            Self::LoaderVolatile(signature) => format!("ALTER FUNCTION {signature} STABLE;"),
-            Self::NotAQuery(_) => "What writes belongs before or after it.".into(),
-            Self::Columns(_) => "Such as SELECT to_jsonb(t) FROM t.".into(),
-            Self::Rows => "Such as SELECT jsonb_agg(t) FROM t, or with LIMIT 1.".into(),
+            Self::Loading(error) => return error.hint(),
             Self::Loader(_) => "Configure another loader, or create the function again.".into(),
             Self::NotAnObject => "Such as '{\"tenant:1\": {\"name\": \"Burger Palace\"}}'.".into(),
             Self::Denied { privileges, table, role } => format!("GRANT {privileges} ON {table} TO {role};"),
             Self::KeyDenied(_) => "Give a query: that runs with the rights of the caller.".into(),
             Self::TagDenied { verb, table, role, .. } => verb.hint(table, role),
             Self::Encoding => "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0 makes one.".into(),
+            Self::Reshaped { table: "cache_entries", .. } => {
+                "Alter it back, or DROP EXTENSION cache_pg CASCADE and create it again. More columns may stand behind those \
+                 of CREATE EXTENSION."
+                    .into()
+            }
+            Self::Reshaped { .. } => "Alter it back, or DROP EXTENSION cache_pg CASCADE and create it again.".into(),
             Self::Altered(_) | Self::Type { .. } => {
                 "It must be a heap, and have the columns and the index that CREATE EXTENSION made; none of its indexes may be \
                  on an expression or have a condition."
@@ -117,7 +114,6 @@ impl CacheError {
             | Self::NotOwner(_)
             | Self::Restricted(_)
             | Self::Prepare
-            | Self::LockLost
             | Self::CounterOverflow
             | Self::Serialization => return None,
         };
@@ -125,8 +121,10 @@ impl CacheError {
     }
 }
 
-/// The name of a type, as messages of PostgreSQL have it.
-fn type_name(kind: Oid) -> String {
-    // SAFETY: a look-up in the system caches; the text is allocated in the current memory context.
-    unsafe { CStr::from_ptr(pg_sys::format_type_be(kind)) }.to_string_lossy().into_owned()
+impl CacheError {
+    /// The name of a type, as messages of PostgreSQL have it.
+    pub fn type_name(kind: Oid) -> String {
+        // SAFETY: a look-up in the system caches; the text is allocated in the current memory context.
+        unsafe { CStr::from_ptr(pg_sys::format_type_be(kind)) }.to_string_lossy().into_owned()
+    }
 }

@@ -4,8 +4,10 @@
 //! follow the style of PostgreSQL: lower case, no full stop, names in double quotes.
 
 mod advice;
+mod loading;
 mod tag;
 
+pub use loading::LoadError;
 pub use tag::TagVerb;
 
 use cache_pg_rules::key::KeyError;
@@ -128,30 +130,9 @@ pub enum CacheError {
     /// A function that cannot be a loader; its signature.
     #[error("function {0} cannot be a loader")]
     NotALoader(String),
-    /// The query of `cache_get_or_set` is not one query; why, without a full stop.
-    #[error("query for a cache value must be a single SELECT or VALUES")]
-    NotAQuery(&'static str),
-    /// The query of `cache_get_or_set` returns so many columns.
-    #[error("query for a cache value must return one column, not {0}")]
-    Columns(i32),
-    /// The query of `cache_get_or_set` returned several rows.
-    #[error("query for a cache value returned more than one row")]
-    Rows,
-    /// A function that may write cannot be a loader; its signature.
-    #[error("function {0} cannot be a loader")]
-    VolatileLoader(String),
-    /// A loader is none any more; its signature.
-    #[error("function {0} is no loader any more")]
-    LoaderType(String),
-    /// A loader has become volatile; its signature.
-    #[error("loader function {0} has become volatile")]
-    LoaderVolatile(String),
-    /// A loader belongs to somebody else than when it was configured; its signature.
-    #[error("loader function {0} has another owner than when it was configured")]
-    LoaderOwner(String),
-    /// A loader gave an advisory lock away that its caller had.
-    #[error("a loader has released an advisory lock that its caller held")]
-    LockLost,
+    /// Of queries and loaders.
+    #[error(transparent)]
+    Loading(#[from] LoadError),
     /// A loader would run with rights that whoever configures it does not have; its signature.
     #[error("must have the rights of the owner of function {0}")]
     NotLoaderOwner(String),
@@ -179,6 +160,9 @@ pub enum CacheError {
     /// A table of the extension is not as it was made.
     #[error("table \"{0}\" of the cache was altered")]
     Altered(&'static str),
+    /// A table of the extension has not the columns that it was made with; how it differs.
+    #[error("table \"{table}\" of the cache was altered")]
+    Reshaped { table: &'static str, how: String },
     /// A column that we read is of another type than it was made with.
     #[error("a table of the cache was altered")]
     Type { found: Oid, wanted: Oid },
@@ -204,17 +188,13 @@ impl CacheError {
             Self::NotLoaderOwner(_) | Self::Denied { .. } | Self::KeyDenied(_) | Self::TagDenied { .. } => {
                 ERRCODE_INSUFFICIENT_PRIVILEGE
             }
-            Self::LoaderOwner(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
-            Self::NotAQuery(_) | Self::Columns(_) => ERRCODE_SYNTAX_ERROR,
-            Self::Rows => ERRCODE_CARDINALITY_VIOLATION,
-            Self::LoaderType(_) => ERRCODE_DATATYPE_MISMATCH,
-            Self::LockLost => ERRCODE_LOCK_NOT_AVAILABLE,
+            Self::Loading(error) => error.sqlstate(),
             Self::Encoding => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NotPreloaded
             | Self::NotInstalled
             | Self::Altered(_)
             | Self::Type { .. }
-            | Self::LoaderVolatile(_)
+            | Self::Reshaped { .. }
             | Self::WatchedAbove { .. }
             | Self::WatchedBelow(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NoColumn { .. } => ERRCODE_UNDEFINED_COLUMN,
@@ -232,7 +212,6 @@ impl CacheError {
             | Self::Token(_)
             | Self::NoLoader(_)
             | Self::NotALoader(_)
-            | Self::VolatileLoader(_)
             | Self::NullTable
             | Self::NullTemplate
             | Self::Template(..)

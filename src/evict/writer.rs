@@ -111,7 +111,7 @@ fn make_room(outlook: Outlook) {
 /// caller's commit goes on: that is said once in a session, and counted as a failure of the hand.
 fn among_the_entries(work: impl FnOnce(&Home, &Entries)) {
     let look = || {
-        let Some(home) = catalog::home() else { return };
+        let Ok(home) = catalog::installed() else { return };
         // The transaction has locked the table: it has written there.
         if home.may_be_walked && hand::try_lock(&home) {
             let _owner = AsOwner::new(home.owner);

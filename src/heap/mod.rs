@@ -10,6 +10,7 @@
 //! | [`table`] | a table, open, with the one index by which its rows are found |
 //! | [`scan`] | the rows of a key, as a snapshot, or nobody's snapshot, sees them |
 //! | [`row`] | one of them, column by column |
+//! | [`shape`] | what columns a table has, and of which types |
 //! | [`hints`] | where the row of a key was seen last |
 //! | [`follow`] | reading a row where a hint says it is, without the index |
 //! | [`page`] | the page that a hint names, in its buffer |
@@ -29,6 +30,7 @@ mod page;
 pub mod referrer;
 pub mod row;
 pub mod scan;
+pub mod shape;
 pub mod snapshot;
 pub mod table;
 pub mod upkeep;

@@ -4,9 +4,8 @@
 //! an index with PostgreSQL's own ordering of texts is used. Must never wait for a lock; what cannot be told counts as
 //! found.
 
-use super::row::Row;
-use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Datum, LOCKMODE, Oid, Relation};
+use pgrx::{FromDatum, IntoDatum};
 use std::collections::HashSet;
 
 const LOCK: LOCKMODE = pg_sys::AccessShareLock as LOCKMODE;
@@ -132,7 +131,9 @@ unsafe fn read_all(relation: Relation, column: i16, keys: &mut HashSet<String>) 
         let scan = pg_sys::table_beginscan(relation, snapshot, 0, std::ptr::null_mut());
         let slot = pg_sys::table_slot_create(relation, std::ptr::null_mut());
         while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
-            if let Some(key) = Row::in_slot(slot).text(column.unsigned_abs().into()) {
+            let mut is_null = false;
+            let text = pg_sys::slot_getattr(slot, column.into(), &mut is_null);
+            if let Some(key) = <&str>::from_datum(text, is_null) {
                 keys.remove(key);
             }
         }

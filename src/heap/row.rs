@@ -2,8 +2,9 @@
 //!
 //! Owns how columns, and who wrote the row, are read off a slot. Must never be used after the scan has moved on.
 
+use super::shape::Column;
 use super::snapshot;
-use crate::statement::Column;
+use crate::statement;
 use pgrx::FromDatum;
 use pgrx::pg_sys::{self, Datum};
 
@@ -16,30 +17,32 @@ impl Row {
     /// The row in a slot.
     ///
     /// # Safety
-    /// The slot holds a row of a table of ours for as long as the result is used.
+    /// The slot holds a row of a table of ours, whose shape was verified, for as long as the result is used.
     pub unsafe fn in_slot(slot: *mut pg_sys::TupleTableSlot) -> Self {
         Self { slot }
     }
 
-    /// A column (from 1), copied to the current memory context; None where it is NULL.
-    pub fn get<T: Column>(&self, column: usize) -> Option<T> {
-        // SAFETY: the slot holds a row of a table of ours, which has the column; its type is T's.
+    /// A column, copied to the current memory context; None where it is NULL.
+    pub fn get<T: statement::Column>(&self, column: Column<T>) -> Option<T> {
+        // SAFETY: the slot holds a row of a table of ours whose shape was verified: the column is of the type that it
+        // says.
         unsafe { self.datum(column).and_then(|datum| T::copy(datum)) }
     }
 
     /// A text as it is stored, while the scan stays on the row; None where it is NULL.
-    pub fn text(&self, column: usize) -> Option<&str> {
+    pub fn text(&self, column: Column<String>) -> Option<&str> {
         // SAFETY: the column is a text; what it points to lives as long as the scan stays on the row, which borrows it.
         self.datum(column).and_then(|datum| unsafe { FromDatum::from_datum(datum, false) })
     }
 
     /// Whether a column is not NULL.
-    pub fn has(&self, column: usize) -> bool {
+    pub fn has<T>(&self, column: Column<T>) -> bool {
         self.datum(column).is_some()
     }
 
     /// A column as it is stored: possibly compressed or out of line, and only while the scan stays on the row.
-    pub fn datum(&self, column: usize) -> Option<Datum> {
+    pub fn datum<T>(&self, column: Column<T>) -> Option<Datum> {
+        let column = column.number();
         // SAFETY: deforming up to the column fills the arrays as far.
         unsafe {
             if ((*self.slot).tts_nvalid as usize) < column {

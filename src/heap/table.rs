@@ -3,6 +3,7 @@
 //! Must never outlive the transaction: an error ends that, which closes what is open.
 
 use super::referrer;
+use super::shape::Shape;
 use super::snapshot::{self, NOBODY, Version};
 use crate::evict::file;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
@@ -64,20 +65,22 @@ impl Table {
     }
 
     /// Locks a table, opens it with an index on its first column and hands it to `work`; None where there is none, or
-    /// one that we cannot keep up. While an index is made or replaced there may be several.
-    pub fn by_first_column<R>(table: Oid, purpose: Purpose, work: impl FnOnce(&Self) -> R) -> Option<R> {
+    /// one that we cannot keep up. While an index is made or replaced there may be several. Raises
+    /// [`crate::error::CacheError::Reshaped`] where it has not this shape.
+    pub fn by_first_column<R>(table: Oid, shape: &Shape, purpose: Purpose, work: impl FnOnce(&Self) -> R) -> Option<R> {
         let lock = purpose.lock();
         // SAFETY: the table gets locked now; the list of its indexes is a copy of ours. What is opened is closed below,
         // or by the end of the transaction.
         unsafe {
             let relation = pg_sys::table_open(table, lock);
+            shape.verify(relation);
             let list = pg_sys::RelationGetIndexList(relation);
             let count = if list.is_null() { 0 } else { (*list).length };
             let mut others: Vec<_> =
                 (0..count).map(|number| pg_sys::index_open(pg_sys::list_nth_oid(list, number), lock)).collect();
             pg_sys::list_free(list);
             let plain = others.iter().all(|&index| is_plain(index));
-            let found = others.iter().position(|&index| (*(*index).rd_index).indisvalid && first_column(index) == 1);
+            let found = others.iter().position(|&index| (*(*index).rd_index).indisvalid && finds_texts(index));
             let Some(position) = found.filter(|_| plain) else {
                 others.into_iter().for_each(|index| pg_sys::index_close(index, LOCKED));
                 pg_sys::table_close(relation, LOCKED);
@@ -161,13 +164,19 @@ unsafe fn is_plain(index: pg_sys::Relation) -> bool {
     }
 }
 
-/// The number of an index's first column in the table.
+/// Whether the first column of an index is that of the table, in the order of its bytes.
 ///
 /// # Safety
 /// The index is open.
-unsafe fn first_column(index: pg_sys::Relation) -> i16 {
-    // SAFETY: an index has a column at least.
-    unsafe { *(*(*index).rd_index).indkey.values.as_ptr() }
+unsafe fn finds_texts(index: pg_sys::Relation) -> bool {
+    /// `text_ops` of a B-tree, in `pg_opfamily.dat`.
+    const TEXT_OPS: u32 = 1994;
+    // SAFETY: an index has a column at least, which has an operator family and a collation.
+    unsafe {
+        *(*(*index).rd_index).indkey.values.as_ptr() == 1
+            && (*(*index).rd_opfamily).to_u32() == TEXT_OPS
+            && *(*index).rd_indcollation == pg_sys::C_COLLATION_OID
+    }
 }
 
 /// The page of a row.

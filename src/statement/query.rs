@@ -6,7 +6,7 @@
 
 use super::{Connection, Param, prepare, values_and_nulls};
 use crate::datum::Jsonb;
-use crate::error::CacheError;
+use crate::error::{CacheError, LoadError};
 use crate::retelling::Retelling;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
@@ -18,7 +18,7 @@ const ROWS: i64 = 2;
 /// no row or SQL NULL. A value of another type becomes JSON as `to_jsonb` has it.
 ///
 /// # Errors
-/// [`CacheError::NotAQuery`], [`CacheError::Columns`], [`CacheError::Rows`]. Raises what the query raises.
+/// [`LoadError::NotAQuery`], [`LoadError::Columns`], [`LoadError::Rows`]. Raises what the query raises.
 pub fn query(sql: &CStr, args: &[Param]) -> Result<Option<Jsonb>, CacheError> {
     let _told = Retelling::of(Some(sql));
     parse(sql)?;
@@ -30,7 +30,7 @@ pub fn query(sql: &CStr, args: &[Param]) -> Result<Option<Jsonb>, CacheError> {
     // is refused by SPI.
     let outcome = unsafe { pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), true, ROWS) };
     if outcome != pg_sys::SPI_OK_SELECT as i32 {
-        return Err(CacheError::NotAQuery("It is another command"));
+        return Err(LoadError::NotAQuery("It is another command").into());
     }
     // SAFETY: SPI has just set its globals for this connection.
     unsafe { take(connection.outer) }
@@ -42,26 +42,26 @@ fn parse(sql: &CStr) -> Result<(), CacheError> {
     unsafe {
         let statements = pg_sys::pg_parse_query(sql.as_ptr());
         match if statements.is_null() { 0 } else { (*statements).length } {
-            0 => return Err(CacheError::NotAQuery("It is empty")),
+            0 => return Err(LoadError::NotAQuery("It is empty").into()),
             1 => {}
-            _ => return Err(CacheError::NotAQuery("It has several statements")),
+            _ => return Err(LoadError::NotAQuery("It has several statements").into()),
         }
         let statement = (*pg_sys::list_nth(statements, 0).cast::<pg_sys::RawStmt>()).stmt;
         if (*statement).type_ != pg_sys::NodeTag::T_SelectStmt {
-            return Err(CacheError::NotAQuery("It is another command"));
+            return Err(LoadError::NotAQuery("It is another command").into());
         }
         let mut select = statement.cast::<pg_sys::SelectStmt>();
         while (*select).op != pg_sys::SetOperation::SETOP_NONE {
             select = (*select).larg;
         }
-        if (*select).intoClause.is_null() { Ok(()) } else { Err(CacheError::NotAQuery("It has INTO")) }
+        if (*select).intoClause.is_null() { Ok(()) } else { Err(LoadError::NotAQuery("It has INTO").into()) }
     }
 }
 
 /// Whether the plan, which has not run, is one of a query that returns one column.
 fn check_columns(plan: pg_sys::SPIPlanPtr) -> Result<(), CacheError> {
     if plan.is_null() {
-        return Err(CacheError::NotAQuery("It is another command"));
+        return Err(LoadError::NotAQuery("It is another command").into());
     }
     // SAFETY: the plan was made in the current connection; its list has a CachedPlanSource for each statement.
     unsafe {
@@ -72,8 +72,8 @@ fn check_columns(plan: pg_sys::SPIPlanPtr) -> Result<(), CacheError> {
         };
         match shape.as_ref().map(|shape| shape.natts) {
             Some(1) => Ok(()),
-            Some(columns) => Err(CacheError::Columns(columns)),
-            None => Err(CacheError::NotAQuery("It is another command")),
+            Some(columns) => Err(LoadError::Columns(columns).into()),
+            None => Err(LoadError::NotAQuery("It is another command").into()),
         }
     }
 }
@@ -90,11 +90,11 @@ unsafe fn take(outer: pg_sys::MemoryContext) -> Result<Option<Jsonb>, CacheError
             return Ok(None);
         }
         if pg_sys::SPI_processed > 1 {
-            return Err(CacheError::Rows);
+            return Err(LoadError::Rows.into());
         }
         let shape = (*table).tupdesc;
         if (*shape).natts != 1 {
-            return Err(CacheError::Columns((*shape).natts));
+            return Err(LoadError::Columns((*shape).natts).into());
         }
         let mut is_null = false;
         let datum = pg_sys::SPI_getbinval(*(*table).vals, shape, 1, &mut is_null);

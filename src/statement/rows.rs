@@ -3,7 +3,7 @@
 //! Owns the rows of the statement that has just run, and how a column becomes a value of Rust. What is read from them
 //! is copied out; must never be kept longer than the connection, nor taken for another type than the rows have.
 
-use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use crate::datum::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
 use crate::error::CacheError;
 use pgrx::FromDatum;
 use pgrx::datum::Interval;
@@ -86,7 +86,7 @@ macro_rules! column_by_copy {
         }
     )*};
 }
-column_by_copy!(Jsonb: JSONBOID, TextArray: TEXTARRAYOID);
+column_by_copy!(Jsonb: JSONBOID, TextArray: TEXTARRAYOID, BigintArray: INT8ARRAYOID);
 
 macro_rules! column_from_datum {
     ($($name:ty: [$($oid:ident),*]),*) => {$(

@@ -7,6 +7,7 @@ use super::tags::{self, Tagged};
 use crate::datum::{Jsonb, TextArray, Timestamp};
 use crate::heap::row::Row;
 use crate::heap::scan::View;
+use crate::heap::shape::Column;
 use crate::heap::snapshot::{self, NOBODY, Version};
 use crate::home::{Home, column};
 use crate::stats::census;
@@ -64,8 +65,8 @@ impl Image {
     pub fn of(row: &Row) -> Self {
         // The last column first: then the row is deformed once.
         let generations = row.datum(column::TAG_GENERATIONS);
-        let word = |column| row.datum(column).map(|datum| datum.value() as i64);
-        let moment = |column| word(column).map(Timestamp);
+        let word = |column| row.get::<i64>(column);
+        let moment = |column| row.get::<Timestamp>(column);
         Self {
             key: row.datum(column::KEY).unwrap_or(Datum::null()),
             created_at: moment(column::CREATED_AT).unwrap_or(NEVER),
@@ -112,7 +113,7 @@ fn version_in(row: &Row) -> Option<Version> {
     row.datum(column::VERSION).map(|datum| datum.value() as Version)
 }
 
-fn moment(row: &Row, column: usize) -> Option<i64> {
+fn moment<T>(row: &Row, column: Column<T>) -> Option<i64> {
     row.datum(column).map(|datum| datum.value() as i64)
 }
 
@@ -164,7 +165,7 @@ pub fn due_at(row: &Row, now: Timestamp) -> i64 {
 }
 
 /// When a row that the extension writes may go. `moment` has its columns.
-pub fn removable_at(moment: impl Fn(usize) -> Option<i64>) -> i64 {
+pub fn removable_at(moment: impl Fn(Column<Timestamp>) -> Option<i64>) -> i64 {
     let lease_until = moment(column::LEASE_UNTIL);
     let end = moment(column::STALE_UNTIL).or_else(|| moment(column::EXPIRES_AT)).unwrap_or(i64::MAX);
     lease_until.map_or(end, |lease_until| lease_until.max(end))

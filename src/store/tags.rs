@@ -18,7 +18,7 @@ use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};
 use crate::heap::snapshot::{self, NOBODY, Seen, Version};
 use crate::heap::table::{Purpose, Table};
-use crate::home::{Home, column};
+use crate::home::{Home, column, tag_column};
 use crate::near;
 use crate::sweep::{flags, ranges};
 use cache_pg_rules::key::Key;
@@ -53,14 +53,6 @@ pub fn version_of(row: &Row) -> Option<Version> {
 /// As [`invalidate`].
 pub fn refuse_earlier(home: &Home, namespace: Option<Namespace>) -> Result<(), CacheError> {
     change_generations(home, &[&fence_of(namespace)])
-}
-
-/// Columns of `cache_tags` by number.
-pub mod tag_column {
-    pub const TAG: usize = 1;
-    pub const GENERATION: usize = 2;
-    pub const VERSION: usize = 3;
-    pub const UNUSED_SINCE: usize = 4;
 }
 
 thread_local! {
@@ -181,7 +173,7 @@ fn change_generations(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
     // first.
     let may_be_done = INVALIDATED_IN.replace(version) == version && REMEMBERED_IN.get() != version;
     let is_done = |tag| may_be_done && reading(home, View::Latest, |rows| rows.versions(tag).contains(&version));
-    Table::by_first_column(home.tags, Purpose::Write, |table| {
+    Table::by_first_column(home.tags, &tag_column::SHAPE, Purpose::Write, |table| {
         for tag in tags.iter().filter(|tag| !is_done(tag)) {
             let change = backend::random() | 1;
             let columns = |name: Option<Datum>, generation: u64| {
@@ -193,7 +185,7 @@ fn change_generations(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
                     snapshot::note_blind(version);
                 }
                 let generation = row.datum(tag_column::GENERATION).map_or(0, |datum| datum.value() as u64);
-                columns(row.datum(1), generation ^ change)
+                columns(row.datum(tag_column::TAG), generation ^ change)
             });
             if !changed {
                 change::insert(table, &columns(tag.into_datum(), change));
@@ -207,7 +199,7 @@ fn change_generations(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
 struct Rows(Scan);
 
 fn reading<R: Default>(home: &Home, view: View, work: impl FnOnce(&mut Rows) -> R) -> R {
-    Table::by_first_column(home.tags, Purpose::Read, |table| {
+    Table::by_first_column(home.tags, &tag_column::SHAPE, Purpose::Read, |table| {
         let mut rows = Rows(Scan::open(table, view));
         let result = work(&mut rows);
         rows.0.close();

@@ -213,9 +213,9 @@ pub(super) fn writing<R>(access: &Access, work: impl FnOnce(&Table) -> Result<R,
 
 /// Notes where a row was written, and when it may go; a value for those who will read it.
 fn note(table: &Table, tid: &ItemPointerData, columns: &[Option<Datum>]) {
-    let of = |column: usize| columns[column - 1];
-    ranges::note(block_of(tid), removable_at(|column| of(column).map(|datum| datum.value() as i64)));
-    if let (Some(key), Some(_)) = (of(column::KEY), of(column::VALUE)) {
+    let of = |number: usize| columns[number - 1];
+    ranges::note(block_of(tid), removable_at(|column| of(column.number()).map(|datum| datum.value() as i64)));
+    if let (Some(key), Some(_)) = (of(column::KEY.number()), of(column::VALUE.number())) {
         hints::note_written(table, key, tid);
     }
 }

@@ -48,7 +48,7 @@ impl Sweeper {
             return Ok(());
         }
         let dirty = process::transaction(|| {
-            let home = catalog::home().filter(|_| process::database_is_free())?;
+            let home = catalog::installed().ok().filter(|_| process::database_is_free())?;
             (!vacuum::is_clean(&home, slot.removed)).then(|| (home.schema.clone(), Locks::try_take(&home)))
         })?;
         let started = Instant::now();

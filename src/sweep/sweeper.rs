@@ -136,6 +136,9 @@ impl Sweeper {
         if !hand::try_lock(&home) || catalog::home().is_none_or(|locked| !Rc::ptr_eq(&home, &locked)) {
             return Ok(Visit::Locked);
         }
+        if let Err(altered) = home.check() {
+            altered.raise();
+        }
         let now = clock::now();
         let most = settings::sweep_batch_size();
         if self.turn.length.is_zero() {
@@ -161,7 +164,7 @@ impl Sweeper {
         self.note(|slot| slot.collect_at = from_now(tags::EVERY));
         process::report(Some(c"collecting tags"));
         process::transaction(|| match catalog::home() {
-            Some(home) if process::database_is_free() && hand::try_lock(&home) => {
+            Some(home) if process::database_is_free() && hand::try_lock(&home) && home.check().is_ok() => {
                 tags::collect(&home).map_err(|error| error.to_string())
             }
             _ => Ok(()),

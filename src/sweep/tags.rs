@@ -22,8 +22,8 @@ use crate::heap::row::Row;
 use crate::heap::snapshot::{self, Seen, Version, see_own_work, with_latest};
 use crate::heap::table::{Purpose, Table};
 use crate::heap::{change, upkeep::Met};
-use crate::home::Home;
-use crate::store::tags::{self, tag_column};
+use crate::home::{Home, tag_column};
+use crate::store::tags;
 use cache_pg_rules::token::hash;
 use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Datum};
@@ -49,7 +49,7 @@ pub fn collect(home: &Home) -> Result<(), CacheError> {
     if !unsafe { pg_sys::ConditionalLockRelationOid(home.tags, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) } {
         return Ok(());
     }
-    let removed = Table::by_first_column(home.tags, Purpose::Write, |table| {
+    let removed = Table::by_first_column(home.tags, &tag_column::SHAPE, Purpose::Write, |table| {
         let pages = table.pages();
         if pages <= FEW_PAGES {
             with_latest(|| {
@@ -172,7 +172,6 @@ fn marked_with(row: &Row) -> Option<Version> {
 
 /// The columns of a row, with the mark.
 fn marked(row: &Row, mark: Version) -> [Option<Datum>; 4] {
-    let [tag, generation, version] =
-        [tag_column::TAG, tag_column::GENERATION, tag_column::VERSION].map(|column| row.datum(column));
-    [tag, generation, version, Some(Datum::from(mark))]
+    let tag = row.datum(tag_column::TAG);
+    [tag, row.datum(tag_column::GENERATION), row.datum(tag_column::VERSION), Some(Datum::from(mark))]
 }

@@ -13,7 +13,13 @@ use xtask::process;
 fn cache_in_use(cluster: &Cluster) -> Result<()> {
     let mut client = create_extension(cluster, "postgres")?;
     client.batch_execute(
-        "SELECT cache_configure('n', default_ttl => '3 hours', stale_for => '1 minute', jitter => 0.25,
+        "CREATE ROLE chef;
+         CREATE FUNCTION load(key text) RETURNS jsonb LANGUAGE sql STABLE RETURN to_jsonb(current_user || ' ' || key);
+         ALTER FUNCTION load OWNER TO chef;
+         CREATE FUNCTION gone(key text) RETURNS jsonb LANGUAGE sql STABLE RETURN 'null'::jsonb;
+         SELECT cache_configure('l', loader => 'load(text)'), cache_configure('g', loader => 'gone(text)');
+         DROP FUNCTION gone;
+         SELECT cache_configure('n', default_ttl => '3 hours', stale_for => '1 minute', jitter => 0.25,
                                 max_value_size => 1000);
          SELECT cache_configure('', default_ttl => '2 minutes');
          SELECT cache_set('n:k', '1'); SELECT cache_set('k', '1');
@@ -26,18 +32,23 @@ fn cache_in_use(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-const NAMESPACES: &str = "SELECT jsonb_agg(n ORDER BY namespace) FROM cache_namespaces AS n";
+/// But for the loader that was not there any more when it was restored: nobody owns it.
+const NAMESPACES: &str =
+    "SELECT jsonb_agg(CASE namespace WHEN 'g' THEN to_jsonb(n) - 'loader_owner' ELSE to_jsonb(n) END
+                                  ORDER BY namespace) FROM cache_namespaces AS n";
 
 fn is_restored(cluster: &Cluster, original: &mut Client) -> Result<()> {
     let mut client = cluster.connect("restored")?;
     assert_eq!(rows(&mut client)?, 0);
     let namespaces: serde_json::Value = get(original, NAMESPACES)?;
-    assert_eq!(namespaces.as_array().map(Vec::len), Some(2));
+    assert_eq!(namespaces.as_array().map(Vec::len), Some(4));
     assert_eq!(get::<serde_json::Value>(&mut client, NAMESPACES)?, namespaces);
     assert_eq!(get::<String>(&mut client, "SELECT cache_persistence()")?, "logged", "pg_dump says nothing of it");
     let default = "SELECT cache_set('k', '1') BETWEEN now() + '1 minute' AND now() + '2 minutes 1 second'";
     assert!(get::<bool>(&mut client, default)?, "the namespace is not only there but in force");
     every_verb_works(&mut cluster.connect_as("app", "restored")?)?;
+    let loaded = "SELECT cache_get_or_set('l:1') = to_jsonb('chef l:1'::text)";
+    assert!(get::<bool>(&mut cluster.connect_as("app", "restored")?, loaded)?, "the loader is that of its owner");
     let mut reader = cluster.connect_as("reader", "restored")?;
     assert!(get::<bool>(&mut reader, "SELECT cache_exists('k')")?);
     assert_eq!(sqlstate(reader.query("SELECT cache_set('k', '2')", &[]))?, SqlState::INSUFFICIENT_PRIVILEGE);

@@ -1,0 +1,138 @@
+//! What a table of the extension looks like, and whether it still does.
+//!
+//! Owns the one way to name a column: with its number and the type that it is read as, so that a row gives nothing of
+//! another type. Must be asked before a table is read below the executor: whoever owns a table may alter it.
+
+use crate::error::CacheError;
+use crate::statement;
+use pgrx::pg_sys::{self, FormData_pg_attribute, Oid, Relation, TupleDesc};
+use std::marker::PhantomData;
+
+/// A column: its number (from 1), and the type that it is read as.
+pub struct Column<T> {
+    number: usize,
+    kind: PhantomData<T>,
+}
+
+impl<T> Clone for Column<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Column<T> {}
+
+impl<T: statement::Column> Column<T> {
+    /// Only for [`columns!`], which makes the shape of the same list.
+    pub const fn numbered(number: usize) -> Self {
+        Self { number, kind: PhantomData }
+    }
+}
+
+impl<T> Column<T> {
+    /// Its number, from 1.
+    pub const fn number(self) -> usize {
+        self.number
+    }
+}
+
+/// The columns of a table of the extension, in order.
+pub struct Shape {
+    pub table: &'static str,
+    /// Whether it may have more columns behind these, and be stored in another way: then it is read and written through
+    /// the executor alone.
+    pub is_open: bool,
+    /// Name and type of each.
+    pub columns: &'static [(&'static str, Oid)],
+}
+
+/// Declares a module with a [`Column`] for each column of a table, and its `SHAPE`.
+macro_rules! columns {
+    ($(#[$doc:meta])* $module:ident: $table:literal, $open:literal,
+     [$($number:literal $name:ident $sql:literal: $kind:ident),* $(,)?]) => {
+        $(#[$doc])*
+        pub mod $module {
+            use super::*;
+            use $crate::statement::Column as Read;
+
+            $(
+                #[allow(dead_code, reason = "not every column is read by number")]
+                pub const $name: Column<$kind> = Column::numbered($number);
+            )*
+
+            /// The table that has them.
+            pub static SHAPE: Shape = Shape {
+                table: $table,
+                is_open: $open,
+                columns: &[$(($sql, <$kind as Read>::TYPES[0])),*],
+            };
+        }
+    };
+}
+pub(crate) use columns;
+
+impl Shape {
+    /// Refuses a table that is not as it was made.
+    ///
+    /// # Safety
+    /// The relation is open.
+    pub unsafe fn verify(&self, relation: Relation) {
+        // SAFETY: as the caller promises.
+        if let Some(how) = unsafe { self.difference(relation) } {
+            CacheError::Reshaped { table: self.table, how }.raise();
+        }
+    }
+
+    /// How a table differs from the one that was made, as a sentence; None: not at all.
+    ///
+    /// # Safety
+    /// The relation is open.
+    pub unsafe fn difference(&self, relation: Relation) -> Option<String> {
+        // SAFETY: as the caller promises; a tuple descriptor has as many attributes as it says.
+        unsafe {
+            let (row, shape) = ((*relation).rd_rel, (*relation).rd_att);
+            if (*row).relkind as u8 != pg_sys::RELKIND_RELATION {
+                return Some("It is no ordinary table.".into());
+            }
+            if !self.is_open && (*row).relam != pg_sys::HEAP_TABLE_AM_OID {
+                return Some("It is not stored in a heap.".into());
+            }
+            let count = (*shape).natts as usize;
+            for (number, &(name, kind)) in self.columns.iter().enumerate() {
+                let attribute = (number < count).then(|| &*attribute(shape, number));
+                let found = attribute.filter(|it| !it.attisdropped && it.name() == name);
+                let Some(found) = found else {
+                    return Some(format!("Column {} was {name}.", number + 1));
+                };
+                if found.atttypid != kind {
+                    let [found, kind] = [found.atttypid, kind].map(CacheError::type_name);
+                    return Some(format!("Column {name} was of type {kind}, and is of {found}."));
+                }
+                if kind == pg_sys::TEXTOID && number == 0 && found.attcollation != pg_sys::C_COLLATION_OID {
+                    return Some(format!("Column {name} had the collation \"C\"."));
+                }
+            }
+            (!self.is_open && count > self.columns.len()).then(|| "It has more columns.".into())
+        }
+    }
+}
+
+/// An attribute, by its number from 0.
+///
+/// # Safety
+/// There is one with that number.
+#[cfg(not(feature = "pg18"))]
+unsafe fn attribute(shape: TupleDesc, number: usize) -> *const FormData_pg_attribute {
+    // SAFETY: as the caller promises.
+    unsafe { (*shape).attrs.as_ptr().add(number) }
+}
+
+/// As above: from PostgreSQL 18 on they stand behind what is needed more often.
+///
+/// # Safety
+/// There is one with that number.
+#[cfg(feature = "pg18")]
+unsafe fn attribute(shape: TupleDesc, number: usize) -> *const FormData_pg_attribute {
+    // SAFETY: as the caller promises; TupleDescAttr finds them in the same way.
+    unsafe { (*shape).compact_attrs.as_ptr().add((*shape).natts as usize).cast::<FormData_pg_attribute>().add(number) }
+}

@@ -1,0 +1,151 @@
+//! The rows of `cache_namespaces`, as they are read and as they may be written.
+//!
+//! They are written by `cache_configure`, and by anybody with the privileges of SQL. Owns what each means then: a value
+//! that `cache_configure` would have refused counts as not set, and a loader is one only where a trigger of ours has
+//! found that whoever named it has the rights of its owner. Must never run code of somebody's to read them.
+
+use super::Namespace;
+use crate::clock;
+use crate::datum::Timestamp;
+use crate::error::CacheError;
+use crate::heap::row::Row;
+use crate::heap::snapshot::with_latest;
+use crate::home::{Home, namespace_column};
+use crate::loader::{self, Loader};
+use cache_pg_rules::ttl::Ttl;
+use pgrx::datum::Interval;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::pg_sys::{self, LOCKMODE, Oid};
+use pgrx::prelude::*;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// What was read.
+pub(super) struct Table {
+    pub namespaces: HashMap<String, Rc<Namespace>>,
+    /// Whether all of it is committed: what is not may be gone without anybody's saying so.
+    pub is_settled: bool,
+}
+
+/// Reads the table with the newest snapshot, whatever the caller's is: the copy outlives the transaction.
+pub(super) fn read(home: &Home) -> Table {
+    let mut table = Table { namespaces: HashMap::new(), is_settled: true };
+    // SAFETY: what is opened is closed here, or by the end of the transaction; the shape is verified under the lock,
+    // which stays.
+    unsafe {
+        let relation = pg_sys::table_open(home.namespaces, pg_sys::AccessShareLock as LOCKMODE);
+        namespace_column::SHAPE.verify(relation);
+        with_latest(|| {
+            let scan = pg_sys::table_beginscan(relation, pg_sys::GetActiveSnapshot(), 0, std::ptr::null_mut());
+            let slot = pg_sys::table_slot_create(relation, std::ptr::null_mut());
+            while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
+                let row = Row::in_slot(slot);
+                if let Some(name) = row.get(namespace_column::NAMESPACE) {
+                    table.is_settled &= !row.is_own();
+                    table.namespaces.insert(name, Rc::new(namespace(&row)));
+                }
+            }
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+            pg_sys::table_endscan(scan);
+        });
+        pg_sys::table_close(relation, pg_sys::NoLock as LOCKMODE);
+    }
+    table
+}
+
+fn namespace(row: &Row) -> Namespace {
+    use namespace_column::*;
+    let length = |interval: &Interval| clock::after(Timestamp(0), *interval);
+    Namespace {
+        default_ttl: row.get(DEFAULT_TTL).filter(|it| Ttl::parse(length(it).0, None).is_ok()),
+        stale_for: row.get(STALE_FOR).filter(|it| (0..Timestamp::FOREVER.0).contains(&length(it).0)),
+        jitter: row.get(JITTER).filter(|it| (0.0..=1.0).contains(it)),
+        max_value_size: row.get(MAX_VALUE_SIZE).filter(|&it| it >= 1),
+        early_refresh: row.get(EARLY_REFRESH).filter(|it| (0.0..=100.0).contains(it)),
+        max_entries: row.get(MAX_ENTRIES).filter(|&it| it >= 1),
+        max_size: row.get(MAX_SIZE).filter(|&it| it >= 1),
+        notify: row.get(NOTIFY).unwrap_or(false),
+        loader: row.get(LOADER).map(|signature| Loader {
+            signature,
+            owner: row.get(LOADER_OWNER),
+            is_settled: !row.is_own(),
+        }),
+    }
+}
+
+thread_local! {
+    /// Who configures, while the owner of the table writes it for them.
+    static FOR: Cell<Option<Oid>> = const { Cell::new(None) };
+}
+
+/// Until dropped, the rows that are written are those of `role`, whoever the current role is.
+pub struct WrittenFor;
+
+impl WrittenFor {
+    /// From now on.
+    pub fn role(role: Oid) -> Self {
+        FOR.set(Some(role));
+        Self
+    }
+}
+
+impl Drop for WrittenFor {
+    fn drop(&mut self) {
+        FOR.set(None);
+    }
+}
+
+/// The row triggers on `cache_namespaces`, before and after.
+#[pg_trigger(sql = false)]
+fn cache_namespaces_checked<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, ErrorReport> {
+    // What a trigger returns as an error pgrx reports as its own.
+    Ok(Some(checked(trigger).unwrap_or_else(|error| error.raise())))
+}
+
+/// Before, the owner of the loader is written down where whoever writes the row has the rights of that one, else nobody
+/// is: then it is not called. After, it is seen whether that is what was stored: there may be a trigger of somebody's
+/// in between.
+fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedByRust>, CacheError> {
+    let mut row = trigger.new().ok_or(CacheError::StrangeTrigger)?.into_owned();
+    let named = told(&row)?;
+    let before = trigger.old().map(|old| told(&old)).transpose()?;
+    if before.as_ref() == Some(&named) {
+        return Ok(row);
+    }
+    let (signature, owner) = named;
+    // SAFETY: looks at this backend's state.
+    let role = FOR.get().unwrap_or_else(|| unsafe { pg_sys::GetUserId() });
+    let loader = signature.as_deref().map(|signature| loader::admit_for(signature, role)).transpose()?.flatten();
+    let found = loader.as_ref().and_then(|loader| loader.owner);
+    if matches!(trigger.when(), Ok(PgTriggerWhen::Before)) {
+        let strange = |_| CacheError::StrangeTrigger;
+        row.set_by_name("loader_owner", found).map_err(strange)?;
+        if let Some(loader) = loader {
+            row.set_by_name("loader", loader.signature).map_err(strange)?;
+        }
+    } else if owner.is_some() && owner != found {
+        return Err(CacheError::NotLoaderOwner(signature.unwrap_or_default()));
+    }
+    Ok(row)
+}
+
+/// The loader that a row names, and whom it says to own it.
+fn told<A: WhoAllocated>(row: &PgHeapTuple<'_, A>) -> Result<(Option<String>, Option<Oid>), CacheError> {
+    let strange = |_| CacheError::StrangeTrigger;
+    Ok((row.get_by_name("loader").map_err(strange)?, row.get_by_name("loader_owner").map_err(strange)?))
+}
+
+/// The statement trigger: tells every backend to read the table again, at the commit.
+#[pg_trigger(sql = false)]
+fn cache_namespaces_changed<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, ErrorReport> {
+    if let Ok(relation) = trigger.relation() {
+        // SAFETY: the relation that the trigger fired on is open.
+        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation.oid()) };
+    }
+    Ok(None::<PgHeapTuple<AllocatedByRust>>)
+}

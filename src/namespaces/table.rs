@@ -115,7 +115,7 @@ fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedBy
     if before.as_ref() == Some(&named) {
         return Ok(row);
     }
-    let (signature, owner) = named;
+    let (_, signature, owner) = named;
     // SAFETY: looks at this backend's state.
     let role = FOR.get().unwrap_or_else(|| unsafe { pg_sys::GetUserId() });
     let loader = signature.as_deref().map(|signature| loader::admit_for(signature, role)).transpose()?.flatten();
@@ -132,10 +132,13 @@ fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedBy
     Ok(row)
 }
 
-/// The loader that a row names, and whom it says to own it.
-fn told<A: WhoAllocated>(row: &PgHeapTuple<'_, A>) -> Result<(Option<String>, Option<Oid>), CacheError> {
-    let strange = |_| CacheError::StrangeTrigger;
-    Ok((row.get_by_name("loader").map_err(strange)?, row.get_by_name("loader_owner").map_err(strange)?))
+/// For which namespace a row names a loader, which, and whom it says to own it.
+type Told = (Option<String>, Option<String>, Option<Oid>);
+
+fn told<A: WhoAllocated>(row: &PgHeapTuple<'_, A>) -> Result<Told, CacheError> {
+    let text = |name| row.get_by_name::<String>(name).map_err(|_| CacheError::StrangeTrigger);
+    let owner = row.get_by_name("loader_owner").map_err(|_| CacheError::StrangeTrigger)?;
+    Ok((text("namespace")?, text("loader")?, owner))
 }
 
 /// The statement trigger: tells every backend to read the table again, at the commit.

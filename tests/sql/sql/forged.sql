@@ -23,7 +23,7 @@ MERGE INTO cache_namespaces AS n USING (VALUES ('forged')) AS v (namespace) ON n
     WHEN MATCHED THEN UPDATE SET loader = 'secret(text)', loader_owner = 10;
 UPDATE cache_namespaces AS n SET loader = r.loader, loader_owner = r.loader_owner FROM cache_namespaces AS r
     WHERE n.namespace = 'forged' AND r.namespace = 'rightful';
-UPDATE cache_namespaces SET namespace = 'forged:' WHERE namespace = 'rightful';
+UPDATE cache_namespaces SET namespace = 'forged2' WHERE namespace = 'rightful';
 COPY cache_namespaces (namespace, loader, loader_owner) FROM stdin;
 forged2	secret(text)	10
 \.

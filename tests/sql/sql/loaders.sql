@@ -67,10 +67,10 @@ SELECT cache_get_or_set('chef:1') IS NOT NULL;
 SELECT cache_delete('chef:1');
 -- Everything that is no loader, when it is configured.
 CREATE FUNCTION chef.volatile(key text) RETURNS jsonb LANGUAGE sql RETURN '1'::jsonb;
-CREATE FUNCTION chef.json(key text) RETURNS json LANGUAGE sql STABLE AS 'SELECT ''1''::json';
+CREATE FUNCTION chef.other(key text) RETURNS json LANGUAGE sql STABLE AS 'SELECT ''1''::json';
 CREATE FUNCTION chef.many(key text) RETURNS SETOF jsonb LANGUAGE sql STABLE AS 'SELECT ''1''::jsonb';
 SELECT cache_configure('chef', loader => 'chef.volatile(text)');
-SELECT cache_configure('chef', loader => 'chef.json(text)');
+SELECT cache_configure('chef', loader => 'chef.other(text)');
 SELECT cache_configure('chef', loader => 'chef.many(text)');
 SELECT cache_configure('chef', loader => 'jsonb_agg(anyelement)');
 SELECT cache_configure('chef', loader => 0::regprocedure);

@@ -62,14 +62,14 @@ SELECT after('ALTER TABLE cache_entries ALTER COLUMN value TYPE bytea USING ''\x
 SELECT after('ALTER TABLE cache_entries ALTER COLUMN value TYPE json');
 SELECT after('CREATE DOMAIN doc AS jsonb; ALTER TABLE cache_entries ALTER COLUMN value TYPE doc');
 SELECT after('ALTER TABLE cache_entries ALTER COLUMN key TYPE varchar');
-SELECT after('ALTER TABLE cache_entries ALTER COLUMN key TYPE bytea USING key::bytea');
+SELECT after('ALTER TABLE cache_entries DROP CONSTRAINT cache_entries_key_check, ALTER COLUMN key TYPE bytea USING key::bytea');
 SELECT after('ALTER TABLE cache_entries ALTER COLUMN key TYPE text COLLATE "default"');
 SELECT after('ALTER TABLE cache_entries ALTER COLUMN expires_at TYPE timestamp');
 SELECT after('ALTER TABLE cache_entries ALTER COLUMN expires_at TYPE date');
 SELECT after('ALTER TABLE cache_entries ALTER COLUMN lease_id TYPE integer');
 SELECT after('ALTER TABLE cache_entries ALTER COLUMN version DROP DEFAULT, ALTER COLUMN version TYPE bigint USING 1');
-SELECT after('ALTER TABLE cache_entries ALTER COLUMN tags TYPE text USING ''''');
-SELECT after('ALTER TABLE cache_entries ALTER COLUMN tag_generations TYPE integer[]');
+SELECT after('ALTER TABLE cache_entries DROP CONSTRAINT cache_entries_tags_check, ALTER COLUMN tags TYPE text USING ''''');
+SELECT after('TRUNCATE cache_entries; ALTER TABLE cache_entries ALTER COLUMN tag_generations TYPE integer[]');
 SELECT after('ALTER TABLE cache_entries DROP COLUMN tags');
 SELECT after('ALTER TABLE cache_entries DROP COLUMN tag_generations');
 SELECT after('ALTER TABLE cache_entries DROP COLUMN value, ADD COLUMN value jsonb');

@@ -97,27 +97,27 @@ SELECT cache_get_or_set('rightful:1');
 ROLLBACK;
 
 -- Values that cache_configure would refuse.
-INSERT INTO cache_namespaces (namespace, default_ttl) VALUES ('odd', '-1 hour');
-INSERT INTO cache_namespaces (namespace, stale_for) VALUES ('odd', '-1 hour');
+INSERT INTO cache_namespaces (namespace, default_ttl) VALUES ('forged-odd', '-1 hour');
+INSERT INTO cache_namespaces (namespace, stale_for) VALUES ('forged-odd', '-1 hour');
 ALTER TABLE cache_namespaces DROP CONSTRAINT cache_namespaces_default_ttl_check, DROP CONSTRAINT cache_namespaces_stale_for_check,
     DROP CONSTRAINT cache_namespaces_jitter_check, DROP CONSTRAINT cache_namespaces_max_entries_check;
-INSERT INTO cache_namespaces (namespace, default_ttl) VALUES ('odd', '-1 hour');
-SELECT cache_set('odd:k', '1') - clock_timestamp() BETWEEN interval '4 minutes' AND interval '5 minutes' AS as_not_set;
-UPDATE cache_namespaces SET default_ttl = '0' WHERE namespace = 'odd';
-SELECT cache_set('odd:k', '1') - clock_timestamp() BETWEEN interval '4 minutes' AND interval '5 minutes' AS as_not_set;
-UPDATE cache_namespaces SET default_ttl = '-1 month 1 microsecond' WHERE namespace = 'odd';
-SELECT cache_set('odd:k', '1') - clock_timestamp() BETWEEN interval '4 minutes' AND interval '5 minutes' AS as_not_set;
-UPDATE cache_namespaces SET default_ttl = '100000 years' WHERE namespace = 'odd';
-SELECT cache_set('odd:k', '1') - clock_timestamp() BETWEEN interval '29 days' AND interval '30 days' AS is_bounded;
-UPDATE cache_namespaces SET default_ttl = NULL, stale_for = '100000 years' WHERE namespace = 'odd';
-SELECT cache_set('odd:k', '1') IS NOT NULL;
-SELECT stale_until - expires_at BETWEEN interval '29 days' AND interval '30 days' AS is_bounded FROM cache_entry('odd:k');
-UPDATE cache_namespaces SET stale_for = '-100000 years', jitter = 'NaN', max_entries = -1 WHERE namespace = 'odd';
-SELECT cache_set('odd:k', '1') - clock_timestamp() BETWEEN interval '4 minutes' AND interval '5 minutes' AS as_not_set;
-SELECT stale_until = expires_at AS as_not_set FROM cache_entry('odd:k');
-UPDATE cache_namespaces SET jitter = '-Infinity' WHERE namespace = 'odd';
-SELECT cache_set('odd:k', '1') - clock_timestamp() BETWEEN interval '4 minutes' AND interval '5 minutes' AS as_not_set;
-DELETE FROM cache_namespaces WHERE namespace = 'odd';
+INSERT INTO cache_namespaces (namespace, default_ttl) VALUES ('forged-odd', '-1 hour');
+SELECT cache_set('forged-odd:k', '1') - clock_timestamp() BETWEEN interval '4 minutes' AND interval '5 minutes' AS as_not_set;
+UPDATE cache_namespaces SET default_ttl = '0' WHERE namespace = 'forged-odd';
+SELECT cache_set('forged-odd:k', '1') - clock_timestamp() BETWEEN interval '4 minutes' AND interval '5 minutes' AS as_not_set;
+UPDATE cache_namespaces SET default_ttl = '-1 month 1 microsecond' WHERE namespace = 'forged-odd';
+SELECT cache_set('forged-odd:k', '1') - clock_timestamp() BETWEEN interval '4 minutes' AND interval '5 minutes' AS as_not_set;
+UPDATE cache_namespaces SET default_ttl = '100000 years' WHERE namespace = 'forged-odd';
+SELECT cache_set('forged-odd:k', '1') - clock_timestamp() BETWEEN interval '29 days' AND interval '30 days' AS is_bounded;
+UPDATE cache_namespaces SET default_ttl = NULL, stale_for = '100000 years' WHERE namespace = 'forged-odd';
+SELECT cache_set('forged-odd:k', '1') IS NOT NULL;
+SELECT stale_until - expires_at BETWEEN interval '29 days' AND interval '30 days' AS is_bounded FROM cache_entry('forged-odd:k');
+UPDATE cache_namespaces SET stale_for = '-100000 years', jitter = 'NaN', max_entries = -1 WHERE namespace = 'forged-odd';
+SELECT cache_set('forged-odd:k', '1') - clock_timestamp() BETWEEN interval '4 minutes' AND interval '5 minutes' AS as_not_set;
+SELECT stale_until = expires_at AS as_not_set FROM cache_entry('forged-odd:k');
+UPDATE cache_namespaces SET jitter = '-Infinity' WHERE namespace = 'forged-odd';
+SELECT cache_set('forged-odd:k', '1') - clock_timestamp() BETWEEN interval '4 minutes' AND interval '5 minutes' AS as_not_set;
+DELETE FROM cache_namespaces WHERE namespace = 'forged-odd';
 ALTER TABLE cache_namespaces
     ADD CONSTRAINT cache_namespaces_default_ttl_check CHECK (default_ttl > '0'),
     ADD CONSTRAINT cache_namespaces_stale_for_check CHECK (stale_for >= '0'),

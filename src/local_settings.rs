@@ -6,6 +6,9 @@
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 
+/// A search path on which nobody's objects stand before those of PostgreSQL, temporary ones last.
+pub const SAFE_PATH: (&CStr, &str) = (c"search_path", "pg_catalog, pg_temp");
+
 /// Settings that hold until this is dropped.
 pub struct LocalSettings {
     level: i32,
@@ -34,9 +37,9 @@ impl LocalSettings {
         }
     }
 
-    /// A search path on which nobody's objects stand before those of PostgreSQL, temporary ones last.
+    /// [`SAFE_PATH`], whatever the caller's search path is.
     pub fn safe_path() -> Self {
-        Self::new(&[(c"search_path", "pg_catalog, pg_temp")])
+        Self::new(&[SAFE_PATH])
     }
 }
 

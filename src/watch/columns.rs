@@ -7,13 +7,14 @@
 use super::rows::Row;
 use super::templates::Watch;
 use crate::error::CacheError;
-use crate::local_settings::LocalSettings;
+use crate::local_settings::{LocalSettings, SAFE_PATH};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{FromDatum, IntoDatum};
 use std::ffi::CStr;
 
-/// What the text of some types depends on: dates, times, intervals, floats, bytes.
-const SETTINGS: [(&CStr, &str); 5] = [
+/// What the text of some types depends on: dates, times, intervals, floats, bytes, and names of tables and the like.
+const SETTINGS: [(&CStr, &str); 6] = [
+    SAFE_PATH,
     (c"DateStyle", "ISO"),
     (c"TimeZone", "UTC"),
     (c"IntervalStyle", "postgres"),
@@ -129,7 +130,7 @@ impl Cast {
         unsafe {
             match pg_sys::find_coercion_pathway(pg_sys::TEXTOID, base, explicit, &mut function) {
                 COERCION_PATH_RELABELTYPE => return Self::None,
-                COERCION_PATH_FUNC if pg_sys::get_func_nargs(function) == 1 => return Self::Function(function),
+                COERCION_PATH_FUNC => return Self::Function(function),
                 _ if base == pg_sys::TEXTOID => return Self::None,
                 _ => pg_sys::getTypeOutputInfo(base, &mut output, &mut is_varlena),
             }
@@ -137,10 +138,15 @@ impl Cast {
         Self::Output(output)
     }
 
-    /// Whether it runs nobody's code but PostgreSQL's and that of superusers. Output functions are C: only superusers
-    /// make them. Anybody who owns a type may make a cast of it with any function, so both must be a superuser's.
+    /// Whether it runs nobody's code but PostgreSQL's and that of superusers, and can be run here: of the value alone.
+    /// Output functions are C: only superusers make them. Anybody who owns a type may make a cast of it with any
+    /// function, so both must be a superuser's.
     fn is_trusted(&self, base: Oid) -> bool {
         let Self::Function(function) = *self else { return true };
+        // SAFETY: a look-up in the system caches.
+        if unsafe { pg_sys::get_func_nargs(function) } != 1 {
+            return false;
+        }
         function.to_u32() < pg_sys::FirstNormalObjectId
             || owners(function, base).is_some_and(|[maker, owner]| {
                 // SAFETY: look-ups in the system caches.

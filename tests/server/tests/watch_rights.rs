@@ -165,6 +165,34 @@ fn a_watch_runs_no_function_that_a_user_has_made_a_cast_of() -> Result<()> {
 }
 
 #[test]
+fn a_cast_that_takes_more_than_the_value_is_refused_and_not_passed_over() -> Result<()> {
+    let (_cluster, mut admin, _app) = begun()?;
+    admin.batch_execute(
+        "CREATE TYPE mood AS ENUM ('happy');
+         CREATE FUNCTION told(mood, integer) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'told'$$;
+         CREATE CAST (mood AS text) WITH FUNCTION told(mood, integer); CREATE TABLE moody (mood mood);",
+    )?;
+    let refused = admin.batch_execute("SELECT cache_watch('moody', ARRAY['m:{mood}'])");
+    assert_eq!(sqlstate(refused)?, SqlState::FEATURE_NOT_SUPPORTED);
+    Ok(())
+}
+
+#[test]
+fn the_text_of_a_name_is_the_same_under_every_search_path() -> Result<()> {
+    let (_cluster, mut admin, _app) = begun()?;
+    admin.batch_execute(
+        "CREATE TABLE public.names (it regclass, id integer); INSERT INTO public.names VALUES ('app.t');
+         SELECT cache_watch('names', ARRAY['n:{it}']);",
+    )?;
+    for path in ["app, public", "public", "pg_catalog"] {
+        admin.batch_execute("SELECT public.cache_set('n:app.t', '1')")?;
+        admin.batch_execute(&format!("SET search_path = {path}; UPDATE public.names SET id = 1"))?;
+        assert!(!get::<bool>(&mut admin, "SELECT public.cache_exists('n:app.t')")?, "{path}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_watch_gives_a_type_no_say_in_what_its_column_is_called_as() -> Result<()> {
     let (_cluster, mut admin, mut app) = begun()?;
     app.batch_execute(CAST)?;

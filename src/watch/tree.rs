@@ -9,6 +9,7 @@ use super::columns::Columns;
 use super::install::{install, remove};
 use super::templates::Watch;
 use crate::catalog;
+use crate::configuring;
 use crate::error::CacheError;
 use crate::home::Home;
 use crate::statement::{IntoParam, Statement, statement};
@@ -120,10 +121,7 @@ pub fn unwatch(oid: Oid) -> Result<bool, CacheError> {
 
 /// Whoever has somebody else run a function of theirs, as ANALYZE does with that of an index, may watch nothing by it.
 fn begin() -> Result<(std::rc::Rc<Home>, Function), CacheError> {
-    // SAFETY: reads a global.
-    if unsafe { pg_sys::InSecurityRestrictedOperation() } {
-        return Err(CacheError::Restricted("cache_watch"));
-    }
+    configuring::refuse_if_restricted("cache_watch")?;
     let home = catalog::installed()?;
     let function = Function::find(&home).ok_or(CacheError::NotInstalled)?;
     Ok((home, function))

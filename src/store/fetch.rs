@@ -27,6 +27,7 @@ use crate::sweep::flags;
 use crate::wake::{self, Waiter};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::token::Token;
+use std::cell::OnceCell;
 
 /// What a fetch returns.
 #[derive(Default)]
@@ -47,11 +48,18 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: i64) -> Fet
     let mut seen = Seen::by_statement().for_others();
     let mut view = View::Statement;
     let mut waiter = None;
+    // Who may not store the value takes nothing that others would wait for, and waits for nobody.
+    let may_lease = OnceCell::new();
+    let ask = || trial::may_lease(access, key);
     loop {
         let found = look::look(access, key, view);
         let early = matches!(&found, Look::Fresh(fresh) if namespace.refreshes_early(fresh));
         let asks = early || !matches!(found, Look::Fresh(_));
-        let claim = if asks { claim(access, key, &seen, early) } else { Claim::No };
+        let claim = if asks && backend::may_write() && *may_lease.get_or_init(ask) {
+            claim(access, key, &seen, early)
+        } else {
+            Claim::No
+        };
         let until = match (found, claim) {
             (Look::Fresh(fresh), claim) => {
                 return Fetched { value: Some(fresh.value), stale: false, token: claim.granted() };
@@ -108,12 +116,9 @@ impl<T> Claim<T> {
     }
 }
 
-/// Asks for the right to compute a value from what `seen` sees; `also_live`: of a live entry too.
+/// Asks for the right to compute a value from what `seen` sees, for a caller who may store it; `also_live`: of a live
+/// entry too.
 fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim<String> {
-    // Who may not store the value takes nothing that others would wait for, and waits for nobody.
-    if !backend::may_write() || !trial::may_lease(access, key) {
-        return Claim::No;
-    }
     if !flight::claim(key) {
         return Claim::Taken(None);
     }

@@ -108,6 +108,24 @@ fn under_a_policy_a_value_is_still_computed_once_however_many_ask() -> Result<()
 }
 
 #[test]
+fn whoever_may_insert_a_key_but_not_see_it_gets_no_token_and_stores_nothing() -> Result<()> {
+    let (_cluster, mut owner, mut a, mut b) = tenants("blind")?;
+    owner.batch_execute("CREATE POLICY blind ON cache_entries FOR INSERT WITH CHECK (true)")?;
+    b.batch_execute("SELECT cache_set('blind_b:live', '1', '1 hour')")?;
+    a.batch_execute("SET statement_timeout = '5s'")?;
+    for what in ["live", "absent"] {
+        let fetch = format!("SELECT token IS NULL FROM cache_fetch('blind_b:{what}', '1 minute')");
+        assert!(get::<bool>(&mut a, &fetch)?, "{what}");
+        assert_eq!(get::<Value>(&mut a, &format!("SELECT cache_get_or_set('blind_b:{what}', 'SELECT 2')"))?, json!(2));
+    }
+    assert_eq!(
+        get::<Value>(&mut owner, "SELECT jsonb_object_agg(key, value) FROM cache_entries")?,
+        json!({"blind_b:live": 1})
+    );
+    Ok(())
+}
+
+#[test]
 fn no_loader_computes_for_a_tenant_what_a_policy_keeps_from_it() -> Result<()> {
     let (_cluster, mut owner, mut a, mut b) = tenants("loader")?;
     owner.batch_execute(

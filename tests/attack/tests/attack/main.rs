@@ -2,8 +2,10 @@
 //! happen. One program, so that all share a server.
 
 mod injected_sql;
+mod limits;
 mod loaders;
 mod odd_rows;
 mod rights;
 mod statistics;
 mod tenants;
+mod unlisted;

@@ -336,3 +336,48 @@ fn no_extreme_argument_takes_the_server_down() -> Result<()> {
     }
     scene.unharmed()
 }
+
+/// Code of the caller's that calls us, who call it again: an error long before the stack is used up.
+#[test]
+fn no_recursion_through_the_cache_takes_the_server_down() -> Result<()> {
+    let mut scene = Scene::new("recursion")?;
+    let mut app =
+        scene.role("app", &format!("{}; GRANT EXECUTE ON FUNCTION cache_configure TO {{role}}", everything()))?;
+    app.batch_execute(
+        "CREATE FUNCTION deep() RETURNS int LANGUAGE plpgsql VOLATILE AS $$BEGIN
+             RETURN public.cache_get_or_set('d:' || random(), 'SELECT deep()'); END$$;
+         CREATE FUNCTION load(key text) RETURNS jsonb LANGUAGE sql STABLE AS $$SELECT public.cache_get_or_set('l:' || random())$$;
+         CREATE FUNCTION quiet(n int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$BEGIN
+             PERFORM public.cache_get_or_null('q:' || quiet(n + 1)); RETURN n; END$$;
+         CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+             PERFORM public.cache_set('t:' || random(), '1'); RETURN NEW; END$$;
+         SELECT cache_configure('l', loader => 'load(text)'::regprocedure)",
+
+
+    )?;
+    for call in ["cache_get_or_set('d:a', 'SELECT deep()')", "cache_get_or_set('l:a')", "quiet(1)"] {
+        let outcome = run(&mut app, &format!("SELECT {call}"))?;
+        assert_eq!(outcome, Err("54001".to_owned()), "{call}");
+    }
+    // A policy and a trigger that ask the cache.
+    let role = scene.role_name("app");
+    app.batch_execute(
+        "CREATE TRIGGER again BEFORE INSERT ON public.cache_entries FOR EACH ROW EXECUTE FUNCTION again()",
+    )?;
+    for call in ["cache_set('t:a', '1')", "cache_try_set('t:a', '1')", "cache_incr('t:n')"] {
+        let outcome = run(&mut app, &format!("SELECT {call}"))?;
+        assert!(matches!(outcome.as_ref().map(Option::as_deref), Err(_) | Ok(Some("f"))), "{call}: {outcome:?}");
+    }
+    scene.owner.batch_execute(&format!(
+        "DROP TRIGGER again ON cache_entries;
+         CREATE FUNCTION asked(text) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN cache_exists($1 || 1); END';
+         INSERT INTO cache_entries (key, value, expires_at) SELECT 'p:' || repeat('1', n), '1', 'infinity' FROM generate_series(1, 400) AS n;
+         ALTER TABLE cache_entries ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY p ON cache_entries TO {role} USING (asked(key))"
+    ))?;
+    for call in ["cache_get('p:1')", "cache_set('p:1', '1')", "cache_get_or_null('p:1')"] {
+        run(&mut app, &format!("SELECT {call}"))?.ok();
+    }
+    scene.owner.batch_execute("ALTER TABLE cache_entries DISABLE ROW LEVEL SECURITY")?;
+    scene.unharmed()
+}

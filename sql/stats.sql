@@ -35,7 +35,8 @@ SELECT scope,
        CASE WHEN counted_at IS NOT NULL THEN census[4] END AS expired_bytes,
        CASE WHEN counted_at IS NOT NULL THEN census[5] END AS largest_entry,
        counted_at,
-       reset_at
+       reset_at,
+       namespaces
 FROM @extschema@.cache_stats();
 
 -- What more room would give: misses for what has been evicted are hits of a larger cache.
@@ -53,7 +54,7 @@ FROM @extschema@.cache_stats(),
                      (2.0, counters[18] OPERATOR(pg_catalog.+) counters[19]),
                      (4.0, counters[18] OPERATOR(pg_catalog.+) counters[19] OPERATOR(pg_catalog.+) counters[20])
      ) AS larger (size, spared)
-WHERE scope OPERATOR(pg_catalog.<>) 'rest';
+WHERE scope OPERATOR(pg_catalog.<>) 'rest' AND scope OPERATOR(pg_catalog.<>) 'merged';
 
 CREATE VIEW @extschema@.cache_latency AS SELECT * FROM @extschema@.cache_latency();
 CREATE VIEW @extschema@.cache_sweeps AS SELECT * FROM @extschema@.cache_sweeps();
@@ -61,7 +62,7 @@ CREATE VIEW @extschema@.cache_health AS SELECT * FROM @extschema@.cache_health()
 CREATE VIEW @extschema@.cache_advice AS SELECT * FROM @extschema@.cache_advice();
 
 COMMENT ON VIEW @extschema@.cache_stats IS 'what the cache has done since reset_at and what it holds, in total (scope), for each namespace, and for what found no room; not transactional: what is rolled back counts';
-COMMENT ON COLUMN @extschema@.cache_stats.scope IS 'total, namespace, or rest: what found no room (cache_pg.track_namespaces), and what belongs to no namespace';
+COMMENT ON COLUMN @extschema@.cache_stats.scope IS 'total; namespace; merged: what namespaces did that have lost their place to others, because nothing used them for ten minutes and there was no place left (cache_pg.track_namespaces); rest: what found no place, and what belongs to no namespace';
 COMMENT ON COLUMN @extschema@.cache_stats.hits IS 'values that were asked for and live';
 COMMENT ON COLUMN @extschema@.cache_stats.misses IS 'values that were asked for and not there, or past their deadline';
 COMMENT ON COLUMN @extschema@.cache_stats.hit_ratio IS 'hits among all reads, 0 to 1; NULL: nothing was read';
@@ -91,6 +92,8 @@ COMMENT ON COLUMN @extschema@.cache_stats.expired_bytes IS 'what these take';
 COMMENT ON COLUMN @extschema@.cache_stats.largest_entry IS 'the bytes of the largest live entry, at counted_at';
 COMMENT ON COLUMN @extschema@.cache_stats.counted_at IS 'when the hand last ended a turn in which it passed nothing over; NULL: not yet';
 COMMENT ON COLUMN @extschema@.cache_stats.reset_at IS 'since when it is counted: cache_stats_reset(), else a crash, else the first use';
+
+COMMENT ON COLUMN @extschema@.cache_stats.namespaces IS 'how many namespaces the row is about; one that has lost its place and got another one counts twice; NULL: not known';
 
 COMMENT ON VIEW @extschema@.cache_sizes IS 'the hit ratio that a larger cache would have had, since reset_at';
 COMMENT ON COLUMN @extschema@.cache_sizes.size IS 'how many times as large as it is';

@@ -15,6 +15,7 @@ use crate::error::CacheError;
 use crate::home::Home;
 use crate::loader::Loader;
 use crate::settings;
+use crate::stats::tally;
 use crate::store::Fresh;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::limit::{Limit, Limits};
@@ -118,6 +119,9 @@ fn known(home: &Home) -> Rc<Known> {
 
 fn load(home: &Home) -> (Known, bool) {
     let table::Table { namespaces, is_settled } = table::read(home);
+    if is_settled {
+        tally::configure(namespaces.keys().map(String::as_str));
+    }
     let any = |has: fn(&Namespace) -> bool| namespaces.values().any(|options| has(options));
     let someone_listens = any(|options| options.notify);
     let has_limits = any(|options| options.max_entries.or(options.max_size).is_some());

@@ -8,8 +8,9 @@ use crate::catalog;
 use crate::datum::Timestamp;
 use crate::error::CacheError;
 use crate::settings;
-use crate::stats::memory::{self, Area, Tally};
-use crate::stats::{Counter, Operation, readings};
+use crate::stats::memory::{self, Area};
+use crate::stats::rows::{self, Row};
+use crate::stats::{Operation, readings};
 use crate::sweep::{directory, flags};
 use cache_pg_rules::{advice, health, histogram};
 use pgrx::datum::TimestampWithTimeZone;
@@ -30,6 +31,7 @@ fn cache_stats() -> Result<
         (
             name!(scope, String),
             name!(namespace, Option<String>),
+            name!(namespaces, Option<i64>),
             name!(counters, Vec<i64>),
             name!(census, Vec<i64>),
             name!(counted_at, Option<TimestampWithTimeZone>),
@@ -40,48 +42,10 @@ fn cache_stats() -> Result<
 > {
     let area = area()?;
     let (counted_at, reset_at) = (moment(&area.rest.census.at), moment(&area.reset_at));
-    let mut rows: Vec<Row> = memory::places().map(|(name, tally)| Row::of("namespace", Some(name), tally)).collect();
-    rows.sort_by(|one, other| one.namespace.cmp(&other.namespace));
-    rows.push(Row::of("rest", None, &area.rest));
-    rows.insert(0, Row::total(&rows));
-    Ok(TableIterator::new(
-        rows.into_iter()
-            .map(move |row| (row.scope.to_owned(), row.namespace, row.counters, row.census, counted_at, reset_at)),
-    ))
-}
-
-struct Row {
-    scope: &'static str,
-    namespace: Option<String>,
-    counters: Vec<i64>,
-    census: Vec<i64>,
-}
-
-impl Row {
-    fn of(scope: &'static str, namespace: Option<&str>, tally: &Tally) -> Self {
-        Self { scope, namespace: namespace.map(str::to_owned), counters: counters_of(tally), census: census_of(tally) }
-    }
-
-    fn total(rows: &[Self]) -> Self {
-        let sum = |of: fn(&Self) -> &[i64]| {
-            let add = |sum: Vec<i64>, row| sum.iter().zip(of(row)).map(|(sum, more)| sum + more).collect();
-            rows.iter().fold(vec![0; rows.first().map_or(0, |row| of(row).len())], add)
-        };
-        let mut census = sum(|row| &row.census);
-        // Of the largest entries the largest.
-        if let Some(largest) = census.last_mut() {
-            *largest = rows.iter().filter_map(|row| row.census.last().copied()).max().unwrap_or(0);
-        }
-        Self { scope: "total", namespace: None, counters: sum(|row| &row.counters), census }
-    }
-}
-
-fn counters_of(tally: &Tally) -> Vec<i64> {
-    Counter::ALL.iter().map(|&counter| tally.counters.get(counter) as i64).collect()
-}
-
-fn census_of(tally: &Tally) -> Vec<i64> {
-    tally.census.counted.fields().map(|field| field.load(Ordering::Relaxed) as i64).to_vec()
+    Ok(TableIterator::new(rows::of(area).into_iter().map(move |row| {
+        let Row { scope, namespace, namespaces, counters, census } = row;
+        (scope.to_owned(), namespace, namespaces, counters, census, counted_at, reset_at)
+    })))
 }
 
 /// A moment in shared memory; 0 is none.

@@ -13,6 +13,7 @@ use crate::namespaces;
 use crate::settings;
 use crate::stats::Counter;
 use crate::stats::memory::{self, Area};
+use crate::stats::tally;
 use crate::store::{NEVER, written_at};
 use crate::sweep::hand::Entries;
 use crate::sweep::step::Step;
@@ -20,6 +21,7 @@ use cache_pg_rules::eviction::{Cost, Met, Verdict, judge};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::limit::Held;
 use cache_pg_rules::namespace::Namespace;
+use cache_pg_rules::places::Claim;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -44,9 +46,9 @@ impl Evictor {
         let held = pending::held(area);
         let excess = settings::limits().excess(held);
         let limited = memory::places().filter_map(|(name, tally)| {
-            let limits = Namespace::parse(name).map(|it| namespaces::limits(home, it));
+            let limits = Namespace::parse(&name).map(|it| namespaces::limits(home, it));
             let excess = limits.ok()?.excess(pending::held_of(tally));
-            (!excess.is_empty()).then(|| (name.to_owned(), excess))
+            (!excess.is_empty()).then_some((name, excess))
         });
         let own: HashMap<_, _> = if namespaces::has_limits(home) { limited.collect() } else { HashMap::new() };
         if excess.is_empty() && own.is_empty() {
@@ -139,7 +141,7 @@ impl Evictor {
 pub fn count(key: Key, row: &Row, now: Timestamp) {
     let expires_at = row.datum(column::EXPIRES_AT).map_or(now.0, |datum| datum.value() as i64);
     ghosts::remember(key, Timestamp(expires_at));
-    if let Some(tally) = memory::tally_of(key.namespace()) {
+    if let Some(tally) = tally::of(key.namespace(), Claim::Found) {
         tally.counters.add(Counter::Evicted, 1);
         let age = Some(written_at(row, now)).filter(|&at| at != NEVER).map_or(0, |at| now.0.saturating_sub(at.0));
         tally.counters.add(Counter::EvictedAge, age.max(0) as u64);

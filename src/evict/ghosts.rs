@@ -11,8 +11,10 @@ use crate::datum::Timestamp;
 use crate::shared_memory::{self, Shareable, SharedArray};
 use crate::stats::Counter;
 use crate::stats::memory::{self, Area};
+use crate::stats::tally;
 use cache_pg_rules::ghost::{self, Distance};
 use cache_pg_rules::key::Key;
+use cache_pg_rules::places::Claim;
 use cache_pg_rules::token::hash;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -81,7 +83,7 @@ pub fn missed(key: Key) {
         Distance::Thrice => Counter::Spared400,
         Distance::Beyond => return,
     };
-    if let Some(tally) = memory::tally_of(key.namespace()) {
+    if let Some(tally) = tally::of(key.namespace(), Claim::Missed) {
         tally.counters.add(counter, every);
     }
 }

@@ -31,8 +31,8 @@ pub fn weight_of(key: &str, row: &Row) -> i64 {
     weight(key.len(), row.datum(column::VALUE).map_or(0, |value| Jsonb(value).size()))
 }
 
-/// Whether the entry in a row is in what the gauge says. It was added when it was written; but a turn of the hand counts
-/// live entries, so what had expired when the last one ended is not in it any more.
+/// Whether the entry in a row is in what the gauge says. It was added when it was written; but a turn of the hand
+/// counts live entries, so what had expired when the last one ended is not in it any more.
 fn is_counted(row: &Row) -> bool {
     let deadline = row.datum(column::EXPIRES_AT).map_or(i64::MAX, |datum: pgrx::pg_sys::Datum| datum.value() as i64);
     row.has(column::VALUE) && census::at().is_none_or(|at| deadline > at)

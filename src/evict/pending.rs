@@ -8,19 +8,24 @@
 use super::file;
 use crate::settings;
 use crate::stats::memory::{self, Area, Tally};
+use crate::stats::tally;
 use crate::transaction;
 use cache_pg_rules::ledger::{Change, Ledger};
 use cache_pg_rules::limit::{Held, Limits, Need};
 use cache_pg_rules::namespace::Namespace;
+use cache_pg_rules::places::Claim;
 use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
+use std::sync::atomic::Ordering;
 
 /// What entries are added to: the tally of a namespace, as long as they are in the file that the table lies in now.
 #[derive(Clone, Copy)]
 struct Account {
     /// None: nothing is counted in shared memory.
     tally: Option<&'static Tally>,
+    /// Of the tally's place.
+    generation: u32,
     file: u32,
     /// Those of the namespace's own.
     limits: Limits,
@@ -28,7 +33,7 @@ struct Account {
 
 impl PartialEq for Account {
     fn eq(&self, other: &Self) -> bool {
-        self.address() == other.address() && self.file == other.file
+        self.address() == other.address() && self.generation == other.generation && self.file == other.file
     }
 }
 
@@ -56,7 +61,11 @@ thread_local! {
 
 /// Entries of a namespace, which has these limits of its own, have come or gone.
 pub fn add(namespace: Namespace, limits: Limits, change: Change) {
-    let account = Account { tally: memory::tally_of(namespace), file: file::current(), limits };
+    // What is removed by itself is no use of its namespace.
+    let claim = if change.entries < 0 { Claim::Found } else { Claim::Used };
+    let tally = tally::of(namespace, claim);
+    let generation = tally.map_or(0, |tally| tally.generation.load(Ordering::Relaxed));
+    let account = Account { tally, generation, file: file::current(), limits };
     LEDGER.with_borrow_mut(|ledger| ledger.add(account, change));
     transaction::has_work();
 }
@@ -82,10 +91,10 @@ pub fn apply() {
     let current = file::current();
     LEDGER.with_borrow_mut(|ledger| {
         if let Some(area) = memory::area() {
-            for (Account { tally, .. }, change) in ledger.changes().filter(|(account, _)| account.file == current) {
-                if let Some(tally) = tally {
-                    tally.census.now.add(change);
-                }
+            for (account, change) in ledger.changes().filter(|(account, _)| account.file == current) {
+                // What had a place when it was written may have lost it.
+                let tally = account.tally.filter(|tally| tally.is_still(account.generation)).unwrap_or(&area.rest);
+                tally.census.now.add(change);
                 area.total.add(change);
             }
         }

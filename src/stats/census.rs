@@ -3,11 +3,13 @@
 //! Nobody counts the table for it: the hand adds up what it comes across, and what a whole turn has found is what is
 //! told until the next one ends, with its age. A turn in which ranges were passed over tells nothing new.
 
+use super::gauge::Gauge;
 use super::memory::{self, Tally};
+use super::tally;
 use crate::clock;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::ledger::Change;
-use cache_pg_rules::limit::Held;
+use cache_pg_rules::places::Claim;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Some rows of a namespace.
@@ -24,52 +26,6 @@ pub struct Count {
     pub expired_bytes: AtomicU64,
     /// The largest live entry, in bytes.
     pub largest: AtomicU64,
-}
-
-/// What there is by now: as of the last whole turn, and what transactions that have committed since have added. Not
-/// exact, because plain SQL says nothing; each whole turn sets it right.
-#[repr(C)]
-#[derive(Default)]
-pub struct Gauge {
-    entries: AtomicI64,
-    bytes: AtomicI64,
-}
-
-impl Gauge {
-    /// Something has come, or gone, and is committed.
-    pub fn add(&self, change: Change) {
-        if change.entries != 0 {
-            self.entries.fetch_add(change.entries, Ordering::Relaxed);
-        }
-        self.bytes.fetch_add(change.bytes, Ordering::Relaxed);
-    }
-
-    /// What that is.
-    pub fn held(&self) -> Held {
-        self.with(Change::default())
-    }
-
-    /// What it would be with a change.
-    pub fn with(&self, change: Change) -> Held {
-        let of = |word: &AtomicI64, more| u64::try_from(word.load(Ordering::Relaxed).saturating_add(more)).unwrap_or(0);
-        Held { entries: of(&self.entries, change.entries), bytes: of(&self.bytes, change.bytes) }
-    }
-
-    /// There is nothing.
-    pub fn clear(&self) {
-        self.entries.store(0, Ordering::Relaxed);
-        self.bytes.store(0, Ordering::Relaxed);
-    }
-
-    fn read(&self) -> Change {
-        let [entries, bytes] = [&self.entries, &self.bytes].map(|word| word.load(Ordering::Relaxed));
-        Change { entries, bytes }
-    }
-
-    fn store(&self, Change { entries, bytes }: Change) {
-        self.entries.store(entries, Ordering::Relaxed);
-        self.bytes.store(bytes, Ordering::Relaxed);
-    }
 }
 
 /// What was counted, and what is being counted.
@@ -140,6 +96,18 @@ impl Census {
         self.now.add(change);
         self.then.add(change);
         change
+    }
+
+    /// Together with what was counted elsewhere.
+    pub fn add_all(&self, other: &Self) {
+        self.now.add(other.now.read());
+        self.then.add(other.then.read());
+        for (sums, others) in [(&self.counted, &other.counted), (&self.counting, &other.counting)] {
+            for (sum, more) in sums.fields().into_iter().zip(others.fields()).take(4) {
+                sum.fetch_add(more.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+            sums.largest.fetch_max(others.largest.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
     }
 
     /// Forgets all, for another's sake.
@@ -219,7 +187,7 @@ impl Rows {
         match &self.last {
             Some((known, tally)) if **known == *namespace.as_str() => *tally,
             _ => {
-                let tally = memory::tally_of(namespace);
+                let tally = tally::of(namespace, Claim::Found);
                 self.last = Some((namespace.as_str().into(), tally));
                 tally
             }

@@ -2,11 +2,13 @@
 
 use super::latency::{self, Operation};
 use super::memory::{self, Tally};
+use super::tally;
 use crate::backend;
 use crate::datum::Jsonb;
 use crate::settings;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
+use cache_pg_rules::places::Claim;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -101,6 +103,11 @@ impl Counters {
         self.0.iter().map(of).fold(0, u64::wrapping_add)
     }
 
+    /// Counts all that others have counted, too.
+    pub fn add_all(&self, others: &Self) {
+        Counter::ALL.iter().for_each(|&counter| self.add(counter, others.get(counter)));
+    }
+
     /// Begins anew.
     pub fn reset(&self) {
         self.0.iter().flat_map(|stripe| &stripe.0).for_each(|counter| counter.store(0, Ordering::Relaxed));
@@ -108,27 +115,36 @@ impl Counters {
 }
 
 /// The tally of a namespace, where what is done is counted.
-fn tracked(namespace: Namespace) -> Option<&'static Tally> {
-    if settings::track() { memory::tally_of(namespace) } else { None }
+fn tracked(namespace: Namespace, claim: Claim) -> Option<&'static Tally> {
+    if settings::track() { tally::of(namespace, claim) } else { None }
 }
 
-/// Counts `more` for the namespace of a key.
+/// Counts `more` for the namespace of a key. What stores or removes nothing takes no place in the statistics: anybody
+/// can ask for anything.
 pub fn count(key: Key, counter: Counter, more: u64) {
-    if let Some(tally) = tracked(key.namespace()) {
+    use Counter::{Deletes, Fills, Invalidations, Loads, Sets, Touches};
+    // Whoever loads a value may store it.
+    let is_write = more > 0 && matches!(counter, Sets | Deletes | Invalidations | Touches | Fills | Loads);
+    if let Some(tally) = tracked(key.namespace(), if is_write { Claim::Used } else { Claim::Missed }) {
         tally.counters.add(counter, more);
     }
 }
 
+/// What a read says of a namespace.
+fn claim_of(value: Option<Jsonb>) -> Claim {
+    if value.is_some() { Claim::Used } else { Claim::Missed }
+}
+
 /// Counts a value that was asked for, and what came of it.
 pub fn read(key: Key, value: Option<Jsonb>) {
-    if let Some(tally) = tracked(key.namespace()) {
+    if let Some(tally) = tracked(key.namespace(), claim_of(value)) {
         tally.read(value);
     }
 }
 
 /// Counts a value that may be past its deadline: then it is a miss too, because somebody must compute a new one.
 pub fn read_stale(key: Key, value: Option<Jsonb>, is_stale: bool) {
-    let Some(tally) = tracked(key.namespace()) else { return };
+    let Some(tally) = tracked(key.namespace(), claim_of(value)) else { return };
     tally.read(value.filter(|_| !is_stale));
     if let Some(value) = value.filter(|_| is_stale) {
         tally.counters.add(Counter::StaleHits, 1);
@@ -138,15 +154,18 @@ pub fn read_stale(key: Key, value: Option<Jsonb>, is_stale: bool) {
 
 /// Counts a value that was written.
 pub fn count_written(key: Key, value: Jsonb) {
-    if let Some(tally) = tracked(key.namespace()) {
+    if let Some(tally) = tracked(key.namespace(), Claim::Used) {
         tally.counters.add(Counter::Sets, 1);
         tally.counters.add(Counter::BytesIn, value.size() as u64);
     }
 }
 
+/// The longest time that is believed to have been spent on a value: a day. Whatever says more is not of this world.
+const LONGEST: i64 = 86_400_000_000;
+
 /// Counts a value that was computed in so many microseconds.
 pub fn count_loaded(key: Key, took: Option<i64>) {
-    let Some(took) = took.map(|took| took.max(0) as u64) else { return };
+    let Some(took) = took.map(|took| took.clamp(0, LONGEST) as u64) else { return };
     latency::record(Operation::Load, Duration::from_micros(took));
     count(key, Counter::Loads, 1);
     count(key, Counter::LoadTime, took);
@@ -169,7 +188,8 @@ pub fn count_tags(tags: u64) {
 
 /// Counts entries deleted by a clear; None: of the whole cache.
 pub fn count_deleted(namespace: Option<Namespace>, entries: u64) {
-    match namespace.and_then(tracked) {
+    let claim = if entries > 0 { Claim::Used } else { Claim::Missed };
+    match namespace.and_then(|namespace| tracked(namespace, claim)) {
         Some(tally) => tally.counters.add(Counter::Deletes, entries),
         None => count_in_rest(Counter::Deletes, entries),
     }

@@ -7,6 +7,7 @@
 use super::memory::{self, Area};
 use super::place::{self, Place};
 use crate::shared_memory::{self, Shareable};
+use cache_pg_rules::places::Claim;
 use pgrx::prelude::*;
 use std::fs;
 use std::io::{self, Write};
@@ -102,9 +103,13 @@ fn restore(bytes: &[u8]) {
         saved.assume_init()
     };
     if let Some((database, name)) = saved.owner()
-        && let Some(place) = place::place_of(database, name)
+        && let Some((place, generation)) = place::find_or_take(database, &name, Claim::Found)
     {
         copy_into(&place.tally, bytes_of(&saved.tally));
+        // These are of this run of the server. Whoever loads the configuration says what is configured.
+        place.tally.generation.store(generation, Ordering::Relaxed);
+        place.tally.last_used.store(place::ticks(), Ordering::Relaxed);
+        place.tally.is_configured.store(false, Ordering::Relaxed);
     }
 }
 

@@ -1,32 +1,36 @@
 //! Where statistics are: an area for each database, and a tally for each of its namespaces.
 //!
 //! The tallies of all databases are one hash table ([`place`]), which [`crate::settings::track_namespaces`] bounds;
-//! what does not find room is counted in its area's `rest`. Owns how a backend finds both, and remembers them.
+//! what does not find room is counted in its area's `rest`. Owns how a backend finds its area, and remembers it;
+//! [`super::tally`] finds the tallies.
 //!
 //! Memory: [`AREAS`] areas of 30 KB, and 2.3 KB for each namespace.
 
-use super::census::{Census, Gauge};
+use super::census::Census;
 use super::counter::Counters;
+use super::gauge::Gauge;
 use super::latency::Histogram;
 use super::place::{self, Place};
 use super::sweeps::Sweeps;
 use crate::backend;
 use crate::clock;
 use crate::shared_memory::{self, Shareable, SharedArray};
-use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::Oid;
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// How many databases have statistics. Those that have the extension come first, first served.
 pub const AREAS: usize = 64;
-/// How many namespaces a backend remembers the places of.
-const REMEMBERED: usize = 4096;
 
 /// What is counted for one namespace.
 #[repr(C)]
 pub struct Tally {
+    /// Changes when its place gets another owner: whoever remembers it looks again.
+    pub generation: AtomicU32,
+    /// When it was last used, by [`place::ticks`].
+    pub last_used: AtomicU32,
+    /// Whether its namespace is configured.
+    pub is_configured: AtomicBool,
     /// What was done.
     pub counters: Counters,
     /// What there is.
@@ -41,6 +45,10 @@ pub struct Area {
     pub reset_at: AtomicI64,
     /// The namespaces that found no room, and what belongs to none.
     pub rest: Tally,
+    /// What was counted for namespaces that have lost their place to others,
+    pub merged: Tally,
+    /// and how often that was.
+    pub merged_namespaces: AtomicU64,
     /// By [`super::Operation`].
     pub latency: [Histogram; super::latency::OPERATIONS],
     /// What the hand does.
@@ -83,10 +91,6 @@ static AREA: SharedArray<Area> = SharedArray::new(c"cache_pg statistics", || ARE
 thread_local! {
     /// The area of this backend's database, once it is known.
     static MINE: Cell<Option<&'static Area>> = const { Cell::new(None) };
-    /// The namespace that was counted last.
-    static LAST: RefCell<Option<(Box<str>, &'static Tally)>> = const { RefCell::new(None) };
-    /// Namespaces that were counted before.
-    static KNOWN: RefCell<HashMap<Box<str>, &'static Tally>> = RefCell::new(HashMap::new());
 }
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
@@ -124,36 +128,9 @@ fn area_of(database: u32) -> Option<&'static Area> {
     owned.or_else(|| areas.iter().find(|area| area.take(database)))
 }
 
-/// The tally of a namespace in this backend's database; None where there are no statistics.
-pub fn tally_of(namespace: Namespace) -> Option<&'static Tally> {
-    if !attached() {
-        return None;
-    }
-    let name = namespace.as_str();
-    LAST.with_borrow_mut(|last| match last {
-        Some((known, tally)) if **known == *name => Some(*tally),
-        _ => {
-            let tally = look_up(name)?;
-            *last = Some((name.into(), tally));
-            Some(tally)
-        }
-    })
-}
-
-fn look_up(name: &str) -> Option<&'static Tally> {
-    KNOWN.with_borrow_mut(|known| {
-        if let Some(tally) = known.get(name) {
-            return Some(*tally);
-        }
-        let area = area()?;
-        let found =
-            place::place_of(area.database.load(Ordering::Relaxed), name).map_or(&area.rest, |place| &place.tally);
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(name.into(), found);
-        Some(found)
-    })
+/// The area of a database, where it has one.
+pub(super) fn area_owned_by(database: u32) -> Option<&'static Area> {
+    AREA.all().iter().find(|area| area.database.load(Ordering::Acquire) == database)
 }
 
 /// A database is gone: its places are free. Nobody is connected to it any more.
@@ -168,6 +145,11 @@ pub fn forget(database: Oid) {
 }
 
 impl Tally {
+    /// Whether its place is still whose it was.
+    pub fn is_still(&self, generation: u32) -> bool {
+        self.generation.load(Ordering::Relaxed) == generation
+    }
+
     /// Forgets all.
     pub fn reset(&self) {
         self.counters.reset();
@@ -210,22 +192,23 @@ impl Area {
 
     /// Begins to count anew; what there is, and what the hand does, is not forgotten.
     pub fn reset(&self) {
-        self.rest.counters.reset();
+        [&self.rest, &self.merged].into_iter().for_each(|tally| tally.counters.reset());
+        self.merged_namespaces.store(0, Ordering::Relaxed);
         self.latency.iter().for_each(Histogram::reset);
         self.reset_at.store(clock::now().0, Ordering::Relaxed);
     }
 }
 
 /// The namespaces of this backend's database that have a place.
-pub fn places() -> impl Iterator<Item = (&'static str, &'static Tally)> {
+pub fn places() -> impl Iterator<Item = (String, &'static Tally)> {
     let database = area().map_or(0, |area| area.database.load(Ordering::Relaxed));
     let owned = place::all().iter().filter_map(|place| Some((place.owner()?, &place.tally)));
     owned.filter(move |((owner, _), _)| *owner == database).map(|((_, name), tally)| (name, tally))
 }
 
-/// The tallies of this backend's database: the rest, and those of its namespaces.
+/// The tallies of this backend's database: the rest, what was merged, and those of its namespaces.
 pub fn tallies() -> impl Iterator<Item = &'static Tally> {
-    area().map(|area| &area.rest).into_iter().chain(places().map(|(_, tally)| tally))
+    area().map(|area| [&area.rest, &area.merged]).into_iter().flatten().chain(places().map(|(_, tally)| tally))
 }
 
 /// All that is counted: for [`super::file`].

@@ -3,10 +3,12 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`counter`] | what is counted, and how: without a lock, in shared memory |
-//! | [`memory`], [`place`] | where: an area for each database, a tally for each namespace |
+//! | [`memory`], [`tally`], [`place`] | where: an area for each database, a tally for each namespace |
+//! | [`gauge`] | how much there is, by what is committed |
 //! | [`latency`] | how long each kind of operation takes, and the log of slow ones |
 //! | [`census`] | how many entries there are, as the hand has come across them |
 //! | [`sweeps`] | what the hand has done |
+//! | [`rows`] | the rows of `cache_stats` |
 //! | [`readings`] | what health and advice are judged by |
 //! | [`file`] | keeping all of it across a clean restart |
 //!
@@ -17,16 +19,20 @@
 pub mod census;
 pub mod counter;
 mod file;
+pub mod gauge;
 pub mod latency;
 pub mod memory;
 mod place;
 pub mod readings;
+pub mod rows;
 pub mod sweeps;
+pub mod tally;
 
 pub use counter::{
     Counter, count, count_deleted, count_error, count_filled, count_loaded, count_tags, count_written, read, read_stale,
 };
 pub use latency::{Operation, apart, observe};
+pub use place::tick;
 
 /// Reserves shared memory, where the library is being preloaded.
 pub fn register_if_preloading() {

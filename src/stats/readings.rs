@@ -118,15 +118,16 @@ fn has_worker() -> bool {
     is_standby || directory::look(|directory| directory.launcher).is_some_and(directory::alive)
 }
 
-/// What was counted under no namespace although it belongs to one.
+/// What was counted under no namespace although it belongs to one that should have a place: what finds nothing takes
+/// none.
 fn uncounted() -> u64 {
-    let of_namespaces = [Counter::Hits, Counter::Misses, Counter::Sets, Counter::Fills];
+    let of_namespaces = [Counter::Hits, Counter::Sets, Counter::Fills];
     memory::area().map_or(0, |area| of_namespaces.map(|counter| area.rest.counters.get(counter)).iter().sum())
 }
 
 fn largest() -> Option<(String, u64)> {
     let sizes = memory::places().map(|(name, tally)| (name, tally.census.counted.largest.load(Ordering::Relaxed)));
-    sizes.filter(|&(_, size)| size > 0).max_by_key(|&(_, size)| size).map(|(name, size)| (name.into(), size))
+    sizes.filter(|&(_, size)| size > 0).max_by_key(|&(_, size)| size)
 }
 
 /// A read finds one value: of more values than reads, the rest was not read.
@@ -136,7 +137,7 @@ fn unread() -> Option<(String, f64)> {
         let share = 1.0 - tally.counters.get(Counter::Hits) as f64 / written as f64;
         (written >= ENOUGH).then_some((name, share.max(0.0)))
     });
-    shares.max_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(name, share)| (name.into(), share))
+    shares.max_by(|(_, one), (_, other)| one.total_cmp(other))
 }
 
 fn written(counters: &counter::Counters) -> u64 {
@@ -191,11 +192,10 @@ pub fn of_namespaces(home: &Home) -> Vec<Namespace> {
     let mut all: Vec<_> = memory::places()
         .map(|(name, tally)| {
             let get = |counter| tally.counters.get(counter);
-            let parsed = Name::parse(name).ok();
+            let parsed = Name::parse(&name).ok();
             let options = parsed.map(|name| namespaces::named(home, name));
             let limits = parsed.map_or(Limits::default(), |name| namespaces::limits(home, name));
             Namespace {
-                name: name.into(),
                 hits: get(Counter::Hits),
                 misses: get(Counter::Misses),
                 written: written(&tally.counters),
@@ -207,6 +207,7 @@ pub fn of_namespaces(home: &Home) -> Vec<Namespace> {
                 has_grace: options.as_ref().is_some_and(|options| options.has_grace()),
                 ttl: options.map_or(Duration::ZERO, |options| options.usual_ttl()),
                 room: room_of(std::iter::once(tally), limits),
+                name,
             }
         })
         .collect();

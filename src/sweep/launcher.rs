@@ -76,6 +76,7 @@ impl Launcher {
     /// Starts what is due and returns how long there is nothing to do.
     fn round(&mut self) -> Duration {
         let now = clock::now();
+        stats::tick();
         self.follow_interval(now);
         let at_work = self.sweepers.len();
         self.sweepers

@@ -15,6 +15,7 @@
 //! | [`eviction`] | which entries go when there is no room |
 //! | [`ghost`] | what more room would give |
 //! | [`ledger`] | what is left of a transaction's changes when its subtransactions end |
+//! | [`places`] | which namespace gives its place in the statistics to another one |
 //! | [`limit`] | when to make room, and how much |
 //! | [`hint`] | where the row of a key was seen last |
 //! | [`ranges`] | how a table is divided, so that the hand need not read where nothing is due |
@@ -41,6 +42,7 @@ pub mod limit;
 pub mod namespace;
 pub mod near;
 pub mod pace;
+pub mod places;
 pub mod quote;
 pub mod ranges;
 pub mod refresh;

@@ -191,11 +191,11 @@ fn health_warns_of_a_prepared_transaction_that_is_left_behind() -> Result<()> {
 fn health_warns_of_namespaces_that_find_no_room() -> Result<()> {
     let cluster = server()?.conf("cache_pg.track_namespaces", "2").start()?;
     let mut client = create_extension(&cluster, "postgres")?;
-    client.batch_execute("SELECT cache_get('one:1'), cache_get('two:1')")?;
+    client.batch_execute("SELECT cache_set('one:1', '1'), cache_set('two:1', '1'), cache_get('none:1')")?;
     is_content(&mut client, "namespaces")?;
-    client.batch_execute("SELECT cache_get('three:1'), cache_get('four:1')")?;
+    client.batch_execute("SELECT cache_set('three:1', '1'), cache_set('four:1', '1')")?;
     assert!(warns(&mut client, "namespaces")?.contains("cache_pg.track_namespaces"));
-    let rest: i64 = get(&mut client, "SELECT misses FROM cache_stats WHERE scope = 'rest'")?;
+    let rest: i64 = get(&mut client, "SELECT sets FROM cache_stats WHERE scope = 'rest'")?;
     assert_eq!(rest, 2);
     let advised: String = get(&mut client, "SELECT statement FROM cache_advice WHERE namespace IS NULL")?;
     assert_eq!(advised, "ALTER SYSTEM SET cache_pg.track_namespaces = 8");

@@ -8,6 +8,7 @@
 //! | [`file`] | in which file the entries lie, and whether the gauges are of it |
 //! | [`evictor`] | which entries go |
 //! | [`writer`] | writers that make room themselves, where the hand does not keep up or there is none |
+//! | [`sampled`] | the same without shared memory |
 //! | [`ghosts`] | shared memory: what has gone, to tell what more room would give |
 //!
 //! An eviction is the plain removal of a live entry, as the hand removes what is due: it touches no tombstone and no
@@ -20,6 +21,7 @@ pub mod ghosts;
 pub mod growth;
 pub mod pending;
 pub mod recency;
+mod sampled;
 pub mod writer;
 
 use cache_pg_rules::key::Key;

@@ -136,6 +136,8 @@ pub struct Outlook {
     pub bytes: u64,
     /// Whether room is needed.
     pub need: Need,
+    /// Whether one of the namespaces that have grown has limits of its own.
+    pub has_limits: bool,
 }
 
 /// What follows from what the transaction has added, if that is something.
@@ -148,7 +150,7 @@ pub fn outlook() -> Option<Outlook> {
     let usual = held.bytes.checked_div(held.entries).map_or(i64::MAX, |usual| usual.max(1) as i64);
     let factor = settings::eviction_factor();
     let current = file::current();
-    let mut outlook = Outlook { added: 0, bytes: 0, need: Need::None };
+    let mut outlook = Outlook { added: 0, bytes: 0, need: Need::None, has_limits: false };
     let has_grown = |change: Change| change.entries > 0 || change.bytes > 0;
     LEDGER.with_borrow(|ledger| {
         for (account, change) in ledger.changes().filter(|&(it, change)| it.file == current && has_grown(change)) {
@@ -156,6 +158,7 @@ pub fn outlook() -> Option<Outlook> {
             let as_much_as = change.bytes / usual + i64::from(change.bytes > 0);
             outlook.added += change.entries.max(as_much_as).max(0) as u64;
             outlook.bytes += change.bytes.max(0) as u64;
+            outlook.has_limits |= account.limits.any();
             if account.limits.any()
                 && let Some(tally) = account.tally
             {

@@ -2,29 +2,27 @@
 //!
 //! Where the hand does not keep up, or there is none, a transaction that has added entries removes some at its commit:
 //! after all else that it does, so that it holds what it removes for a moment only, and waits for nobody then. It goes
-//! on where the last one stopped. Without shared memory it cannot know how much there is, nor what was read: now and
-//! then it looks at a few pages at random, takes them for the rest, and removes the oldest of what it sees. Must never
-//! make a commit fail, whatever it meets, and never run where a conflict would be the caller's (SERIALIZABLE). Like all
-//! maintenance it runs nobody's code: no trigger, no rule, no policy.
+//! on where the last one stopped. Without shared memory it goes by a sample ([`sampled`]). Must never make a commit fail,
+//! whatever it meets, and never run where a conflict would be the caller's (SERIALIZABLE). Like all maintenance it runs
+//! nobody's code: no trigger, no rule, no policy.
 
-use super::evictor::{self, Evictor};
+use super::evictor::Evictor;
 use super::file;
 use super::pending::{self, Outlook};
+use super::sampled;
 use crate::as_owner::AsOwner;
 use crate::backend;
 use crate::catalog;
 use crate::durability::forgettable;
 use crate::heap::snapshot::with_latest;
 use crate::home::Home;
-use crate::settings;
 use crate::stats::{memory, sweeps};
 use crate::subtransaction::contain;
 use crate::sweep::flags;
 use crate::sweep::hand::{self, Entries};
-use cache_pg_rules::limit::{Held, Need};
+use cache_pg_rules::limit::Need;
 use pgrx::pg_sys;
 use std::cell::Cell;
-use std::collections::BTreeSet;
 
 /// How many entries go for each that comes.
 const FOR_EACH: u64 = 2;
@@ -34,16 +32,10 @@ const MOST: u64 = 1000;
 const MOST_TAGS: usize = 4096;
 /// The most pages that one commit reads to find them.
 const MOST_PAGES: u32 = 64;
-/// Without shared memory: how many entries are added until the next look at the table.
-const EVERY: u64 = 32;
-/// Without shared memory: at how many pages such a look is.
-const SAMPLE: u32 = 16;
 
 thread_local! {
     /// Whether the transaction needs room.
     static NEED: Cell<Need> = const { Cell::new(Need::None) };
-    /// The entries that this backend has added since it last looked at some pages.
-    static SINCE_LOOK: Cell<u64> = const { Cell::new(0) };
     /// Whether this session has said that something went wrong.
     static WARNED: Cell<bool> = const { Cell::new(false) };
 }
@@ -99,11 +91,8 @@ fn make_room(outlook: Outlook) {
         }
         return;
     }
-    let added = outlook.added;
-    let since = SINCE_LOOK.get() + added;
-    SINCE_LOOK.set(if since < EVERY { since } else { 0 });
-    if since >= EVERY && settings::limits().any() {
-        among_the_entries(|_, entries| evict_oldest(entries, since.min(MOST)));
+    if sampled::is_due(outlook) {
+        among_the_entries(|home, entries| sampled::evict(home, entries, outlook.added));
     }
 }
 
@@ -134,29 +123,4 @@ fn among_the_entries(work: impl FnOnce(&Home, &Entries)) {
             pgrx::warning!("cache_pg made no room at the commit: {error}");
         }
     }
-}
-
-/// Looks at some pages, takes them for all, and where that is too much removes the oldest entries that it has seen.
-fn evict_oldest(entries: &Entries, added: u64) {
-    let pages = entries.pages();
-    if pages == 0 {
-        return;
-    }
-    let sample: BTreeSet<u32> = (0..SAMPLE).map(|_| random_below(pages)).collect();
-    let mut seen: Vec<_> = sample.iter().flat_map(|&page| entries.survey(page)).collect();
-    let of_all = |seen: u64| seen * u64::from(pages) / sample.len() as u64;
-    let held = Held { entries: of_all(seen.len() as u64), bytes: of_all(seen.iter().map(|(_, bytes)| bytes).sum()) };
-    if !settings::limits().are_reached(held) {
-        return;
-    }
-    seen.sort_unstable();
-    let oldest = ((added * FOR_EACH) as usize).min(seen.len());
-    if let Some((until, _)) = oldest.checked_sub(1).and_then(|last| seen.get(last)) {
-        sample.iter().for_each(|&page| entries.remove_oldest(page, *until, evictor::count));
-    }
-}
-
-fn random_below(end: u32) -> u32 {
-    let number = backend::random();
-    (number % u64::from(end.max(1))) as u32
 }

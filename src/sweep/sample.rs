@@ -31,22 +31,27 @@ impl Estimate {
 }
 
 impl Entries<'_> {
-    /// What is on a page: for each live entry when it was written, and the bytes that it takes.
-    pub fn survey(&self, page: BlockNumber) -> Vec<(Timestamp, u64)> {
-        let mut entries = Vec::new();
+    /// Hands each live entry of a page to `see`: its key, when it was written, and the bytes that it takes.
+    pub fn survey(&self, page: BlockNumber, mut see: impl FnMut(Key, Timestamp, u64)) {
         let now = clock::now();
-        self.each_entry(page, now, |row, _| entries.push((written_at(row, now), footprint(row))));
-        entries
+        self.each_entry(page, now, |row, _| {
+            if let Some(key) = row.text(column::KEY).and_then(|key| Key::parse(key).ok()) {
+                see(key, written_at(row, now), footprint(row));
+            }
+        });
     }
 
-    /// About how many entries there are of each tally, by a look at some pages, chosen at random. Under the active
-    /// snapshot.
+    /// About how many entries there are of each tally, by a look at so many pages. Under the active snapshot.
     pub fn estimate(&self, sample: u32) -> Estimate {
         let pages = self.pages();
         let chosen: BTreeSet<u32> = if pages <= sample {
             (0..pages).collect()
         } else {
-            (0..sample).map(|_| (backend::random() % u64::from(pages)) as u32).collect()
+            // One of each part of the table: its parts may be filled differently.
+            let nth = |part: u32| {
+                (u64::from(part) * u64::from(pages) + backend::random() % u64::from(pages)) / u64::from(sample)
+            };
+            (0..sample).map(|part| nth(part) as u32).collect()
         };
         let (mut rows, mut sums) = (Rows::default(), HashMap::<_, Change>::new());
         for &page in &chosen {
@@ -65,27 +70,37 @@ impl Entries<'_> {
         Estimate(sums)
     }
 
-    /// Removes the entries of a page that were written until `until`, and hands each to `count`.
-    pub fn remove_oldest(&self, page: BlockNumber, until: Timestamp, count: impl Fn(Key, &Row, Timestamp)) {
+    /// Removes the entries of a page that `goes` says are to go, by their key and when they were written, and hands each
+    /// to `count`.
+    pub fn remove(
+        &self,
+        page: BlockNumber,
+        count: impl Fn(Key, &Row, Timestamp),
+        mut goes: impl FnMut(Key, Timestamp) -> bool,
+    ) {
         let now = clock::now();
         let free = References::of(self.home).map(|references| {
             let mut chosen = Vec::new();
             self.each_entry(page, now, |row, tid| {
-                if let Some(key) = row.text(column::KEY).filter(|_| written_at(row, now) <= until) {
+                let key = row.text(column::KEY).and_then(|key| Key::parse(key).ok());
+                if let Some(key) = key.filter(|&key| goes(key, written_at(row, now))) {
                     // SAFETY: the scan stands on the row.
-                    chosen.push((key.to_owned(), unsafe { *tid }, ()));
+                    chosen.push((key.as_str().to_owned(), unsafe { *tid }, ()));
                 }
             });
             self.lock_free(chosen, u32::MAX, &references)
         });
         self.each_entry(page, now, |row, tid| {
+            let Some(key) = row.text(column::KEY).and_then(|key| Key::parse(key).ok()) else { return };
             // SAFETY: the row is the one that the scan stands on, and the snapshot the one that it was found under.
             let goes = unsafe {
-                written_at(row, now) <= until
-                    && free.as_ref().is_none_or(|free| free.contains_key(&place_of(&*tid)))
-                    && remove(self.relation, tid, pg_sys::GetActiveSnapshot(), free.is_some())
+                let is_chosen = match &free {
+                    Some(free) => free.contains_key(&place_of(&*tid)),
+                    None => goes(key, written_at(row, now)),
+                };
+                is_chosen && remove(self.relation, tid, pg_sys::GetActiveSnapshot(), free.is_some())
             };
-            if let Some(key) = row.text(column::KEY).filter(|_| goes).and_then(|key| Key::parse(key).ok()) {
+            if goes {
                 wake::at_end(key);
                 count(key, row, now);
             }

@@ -16,6 +16,7 @@
 //! | [`ghost`] | what more room would give |
 //! | [`ledger`] | what is left of a transaction's changes when its subtransactions end |
 //! | [`places`] | which namespace gives its place in the statistics to another one |
+//! | [`sample`] | what goes where nobody knows how much there is |
 //! | [`limit`] | when to make room, and how much |
 //! | [`hint`] | where the row of a key was seen last |
 //! | [`ranges`] | how a table is divided, so that the hand need not read where nothing is due |
@@ -46,6 +47,7 @@ pub mod places;
 pub mod quote;
 pub mod ranges;
 pub mod refresh;
+pub mod sample;
 pub mod secret;
 pub mod template;
 pub mod token;

@@ -246,3 +246,41 @@ fn p8_the_limit_holds_after_the_table_was_rewritten() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn p8_without_preloading_large_values_and_short_connections_are_bounded() -> Result<()> {
+    let cluster = server()?.preload(false).conf("cache_pg.max_size", "1MB").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    let held = "SELECT coalesce(sum(pg_column_size(value)), 0)::bigint FROM cache_entries";
+    // Random, so that it is not compressed.
+    let large = "SELECT cache_set('large:' || $1::integer, to_jsonb((SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 8000))), '1 hour')";
+    for number in 0..60 {
+        client.execute(large, &[&number])?;
+    }
+    let bytes: i64 = get(&mut client, held)?;
+    assert!(bytes < 3 << 19, "there are {bytes} bytes of large values");
+    client.batch_execute("SELECT cache_clear()")?;
+    for number in 0..300 {
+        let mut client = cluster.connect("postgres")?;
+        client.batch_execute(&format!(
+            "SELECT cache_set('small:{number}:' || n, to_jsonb((SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 50))), '1 hour')
+             FROM generate_series(1, 5) AS n"
+        ))?;
+    }
+    let bytes: i64 = get(&mut client, held)?;
+    assert!(bytes < 3 << 19, "there are {bytes} bytes of short connections");
+    Ok(())
+}
+
+#[test]
+fn p8_without_preloading_a_namespace_keeps_roughly_within_its_own_limit() -> Result<()> {
+    let cluster = server()?.preload(false).start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    client.batch_execute("SELECT cache_configure('small', max_entries => 500)")?;
+    set(&mut client, "large", 1_000)?;
+    set(&mut client, "small", 4_000)?;
+    let small: i64 = get(&mut client, "SELECT count(*) FROM cache_keys('small', max_keys => 5000)")?;
+    let large: i64 = get(&mut client, "SELECT count(*) FROM cache_keys('large', max_keys => 5000)")?;
+    assert!((200..=800).contains(&small) && large == 1_000, "{small} and {large} are held");
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Keeping the cache bounded without shared memory.
+//!
+//! Nobody knows how much there is, nor what was read: now and then a writer looks at a few pages at random, takes them
+//! for the whole table, and removes the oldest of what it sees, of the whole cache and of the namespaces with limits of
+//! their own. `rules::sample` says when, and how many. A namespace that has a row on few pages is hardly ever seen, so
+//! its limit holds roughly.
+
+use super::evictor;
+use super::pending::Outlook;
+use crate::backend;
+use crate::home::Home;
+use crate::namespaces;
+use crate::settings;
+use crate::sweep::hand::Entries;
+use cache_pg_rules::limit::{Held, Limits};
+use cache_pg_rules::sample::{self, Cut, Seen};
+use std::collections::{BTreeSet, HashMap};
+
+/// At how many pages a look is.
+const SAMPLE: u32 = 16;
+
+/// Whether the transaction that has added so much is to look.
+pub fn is_due(outlook: Outlook) -> bool {
+    let added = Held { entries: outlook.added, bytes: outlook.bytes };
+    let limits = settings::limits();
+    let likelihood = sample::likelihood(added, limits);
+    (limits.any() || outlook.has_limits) && (likelihood >= 1.0 || backend::chance() < likelihood)
+}
+
+/// Looks, and removes what is too much.
+pub fn evict(home: &Home, entries: &Entries, added: u64) {
+    let pages = entries.pages();
+    if pages == 0 {
+        return;
+    }
+    let any = |_| (backend::random() % u64::from(pages)) as u32;
+    let chosen: BTreeSet<u32> = if pages <= SAMPLE { (0..pages).collect() } else { (0..SAMPLE).map(any).collect() };
+    let mut all: Vec<Seen> = Vec::new();
+    let mut limited: HashMap<String, (Limits, Vec<Seen>)> = HashMap::new();
+    for &page in &chosen {
+        entries.survey(page, |key, written_at, bytes| {
+            let seen = (written_at.0, bytes);
+            all.push(seen);
+            let namespace = key.namespace();
+            let limits = namespaces::limits(home, namespace);
+            if limits.any() {
+                limited.entry(namespace.as_str().to_owned()).or_insert((limits, Vec::new())).1.push(seen);
+            }
+        });
+    }
+    let cut = |seen, limits| sample::cut(seen, chosen.len() as u64, pages.into(), limits, added);
+    let mut all = cut(all, settings::limits());
+    let mut own: HashMap<String, Cut> =
+        limited.into_iter().filter_map(|(name, (limits, seen))| Some((name, cut(seen, limits)?))).collect();
+    if all.is_none() && own.is_empty() {
+        return;
+    }
+    for &page in &chosen {
+        entries.remove(page, evictor::count, |key, written_at| {
+            let own = own.get_mut(key.namespace().as_str());
+            let is_to_go = |cut: &&mut Cut| cut.most > 0 && written_at.0 <= cut.until;
+            let cuts: Vec<&mut Cut> = all.as_mut().into_iter().chain(own).filter(is_to_go).collect();
+            let goes = !cuts.is_empty();
+            cuts.into_iter().for_each(|cut| cut.most -= 1);
+            goes
+        });
+    }
+}

@@ -175,7 +175,11 @@ impl<'a> Waiter<'a> {
                 pg_sys::ResetLatch(pg_sys::MyLatch);
             }
         });
-        stats::count(self.key, Counter::WaitTime, clock::now().0.saturating_sub(began.0).max(0) as u64);
+        stats::count(
+            self.key,
+            Counter::WaitTime,
+            stats::bounded(clock::now().0.saturating_sub(began.0), stats::LONGEST),
+        );
         check_for_interrupts!();
     }
 }

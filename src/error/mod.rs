@@ -6,9 +6,11 @@
 mod advice;
 mod loading;
 mod tag;
+mod wording;
 
 pub use loading::LoadError;
 pub use tag::TagVerb;
+pub use wording::silence_backtraces;
 
 use cache_pg_rules::key::KeyError;
 use cache_pg_rules::namespace::NamespaceError;
@@ -18,6 +20,7 @@ use cache_pg_rules::ttl::TtlError;
 use pgrx::pg_sys::Oid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode};
+use wording::quoted;
 
 /// Every error that the extension raises itself.
 #[derive(Debug, thiserror::Error)]
@@ -241,23 +244,4 @@ impl From<CacheError> for ErrorReport {
         }
         report
     }
-}
-
-/// Keeps Rust's backtraces out of the DETAIL that clients see, where the server's environment asks for them
-/// (`RUST_BACKTRACE`): an error of PostgreSQL, such as a cancel, is no defect of ours. `RUST_LIB_BACKTRACE=1` still
-/// brings them back.
-pub fn silence_backtraces() {
-    const CAPTURED: &str = "RUST_LIB_BACKTRACE";
-    if std::env::var_os(CAPTURED).is_none() {
-        // SAFETY: a PostgreSQL process has one thread.
-        unsafe { std::env::set_var(CAPTURED, "0") };
-    }
-}
-
-/// A name in quotes, cut to what fits a line of a log and without anything that would break it.
-fn quoted(name: &str) -> String {
-    const SHOWN: usize = 60;
-    let shown: String = name.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    let rest = if name.chars().nth(SHOWN).is_some() { "…" } else { "" };
-    format!("\"{shown}{rest}\"")
 }

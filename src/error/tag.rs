@@ -19,8 +19,8 @@ impl TagVerb {
     pub(super) fn denial(self, name: &str) -> String {
         match self {
             Self::See => "permission denied to see cache tags".into(),
-            Self::Invalidate => format!("permission denied for cache tag {}", super::quoted(name)),
-            Self::Clear => format!("permission denied to clear cache namespace {}", super::quoted(name)),
+            Self::Invalidate => format!("permission denied for cache tag {}", super::wording::quoted(name)),
+            Self::Clear => format!("permission denied to clear cache namespace {}", super::wording::quoted(name)),
             Self::ClearAll => "permission denied to clear the cache".into(),
         }
     }

@@ -11,9 +11,9 @@ use crate::heap::row::Row;
 use crate::home::{Home, column};
 use crate::namespaces;
 use crate::settings;
-use crate::stats::Counter;
 use crate::stats::memory::{self, Area};
 use crate::stats::tally;
+use crate::stats::{Counter, bounded};
 use crate::store::{NEVER, written_at};
 use crate::sweep::hand::Entries;
 use crate::sweep::step::Step;
@@ -25,6 +25,9 @@ use cache_pg_rules::places::Claim;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
+
+/// The greatest age that is believed of an entry: a year. Plain SQL writes any.
+const LONGEST_AGE: i64 = 366 * 86_400_000_000;
 
 /// What is to go: of the whole cache, and of namespaces with limits of their own.
 pub struct Evictor {
@@ -144,6 +147,6 @@ pub fn count(key: Key, row: &Row, now: Timestamp) {
     if let Some(tally) = tally::of(key.namespace(), Claim::Found) {
         tally.counters.add(Counter::Evicted, 1);
         let age = Some(written_at(row, now)).filter(|&at| at != NEVER).map_or(0, |at| now.0.saturating_sub(at.0));
-        tally.counters.add(Counter::EvictedAge, age.max(0) as u64);
+        tally.counters.add(Counter::EvictedAge, bounded(age, LONGEST_AGE));
     }
 }

@@ -160,12 +160,18 @@ pub fn count_written(key: Key, value: Jsonb) {
     }
 }
 
-/// The longest time that is believed to have been spent on a value: a day. Whatever says more is not of this world.
-const LONGEST: i64 = 86_400_000_000;
+/// The longest time that is believed to have been spent on a value, or that a row was due for: a day.
+pub const LONGEST: i64 = 86_400_000_000;
+
+/// A time in microseconds as it is counted: a row or a token says anything, and one that is out of bounds must not hide
+/// all others.
+pub fn bounded(micros: i64, most: i64) -> u64 {
+    micros.clamp(0, most) as u64
+}
 
 /// Counts a value that was computed in so many microseconds.
 pub fn count_loaded(key: Key, took: Option<i64>) {
-    let Some(took) = took.map(|took| took.clamp(0, LONGEST) as u64) else { return };
+    let Some(took) = took.map(|took| bounded(took, LONGEST)) else { return };
     latency::record(Operation::Load, Duration::from_micros(took));
     count(key, Counter::Loads, 1);
     count(key, Counter::LoadTime, took);

@@ -179,6 +179,8 @@ impl Area {
         total.clear();
         let Self { evictions, evictions_then, forget_at, table, file, .. } = self;
         [table, file].into_iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        self.gauge_was.store(0, Ordering::Relaxed);
+        self.gauge_was_off.store(0, Ordering::Relaxed);
         met.iter().chain([evictions, evictions_then, forget_at]).for_each(|word| word.store(0, Ordering::Relaxed));
         [evict_page, met_pages].into_iter().for_each(|word| word.store(0, Ordering::Relaxed));
         level.store(0, Ordering::Relaxed);

@@ -29,7 +29,8 @@ pub mod sweeps;
 pub mod tally;
 
 pub use counter::{
-    Counter, count, count_deleted, count_error, count_filled, count_loaded, count_tags, count_written, read, read_stale,
+    Counter, LONGEST, bounded, count, count_deleted, count_error, count_filled, count_loaded, count_tags,
+    count_written, read, read_stale,
 };
 pub use latency::{Operation, apart, observe};
 pub use place::tick;

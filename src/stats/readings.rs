@@ -44,6 +44,14 @@ pub fn readings(home: &Home) -> Readings {
     };
     if let Some(area) = memory::area() {
         (readings.room, readings.fill) = fill(area.total.held(), settings::limits());
+        let fullest = fullest(home);
+        if let Some((room, parts)) =
+            fullest.filter(|&(_, parts)| readings.fill.is_none_or(|fill| parts > fill.max(1.0)))
+        {
+            (readings.room, readings.fill) = (room, Some(parts));
+        }
+        let [was, off] = [area.gauge_was.load(Ordering::Relaxed) as i64, area.gauge_was_off.load(Ordering::Relaxed)];
+        readings.gauge = census::at().map(|_| (was as u64, (was + off).max(0) as u64));
         readings.overshoot = settings::eviction_factor();
         let gets = area.latency[Operation::Get as usize].counts();
         readings.latency = histogram::quantile(&gets, P99).map(Duration::from_nanos);
@@ -80,6 +88,16 @@ fn fill(held: Held, limits: Limits) -> (String, Option<f64>) {
         limit(limits.bytes, health::bytes)
     );
     (room, parts.into_iter().flatten().max_by(f64::total_cmp))
+}
+
+/// The namespace that holds most of its own limits, in words and in parts.
+fn fullest(home: &Home) -> Option<(String, f64)> {
+    let held = memory::places().filter(|_| namespaces::has_limits(home)).filter_map(|(name, tally)| {
+        let limits = namespaces::limits(home, Name::parse(&name).ok()?);
+        let (room, parts) = fill(tally.census.now.held(), limits);
+        Some((format!("{room} in \"{name}\""), parts?))
+    });
+    held.max_by(|(_, one), (_, other)| one.total_cmp(other))
 }
 
 fn of_the_hand() -> Readings {

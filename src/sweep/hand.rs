@@ -14,8 +14,8 @@ use crate::heap::row::Row;
 use crate::heap::table::block_of;
 use crate::heap::upkeep::remove;
 use crate::home::{Home, column};
-use crate::stats::Counter;
 use crate::stats::census::Rows;
+use crate::stats::{Counter, LONGEST, bounded};
 use crate::store::tags::Known;
 use crate::store::{due_at, footprint, is_damaged, may_be_evicted, written_at};
 use crate::wake;
@@ -214,7 +214,8 @@ impl Entries<'_> {
         if fate == Some(Fate::Due) {
             // It was not due before it was written. Where that cannot be told, nor can this.
             let due_since = written_at(row, now).0.max(due_at(row, now));
-            step.lag = step.lag.max(if due_since < 0 { 0 } else { now.0.saturating_sub(due_since) });
+            let lag = if due_since < 0 { 0 } else { now.0.saturating_sub(due_since) };
+            step.lag = step.lag.max(bounded(lag, LONGEST) as i64);
             tally.inspect(|tally| tally.counters.add(Counter::Expired, has_value.into()));
         }
     }

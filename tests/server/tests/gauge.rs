@@ -284,3 +284,70 @@ fn p8_without_preloading_a_namespace_keeps_roughly_within_its_own_limit() -> Res
     assert!((200..=800).contains(&small) && large == 1_000, "{small} and {large} are held");
     Ok(())
 }
+
+#[test]
+fn health_warns_where_the_gauge_and_the_count_differ() -> Result<()> {
+    let cluster = swift_server()?.start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    set(&mut client, "k", 100)?;
+    let counted = "SELECT entries = 100 FROM cache_stats WHERE scope = 'total'";
+    wait_for(&mut client, counted, PATIENCE)?;
+    let status = |status: &str| format!(r#"SELECT status = '{status}' FROM cache_health WHERE "check" = 'gauge'"#);
+    wait_for(&mut client, &status("ok"), PATIENCE)?;
+    client.batch_execute(
+        "INSERT INTO cache_entries (key, value, expires_at)
+         SELECT 'plain:' || n, '1', now() + '1 hour' FROM generate_series(1, 5000) AS n",
+    )?;
+    for expected in ["warning", "ok"] {
+        // Plain SQL says nothing to the hand, so something else makes it come round.
+        poll(PATIENCE, expected, || {
+            client.batch_execute("SELECT cache_set('k:1', '1', '1 hour')")?;
+            get(&mut client, &status(expected))
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn health_is_critical_while_more_than_twice_the_limit_is_held() -> Result<()> {
+    let (_cluster, mut client) = without_workers(10_000)?;
+    client.batch_execute(&set_at_once("k", 3_000))?;
+    let status = |client: &mut Client| -> Result<String> {
+        get(client, r#"SELECT status FROM cache_health WHERE "check" = 'size'"#)
+    };
+    for (most, expected) in [(3_000, "ok"), (2_000, "warning"), (1_000, "critical")] {
+        client.batch_execute(&format!("SET cache_pg.max_entries = {most}"))?;
+        assert_eq!(status(&mut client)?, expected, "{most}");
+    }
+    client.batch_execute("SET cache_pg.max_entries = 10000; SELECT cache_configure('k', max_entries => 1000)")?;
+    assert_eq!(status(&mut client)?, "critical");
+    Ok(())
+}
+
+#[test]
+fn p10_times_that_no_row_can_have_do_not_get_into_the_statistics() -> Result<()> {
+    let cluster = swift_server()?.conf("cache_pg.max_entries", "1000").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    client.batch_execute(
+        "INSERT INTO cache_entries (key, value, updated_at, expires_at)
+         SELECT 'old:' || n, '1', CASE WHEN n % 2 = 0 THEN '-infinity'::timestamptz ELSE 'infinity' END, 'infinity'
+         FROM generate_series(1, 2000) AS n",
+    )?;
+    poll(PATIENCE, "evictions", || {
+        client.batch_execute("SELECT cache_set('k:1', '1', '1 hour')")?;
+        get(&mut client, "SELECT evicted >= 900 FROM cache_stats WHERE scope = 'total'")
+    })?;
+    let age: f64 = get(&mut client, "SELECT evicted_age FROM cache_stats WHERE scope = 'total'")?;
+    assert!((0.0..=366.0 * 86_400.0).contains(&age), "{age} s");
+    let mut lag = 0.0;
+    poll(PATIENCE, "a row that was due for ever to be removed", || {
+        client.batch_execute(
+            "INSERT INTO cache_entries (key, value, expires_at) VALUES ('due:1', '1', '-infinity') ON CONFLICT DO NOTHING;
+             SELECT cache_set('k:1', '1', '1 hour')",
+        )?;
+        lag = get(&mut client, "SELECT lag_ms FROM cache_sweeps")?;
+        Ok(lag > 0.0)
+    })?;
+    assert!(lag <= 86_400_000.0, "{lag} ms");
+    Ok(())
+}

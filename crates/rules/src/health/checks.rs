@@ -1,13 +1,13 @@
 //! The checks: each from readings and thresholds to a status, a value and what to do.
 
 use super::units::{bytes, time};
-use super::{Check, ENOUGH, FEW_ROWS, Readings, SMALL_FILES, Status, Thresholds};
+use super::{Check, ENOUGH, FEW_ENTRIES, FEW_ROWS, Readings, SMALL_FILES, Status, Thresholds};
 use crate::quote::literal;
 
 /// So many failures in a row are no accident.
 const CRITICAL_FAILURES: u32 = 3;
-/// Beyond what writers let pass, by so much.
-const OVER: f64 = 1.1;
+/// A gauge may be off by this share of what was counted.
+const OFF: f64 = 0.2;
 /// How far beyond a threshold it becomes critical.
 const CRITICAL: f64 = 2.0;
 
@@ -30,6 +30,7 @@ pub fn checks(now: &Readings, limit: &Thresholds) -> Vec<Check> {
         wraparound(now, limit),
         size(now),
         foreign_keys(now),
+        gauge(now),
     ]
 }
 
@@ -202,7 +203,12 @@ fn size(now: &Readings) -> Check {
     let Some(fill) = now.fill else {
         return check("size", Status::Ok, now.room.clone(), "no limit".into(), "");
     };
-    let status = if fill > now.overshoot.max(1.0) * OVER { Status::Warning } else { Status::Ok };
+    let allowed = now.overshoot.max(1.0);
+    let status = match () {
+        () if fill <= allowed => Status::Ok,
+        () if fill <= CRITICAL => Status::Warning,
+        () => Status::Critical,
+    };
     let advice = "More is held than the limit allows: the worker does not keep up, is switched off, or rows are held by \
                   transactions that have not ended. See cache_sweeps.";
     check("size", status, now.room.clone(), "within the limit".into(), advice)
@@ -214,4 +220,16 @@ fn foreign_keys(now: &Readings) -> Check {
     let advice = "Entries that rows of such a table point at stay, past their deadline and beyond the limit, and without an index \
                   on its column, in a table of more than 8 MB, all do. Drop the foreign key: a cache is no place to refer to.";
     check("foreign_keys", status, value, "none".into(), advice)
+}
+
+fn gauge(now: &Readings) -> Check {
+    let threshold = format!("off by at most {}", percent(OFF));
+    let Some((gauge, counted)) = now.gauge else { return unknown("gauge", threshold) };
+    let off = gauge.abs_diff(counted);
+    let is_off = off > FEW_ENTRIES && off as f64 > counted as f64 * OFF;
+    let status = if is_off { Status::Warning } else { Status::Ok };
+    let value = format!("{gauge} entries where {counted} were counted");
+    let advice = "Limits are judged by the gauge, which each whole turn of the worker sets right. It is told nothing of what \
+                  plain SQL writes to cache_entries: use cache_set and cache_delete, or lower cache_pg.sweep_interval.";
+    check("gauge", status, value, threshold, advice)
 }

@@ -18,6 +18,9 @@ pub const ENOUGH: u64 = 100;
 /// Files of fewer bytes than this are never too large.
 pub const SMALL_FILES: u64 = 16 << 20;
 
+/// A gauge that is off by fewer entries than these is good enough.
+pub const FEW_ENTRIES: u64 = 1_000;
+
 /// Fewer dead rows than these are never too many.
 pub const FEW_ROWS: u64 = 10_000;
 
@@ -93,6 +96,8 @@ pub struct Readings {
     pub fill: Option<f64>,
     /// How many times the limit may be held for a moment.
     pub overshoot: f64,
+    /// What the gauge said at the end of the last whole turn, and what that had counted, in entries.
+    pub gauge: Option<(u64, u64)>,
 }
 
 /// How it is.
@@ -183,6 +188,7 @@ mod tests {
             age: 1500,
             fill: Some(1.5),
             references: vec!["key_fkey of public.orders".into()],
+            gauge: Some((70_000, 100_000)),
             ..Readings::default()
         };
         for check in checks(&ill, &LIMIT) {
@@ -201,9 +207,10 @@ mod tests {
             last_turn: Some(Duration::from_secs(600)),
             entries: Some((10, 90)),
             age: 3000,
+            fill: Some(2.1),
             ..well()
         };
-        for name in ["hit_ratio", "latency", "sweep_failures", "sweep_lag", "expired_share", "wraparound"] {
+        for name in ["hit_ratio", "latency", "sweep_failures", "sweep_lag", "expired_share", "wraparound", "size"] {
             assert_eq!(status(name, &worst), Status::Critical, "{name}");
         }
     }
@@ -218,6 +225,24 @@ mod tests {
     fn small_files_are_never_too_large() {
         assert_eq!(status("bloat", &Readings { files: Some((SMALL_FILES - 1, 0)), ..well() }), Status::Ok);
         assert_eq!(status("bloat", &Readings { files: Some((SMALL_FILES, 0)), ..well() }), Status::Critical);
+    }
+
+    #[test]
+    fn more_than_the_limit_and_its_factor_is_never_well() {
+        let held = |fill| Readings { fill: Some(fill), overshoot: 1.05, ..well() };
+        for (fill, expected) in [(1.05, Status::Ok), (1.06, Status::Warning), (2.01, Status::Critical)] {
+            assert_eq!(status("size", &held(fill)), expected, "{fill}");
+        }
+        // Where writers may go beyond that, it is critical beyond what they may.
+        assert_eq!(status("size", &Readings { overshoot: 3.0, ..held(2.9) }), Status::Ok);
+        assert_eq!(status("size", &Readings { overshoot: 3.0, ..held(3.1) }), Status::Critical);
+    }
+
+    #[test]
+    fn a_gauge_is_off_by_more_than_a_fifth_of_what_was_counted() {
+        let off = |gauge, counted| status("gauge", &Readings { gauge: Some((gauge, counted)), ..well() });
+        assert_eq!([off(0, FEW_ENTRIES), off(8_000, 10_000), off(12_000, 10_000)], [Status::Ok; 3]);
+        assert_eq!([off(0, FEW_ENTRIES + 1), off(7_999, 10_000), off(12_001, 10_000)], [Status::Warning; 3]);
     }
 
     #[test]

@@ -66,7 +66,7 @@ SELECT after('ALTER TABLE cache_entries DROP CONSTRAINT cache_entries_key_check,
 SELECT after('ALTER TABLE cache_entries ALTER COLUMN key TYPE text COLLATE "default"');
 SELECT after('ALTER TABLE cache_entries ALTER COLUMN expires_at TYPE timestamp');
 SELECT after('ALTER TABLE cache_entries ALTER COLUMN expires_at TYPE date');
-SELECT after('ALTER TABLE cache_entries ALTER COLUMN lease_id TYPE integer USING NULL');
+SELECT after('TRUNCATE cache_entries; ALTER TABLE cache_entries ALTER COLUMN lease_id TYPE integer');
 SELECT after('ALTER TABLE cache_entries ALTER COLUMN version DROP DEFAULT, ALTER COLUMN version TYPE bigint USING 1');
 SELECT after('ALTER TABLE cache_entries DROP CONSTRAINT cache_entries_tags_check, ALTER COLUMN tags TYPE text USING ''''');
 SELECT after('TRUNCATE cache_entries; ALTER TABLE cache_entries ALTER COLUMN tag_generations TYPE integer[]');

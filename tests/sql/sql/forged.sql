@@ -82,6 +82,15 @@ CREATE TRIGGER zzz BEFORE INSERT OR UPDATE ON cache_namespaces FOR EACH ROW EXEC
 CREATE TRIGGER aaa AFTER INSERT OR UPDATE ON cache_namespaces FOR EACH ROW EXECUTE FUNCTION peek();
 INSERT INTO cache_namespaces (namespace) VALUES ('forged3');
 UPDATE cache_namespaces SET jitter = 0 WHERE namespace = 'forged';
+-- Nor one that puts a name there which will be a loader's, with the owner that it will have.
+CREATE OR REPLACE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    new.loader := 'public.later(text)';
+    new.loader_owner := 10;
+    RETURN new;
+END
+$$;
+INSERT INTO cache_namespaces (namespace) VALUES ('forged3');
 SELECT cache_get_or_set('forged3:peek');
 SELECT cache_get_or_set('forged:peek');
 RESET ROLE;

@@ -1,4 +1,4 @@
--- $1 the clock, $2 how many: the keys of due rows that the caller may see. The hand removes them, if they still are due.
+-- $1 the clock, $2 how many: keys of due rows that the caller may see. The hand removes those that still are due.
 SELECT key
 FROM @extschema@.cache_entries
 WHERE (coalesce(stale_until, expires_at) OPERATOR(pg_catalog.<=) $1

@@ -2,8 +2,8 @@
 //!
 //! What a call costs beside the protocol is mostly the executor; the access methods need none. They also do what no SQL
 //! statement can: go on from the newest version of a row at every isolation level, and give up instead of waiting. Owns
-//! all unsafe code that touches rows. Must never do a caller's work where a policy, trigger, rule or further index has a
-//! say (`Access::reads_directly`): nothing here asks them. Privileges are checked before, by [`crate::access`].
+//! all unsafe code that touches rows. Must never do a caller's work where a policy, trigger, rule or further index has
+//! a say (`Access::reads_directly`): nothing here asks them. Privileges are checked before, by [`crate::access`].
 //!
 //! | module | what it owns |
 //! |---|---|

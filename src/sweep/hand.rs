@@ -1,8 +1,8 @@
 //! One step of the clock hand: walk some pages, remove what is due, wait for nobody.
 //!
 //! What is due: a row whose time is over, and an entry one of whose tags was invalidated. Owns the walk over the table
-//! below the executor: a TID range scan, and a delete that gives up on a row that another transaction holds. Like VACUUM it
-//! asks no policy and fires no trigger and no rule, whoever calls it. Must never remove what the caller of
+//! below the executor: a TID range scan, and a delete that gives up on a row that another transaction holds. Like
+//! VACUUM it asks no policy and fires no trigger and no rule, whoever calls it. Must never remove what the caller of
 //! `cache_sweep()` may not see: then it is told which keys.
 
 use super::references::{References, place_of};

@@ -16,8 +16,8 @@ use cache_pg_rules::limit::{Held, Limits};
 use cache_pg_rules::sample::{self, Cut, Seen};
 use std::collections::{BTreeSet, HashMap};
 
-/// At how many pages a look is.
-const SAMPLE: u32 = 16;
+/// At how many pages a look is, one in each part of the table: its parts may be filled differently.
+const SAMPLE: u32 = 32;
 
 /// Whether the transaction that has added so much is to look.
 pub fn is_due(outlook: Outlook) -> bool {
@@ -33,8 +33,11 @@ pub fn evict(home: &Home, entries: &Entries, added: u64) {
     if pages == 0 {
         return;
     }
-    let any = |_| (backend::random() % u64::from(pages)) as u32;
-    let chosen: BTreeSet<u32> = if pages <= SAMPLE { (0..pages).collect() } else { (0..SAMPLE).map(any).collect() };
+    let within = |part: u32| {
+        let start = u64::from(part) * u64::from(pages);
+        ((start + backend::random() % u64::from(pages)) / u64::from(SAMPLE)) as u32
+    };
+    let chosen: BTreeSet<u32> = if pages <= SAMPLE { (0..pages).collect() } else { (0..SAMPLE).map(within).collect() };
     let mut all: Vec<Seen> = Vec::new();
     let mut limited: HashMap<String, (Limits, Vec<Seen>)> = HashMap::new();
     for &page in &chosen {

@@ -56,7 +56,9 @@ pub fn cut(mut seen: Vec<Seen>, looked: u64, pages: u64, limits: Limits, added: 
     // stays, as long as not almost all is too much.
     let share = |excess: u64, held: u64| u128::from(excess) * u128::from(entries) / u128::from(held.max(1));
     let share = share(excess.entries, held.entries).max(share(excess.bytes, held.bytes)) as u64 + 1;
-    let most = share.max(entries / 2).max(added.saturating_mul(FOR_EACH)).min(MOST);
+    // So many have come since somebody looked, in the mean.
+    let came = added.max(EVERY as u64);
+    let most = share.max(entries / 2).max(came.saturating_mul(FOR_EACH)).min(MOST);
     let count = wanted.min(most).min(entries);
     let (until, _) = *seen.get(usize::try_from(count.checked_sub(1)?).ok()?)?;
     Some(Cut { until, most: count })

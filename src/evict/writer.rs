@@ -2,9 +2,9 @@
 //!
 //! Where the hand does not keep up, or there is none, a transaction that has added entries removes some at its commit:
 //! after all else that it does, so that it holds what it removes for a moment only, and waits for nobody then. It goes
-//! on where the last one stopped. Without shared memory it goes by a sample ([`sampled`]). Must never make a commit fail,
-//! whatever it meets, and never run where a conflict would be the caller's (SERIALIZABLE). Like all maintenance it runs
-//! nobody's code: no trigger, no rule, no policy.
+//! on where the last one stopped. Without shared memory it goes by a sample ([`sampled`]). Must never make a commit
+//! fail, whatever it meets, and never run where a conflict would be the caller's (SERIALIZABLE). Like all maintenance
+//! it runs nobody's code: no trigger, no rule, no policy.
 
 use super::evictor::Evictor;
 use super::file;

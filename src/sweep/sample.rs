@@ -70,8 +70,8 @@ impl Entries<'_> {
         Estimate(sums)
     }
 
-    /// Removes the entries of a page that `goes` says are to go, by their key and when they were written, and hands each
-    /// to `count`.
+    /// Removes the entries of a page that `goes` says are to go, by their key and when they were written, and hands
+    /// each to `count`.
     pub fn remove(
         &self,
         page: BlockNumber,

@@ -13,6 +13,7 @@ use crate::heap::snapshot::with_latest;
 use crate::home::{Home, namespace_column};
 use crate::loader::{self, Loader};
 use cache_pg_rules::ttl::Ttl;
+use pgrx::AnyElement;
 use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
@@ -96,13 +97,16 @@ impl Drop for WrittenFor {
     }
 }
 
-/// The row triggers on `cache_namespaces`, before and after.
-#[pg_trigger(sql = false)]
-fn cache_namespaces_checked<'a>(
-    trigger: &'a PgTrigger<'a>,
-) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, ErrorReport> {
-    // What a trigger returns as an error pgrx reports as its own.
-    Ok(Some(checked(trigger).unwrap_or_else(|error| error.raise())))
+/// The row triggers on `cache_namespaces`, before and after. pgrx's own way to write a trigger raises XX000 where it is
+/// called by hand.
+#[pg_extern(sql = false)]
+fn cache_namespaces_checked(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, ErrorReport> {
+    // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
+    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
+    let row = checked(&trigger)?.into_trigger_datum().ok_or(CacheError::StrangeTrigger)?;
+    // SAFETY: a row in the form that a trigger returns; nobody asks for its type.
+    let row = unsafe { AnyElement::from_polymorphic_datum(row, false, Oid::INVALID) };
+    Ok(row.ok_or(CacheError::StrangeTrigger)?)
 }
 
 /// Before, the owner of the loader is written down where whoever writes the row has the rights of that one, else nobody
@@ -142,13 +146,13 @@ fn told<A: WhoAllocated>(row: &PgHeapTuple<'_, A>) -> Result<Told, CacheError> {
 }
 
 /// The statement trigger: tells every backend to read the table again, at the commit.
-#[pg_trigger(sql = false)]
-fn cache_namespaces_changed<'a>(
-    trigger: &'a PgTrigger<'a>,
-) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, ErrorReport> {
+#[pg_extern(sql = false)]
+fn cache_namespaces_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
+    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
     if let Ok(relation) = trigger.relation() {
         // SAFETY: the relation that the trigger fired on is open.
         unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation.oid()) };
     }
-    Ok(None::<PgHeapTuple<AllocatedByRust>>)
+    Ok(())
 }

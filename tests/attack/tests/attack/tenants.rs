@@ -266,8 +266,8 @@ fn a_transaction_that_is_rolled_back_evicts_nothing() -> Result<()> {
     for attempt in [
         format!("BEGIN; {many}; ROLLBACK"),
         format!("BEGIN; SAVEPOINT s; {many}; ROLLBACK TO s; SELECT cache_set('full:one', '1'); COMMIT"),
-        format!("DO $$BEGIN PERFORM cache_set_many((SELECT jsonb_object_agg('full:new:' || n, 1) FROM generate_series(1, 5000) AS n));
-                 RAISE EXCEPTION 'no'; EXCEPTION WHEN OTHERS THEN PERFORM cache_set('full:two', '1'); END$$"),
+        "DO $$BEGIN PERFORM cache_set_many((SELECT jsonb_object_agg('full:new:' || n, 1) FROM generate_series(1, 5000) AS n));
+                 RAISE EXCEPTION 'no'; EXCEPTION WHEN OTHERS THEN PERFORM cache_set('full:two', '1'); END$$".to_owned(),
         format!("BEGIN; {many}; PREPARE TRANSACTION 'undone'; ROLLBACK PREPARED 'undone'"),
     ] {
         for statement in attempt.split("; ").filter(|_| !attempt.starts_with("DO")).chain(attempt.starts_with("DO").then_some(attempt.as_str())) {

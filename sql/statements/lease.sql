@@ -1,5 +1,5 @@
 -- $1 key, $2 the clock, $3 until when, $4 the lease's number, $5 what the caller sees, as a pg_snapshot,
--- $6 also of a live entry
+-- $6 also of a live entry, $7 the latest end that another lease can have
 -- A row that somebody holds is passed over. The value stays as long as it may be served; the version stays.
 WITH free AS MATERIALIZED (
     SELECT key,
@@ -8,7 +8,7 @@ WITH free AS MATERIALIZED (
     FROM @extschema@.cache_entries
     WHERE key OPERATOR(pg_catalog.=) $1
       AND (lease_until IS NULL OR lease_until OPERATOR(pg_catalog.<=) $2
-           OR lease_until OPERATOR(pg_catalog.>) ($2 OPERATOR(pg_catalog.+) '1 day'::pg_catalog.interval))
+           OR lease_until OPERATOR(pg_catalog.>) $7)
       AND pg_catalog.pg_visible_in_snapshot(version, $5::pg_catalog.pg_snapshot)
       AND ($6 OR value IS NULL OR expires_at OPERATOR(pg_catalog.<=) $2 OR NOT (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations)))
     FOR NO KEY UPDATE SKIP LOCKED

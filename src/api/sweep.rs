@@ -12,6 +12,7 @@ use crate::heap::snapshot::{see_own_work, with_latest};
 use crate::home::Home;
 use crate::settings;
 use crate::statement::{IntoParam, Statement, statement};
+use crate::store::latest_lease;
 use crate::sweep::{hand, tags};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -19,7 +20,7 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::time::Instant;
 
-static DUE: Statement = statement!("due.sql", [TIMESTAMPTZOID, INT4OID]);
+static DUE: Statement = statement!("due.sql", [TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID]);
 
 /// How many pages to walk between two looks at the clock and at interrupts.
 const PAGES: u32 = 1024;
@@ -50,7 +51,9 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
 
 /// The keys of rows that are due, as far as the policies let the caller see them.
 fn visible(home: &Home, most: u32) -> HashSet<String> {
-    DUE.read(home, &[clock::now().param(), (most as i32).param()], |rows| rows.column(1).into_iter().collect())
+    let now = clock::now();
+    let params = [now.param(), (most as i32).param(), latest_lease(now).param()];
+    DUE.read(home, &params, |rows| rows.column(1).into_iter().collect())
 }
 
 /// Walks on from where the last call in this session ended, once round the table or until `most` rows are removed;

@@ -10,6 +10,7 @@ use crate::heap::scan::View;
 use crate::heap::shape::Column;
 use crate::heap::snapshot::{self, NOBODY, Version};
 use crate::home::{Home, column};
+use crate::settings;
 use crate::stats::census;
 use cache_pg_rules::key::Key;
 use pgrx::IntoDatum;
@@ -131,6 +132,8 @@ pub fn has_possible_version(row: &Row) -> bool {
 
 /// The longest lease (`cache_pg.lease`), and the longest time that computing a value can take: a day, in microseconds.
 const LONGEST_LEASE: i64 = 86_400_000_000;
+/// A session may have a shorter lease than others: theirs count all the same, up to the default of ten seconds.
+const USUAL_LEASE: i64 = 10_000_000;
 /// A tombstone stays for two leases. An hour more, in case the clock was set back.
 const LONGEST_TOMBSTONE: i64 = 2 * LONGEST_LEASE + 3_600_000_000;
 /// Nothing is kept for longer than this after its deadline: a year.
@@ -141,11 +144,17 @@ pub fn load_time(micros: i64) -> Option<i64> {
     (0..=LONGEST_LEASE).contains(&micros).then_some(micros)
 }
 
-/// The lease of a row, where its time is not over, and as long as a lease can be.
+/// The latest end that a lease which is in force can have: what would end later is none, or plain SQL could keep a row
+/// from being evicted, and everybody from a token, for as long as it likes.
+pub fn latest_lease(now: Timestamp) -> Timestamp {
+    Timestamp(now.0.saturating_add(settings::lease().max(USUAL_LEASE)))
+}
+
+/// The lease of a row, where its time is not over, and no longer than a lease can be.
 pub fn lease_in_force(row: &Row, now: Timestamp) -> Option<Lease> {
     let lease = moment(row, column::LEASE_UNTIL).zip(moment(row, column::LEASE_ID));
     let lease = lease.map(|(until, id)| Lease { until: Timestamp(until), id });
-    lease.filter(|lease| lease.until > now && lease.until.0 <= now.0.saturating_add(LONGEST_LEASE))
+    lease.filter(|lease| lease.until > now && lease.until <= latest_lease(now))
 }
 
 /// When a row is due: at its deadline or the end of its grace, but not before the end of a lease on it. What the

@@ -106,7 +106,7 @@ enum Turn {
 /// What to do with the claim of the key. Somebody may have stored a value since it was looked up, or hold a lease on
 /// it.
 fn turn_of_claimant(access: &Access, key: Key) -> Result<Turn, CacheError> {
-    if !access.home.has_own_columns {
+    if !access.home.may_be_walked {
         return Ok(Turn::Load);
     }
     let newest = may_be_forgotten(access, || {

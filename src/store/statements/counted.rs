@@ -35,7 +35,7 @@ pub fn counted<R>(access: &Access, keys: &[Key], contention: Contention, stateme
 
 /// What the entries of keys weigh; None where one is not known.
 fn weigh(access: &Access, keys: &[Key], contention: Contention) -> Option<Vec<Option<Option<i64>>>> {
-    if !access.home.has_own_columns {
+    if !access.home.may_be_walked {
         return None;
     }
     let weights =
@@ -62,7 +62,7 @@ pub fn counted_clear<R>(
     namespace: Option<Namespace>,
     statement: impl FnOnce() -> R,
 ) -> Result<R, CacheError> {
-    if !access.home.has_own_columns {
+    if !access.home.may_be_walked {
         return Ok(statement());
     }
     let before = weigh_all(access, namespace, Contention::Wait)?;

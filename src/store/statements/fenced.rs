@@ -16,7 +16,7 @@ use crate::local_settings::LocalSettings;
 use crate::statement::{IntoParam, Param, Rows, Statement, statement};
 use crate::store::fence;
 use crate::store::fetch::Claim;
-use crate::store::image::{Lease, load_time};
+use crate::store::image::{Lease, latest_lease, load_time};
 use crate::store::look::{Fresh, Look};
 use crate::store::tags::Tagged;
 use crate::store::write::{self, New};
@@ -27,7 +27,8 @@ use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::ErrorReport;
 
 static LOOK: Statement = statement!("look.sql", [TEXTOID, TIMESTAMPTZOID]);
-static LEASE: Statement = statement!("lease.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TEXTOID, BOOLOID]);
+static LEASE: Statement =
+    statement!("lease.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TEXTOID, BOOLOID, TIMESTAMPTZOID]);
 static LEASE_ABSENT: Statement = statement!("lease_absent.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID]);
 static RELEASE: Statement = statement!("release.sql", [TEXTOID, INT8OID]);
 static FILL: Statement = statement!(
@@ -79,6 +80,7 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
         lease.id.param(),
         text_of(seen).param(),
         also_live.param(),
+        latest_lease(now).param(),
     ];
     let granted = match row_of(access, key, seen)? {
         RowState::Held => return Ok(Claim::Taken(Some(wake::soon()))),
@@ -174,7 +176,7 @@ enum RowState {
 }
 
 fn row_of(access: &Access, key: Key, seen: &Seen) -> Result<RowState, CacheError> {
-    if !access.home.has_own_columns {
+    if !access.home.may_be_walked {
         return Ok(RowState::Removed);
     }
     write::writing(access, |table| {

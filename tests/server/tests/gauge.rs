@@ -80,7 +80,9 @@ fn p8_what_is_prepared_counts() -> Result<()> {
 /// What makes writes go through the executor.
 const DETOURS: [&str; 3] = [
     "ALTER TABLE cache_entries ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-     CREATE POLICY everything ON cache_entries USING (true)",
+     CREATE POLICY everything ON cache_entries USING (true);
+     ALTER TABLE cache_tags ENABLE ROW LEVEL SECURITY;
+     CREATE POLICY everything ON cache_tags USING (true)",
     "ALTER TABLE cache_entries ADD CHECK (length(key) > 0)",
     "CREATE INDEX ON cache_entries ((value ->> 'x'))",
 ];
@@ -91,7 +93,7 @@ fn p8_writes_through_the_executor_move_the_gauge_as_others_do() -> Result<()> {
         let (cluster, mut owner) = without_workers(1_000)?;
         owner.batch_execute(&format!(
             "{detour};
-             CREATE ROLE app LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries TO app"
+             CREATE ROLE app LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries, cache_tags TO app"
         ))?;
         let mut client = cluster.connect_as("app", "postgres")?;
         for (call, held) in [
@@ -128,7 +130,7 @@ fn p8_the_limit_holds_for_writers_through_the_executor() -> Result<()> {
         let (cluster, mut owner) = without_workers(1_000)?;
         owner.batch_execute(&format!(
             "{detour};
-             CREATE ROLE app LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries TO app"
+             CREATE ROLE app LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries, cache_tags TO app"
         ))?;
         set(&mut cluster.connect_as("app", "postgres")?, "k", 3_000)?;
         let held: i64 = get(&mut owner, ENTRIES)?;

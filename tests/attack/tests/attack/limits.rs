@@ -31,9 +31,9 @@ fn write(scene: &mut Scene, prefix: &str, count: i64) -> Result<()> {
 const LIVE: &str = "SELECT count(*) FROM cache_entries WHERE value IS NOT NULL AND expires_at > now()";
 
 /// What the writers' own commits keep to, without waiting for a worker: 1.1 times the limit, and what one commit adds.
-fn held(scene: &mut Scene) -> Result<()> {
+fn held(scene: &mut Scene, what: &str) -> Result<()> {
     let live: i64 = scene.get(LIVE)?;
-    assert!(live <= LIMIT * 5 / 4, "{live} entries under a limit of {LIMIT}");
+    assert!(live <= LIMIT * 5 / 4, "{live} entries under a limit of {LIMIT}: {what}");
     Ok(())
 }
 
@@ -54,7 +54,7 @@ fn no_constraint_index_or_trigger_switches_the_limit_off() -> Result<()> {
         scene.role("app", DML)?;
         scene.owner.batch_execute(change)?;
         write(&mut scene, "k", 2 * LIMIT)?;
-        held(&mut scene)?;
+        held(&mut scene, change)?;
         scene.unharmed()?;
     }
     Ok(())

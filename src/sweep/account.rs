@@ -12,6 +12,7 @@ use crate::settings;
 use crate::stats::latency::{self, Operation};
 use crate::stats::{census, memory, sweeps};
 use cache_pg_rules::pace;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 impl Sweeper {
@@ -37,7 +38,7 @@ impl Sweeper {
             sweeps::end_turn(turn);
             if turn.skipped == 0 {
                 census::end();
-                if memory::area().is_some_and(|area| settings::limits().are_reached(area.total.held())) {
+                if is_room_in_question() {
                     // What plain SQL has written nobody has said.
                     flags::press(self.slot);
                 }
@@ -58,6 +59,12 @@ impl Sweeper {
         });
         rest
     }
+}
+
+/// Whether what was counted may be too much: of all, or of a namespace, whose limits are known in a transaction only.
+fn is_room_in_question() -> bool {
+    memory::area().is_some_and(|area| settings::limits().are_reached(area.total.held()))
+        || memory::places().any(|(_, tally)| tally.is_configured.load(Ordering::Relaxed))
 }
 
 /// When it is time to count what there is.

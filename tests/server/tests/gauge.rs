@@ -214,6 +214,20 @@ fn p8_what_plain_sql_has_written_is_counted_and_trimmed_by_the_next_turn() -> Re
 }
 
 #[test]
+fn p8_what_plain_sql_has_written_beyond_a_namespaces_limit_goes_without_another_write() -> Result<()> {
+    let cluster = swift_server()?.start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    client.batch_execute("SELECT cache_configure('k', max_entries => 100)")?;
+    client.batch_execute(
+        "INSERT INTO cache_entries (key, value, expires_at)
+         SELECT 'k:' || n, '1', now() + '1 hour' FROM generate_series(1, 1000) AS n",
+    )?;
+    // Tells the worker that something was written, and nothing of the namespace.
+    client.batch_execute("SELECT cache_set('other', '1')")?;
+    poll(PATIENCE, "the namespace to be within its limit", || Ok(get::<i64>(&mut client, ENTRIES)? <= 106))
+}
+
+#[test]
 fn p8_a_truncated_cache_is_empty_for_the_gauge_at_once_and_its_refill_is_bounded() -> Result<()> {
     let (_cluster, mut client) = without_workers(1_000)?;
     set(&mut client, "first", 900)?;

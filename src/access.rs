@@ -12,6 +12,7 @@ use crate::backend;
 use crate::catalog;
 use crate::error::CacheError;
 use crate::home::Home;
+use crate::local_settings::LocalSettings;
 use crate::subtransaction::attempt;
 use pgrx::pg_sys::{self, AclMode, Oid};
 use std::rc::Rc;
@@ -120,6 +121,9 @@ impl Access {
     /// Runs `work` with the rights of the table's owner where nothing but privileges rules, else as the caller.
     pub fn run<R>(&self, work: impl FnOnce(&Home) -> R) -> R {
         let _owner = self.is_unrestricted.then(|| AsOwner::new(self.home.owner));
+        // Only the cache itself is unrestricted beside triggers.
+        let fires_none = self.is_unrestricted && self.home.has_triggers_or_rules;
+        let _quiet = fires_none.then(LocalSettings::without_triggers);
         work(&self.home)
     }
 }
@@ -153,29 +157,14 @@ pub fn has_policies_for_caller(table: Oid) -> bool {
 }
 
 /// The permission of the cache itself to delete what a change of a watched table has made wrong, whoever changed it and
-/// whatever the policies let them see. Only where a trigger or rule hangs on the table does it take the privileges
-/// of the current role: neither may run with the owner's rights.
+/// whatever the policies let them see. No trigger fires: whoever has made one would have it run by everybody who changes
+/// the watched table.
 ///
 /// # Errors
 /// As [`check`].
 pub fn of_the_cache() -> Result<Access, CacheError> {
     let home = lock_if(Verb::Delete.lock(), |_| Ok(()))?;
-    if home.has_triggers_or_rules && has_triggers_now(&home) {
-        return check(Verb::Delete);
-    }
     Ok(Access { home, is_unrestricted: true, is_under_policies: false })
-}
-
-/// Whether a trigger or rule hangs on the table at this moment: the catalogs say so until the next VACUUM after the
-/// last one has gone, too.
-fn has_triggers_now(home: &Home) -> bool {
-    // SAFETY: opened and closed in pairs, under the lock that is held.
-    unsafe {
-        let relation = pg_sys::relation_open(home.entries, pg_sys::NoLock as i32);
-        let found = !(*relation).trigdesc.is_null() || !(*relation).rd_rules.is_null();
-        pg_sys::relation_close(relation, pg_sys::NoLock as i32);
-        found
-    }
 }
 
 /// Locks the table to the end of the transaction, where `allowed` says so.

@@ -17,6 +17,10 @@ pub struct LocalSettings {
 impl LocalSettings {
     /// Sets each name to its value. Raises where a value is invalid.
     pub fn new(settings: &[(&CStr, &str)]) -> Self {
+        Self::set(settings, pg_sys::GucContext::PGC_USERSET)
+    }
+
+    fn set(settings: &[(&CStr, &str)], context: pg_sys::GucContext::Type) -> Self {
         // SAFETY: a new level of nesting, left by drop or by an abort; the texts are copied.
         unsafe {
             let level = pg_sys::NewGUCNestLevel();
@@ -25,7 +29,7 @@ impl LocalSettings {
                 pg_sys::set_config_option(
                     name.as_ptr(),
                     value.as_ptr(),
-                    pg_sys::GucContext::PGC_USERSET,
+                    context,
                     pg_sys::GucSource::PGC_S_SESSION,
                     pg_sys::GucAction::GUC_ACTION_SAVE,
                     true,
@@ -40,6 +44,12 @@ impl LocalSettings {
     /// [`SAFE_PATH`], whatever the caller's search path is.
     pub fn safe_path() -> Self {
         Self::new(&[SAFE_PATH])
+    }
+
+    /// No trigger and no rule fires, but those that the owner of a table has enabled for replicas or always: whoever may
+    /// only create a trigger cannot do that.
+    pub fn without_triggers() -> Self {
+        Self::set(&[(c"session_replication_role", "replica")], pg_sys::GucContext::PGC_SUSET)
     }
 }
 

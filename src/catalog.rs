@@ -62,9 +62,22 @@ pub fn home() -> Option<Rc<Home>> {
 /// # Errors
 /// [`CacheError::NotInstalled`], [`CacheError::Reshaped`].
 pub fn installed() -> Result<Rc<Home>, CacheError> {
-    let home = home().ok_or(CacheError::NotInstalled)?;
+    let home = home().ok_or_else(absence)?;
     home.check()?;
     Ok(home)
+}
+
+/// Why there is no home: the extension is not installed, or a table of it is not where it was made.
+pub fn absence() -> CacheError {
+    // SAFETY: a look-up in the catalogs, which raises nothing where there is none.
+    let extension = unsafe { pg_sys::get_extension_oid(c"cache_pg".as_ptr(), true) };
+    if extension == Oid::INVALID {
+        return CacheError::NotInstalled;
+    }
+    CacheError::Reshaped {
+        table: column::SHAPE.table,
+        how: "It, cache_tags or cache_namespaces was renamed, or moved to another schema.".into(),
+    }
 }
 
 /// The answer outlives the transaction, and decides whether somebody's trigger may run.

@@ -166,7 +166,7 @@ fn cache_health() -> Result<
     ErrorReport,
 > {
     // Also of tables that somebody has altered: it says why nothing is swept.
-    let readings = readings::readings(&*catalog::home().ok_or(CacheError::NotInstalled)?);
+    let readings = readings::readings(&*catalog::home().ok_or_else(catalog::absence)?);
     let checks = health::checks(&readings, &settings::health::thresholds());
     Ok(TableIterator::new(
         checks

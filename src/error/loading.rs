@@ -60,15 +60,16 @@ impl LoadError {
 
     pub(super) fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotAQuery(_) => "What writes belongs before or after it.".into(),
-            Self::Columns(_) => "Such as SELECT to_jsonb(t) FROM t.".into(),
-            Self::Rows => "Such as SELECT jsonb_agg(t) FROM t, or with LIMIT 1.".into(),
+            Self::NotAQuery(_) => {
+                "Give one SELECT or VALUES. Run statements that write before or after the call.".into()
+            }
+            Self::Columns(_) => "For example: SELECT to_jsonb(t) FROM t.".into(),
+            Self::Rows => "For example: SELECT jsonb_agg(t) FROM t, or a query with LIMIT 1.".into(),
             Self::Volatile(signature) | Self::BecameVolatile(signature) => {
                 format!("ALTER FUNCTION {signature} STABLE;")
             }
-            Self::Retyped(_) | Self::ChangedOwner(_) => {
-                "A loader takes the key as text and returns jsonb. Call cache_configure again.".into()
-            }
+            Self::Retyped(_) => "A loader takes the key as text and returns jsonb. Call cache_configure again.".into(),
+            Self::ChangedOwner(_) => "Call cache_configure again.".into(),
             Self::Unsettled(_) => "Until the commit it can be called by those who have the rights of its owner.".into(),
             Self::LockLost => return None,
         })

@@ -131,7 +131,12 @@ impl Sweeper {
         if !process::database_is_free() {
             return Ok(Visit::Locked);
         }
-        let Some(home) = catalog::home() else { return Ok(Visit::Absent) };
+        let Some(home) = catalog::home() else {
+            return match catalog::absence() {
+                CacheError::NotInstalled => Ok(Visit::Absent),
+                moved => Err(moved.to_string()),
+            };
+        };
         // What was found may have changed until the lock was there; then the next visit begins anew.
         if !hand::try_lock(&home) || catalog::home().is_none_or(|locked| !Rc::ptr_eq(&home, &locked)) {
             return Ok(Visit::Locked);

@@ -96,8 +96,8 @@ fn health_warns_of_gets_that_wait() -> Result<()> {
 fn health_warns_of_a_hand_that_fails() -> Result<()> {
     let (_cluster, mut client) = database("failing")?;
     client.batch_execute(
-        "ALTER TABLE cache_entries ALTER COLUMN load_us TYPE integer;
-         SELECT cache_set('k', '1', '1 millisecond')",
+        "SELECT cache_set('k', '1', '1 millisecond');
+         ALTER TABLE cache_entries ALTER COLUMN load_us TYPE integer",
     )?;
     assert!(warns(&mut client, "sweep_failures")?.contains("was altered"));
     assert!(get::<bool>(&mut client, "SELECT failures > 0 AND last_error LIKE '%was altered%' FROM cache_sweeps")?);

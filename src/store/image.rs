@@ -130,24 +130,26 @@ pub fn has_possible_version(row: &Row) -> bool {
     version_in(row).is_some_and(snapshot::is_possible)
 }
 
-/// The longest lease (`cache_pg.lease`), and the longest time that computing a value can take: a day, in microseconds.
-const LONGEST_LEASE: i64 = 86_400_000_000;
+/// The longest time that computing a value can take, as a lease can last (`cache_pg.lease`): a day, in microseconds.
+const LONGEST_LOAD: i64 = 86_400_000_000;
 /// A session may have a shorter lease than others: theirs count all the same, up to the default of ten seconds.
 const USUAL_LEASE: i64 = 10_000_000;
-/// A tombstone stays for two leases. An hour more, in case the clock was set back.
-const LONGEST_TOMBSTONE: i64 = 2 * LONGEST_LEASE + 3_600_000_000;
 /// Nothing is kept for longer than this after its deadline: a year.
 const LONGEST_GRACE: i64 = 366 * 86_400_000_000;
 
 /// How long it took to compute a value, as far as that is possible.
 pub fn load_time(micros: i64) -> Option<i64> {
-    (0..=LONGEST_LEASE).contains(&micros).then_some(micros)
+    (0..=LONGEST_LOAD).contains(&micros).then_some(micros)
 }
 
 /// The latest end that a lease which is in force can have: what would end later is none, or plain SQL could keep a row
 /// from being evicted, and everybody from a token, for as long as it likes.
 pub fn latest_lease(now: Timestamp) -> Timestamp {
-    Timestamp(now.0.saturating_add(settings::lease().max(USUAL_LEASE)))
+    Timestamp(now.0.saturating_add(longest_lease()))
+}
+
+fn longest_lease() -> i64 {
+    settings::lease().max(USUAL_LEASE)
 }
 
 /// The lease of a row, where its time is not over, and no longer than a lease can be.
@@ -167,7 +169,8 @@ pub fn due_at(row: &Row, now: Timestamp) -> i64 {
     let end = moment(row, column::STALE_UNTIL).unwrap_or(expires_at);
     let end = match has_value {
         true => end.max(expires_at).min(expires_at.saturating_add(LONGEST_GRACE)),
-        false if end > now.0.saturating_add(LONGEST_TOMBSTONE) => i64::MIN,
+        // A tombstone is kept for two leases, and nothing depends on that.
+        false if end > now.0.saturating_add(2 * longest_lease()) => i64::MIN,
         false => end,
     };
     lease.map_or(end, |lease| lease.until.0.max(end))

@@ -2,7 +2,8 @@
 //!
 //! A trigger or policy decides what is written, so no statement can tell: the newest rows are looked at below the
 //! executor before it and after it. What others write in between is counted twice, and a table of another shape not at
-//! all; the next turn of the hand sets both right. Must never let what it finds out reach the caller.
+//! all; the next turn of the hand sets both right. Must never let what it finds out reach the caller, nor have a caller
+//! whom policies keep out wait for a row that they hide.
 
 use crate::access::Access;
 use crate::error::CacheError;
@@ -18,8 +19,10 @@ use cache_pg_rules::namespace::Namespace;
 use std::collections::HashMap;
 
 /// Runs a statement that writes these keys, and counts what has become of their entries. `contention`: what the
-/// statement does where another transaction holds a row.
+/// statement does where another transaction holds a row. Under policies, which the statement asks before it waits for
+/// anybody, what is held is not counted.
 pub fn counted<R>(access: &Access, keys: &[Key], contention: Contention, statement: impl FnOnce() -> R) -> R {
+    let contention = if access.is_under_policies { Contention::GiveUp } else { contention };
     let Some(before) = weigh(access, keys, contention) else { return statement() };
     let result = statement();
     // What the statement has written nobody else holds.

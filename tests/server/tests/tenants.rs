@@ -89,6 +89,40 @@ fn whoever_may_not_store_a_key_gets_the_same_answer_at_once_whatever_is_hidden_t
 }
 
 #[test]
+fn whoever_may_not_write_a_key_is_refused_at_once_whatever_is_hidden_there() -> Result<()> {
+    let (_cluster, mut owner, mut a, mut b) = tenants("refused")?;
+    b.batch_execute(
+        "SELECT cache_set('refused_b:live', '1', '1 hour');
+         SELECT cache_set('refused_b:held', '1', '1 hour');
+         BEGIN;
+         SELECT cache_set('refused_b:uncommitted', '1');
+         SELECT cache_set('refused_b:held', '2', '1 hour')",
+    )?;
+    // Whatever waited for the other tenant's transaction would be cancelled.
+    a.batch_execute("SET statement_timeout = '5s'")?;
+    for what in ["live", "held", "uncommitted", "absent"] {
+        for call in [
+            "cache_set('KEY', '2')",
+            "cache_add('KEY', '2')",
+            "cache_incr('KEY')",
+            "cache_set_many('{\"KEY\": 2}')",
+            "cache_delete('KEY')",
+            "cache_delete_many('{KEY}')",
+            "cache_take('KEY')",
+        ] {
+            let refused = a.query(&format!("SELECT {}", call.replace("KEY", &format!("refused_b:{what}"))), &[]);
+            assert_eq!(sqlstate(refused)?, SqlState::INSUFFICIENT_PRIVILEGE, "{call}: {what}");
+        }
+    }
+    b.batch_execute("COMMIT")?;
+    assert_eq!(
+        get::<Value>(&mut owner, "SELECT jsonb_object_agg(key, value) FROM cache_entries")?,
+        json!({"refused_b:held": 2, "refused_b:live": 1, "refused_b:uncommitted": 1})
+    );
+    Ok(())
+}
+
+#[test]
 fn under_a_policy_a_value_is_still_computed_once_however_many_ask() -> Result<()> {
     let (cluster, mut owner, mut a, _b) = tenants("once")?;
     a.batch_execute("SELECT cache_set('once_a:other', '1')")?;

@@ -25,13 +25,17 @@ use std::rc::Rc;
 /// What was read.
 pub(super) struct Table {
     pub namespaces: HashMap<String, Rc<Namespace>>,
-    /// Whether all of it is committed: what is not may be gone without anybody's saying so.
+    /// Whether it may be kept: all of it is committed (what is not may be gone without anybody's saying so), and it is
+    /// what there is now.
     pub is_settled: bool,
 }
 
-/// Reads the table with the newest snapshot, whatever the caller's is: the copy outlives the transaction.
+/// Reads the table with the newest snapshot, whatever the caller's is: the copy outlives the transaction. While a query
+/// is run in parallel it is the query's snapshot ([`with_latest`]), so the leader keeps nothing; a worker ends with it.
 pub(super) fn read(home: &Home) -> Table {
-    let mut table = Table { namespaces: HashMap::new(), is_settled: true };
+    // SAFETY: variables of this backend.
+    let is_settled = unsafe { !pg_sys::IsInParallelMode() || pg_sys::ParallelWorkerNumber >= 0 };
+    let mut table = Table { namespaces: HashMap::new(), is_settled };
     // SAFETY: what is opened is closed here, or by the end of the transaction; the shape is verified under the lock,
     // which stays.
     unsafe {

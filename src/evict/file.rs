@@ -18,6 +18,7 @@ use std::sync::atomic::Ordering;
 
 /// From how many pages an estimate is made: that takes about a millisecond, once.
 const SAMPLE: u32 = 128;
+const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
 thread_local! {
     /// The file that this backend has written to last.
@@ -70,11 +71,17 @@ pub fn before_commit() {
         return;
     }
     let Some(area) = memory::known_area() else { return };
-    // SAFETY: a look at the relation cache, within a transaction; null where the table is gone. What this transaction
-    // has put into another file it has locked, and it is no longer than this call that the relation is held.
+    let table = Oid::from(area.table.load(Ordering::Relaxed));
+    // SAFETY: a look at the relation cache, within a transaction; null where the table is gone. It is locked meanwhile,
+    // because to look while somebody alters it may raise, and whoever commits here may have nothing to do with it. Where
+    // that would be to wait, this transaction has not put it into another file: then it has the lock itself.
     unsafe {
-        let relation = pg_sys::RelationIdGetRelation(Oid::from(area.table.load(Ordering::Relaxed)));
+        if !pg_sys::ConditionalLockRelationOid(table, LOCK) {
+            return;
+        }
+        let relation = pg_sys::RelationIdGetRelation(table);
         if relation.is_null() {
+            pg_sys::UnlockRelationOid(table, LOCK);
             return;
         }
         #[cfg(feature = "pg15")]
@@ -90,6 +97,7 @@ pub fn before_commit() {
             CURRENT.set(file_of(relation));
         }
         pg_sys::RelationClose(relation);
+        pg_sys::UnlockRelationOid(table, LOCK);
     }
 }
 

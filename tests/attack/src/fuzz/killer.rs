@@ -1,4 +1,4 @@
-//! Cancels statements, ends sessions, and now and then kills a backend as the kernel would.
+//! Cancels statements, ends sessions and prepared transactions, and now and then kills a backend as the kernel would.
 //!
 //! Must never touch a process that is not of the server, nor the postmaster.
 
@@ -27,11 +27,14 @@ const BETWEEN_KILLS: Duration = Duration::from_secs(9);
 pub fn run(cluster: &Cluster, seed: u64, over: &AtomicBool) -> Result<usize> {
     let mut chance = StdRng::seed_from_u64(seed);
     let (mut kills, mut last_kill) = (0, Instant::now());
-    let mut client = cluster.connect("template1")?;
+    let mut client = cluster.connect(DATABASE)?;
     while !over.load(Ordering::Relaxed) {
         thread::sleep(PAUSE);
         if client.is_closed() {
             client = come_back(cluster)?;
+        }
+        if chance.random_ratio(1, 10) {
+            end_prepared(&mut client);
         }
         let Some(pid) = victim(&mut client) else { continue };
         if last_kill.elapsed() > BETWEEN_KILLS {
@@ -55,10 +58,18 @@ fn victim(client: &mut Client) -> Option<i32> {
     client.query_opt(&sql, &[]).ok().flatten().map(|row| row.get(0))
 }
 
+/// Ends what was prepared, perhaps with locks that keep everybody out.
+fn end_prepared(client: &mut Client) {
+    let _ = client.batch_execute("SET lock_timeout = '100ms'; SET statement_timeout = '1s'");
+    for row in client.query("SELECT gid FROM pg_prepared_xacts", &[]).unwrap_or_default() {
+        let _ = client.batch_execute(&format!("ROLLBACK PREPARED '{}'", row.get::<_, String>(0)));
+    }
+}
+
 fn come_back(cluster: &Cluster) -> Result<Client> {
     let start = Instant::now();
     loop {
-        match cluster.connect("template1") {
+        match cluster.connect(DATABASE) {
             Ok(client) => return Ok(client),
             Err(error) if start.elapsed() > Duration::from_secs(60) => {
                 return Err(error).context("the server does not come back");

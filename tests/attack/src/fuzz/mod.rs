@@ -99,11 +99,10 @@ pub fn fuzz(seconds: u64, seed: u64) -> Result<Run> {
     let standby = primary.standby()?;
     let (over, start) = (AtomicBool::new(false), Instant::now());
     let (tally, kills) = thread::scope(|scope| {
-        let sessions: Vec<_> = (0..5)
+        let sessions: Vec<_> = (0..=session::STANDBY)
             .map(|number| {
                 let (over, functions) = (&over, &functions);
-                // The last one reads on the standby.
-                let cluster = if number == 4 { &standby } else { &primary };
+                let cluster = if number == session::STANDBY { &standby } else { &primary };
                 scope.spawn(move || session::run(cluster, functions, seed, number, over))
             })
             .collect();

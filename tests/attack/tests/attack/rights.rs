@@ -238,19 +238,16 @@ fn an_expression_of_an_index_runs_with_nobodys_greater_rights() -> Result<()> {
         "GRANT ALL ON SCHEMA public TO {role};
          ALTER TABLE cache_entries OWNER TO {role}; ALTER TABLE cache_tags OWNER TO {role}"
     ))?;
-    app.batch_execute(
-        "CREATE INDEX ON public.cache_entries (spy(key));
-         ALTER TABLE public.cache_entries ADD CONSTRAINT spied CHECK (spy(key) IS NOT NULL)",
-    )?;
+    app.batch_execute("ALTER TABLE public.cache_entries ADD CONSTRAINT spied CHECK (spy(key) IS NOT NULL)")?;
+    scene.wake()?;
     wait_for(&mut scene.owner, "SELECT count(*) = 0 FROM cache_entries", PATIENCE)?;
-    for call in [
-        "SELECT cache_set('a:b', '1', '50 milliseconds')",
-        "SELECT cache_set('due:9', '1', '1 hour')",
-        "SELECT cache_sweep()",
-    ] {
-        run(&mut app, call)?.ok();
+    // A table with such an index is not the one that was made: it is left alone, and everybody is told.
+    app.batch_execute("CREATE INDEX spying ON public.cache_entries (spy(key))")?;
+    for call in ["SELECT cache_set('a:b', '1')", "SELECT cache_get('a:b')", "SELECT cache_sweep()"] {
+        let outcome = run(&mut app, call)?;
+        assert!(outcome.is_ok() || outcome == Err("55000".to_owned()), "{call}: {outcome:?}");
     }
-    wait_for(&mut scene.owner, "SELECT count(*) = 0 FROM cache_entries WHERE key = 'a:b'", PATIENCE)?;
+    app.batch_execute("DROP INDEX spying")?;
     scene.unharmed()
 }
 

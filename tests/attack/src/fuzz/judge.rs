@@ -44,6 +44,8 @@ pub fn judge(run: &Run) -> Result<bool> {
     ensure!(cluster.is_running(), "the server is gone");
     let mut owner = cluster.connect(DATABASE)?;
     in_the_log(cluster, run.kills)?;
+    ensure!(run.standby.is_running(), "the standby is gone");
+    in_the_log(&run.standby, 0)?;
     finish_prepared(&mut owner)?;
     owner.batch_execute(PLAIN)?;
     let checked = check_files(&mut owner)?;

@@ -71,6 +71,8 @@ const PREPARATION: &str = "
 pub struct Run {
     /// The server.
     pub primary: Cluster,
+    /// Its standby.
+    pub standby: Cluster,
     /// What was called, and what came of it.
     pub tally: Tally,
     /// How many backends were killed as by the kernel; each restarts the server.
@@ -115,7 +117,7 @@ pub fn fuzz(seconds: u64, seed: u64) -> Result<Run> {
         }
         Ok::<_, anyhow::Error>((tally, killer.join().map_err(|_| anyhow!("the killer panicked"))??))
     })?;
-    Ok(Run { primary, tally, kills, took: start.elapsed() })
+    Ok(Run { primary, standby, tally, kills, took: start.elapsed() })
 }
 
 fn prepare(owner: &mut Client) -> Result<()> {

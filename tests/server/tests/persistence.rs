@@ -32,6 +32,7 @@ fn reads_are_misses(client: &mut Client) -> Result<()> {
     for miss in MISSES {
         assert!(get::<bool>(client, &format!("SELECT {miss}"))?, "not so: {miss}");
     }
+    assert!(!get::<bool>(client, "SELECT cache_tags_hold('{other}', '{1}')")?);
     Ok(())
 }
 

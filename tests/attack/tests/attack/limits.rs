@@ -92,7 +92,10 @@ fn a_crash_does_not_get_around_the_limit() -> Result<()> {
     // Plain SQL has written three times as much as there may be when a backend is killed.
     owner.batch_execute(&insert(3 * LIMIT))?;
     let pid: i32 = get(&mut owner, "SELECT pg_backend_pid()")?;
+    // Until the postmaster has noticed, connections are still let in, and end with the others.
+    let mut witness = cluster.connect("postgres")?;
     cluster.backend_crash(pid)?;
+    poll(PATIENCE, "the crash to be noticed", || Ok(witness.simple_query("SELECT 1").is_err()))?;
     poll(PATIENCE, "the server to come back", || Ok(cluster.connect("postgres").is_ok()))?;
     let mut owner = cluster.connect("postgres")?;
     poll(PATIENCE, "the limit to hold", || {

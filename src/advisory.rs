@@ -38,8 +38,8 @@ pub fn kept<R>(work: impl FnOnce() -> R) -> Result<R, CacheError> {
             }
         }
         Err(error) => {
-            // SAFETY: what failed cannot go on; the abort, which is next, begins with the same. It may have been waiting
-            // for a lock, and the lock manager takes no other one before it has left that queue.
+            // SAFETY: what failed cannot go on; the abort, which is next, begins with the same. It may have been
+            // waiting for a lock, and the lock manager takes no other one before it has left that queue.
             unsafe {
                 pg_sys::LWLockReleaseAll();
                 pg_sys::LockErrorCleanup();

@@ -73,8 +73,8 @@ pub fn before_commit() {
     let Some(area) = memory::known_area() else { return };
     let table = Oid::from(area.table.load(Ordering::Relaxed));
     // SAFETY: a look at the relation cache, within a transaction; null where the table is gone. It is locked meanwhile,
-    // because to look while somebody alters it may raise, and whoever commits here may have nothing to do with it. Where
-    // that would be to wait, this transaction has not put it into another file: then it has the lock itself.
+    // because to look while somebody alters it may raise, and whoever commits here may have nothing to do with it.
+    // Where that would be to wait, this transaction has not put it into another file: then it has the lock itself.
     unsafe {
         if !pg_sys::ConditionalLockRelationOid(table, LOCK) {
             return;

@@ -157,8 +157,8 @@ pub fn has_policies_for_caller(table: Oid) -> bool {
 }
 
 /// The permission of the cache itself to delete what a change of a watched table has made wrong, whoever changed it and
-/// whatever the policies let them see. No trigger fires: whoever has made one would have it run by everybody who changes
-/// the watched table.
+/// whatever the policies let them see. No trigger fires: it would run with the rights of everybody who changes the
+/// watched table.
 ///
 /// # Errors
 /// As [`check`].

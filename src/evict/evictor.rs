@@ -4,7 +4,7 @@
 //! Must never choose a row without a value: tombstones and placeholders are for the fence. What is past its deadline,
 //! and kept for its grace, is judged like the others.
 
-use super::{ghosts, growth, pending, recency};
+use super::{file, ghosts, growth, pending, recency};
 use crate::clock;
 use crate::datum::Timestamp;
 use crate::heap::row::Row;
@@ -62,10 +62,18 @@ impl Evictor {
     }
 
     /// Goes on where the last one stopped, be it the hand or a writer, through up to `pages` pages, and removes up to
-    /// `most` rows. Under the active snapshot.
+    /// `most` rows. Nothing, where it turns out that there is less than the gauges say: then they are set right, and it
+    /// is to be asked anew what is to go. Under the active snapshot.
     pub fn next(&mut self, entries: &Entries, pages: u32, most: u32) -> Step {
         let mut step = Step { pages: entries.pages(), ..Step::default() };
         let Some(area) = memory::area().filter(|_| step.pages > 0) else { return step };
+        let amounts = self.amounts();
+        if amounts.iter().zip(&area.believed).any(|(&amount, left)| amount > 0 && left.load(Ordering::Relaxed) <= 0) {
+            if file::correct_overstated(entries) {
+                return step;
+            }
+            amounts.iter().zip(&area.believed).for_each(|(&amount, left)| left.store(amount, Ordering::Relaxed));
+        }
         for _ in 0..pages.min(step.pages) {
             if step.removed >= most || !self.goes_on() {
                 break;
@@ -85,6 +93,8 @@ impl Evictor {
         }
         let walked = area.met_pages.fetch_add(1, Ordering::Relaxed) + 1;
         if !self.goes_on() {
+            // Whoever needs room next looks anew.
+            area.believed.iter().for_each(|left| left.store(0, Ordering::Relaxed));
             let [judged, evicted, in_vain] = [0, 1, 2].map(|number: usize| area.met[number].swap(0, Ordering::Relaxed));
             area.met_pages.store(0, Ordering::Relaxed);
             area.set_level(area.level().after(Met { judged, evicted, in_vain }));
@@ -95,6 +105,13 @@ impl Evictor {
             area.met_pages.store(0, Ordering::Relaxed);
             area.set_level(area.level().after_turn());
         }
+    }
+
+    /// About how many entries are to go for the limits of all, and for those of namespaces.
+    fn amounts(&self) -> [i64; 2] {
+        let of = |excess: &Held| excess.entries.max(excess.bytes.div_ceil(self.usual.max(1)));
+        let own = self.own.values().map(of).fold(0, u64::saturating_add);
+        [of(&self.excess), own].map(|amount| amount.try_into().unwrap_or(i64::MAX))
     }
 
     /// Whether there is still something to go.
@@ -130,6 +147,11 @@ impl Evictor {
     /// An entry has gone.
     pub fn note(&mut self, row: &Row, now: Timestamp) {
         let Some(key) = row.text(column::KEY) else { return };
+        if let Some(area) = memory::area() {
+            for left in &area.believed {
+                left.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
         let bytes = growth::weight_of(key, row) as u64;
         self.excess = self.excess.without(bytes);
         let Ok(key) = Key::parse(key) else { return };

@@ -10,6 +10,7 @@ use super::pending;
 use crate::stats::census;
 use crate::stats::memory;
 use crate::sweep::hand::Entries;
+use crate::sweep::sample::Estimate;
 use crate::transaction;
 use cache_pg_rules::ledger::Change;
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -19,6 +20,10 @@ use std::sync::atomic::Ordering;
 /// From how many pages an estimate is made: that takes about a millisecond, once.
 const SAMPLE: u32 = 128;
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+/// What was counted may differ from what is said by this part of it, and by so many entries: others write meanwhile.
+const EXACT: u64 = 64;
+/// The bytes of an entry that is large.
+const LARGE: u64 = 1024;
 
 thread_local! {
     /// The file that this backend has written to last.
@@ -129,9 +134,37 @@ pub fn get_to_know(entries: &Entries) {
     area.table.store(entries.table().to_u32(), Ordering::Relaxed);
     // Others may estimate at the same time: one of them is believed.
     if area.file.compare_exchange(known, file, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-        census::learn(|tally| {
-            let (found, own) = (found.of(tally), pending::change_of(tally));
-            Change { entries: found.entries - own.entries, bytes: found.bytes - own.bytes }
-        });
+        learn(&found);
     }
+}
+
+fn learn(found: &Estimate) {
+    census::learn(|tally| {
+        let (found, own) = (found.of(tally), pending::change_of(tally));
+        Change { entries: found.entries - own.entries, bytes: found.bytes - own.bytes }
+    });
+}
+
+/// Whether the gauges say more than there is, as plain SQL makes them by deleting what was set; then they are set
+/// right, for nobody's entries are to go for what is not there. Where not all pages are read, only the number of all
+/// entries tells. Under a snapshot of now.
+pub fn correct_overstated(entries: &Entries) -> bool {
+    let Some(area) = memory::area() else { return false };
+    let found = entries.estimate(SAMPLE);
+    let is_overstated = if found.looked.is_whole() {
+        memory::tallies().any(|tally| {
+            let (said, there) = (pending::held_of(tally), found.of(tally));
+            is_more(said.entries, there.entries, 1) || is_more(said.bytes, there.bytes, LARGE)
+        })
+    } else {
+        found.looked.contradicts(pending::held(area).entries)
+    };
+    if is_overstated {
+        learn(&found);
+    }
+    is_overstated
+}
+
+fn is_more(said: u64, there: i64, one: u64) -> bool {
+    said - said / EXACT > there.max(0) as u64 + EXACT * one
 }

@@ -67,6 +67,9 @@ pub struct Area {
     pub gauge_was_off: AtomicI64,
     /// How many entries were evicted, ever.
     pub evictions: AtomicU64,
+    /// How many entries may still go before somebody looks whether there are as many as the gauges say: for the limits
+    /// of all, and for those of namespaces.
+    pub believed: [AtomicI64; 2],
     /// The page on which who makes room goes on.
     pub evict_page: AtomicU32,
     /// How many meetings with the hand a read is worth, and one: [`Area::level`].

@@ -17,16 +17,21 @@ use crate::store::{footprint, may_be_evicted, tags, written_at};
 use crate::wake;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::ledger::Change;
+use cache_pg_rules::sample::Looked;
 use pgrx::pg_sys::{self, BlockNumber};
 use std::collections::{BTreeSet, HashMap};
 
 /// About how many entries there are, by tally.
-pub struct Estimate(HashMap<*const Tally, Change>);
+pub struct Estimate {
+    sums: HashMap<*const Tally, Change>,
+    /// On how many pages of how many this was seen.
+    pub looked: Looked,
+}
 
 impl Estimate {
     /// Those of one tally.
     pub fn of(&self, tally: &'static Tally) -> Change {
-        self.0.get(&std::ptr::from_ref(tally)).copied().unwrap_or_default()
+        self.sums.get(&std::ptr::from_ref(tally)).copied().unwrap_or_default()
     }
 }
 
@@ -64,10 +69,11 @@ impl Entries<'_> {
             });
         }
         let of_all = |seen: i64| seen * i64::from(pages) / chosen.len().max(1) as i64;
+        let seen = sums.values().map(|sum| sum.entries.max(0) as u64).sum();
         for sum in sums.values_mut() {
             *sum = Change { entries: of_all(sum.entries), bytes: of_all(sum.bytes) };
         }
-        Estimate(sums)
+        Estimate { sums, looked: Looked { seen, read: chosen.len() as u64, pages: pages.into() } }
     }
 
     /// Removes the entries of a page that `goes` says are to go, by their key and when they were written, and hands

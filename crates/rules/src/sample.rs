@@ -64,6 +64,32 @@ pub fn cut(mut seen: Vec<Seen>, looked: u64, pages: u64, limits: Limits, added: 
     Some(Cut { until, most: count })
 }
 
+/// How much was looked at: so many entries were seen on `read` of `pages` pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looked {
+    /// The entries.
+    pub seen: u64,
+    /// The pages that were read.
+    pub read: u64,
+    /// How many there are.
+    pub pages: u64,
+}
+
+impl Looked {
+    /// Whether it was all.
+    pub fn is_whole(self) -> bool {
+        self.read >= self.pages
+    }
+
+    /// Whether there cannot well be as many entries as is `said`: an eighth is allowed for pages that are filled
+    /// differently, and four standard deviations for chance.
+    pub fn contradicts(self, said: u64) -> bool {
+        let seen = self.seen as f64;
+        let most = (seen * 1.125 + 4.0 * (seen + 1.0).sqrt()) * self.pages as f64 / self.read.max(1) as f64;
+        said as f64 > most
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::limit::Limit;
@@ -109,5 +135,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_look_contradicts_only_what_is_well_beyond_it() {
+        let looked = Looked { seen: 1_000, read: 100, pages: 1_000 };
+        assert!(!looked.is_whole());
+        assert!(!looked.contradicts(10_000));
+        assert!(!looked.contradicts(12_000));
+        assert!(looked.contradicts(13_000));
+        assert!(Looked { seen: 0, read: 100, pages: 1_000 }.contradicts(100));
+        assert!(!Looked { seen: 0, read: 100, pages: 1_000 }.contradicts(10));
+        assert!(Looked { seen: 5, read: 3, pages: 3 }.is_whole());
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use postgres::Client;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use xtask::cluster::Cluster;
+use xtask::cluster::{Cluster, poll};
 
 use super::DATABASE;
 
@@ -19,6 +19,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Between two kills: each restarts the whole server.
 const BETWEEN_KILLS: Duration = Duration::from_secs(9);
+
+/// By then a crash has been noticed, if it was one.
+const NOTICED: Duration = Duration::from_secs(5);
 
 /// Goes on until it is `over`, and returns how many backends it has killed.
 ///
@@ -40,7 +43,13 @@ pub fn run(cluster: &Cluster, seed: u64, over: &AtomicBool) -> Result<usize> {
         if last_kill.elapsed() > BETWEEN_KILLS {
             last_kill = Instant::now();
             // It may have gone by itself.
-            kills += usize::from(cluster.backend_crash(pid).is_ok());
+            if cluster.backend_crash(pid).is_ok() {
+                kills += 1;
+                // Until the postmaster has noticed, connections are still let in, and end with the others. A victim
+                // that was about to end is no crash.
+                let _ = poll(NOTICED, "the crash to be noticed", || Ok(client.simple_query("SELECT 1").is_err()));
+                client = come_back(cluster)?;
+            }
         } else {
             let act = if chance.random_ratio(1, 6) { "pg_terminate_backend" } else { "pg_cancel_backend" };
             let _ = client.simple_query(&format!("SELECT {act}({pid})"));

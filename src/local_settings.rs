@@ -46,8 +46,8 @@ impl LocalSettings {
         Self::new(&[SAFE_PATH])
     }
 
-    /// No trigger and no rule fires, but those that the owner of a table has enabled for replicas or always. A role that
-    /// may only create triggers cannot enable them.
+    /// No trigger and no rule fires, but those that the owner of a table has enabled for replicas or always. A role
+    /// that may only create triggers cannot enable them.
     pub fn without_triggers() -> Self {
         Self::set(&[(c"session_replication_role", "replica")], pg_sys::GucContext::PGC_SUSET)
     }

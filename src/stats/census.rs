@@ -8,7 +8,7 @@ use super::memory::{self, Tally};
 use super::tally;
 use crate::clock;
 use cache_pg_rules::key::Key;
-use cache_pg_rules::ledger::Change;
+use cache_pg_rules::ledger::{Change, set_right};
 use cache_pg_rules::places::Claim;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -73,17 +73,13 @@ impl Census {
         }
     }
 
-    /// Sets right what there is by now, and says by how much: it is what the turn has counted, and half of what has
-    /// come or gone meanwhile. An entry that comes or goes during a turn does so before or behind the hand, and in the
-    /// mean half of them are met: what the half is wrong by is of the order of their square root and has no direction,
-    /// however many they are, where a gauge that is not set right is wrong by all that nobody has told it of, for ever.
+    /// Sets right what there is by now ([`set_right`]), and says by how much.
     fn correct(&self) -> Change {
         let counted = [&self.counted.entries, &self.counted.bytes].map(|word| word.load(Ordering::Relaxed) as i64);
         let (now, then) = (self.now.read(), self.then.read());
-        let right = |counted: i64, now: i64, then: i64| (counted + (now - then) / 2).max(0) - now;
         let change = Change {
-            entries: right(counted[0], now.entries, then.entries),
-            bytes: right(counted[1], now.bytes, then.bytes),
+            entries: set_right(counted[0], now.entries, then.entries) - now.entries,
+            bytes: set_right(counted[1], now.bytes, then.bytes) - now.bytes,
         };
         self.now.add(change);
         change

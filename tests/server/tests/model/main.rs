@@ -142,6 +142,9 @@ const ROW_SECURITY: &str = "
     GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries TO public;
     ALTER TABLE cache_entries ENABLE ROW LEVEL SECURITY;
     CREATE POLICY all_keys ON cache_entries USING (true);
+    GRANT SELECT, INSERT ON cache_tags TO public;
+    ALTER TABLE cache_tags ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY all_tags ON cache_tags USING (true);
     DO $$BEGIN CREATE ROLE tenant LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN END$$";
 
 const TRIGGER: &str = "

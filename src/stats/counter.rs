@@ -122,9 +122,10 @@ fn tracked(namespace: Namespace, claim: Claim) -> Option<&'static Tally> {
 /// Counts `more` for the namespace of a key. What stores or removes nothing takes no place in the statistics: anybody
 /// can ask for anything.
 pub fn count(key: Key, counter: Counter, more: u64) {
-    use Counter::{Deletes, Fills, Invalidations, Loads, Sets, Touches};
-    // Whoever loads a value may store it.
-    let is_write = more > 0 && matches!(counter, Sets | Deletes | Invalidations | Touches | Fills | Loads);
+    use Counter::{Deletes, Fills, Invalidations, Loads, Sets, Touches, WaitTime, Waits};
+    // A role that loads a value, or waits for one, may store it.
+    let is_write =
+        more > 0 && matches!(counter, Sets | Deletes | Invalidations | Touches | Fills | Loads | Waits | WaitTime);
     if let Some(tally) = tracked(key.namespace(), if is_write { Claim::Used } else { Claim::Missed }) {
         tally.counters.add(counter, more);
     }

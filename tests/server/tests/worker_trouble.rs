@@ -81,8 +81,9 @@ const ALTERED: &str = "table \"cache_entries\" of the cache was altered";
 #[test]
 fn after_an_error_the_worker_says_so_waits_longer_each_time_and_goes_on_when_it_is_gone() -> Result<()> {
     let (cluster, mut client) = database("failing")?;
-    client.batch_execute("ALTER TABLE cache_entries ALTER COLUMN load_us TYPE integer")?;
+    client.batch_execute("BEGIN")?;
     write_expired(&mut client, 10)?;
+    client.batch_execute("ALTER TABLE cache_entries ALTER COLUMN load_us TYPE integer; COMMIT")?;
     let oid: u32 = get(&mut client, "SELECT oid FROM pg_database WHERE datname = current_database()")?;
     for attempt in 1..=3_u32 {
         let start = format!("cache_pg sweep failed in database {oid}, attempt {attempt}: {ALTERED}");

@@ -97,7 +97,7 @@ impl Table {
 /// # Errors
 /// Where it cannot be watched, or not for that.
 pub fn watch(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
-    let (home, function) = begin()?;
+    let (home, function) = begin("cache_watch")?;
     let table = lock(&home, &function, oid)?;
     table.check_below()?;
     check_columns(oid, watch)?;
@@ -111,7 +111,7 @@ pub fn watch(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
 /// # Errors
 /// Where it is not the caller's to do.
 pub fn unwatch(oid: Oid) -> Result<bool, CacheError> {
-    let (home, function) = begin()?;
+    let (home, function) = begin("cache_unwatch")?;
     let table = lock(&home, &function, oid)?;
     if table.is_watched {
         remove(&home, &function, oid);
@@ -119,9 +119,9 @@ pub fn unwatch(oid: Oid) -> Result<bool, CacheError> {
     Ok(table.is_watched)
 }
 
-/// Whoever has somebody else run a function of theirs, as ANALYZE does with that of an index, may watch nothing by it.
-fn begin() -> Result<(std::rc::Rc<Home>, Function), CacheError> {
-    configuring::refuse_if_restricted("cache_watch")?;
+/// What both need. Refuses a call by code that somebody else runs, as ANALYZE runs the function of an index.
+fn begin(caller: &'static str) -> Result<(std::rc::Rc<Home>, Function), CacheError> {
+    configuring::refuse_if_restricted(caller)?;
     let home = catalog::installed()?;
     let function = Function::find(&home).ok_or(CacheError::NotInstalled)?;
     Ok((home, function))

@@ -3,6 +3,7 @@ CREATE ROLE regress_mallory;
 CREATE ROLE regress_admin;
 GRANT CREATE ON SCHEMA public TO regress_mallory;
 GRANT EXECUTE ON FUNCTION cache_configure, cache_unconfigure, cache_persistence TO regress_mallory, regress_admin;
+GRANT EXECUTE ON FUNCTION cache_watch, cache_unwatch TO regress_mallory;
 GRANT SELECT, INSERT, UPDATE ON cache_entries TO regress_mallory;
 CREATE FUNCTION secret(key text) RETURNS jsonb LANGUAGE sql STABLE RETURN to_jsonb(current_user = 'regress_mallory');
 
@@ -38,6 +39,8 @@ END
 $$;
 CREATE MATERIALIZED VIEW bait_1 AS SELECT refreshes();
 CREATE MATERIALIZED VIEW bait_2 AS SELECT persists();
+CREATE MATERIALIZED VIEW bait_3 AS SELECT public.cache_watch('bait', '{a}') IS NULL AS watched;
+CREATE MATERIALIZED VIEW bait_4 AS SELECT public.cache_unwatch('bait');
 -- A function of theirs that runs with their rights, and none of whoever calls it.
 CREATE FUNCTION lure() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$ SELECT public.cache_configure('mallory', loader => 'public.secret(text)') $$;
 RESET ROLE;
@@ -96,6 +99,7 @@ DROP RULE note ON cache_namespaces;
 SELECT cache_unconfigure('admin');
 REVOKE ALL ON cache_namespaces, cache_entries FROM regress_mallory, regress_admin;
 REVOKE EXECUTE ON FUNCTION cache_configure, cache_unconfigure, cache_persistence FROM regress_mallory, regress_admin;
+REVOKE EXECUTE ON FUNCTION cache_watch, cache_unwatch FROM regress_mallory;
 REVOKE CREATE ON SCHEMA public FROM regress_mallory;
 DROP FUNCTION secret;
 SET client_min_messages = error;

@@ -172,17 +172,7 @@ pub fn of_the_cache() -> Result<Access, CacheError> {
 /// The lock comes before the question whether policies, triggers or rules have a say: under it the answer cannot
 /// change any more, and taking it brings in what has changed until then.
 fn lock_if(lock: u32, allowed: impl Fn(&Home) -> Result<(), CacheError>) -> Result<Rc<Home>, CacheError> {
-    let mut home = catalog::installed()?;
-    loop {
-        allowed(&home)?;
-        // SAFETY: locks by number; the table may be gone by now, which the next look at the catalogs tells.
-        unsafe { pg_sys::LockRelationOid(home.entries, lock as pg_sys::LOCKMODE) };
-        let under_lock = catalog::installed()?;
-        if Rc::ptr_eq(&home, &under_lock) {
-            return Ok(home);
-        }
-        home = under_lock;
-    }
+    catalog::lock(|home| home.entries, lock as pg_sys::LOCKMODE, allowed)
 }
 
 /// The name of the current role, quoted where it has to be.

@@ -67,11 +67,39 @@ pub fn installed() -> Result<Rc<Home>, CacheError> {
     Ok(home)
 }
 
-/// Why there is no home: the extension is not installed, or a table of it is not where it was made.
-pub fn absence() -> CacheError {
+/// Locks a table to the end of the transaction, where `allowed` says so each time before. Under the lock the tables are
+/// those that are returned.
+///
+/// # Errors
+/// As [`installed`], and those of `allowed`.
+pub fn lock(
+    table: impl Fn(&Home) -> Oid,
+    lock: pg_sys::LOCKMODE,
+    allowed: impl Fn(&Home) -> Result<(), CacheError>,
+) -> Result<Rc<Home>, CacheError> {
+    let mut home = installed()?;
+    loop {
+        allowed(&home)?;
+        // SAFETY: locks by number; the table may be gone by now, which the next look at the catalogs tells.
+        unsafe { pg_sys::LockRelationOid(table(&home), lock) };
+        let under_lock = installed()?;
+        if Rc::ptr_eq(&home, &under_lock) {
+            return Ok(home);
+        }
+        home = under_lock;
+    }
+}
+
+/// The extension in `pg_extension`, if it is installed in this database.
+pub fn extension() -> Option<Oid> {
     // SAFETY: a look-up in the catalogs, which raises nothing where there is none.
     let extension = unsafe { pg_sys::get_extension_oid(c"cache_pg".as_ptr(), true) };
-    if extension == Oid::INVALID {
+    (extension != Oid::INVALID).then_some(extension)
+}
+
+/// Why there is no home: the extension is not installed, or a table of it is not where it was made.
+pub fn absence() -> CacheError {
+    if extension().is_none() {
         return CacheError::NotInstalled;
     }
     CacheError::Reshaped {

@@ -11,7 +11,6 @@ use crate::home::Home;
 use crate::local_settings::LocalSettings;
 use crate::namespaces::WrittenFor;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
-use std::rc::Rc;
 
 /// Refuses what is called in an index expression, a loader or the like, for whoever happens to evaluate it.
 ///
@@ -27,28 +26,15 @@ pub fn refuse_if_restricted(function: &'static str) -> Result<(), CacheError> {
 /// # Errors
 /// [`CacheError::NotInstalled`].
 pub fn write_namespaces<R>(work: impl FnOnce(&Home) -> R) -> Result<R, CacheError> {
-    let home = locked()?;
+    // The lock of a write: under it nobody makes a trigger or a rule.
+    let home = catalog::lock(|home| home.namespaces, pg_sys::RowExclusiveLock as LOCKMODE, |_| Ok(()))?;
     let _owner = (!has_code_of_others(home.namespaces)).then(|| {
         // SAFETY: looks at this backend's state.
         let role = WrittenFor::role(unsafe { pg_sys::GetUserId() });
         (role, AsOwner::new(home.namespaces_owner))
     });
-    let _path = LocalSettings::new(&[(c"search_path", "pg_catalog, pg_temp")]);
+    let _path = LocalSettings::safe_path();
     Ok(work(&home))
-}
-
-/// Locks `cache_namespaces` as whoever writes it does: under the lock nobody makes a trigger or a rule.
-fn locked() -> Result<Rc<Home>, CacheError> {
-    let mut home = catalog::installed()?;
-    loop {
-        // SAFETY: locks by number; the table may be gone by now, which the next look at the catalogs tells.
-        unsafe { pg_sys::LockRelationOid(home.namespaces, pg_sys::RowExclusiveLock as LOCKMODE) };
-        let under_lock = catalog::installed()?;
-        if Rc::ptr_eq(&home, &under_lock) {
-            return Ok(home);
-        }
-        home = under_lock;
-    }
 }
 
 /// Whether a rule, or a trigger of somebody's, runs when the table, which is locked, is written. A trigger of ours runs
@@ -69,9 +55,8 @@ fn has_code_of_others(table: Oid) -> bool {
 
 /// Whether a function was made by CREATE EXTENSION.
 fn is_of_extension(function: Oid) -> bool {
-    // SAFETY: look-ups in the catalogs.
-    unsafe {
-        let extension = pg_sys::get_extension_oid(c"cache_pg".as_ptr(), true);
-        extension != Oid::INVALID && pg_sys::getExtensionOfObject(pg_sys::ProcedureRelationId, function) == extension
-    }
+    catalog::extension().is_some_and(|extension| {
+        // SAFETY: a look-up in the catalogs.
+        extension == unsafe { pg_sys::getExtensionOfObject(pg_sys::ProcedureRelationId, function) }
+    })
 }

@@ -68,7 +68,7 @@ pub fn change(home: &Home, wanted: Persistence) -> Result<(), CacheError> {
     }
     // Nobody's code runs when a table is rewritten but that of its owner, and event triggers of superusers.
     let _owner = AsOwner::new(home.owner);
-    let _path = LocalSettings::new(&[(c"search_path", "pg_catalog, pg_temp")]);
+    let _path = LocalSettings::safe_path();
     for table in tables() {
         statement::command(&format!("ALTER TABLE {} SET {}", table.name, wanted.name()));
     }

@@ -7,8 +7,9 @@ use super::gauge::Gauge;
 use super::memory::{self, Tally};
 use super::tally;
 use crate::clock;
+use cache_pg_rules::correction::set_right;
 use cache_pg_rules::key::Key;
-use cache_pg_rules::ledger::{Change, set_right};
+use cache_pg_rules::ledger::Change;
 use cache_pg_rules::places::Claim;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 

@@ -14,6 +14,7 @@
 //! | [`pace`] | how fast the clock hand walks the table |
 //! | [`eviction`] | which entries go when there is no room |
 //! | [`ghost`] | what more room would give |
+//! | [`correction`] | how far a turn of the sweeper corrects what a gauge says |
 //! | [`ledger`] | what is left of a transaction's changes when its subtransactions end |
 //! | [`places`] | which namespace gives its place in the statistics to another one |
 //! | [`sample`] | what goes where nobody knows how much there is |
@@ -31,6 +32,7 @@
 
 pub mod advice;
 pub mod backoff;
+pub mod correction;
 pub mod counter;
 pub mod eviction;
 pub mod ghost;

@@ -87,15 +87,21 @@ const DETOURS: [&str; 3] = [
     "CREATE INDEX ON cache_entries ((value ->> 'x'))",
 ];
 
+/// A server without workers whose caches hold 1,000 entries, its owner, and a role that writes by the detour.
+fn with_detour(detour: &str) -> Result<(Cluster, Client, Client)> {
+    let (cluster, mut owner) = without_workers(1_000)?;
+    owner.batch_execute(&format!(
+        "{detour};
+         CREATE ROLE app LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries, cache_tags TO app"
+    ))?;
+    let client = cluster.connect_as("app", "postgres")?;
+    Ok((cluster, owner, client))
+}
+
 #[test]
 fn p8_writes_through_the_executor_move_the_gauge_as_others_do() -> Result<()> {
     for detour in DETOURS {
-        let (cluster, mut owner) = without_workers(1_000)?;
-        owner.batch_execute(&format!(
-            "{detour};
-             CREATE ROLE app LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries, cache_tags TO app"
-        ))?;
-        let mut client = cluster.connect_as("app", "postgres")?;
+        let (_cluster, mut owner, mut client) = with_detour(detour)?;
         for (call, held) in [
             ("cache_set('k:1', '1', '1 hour')", 1),
             ("cache_set('k:1', '2', '1 hour')", 1),
@@ -127,12 +133,8 @@ fn p8_writes_through_the_executor_move_the_gauge_as_others_do() -> Result<()> {
 #[test]
 fn p8_the_limit_holds_for_writers_through_the_executor() -> Result<()> {
     for detour in DETOURS {
-        let (cluster, mut owner) = without_workers(1_000)?;
-        owner.batch_execute(&format!(
-            "{detour};
-             CREATE ROLE app LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries, cache_tags TO app"
-        ))?;
-        set(&mut cluster.connect_as("app", "postgres")?, "k", 3_000)?;
+        let (_cluster, mut owner, mut client) = with_detour(detour)?;
+        set(&mut client, "k", 3_000)?;
         let held: i64 = get(&mut owner, ENTRIES)?;
         assert!((900..=1_060).contains(&held), "{held} are held with {detour}");
     }

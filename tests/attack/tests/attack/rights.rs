@@ -43,6 +43,15 @@ fn hang_triggers(app: &mut Client, tables: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Takes them from the entries, so that the owner can drop these without firing them.
+fn take_triggers_down(scene: &mut Scene) -> Result<()> {
+    scene.owner.batch_execute(
+        "DROP TRIGGER rows_before ON cache_entries; DROP TRIGGER rows_after ON cache_entries;
+         DROP TRIGGER rows_late ON cache_entries; DROP TRIGGER once ON cache_entries",
+    )?;
+    Ok(())
+}
+
 /// The code of the application has run as nobody but itself.
 fn ran_as_nobody_else(scene: &mut Scene) -> Result<()> {
     let role = scene.role_name("app");
@@ -60,10 +69,7 @@ fn no_trigger_on_the_entries_runs_by_expiry() -> Result<()> {
     // Set by the application itself: what happens to them later is the sweeper's work.
     app.batch_execute("SELECT cache_set('soon:' || n, '1', '100 milliseconds') FROM generate_series(1, 300) AS n")?;
     wait_for(&mut scene.owner, "SELECT count(*) = 0 FROM cache_entries WHERE key LIKE 'soon:%'", PATIENCE)?;
-    scene.owner.batch_execute(
-        "DROP TRIGGER rows_before ON cache_entries; DROP TRIGGER rows_after ON cache_entries;
-        DROP TRIGGER rows_late ON cache_entries; DROP TRIGGER once ON cache_entries",
-    )?;
+    take_triggers_down(&mut scene)?;
     ran_as_nobody_else(&mut scene)
 }
 
@@ -79,10 +85,7 @@ fn no_trigger_on_the_entries_runs_by_a_sweep_of_somebody_else() -> Result<()> {
     }
     // The worker may be at some of them.
     wait_for(&mut scene.owner, "SELECT count(*) = 0 FROM cache_entries", PATIENCE)?;
-    scene.owner.batch_execute(
-        "DROP TRIGGER rows_before ON cache_entries; DROP TRIGGER rows_after ON cache_entries;
-        DROP TRIGGER rows_late ON cache_entries; DROP TRIGGER once ON cache_entries",
-    )?;
+    take_triggers_down(&mut scene)?;
     ran_as_nobody_else(&mut scene)
 }
 
@@ -96,10 +99,7 @@ fn no_trigger_runs_by_eviction_and_the_limit_holds() -> Result<()> {
     }
     let live = "SELECT count(*) <= 110 FROM cache_entries WHERE key LIKE 'full:%' AND value IS NOT NULL";
     wait_for(&mut scene.owner, live, PATIENCE)?;
-    scene.owner.batch_execute(
-        "DROP TRIGGER rows_before ON cache_entries; DROP TRIGGER rows_after ON cache_entries;
-        DROP TRIGGER rows_late ON cache_entries; DROP TRIGGER once ON cache_entries",
-    )?;
+    take_triggers_down(&mut scene)?;
     ran_as_nobody_else(&mut scene)
 }
 

@@ -73,7 +73,7 @@ impl CacheError {
             Self::NotALoader(_) => "A loader takes the key as text and returns jsonb.".into(),
             Self::Loading(error) => return error.hint(),
             Self::Loader(_) => "Configure another loader, or create the function again.".into(),
-            Self::NotAnObject => "Such as '{\"tenant:1\": {\"name\": \"Burger Palace\"}}'.".into(),
+            Self::NotAnObject => "For example: '{\"tenant:1\": {\"name\": \"Burger Palace\"}}'.".into(),
             Self::Denied { privileges, table, role } => format!("GRANT {privileges} ON {table} TO {role};"),
             Self::KeyDenied(_) => "Give a query: that runs with the rights of the caller.".into(),
             Self::TagDenied { verb, table, role, .. } => verb.hint(table, role),
@@ -92,7 +92,7 @@ impl CacheError {
             Self::NotPreloaded => "Add cache_pg to shared_preload_libraries in postgresql.conf and restart.".into(),
             Self::NotInstalled => "Run CREATE EXTENSION cache_pg.".into(),
             Self::NullTemplate | Self::Template(..) | Self::NoTemplate => {
-                "Such as 'tenant:{slug}': a name in braces is a column; {{ and }} are braces.".into()
+                "For example: 'tenant:{slug}'. A name in braces is a column; {{ and }} are braces.".into()
             }
             Self::NoColumn { .. } => "Call cache_watch with the name that the column has.".into(),
             Self::WatchedColumn { .. } => {

@@ -31,8 +31,8 @@ pub enum CacheError {
     /// SQL NULL among tags.
     #[error("cache tag must not be null")]
     NullTag,
-    /// More tags than an entry may carry, or a call name; how many.
-    #[error("{0} cache tags are too many")]
+    /// More tags than an entry may carry; how many.
+    #[error("too many cache tags: {0}")]
     TooManyTags(usize),
     /// SQL NULL where a namespace is needed.
     #[error("cache namespace must not be null")]
@@ -110,7 +110,7 @@ pub enum CacheError {
     #[error("cannot call {0} within a security-restricted operation")]
     Restricted(&'static str),
     /// A column whose text some user's function makes.
-    #[error("column \"{column}\" of relation \"{table}\" becomes text by a function of a user's")]
+    #[error("column \"{column}\" of relation \"{table}\" has a cast to text that cache_pg does not trust")]
     UntrustedCast { column: String, table: String },
     /// The table is watched because it is below another.
     #[error("table \"{table}\" is watched with \"{above}\"")]
@@ -136,7 +136,7 @@ pub enum CacheError {
     /// Of queries and loaders.
     #[error(transparent)]
     Loading(#[from] LoadError),
-    /// A loader would run with rights that whoever configures it does not have; its signature.
+    /// A loader would run with rights that the role which configures it does not have; its signature.
     #[error("must have the rights of the owner of function {0}")]
     NotLoaderOwner(String),
     /// The loader of a namespace is gone; its signature.

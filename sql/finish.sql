@@ -45,7 +45,7 @@ COMMENT ON FUNCTION @extschema@.cache_sweep(integer) IS 'removes up to so many d
 -- The extension's tables are private; cache_entries is opened by GRANT (README, "Privileges").
 REVOKE ALL ON @extschema@.cache_entries, @extschema@.cache_tags, @extschema@.cache_namespaces FROM PUBLIC;
 
--- What reads or writes entries is guarded by the privileges on cache_entries. What configures is the owner's.
+-- The privileges on cache_entries guard the functions that read or write entries. Those that configure are the owner's.
 REVOKE ALL ON FUNCTION
     @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint),
     @extschema@.cache_unconfigure(text),
@@ -58,7 +58,7 @@ CREATE FUNCTION @extschema@.cache_namespaces_changed() RETURNS trigger
 REVOKE ALL ON FUNCTION @extschema@.cache_namespaces_changed() FROM PUBLIC;
 
 COMMENT ON FUNCTION @extschema@.cache_namespaces_changed() IS 'trigger: makes every session read the namespaces again';
--- Who writes the table by plain SQL may name a loader only if it has the rights of the loader's owner.
+-- A role that writes the table by plain SQL may name a loader only if it has the rights of the loader's owner.
 CREATE FUNCTION @extschema@.cache_namespaces_checked() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_namespaces_checked_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.cache_namespaces_checked() FROM PUBLIC;

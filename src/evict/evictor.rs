@@ -93,7 +93,7 @@ impl Evictor {
         }
         let walked = area.met_pages.fetch_add(1, Ordering::Relaxed) + 1;
         if !self.goes_on() {
-            // Whoever needs room next looks anew.
+            // The next to need room looks anew.
             area.believed.iter().for_each(|left| left.store(0, Ordering::Relaxed));
             let [judged, evicted, in_vain] = [0, 1, 2].map(|number: usize| area.met[number].swap(0, Ordering::Relaxed));
             area.met_pages.store(0, Ordering::Relaxed);

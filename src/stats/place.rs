@@ -188,7 +188,7 @@ impl Place {
     fn take(&self, database: u32, name: &str) -> u32 {
         self.state.store(BEING_TAKEN, Ordering::Relaxed);
         let generation = self.tally.generation.load(Ordering::Relaxed).wrapping_add(1);
-        // Who reads this generation must not find it taken before it is: the name would still be that of another one.
+        // A reader of this generation must not find it taken before it is: the name would still be that of another one.
         self.tally.generation.store(generation, Ordering::Release);
         std::sync::atomic::fence(Ordering::Release);
         self.database.store(database, Ordering::Relaxed);

@@ -48,7 +48,7 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: i64) -> Fet
     let mut seen = Seen::by_statement().for_others();
     let mut view = View::Statement;
     let mut waiter = None;
-    // Who may not store the value takes nothing that others would wait for, and waits for nobody.
+    // A role that may not store the value claims nothing that others wait for, and waits for nobody.
     let may_lease = OnceCell::new();
     let ask = || trial::may_lease(access, key);
     loop {

@@ -51,7 +51,7 @@ pub fn get_or_load(
     let key = storing.key;
     let patience = Timestamp(clock::now().0.saturating_add(settings::lease()));
     let unstored = wake::unstored(key);
-    // Who may not store the value takes nothing that others would wait for, and waits for nobody.
+    // A role that may not store the value claims nothing that others wait for, and waits for nobody.
     let may_store = OnceCell::new();
     let ask = || trial::may_store(access, key, storing.tags);
     let mut view = View::Statement;

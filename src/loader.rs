@@ -7,7 +7,8 @@
 //! While a loader runs its owner can do nothing that outlasts it in the session of the caller, as in a function of an
 //! index: PostgreSQL refuses `SET ROLE` and `SET SESSION AUTHORIZATION`, temporary tables, `PREPARE`, `DEALLOCATE`,
 //! `DISCARD`, `LISTEN`, `UNLISTEN`, cursors `WITH HOLD` and deferred triggers (`SECURITY_RESTRICTED_OPERATION`), and to
-//! end the transaction; what it sets is undone, and the session's advisory locks are put back.
+//! end the transaction; what it sets is undone, and the session's advisory locks are put back. Cursors of the
+//! transaction are shared with the caller, as PostgreSQL shares them there.
 
 use crate::advisory;
 use crate::as_owner::AsOwner;

@@ -179,6 +179,18 @@ unsafe fn finds_texts(index: pg_sys::Relation) -> bool {
     }
 }
 
+/// Runs `work`, which may be anybody's code, with these tables open: PostgreSQL refuses (55006) a command of this
+/// session that alters or drops a table in use. The locks that the session holds itself keep none of its commands off.
+pub fn kept_open<R>(tables: &[Oid], work: impl FnOnce() -> R) -> R {
+    let lock = Purpose::Read.lock();
+    // SAFETY: opened and closed in pairs; an error in between ends the transaction, which closes them.
+    let open: Vec<_> = tables.iter().map(|&table| unsafe { pg_sys::table_open(table, lock) }).collect();
+    let result = work();
+    // SAFETY: as above.
+    open.into_iter().for_each(|relation| unsafe { pg_sys::table_close(relation, LOCKED) });
+    result
+}
+
 /// The page of a row.
 pub fn block_of(tid: &pg_sys::ItemPointerData) -> pg_sys::BlockNumber {
     (u32::from(tid.ip_blkid.bi_hi) << 16) | u32::from(tid.ip_blkid.bi_lo)

@@ -9,7 +9,7 @@ use super::image::{is_live, lease_in_force};
 use super::look::{self, Look};
 use super::write::New;
 use super::{fence, fill, flight, statements, trial, write};
-use crate::access::Access;
+use crate::access::{self, Access, Verb};
 use crate::backend;
 use crate::clock;
 use crate::datum::{Jsonb, TextArray, Timestamp};
@@ -18,6 +18,7 @@ use crate::error::CacheError;
 use crate::heap::change::{Contention, Decision, change};
 use crate::heap::scan::View;
 use crate::heap::snapshot::Seen;
+use crate::heap::table::kept_open;
 use crate::home::column;
 use crate::namespaces::Deadline;
 use crate::near;
@@ -165,9 +166,12 @@ fn load_and_store(
         pg_sys::PushActiveSnapshot(snapshot);
     }
     let seen = Seen::by_statement();
-    let loaded = load();
+    let loaded = kept_open(&[access.home.entries, access.home.tags], load);
     let stored = match loaded {
-        Ok(Some(value)) => store(access, storing, value, &seen, started),
+        // The code that has run may have made a trigger or a policy in this transaction, or changed the role.
+        Ok(Some(value)) => {
+            access::check(Verb::Fill).and_then(|access| store(&access, storing, value, &seen, started))
+        }
         _ => Ok(false),
     };
     // The snapshot was held until now: what it does not see could not have left the heap.

@@ -119,6 +119,43 @@ ALTER TABLE cache_tags ALTER COLUMN generation TYPE numeric;
 SELECT * FROM all_refusals();
 ROLLBACK;
 
+-- A query or a loader that alters a table itself, between the look at it and the store: what cannot be altered in use is
+-- refused, and a trigger has its say.
+CREATE FUNCTION command(text) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN EXECUTE $1; RETURN 1; END $$;
+CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused by a trigger'; END $$;
+CREATE FUNCTION within(command text) RETURNS jsonb LANGUAGE sql
+    RETURN cache_get_or_set('altered:within', format('SELECT command(%L)', command), tags => '{t}');
+SELECT within('ALTER TABLE cache_entries ALTER COLUMN created_at DROP DEFAULT, ALTER COLUMN created_at TYPE text');
+SELECT within('ALTER TABLE cache_entries ALTER COLUMN value TYPE bigint USING 1');
+SELECT within('ALTER TABLE cache_entries ADD COLUMN note text NOT NULL DEFAULT 5');
+SELECT within('ALTER TABLE cache_entries ADD CONSTRAINT late CHECK (key <> ''altered:within'')');
+SELECT within('ALTER TABLE cache_entries DROP CONSTRAINT cache_entries_pkey');
+SELECT within('ALTER TABLE cache_entries SET UNLOGGED');
+SELECT within('ALTER TABLE cache_tags ALTER COLUMN generation TYPE numeric');
+SELECT within('TRUNCATE cache_entries');
+SELECT within('TRUNCATE cache_tags');
+SELECT within('CLUSTER cache_entries USING cache_entries_pkey');
+SELECT within('SELECT cache_persistence(''unlogged'')');
+SELECT within('DROP TABLE cache_tags CASCADE');
+\set VERBOSITY terse
+SET client_min_messages = error;
+SELECT within('DROP EXTENSION cache_pg CASCADE');
+RESET client_min_messages;
+SELECT within('CREATE INDEX late ON cache_entries (expires_at)');
+SELECT within('CREATE TRIGGER late BEFORE INSERT ON cache_entries FOR EACH ROW EXECUTE FUNCTION late()');
+DROP TRIGGER late ON cache_entries;
+-- So does a loader.
+CREATE FUNCTION altering(key text) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN to_jsonb(command('ALTER TABLE cache_entries ALTER COLUMN value TYPE bigint USING 1'));
+END
+$$;
+SELECT cache_configure('altered', loader => 'altering(text)');
+SELECT cache_get_or_set('altered:loader');
+\set VERBOSITY default
+SELECT cache_get('altered:within'), cache_get('altered:loader');
+DROP FUNCTION altering, within, late, command;
+
 -- And all is well when it is altered back.
 SELECT cache_set('altered:k', '1', tags => '{t}') IS NOT NULL, cache_get('altered:k');
 SELECT cache_unconfigure('altered');

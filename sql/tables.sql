@@ -103,7 +103,7 @@ COMMENT ON COLUMN @extschema@.cache_namespaces.max_value_size IS 'the largest va
 
 COMMENT ON COLUMN @extschema@.cache_namespaces.early_refresh IS 'how eagerly cache_fetch lets one caller compute a value anew before its deadline: the beta of XFetch, 1 is usual; NULL: not at all';
 COMMENT ON COLUMN @extschema@.cache_namespaces.loader IS 'the function that computes a missing value for cache_get_or_set: it takes the key and returns jsonb';
-COMMENT ON COLUMN @extschema@.cache_namespaces.loader_owner IS 'who owned that function when it was configured: if somebody else does, it is not called';
+COMMENT ON COLUMN @extschema@.cache_namespaces.loader_owner IS 'who owned that function when it was configured: if somebody else does, it is not called; 0: nobody who may have it called has named it';
 
 COMMENT ON COLUMN @extschema@.cache_namespaces.notify IS 'whether near caches are told what changes, on the channel cache_pg; NULL: no';
 

@@ -73,7 +73,7 @@ fn namespace(row: &Row) -> Namespace {
         notify: row.get(NOTIFY).unwrap_or(false),
         loader: row.get(LOADER).map(|signature| Loader {
             signature,
-            owner: row.get(LOADER_OWNER),
+            owner: row.get(LOADER_OWNER).filter(|&owner| owner != OF_NOBODY),
             is_settled: !row.is_own(),
         }),
     }
@@ -113,9 +113,25 @@ fn cache_namespaces_checked(call: pg_sys::FunctionCallInfo) -> Result<AnyElement
     Ok(row.ok_or(CacheError::StrangeTrigger)?)
 }
 
-/// Before, the owner of the loader is written down where whoever writes the row has the rights of that one, else nobody
-/// is: then it is not called. After, it is seen whether that is what was stored: there may be a trigger of somebody's
-/// in between.
+/// The owner of a loader that nobody may have called: the role that named it had not the rights of the loader's owner, or
+/// there was no such loader then. A copy of the row, such as a dump has, keeps it, whoever writes that.
+const OF_NOBODY: Oid = Oid::INVALID;
+
+/// The owner of a loader on its way into a row: pgrx makes NULL of an [`Oid`] that is 0.
+struct Owner(Oid);
+
+impl IntoDatum for Owner {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        Some(pg_sys::Datum::from(self.0.to_u32()))
+    }
+
+    fn type_oid() -> Oid {
+        pg_sys::OIDOID
+    }
+}
+
+/// Before, the owner of the loader is written down where the role that writes the row has the rights of that owner, else
+/// [`OF_NOBODY`]. After, it is seen whether that is what was stored: there may be a trigger of somebody's in between.
 fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedByRust>, CacheError> {
     let mut row = trigger.new().ok_or(CacheError::StrangeTrigger)?.into_owned();
     let named = told(&row)?;
@@ -124,17 +140,21 @@ fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedBy
         return Ok(row);
     }
     let (_, signature, owner) = named;
+    if before.is_none() && signature.is_some() && owner == Some(OF_NOBODY) {
+        return Ok(row);
+    }
     // SAFETY: looks at this backend's state.
     let role = FOR.get().unwrap_or_else(|| unsafe { pg_sys::GetUserId() });
     let loader = signature.as_deref().map(|signature| loader::admit_for(signature, role)).transpose()?.flatten();
-    let found = loader.as_ref().and_then(|loader| loader.owner);
+    let of_nobody = signature.is_some().then_some(OF_NOBODY);
+    let found = loader.as_ref().and_then(|loader| loader.owner).or(of_nobody);
     if matches!(trigger.when(), Ok(PgTriggerWhen::Before)) {
         let strange = |_| CacheError::StrangeTrigger;
-        row.set_by_name("loader_owner", found).map_err(strange)?;
+        row.set_by_name("loader_owner", found.map(Owner)).map_err(strange)?;
         if let Some(loader) = loader {
             row.set_by_name("loader", loader.signature).map_err(strange)?;
         }
-    } else if owner.is_some() && owner != found {
+    } else if owner != found && owner != of_nobody {
         return Err(CacheError::NotLoaderOwner(signature.unwrap_or_default()));
     }
     Ok(row)

@@ -38,6 +38,15 @@ RESET ROLE;
 CREATE FUNCTION unknown(key text) RETURNS jsonb LANGUAGE sql STABLE RETURN '"secret"'::jsonb;
 SET ROLE regress_forger;
 SELECT cache_get_or_set('unknown:1');
+-- Nor after a dump and a restore, which a role with more rights runs.
+RESET ROLE;
+CREATE TEMPORARY TABLE dump AS SELECT * FROM cache_namespaces WHERE namespace = 'unknown';
+DELETE FROM cache_namespaces WHERE namespace = 'unknown';
+INSERT INTO cache_namespaces SELECT * FROM dump;
+DROP TABLE dump;
+SELECT * FROM loaders;
+SET ROLE regress_forger;
+SELECT cache_get_or_set('unknown:1');
 UPDATE cache_namespaces SET loader_owner = 10 WHERE namespace = 'unknown';
 UPDATE cache_namespaces SET loader = 'pg_catalog.upper(text)', loader_owner = 10 WHERE namespace = 'unknown';
 SELECT cache_get_or_set('unknown:1');
@@ -91,11 +100,23 @@ BEGIN
 END
 $$;
 INSERT INTO cache_namespaces (namespace) VALUES ('forged3');
+-- Nor one that takes the owner away, so that a restore would find another.
+CREATE OR REPLACE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    new.loader := 'public.secret(text)';
+    new.loader_owner := NULL;
+    RETURN new;
+END
+$$;
+INSERT INTO cache_namespaces (namespace) VALUES ('forged4');
 SELECT cache_get_or_set('forged3:peek');
 SELECT cache_get_or_set('forged:peek');
 RESET ROLE;
 DROP TRIGGER aaa ON cache_namespaces;
 DROP TRIGGER zzz ON cache_namespaces;
+-- A loader that was nobody's becomes one when a role that may configures it.
+SELECT cache_configure('unknown', loader => 'unknown(text)');
+SELECT * FROM loaders;
 -- Until it is committed, a loader is for those who have the rights of its owner.
 BEGIN;
 SELECT cache_configure('rightful', loader => 'secret(text)');

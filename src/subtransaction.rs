@@ -18,10 +18,11 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
-/// Runs `work` and undoes it; the SQLSTATE that it raised, if it did. Passes on what [`attempt`] does.
-pub fn rehearse(work: impl FnOnce()) -> Option<PgSqlErrorCode> {
+/// Runs `work` and undoes it; the SQLSTATE that it raised, if it did. Passes on what [`attempt`] does, and errors of
+/// `others`.
+pub fn rehearse(others: &[PgSqlErrorCode], work: impl FnOnce()) -> Option<PgSqlErrorCode> {
     let error = within(work, false).err()?;
-    if must_pass(&error) {
+    if must_pass(&error) || sqlstate(&error).is_some_and(|code| others.contains(&code)) {
         error.rethrow();
     }
     Some(sqlstate(&error).unwrap_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR))

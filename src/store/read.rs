@@ -13,6 +13,7 @@ use crate::clock;
 use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
 use crate::heap::row::Row;
 use crate::heap::scan::View;
+use crate::heap::snapshot::{Version, is_possible};
 use crate::home::column;
 use crate::statement::{IntoParam, Statement, statement};
 use cache_pg_rules::key::Key;
@@ -76,11 +77,13 @@ pub fn entry(access: &Access, key: Key) -> Option<Entry> {
     let params = [key.as_str().param(), clock::now().param()];
     access.run(|home| {
         ENTRY.read(home, &params, |rows| {
+            // As below the executor: what no transaction can have written is no entry.
+            let version: Xid8 = rows.get(0, 4).filter(|version: &Xid8| is_possible(version.0.value() as Version))?;
             Some(Entry {
                 key: rows.get(0, 1)?,
                 value: rows.get(0, 2)?,
                 tags: rows.get(0, 3),
-                version: rows.get(0, 4)?,
+                version,
                 created_at: rows.get(0, 5)?,
                 updated_at: rows.get(0, 6)?,
                 expires_at: rows.get(0, 7)?,

@@ -39,6 +39,7 @@ INSERT INTO cache_entries (key, created_at, updated_at, version, expires_at, sta
     ('odd:live', '-infinity', 'infinity', '0', 'infinity', NULL, 'infinity', 1, -1, '1'),
     ('odd:moments', 'infinity', '-infinity', '3', 'infinity', 'infinity', '-infinity', 1, 9223372036854775807, '1'),
     ('odd:past', '-infinity', '-infinity', '3', '-infinity', 'infinity', 'infinity', NULL, NULL, '1'),
+    ('odd:version', now(), now(), '18446744073709551615', 'infinity', NULL, NULL, NULL, NULL, '1'),
     ('odd:tombstone', now(), now(), '3', 'infinity', 'infinity', NULL, NULL, NULL, NULL),
     ('odd:lease', now(), now(), '3', now(), NULL, 'infinity', 1, NULL, NULL),
     (E'odd:\x01', now(), now(), '3', now() + '1 h', NULL, NULL, NULL, NULL, '1'),
@@ -46,7 +47,7 @@ INSERT INTO cache_entries (key, created_at, updated_at, version, expires_at, sta
 SELECT key, cache_get(key), cache_exists(key), cache_ttl(key) > '0' AS ttl, cache_expires_at(key) > now() AS until
 FROM cache_entries WHERE key LIKE 'odd:%' AND key NOT LIKE E'%\x01' ORDER BY key;
 SELECT e.key, e.created_at, e.updated_at, e.expires_at, e.stale_until
-FROM (VALUES ('odd:live'), ('odd:moments'), ('odd:past')) AS odd (key), LATERAL cache_entry(odd.key) AS e;
+FROM (VALUES ('odd:live'), ('odd:moments'), ('odd:past'), ('odd:version')) AS odd (key), LATERAL cache_entry(odd.key) AS e;
 SELECT * FROM cache_get_many('{odd:good,odd:square,odd:null-tag,odd:live}');
 SELECT cache_invalidate_tags('y', 'z'), cache_get('odd:good');
 SAVEPOINT before;

@@ -19,7 +19,7 @@ use crate::home::Home;
 use crate::stats::{memory, sweeps};
 use crate::subtransaction::contain;
 use crate::sweep::flags;
-use crate::sweep::hand::{self, Entries};
+use crate::sweep::hand::{self, By, Entries};
 use cache_pg_rules::limit::Need;
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -28,8 +28,6 @@ use std::cell::Cell;
 const FOR_EACH: u64 = 2;
 /// The most entries that one commit removes.
 const MOST: u64 = 1000;
-/// The most tags that it looks at to find what was invalidated.
-const MOST_TAGS: usize = 4096;
 /// The most pages that one commit reads to find them.
 const MOST_PAGES: u32 = 64;
 
@@ -104,7 +102,7 @@ fn among_the_entries(work: impl FnOnce(&Home, &Entries)) {
         // The transaction has locked the table: it has written there.
         if home.may_be_walked && hand::try_lock(&home) {
             let _owner = AsOwner::new(home.owner);
-            with_latest(|| hand::open_briefly(&home, MOST_TAGS, |entries| work(&home, entries)));
+            with_latest(|| hand::open(&home, By::Commit, |entries| work(&home, entries)));
         }
     };
     // A cancel waits until the transaction has committed: it came too late. What is raised sets the number to zero.

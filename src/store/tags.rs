@@ -124,33 +124,40 @@ pub fn of(row: &Row) -> impl Iterator<Item = String> {
     carried::of(row).into_iter().flatten().map(|(tag, _)| tag)
 }
 
-/// The generations of tags as they were first asked for: for whoever asks about many entries, and may be a little late.
+/// The generations of tags as they were first asked for, for a walk over many entries, which may be a little late.
+#[derive(Default)]
 pub struct Known {
-    generations: HashMap<String, i64>,
-    /// How many tags may still be looked at.
-    left: usize,
+    /// None: the tag has too many rows.
+    generations: HashMap<String, Option<i64>>,
+    asks_nothing: bool,
 }
 
 impl Known {
-    /// For a look at up to so many tags: of entries beyond that it is taken for granted that their tags hold.
-    pub fn up_to(left: usize) -> Self {
-        Self { generations: HashMap::new(), left }
+    /// How many rows of a tag are read. Plain SQL can write any number; of a tag with more it is taken for granted that
+    /// it holds, until they are merged.
+    const MOST_ROWS: usize = 1000;
+
+    /// Of every tag it is taken for granted that it holds.
+    pub fn nothing() -> Self {
+        Self { asks_nothing: true, ..Self::default() }
     }
 
     /// As [`hold`], for an entry that is invalid if a tag was invalidated before this was made.
     pub fn hold(&mut self, home: &Home, row: &Row) -> bool {
-        if !row.has(column::TAGS) || self.left == 0 {
+        if self.asks_nothing || !row.has(column::TAGS) {
             return true;
         }
         let Some(carried) = carried::of(row) else { return false };
-        self.left = self.left.saturating_sub(carried.len());
-        carried.into_iter().all(|(tag, generation)| match self.generations.get(&tag) {
-            Some(&known) => known == generation,
-            None => {
-                let now = reading(home, View::Latest, |rows| rows.generation(&tag));
-                self.generations.insert(tag, now);
-                now == generation
-            }
+        carried.into_iter().all(|(tag, generation)| {
+            let known = match self.generations.get(&tag) {
+                Some(&known) => known,
+                None => {
+                    let now = reading(home, View::Latest, |rows| rows.generation_of_few(&tag, Self::MOST_ROWS));
+                    self.generations.insert(tag, now);
+                    now
+                }
+            };
+            known.is_none_or(|known| known == generation)
         })
     }
 }
@@ -215,15 +222,31 @@ impl Rows {
     }
 
     fn generation(&mut self, tag: &str) -> i64 {
-        self.of(tag)
-            .filter(|row| version_of(row).is_some())
-            .filter_map(|row| row.datum(tag_column::GENERATION))
-            .fold(0, |generation, datum| generation ^ datum.value() as i64)
+        self.of(tag).filter_map(generation_in).fold(0, |generation, of_row| generation ^ of_row)
+    }
+
+    /// The same; None where the tag has more than so many rows.
+    fn generation_of_few(&mut self, tag: &str, most: usize) -> Option<i64> {
+        let (mut rows, mut generation) = (0, 0);
+        for row in self.of(tag) {
+            rows += 1;
+            if rows > most {
+                return None;
+            }
+            generation ^= generation_in(row).unwrap_or(0);
+        }
+        Some(generation)
     }
 
     fn versions(&mut self, tag: &str) -> Vec<Version> {
         self.of(tag).filter_map(|row| version_of(&row)).collect()
     }
+}
+
+/// What a row adds to the generation of its tag, if a transaction can have written it.
+fn generation_in(row: Row) -> Option<i64> {
+    version_of(&row)?;
+    row.datum(tag_column::GENERATION).map(|datum| datum.value() as i64)
 }
 
 /// The texts of an array.

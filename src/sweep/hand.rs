@@ -32,28 +32,31 @@ pub fn try_lock(home: &Home) -> bool {
 pub struct Entries<'a> {
     pub(super) home: &'a Home,
     pub(super) relation: pg_sys::Relation,
-    /// Whether the rows that stay are counted: only the sweeper of the database does.
-    counts: bool,
+    by: By,
     /// The only keys that may go; None: all may.
     only: Option<&'a HashSet<String>>,
-    /// How many tags a walk may look at.
-    pub(super) tags: usize,
 }
 
-/// Opens the table, which the current transaction has locked, and hands it to `work`; None where it is gone. `counts`:
-/// the rows that stay are counted.
-pub fn open<R>(home: &Home, counts: bool, work: impl FnOnce(&Entries) -> R) -> Option<R> {
-    open_for(home, (counts, usize::MAX), None, work)
+/// Who walks the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The sweeper of the database, which alone counts the rows that stay.
+    Sweeper,
+    /// Any session or process.
+    Anybody,
+    /// A transaction at its commit. It asks no tag whether it was invalidated: the rows of a tag may be many, and here
+    /// nothing can be cancelled.
+    Commit,
 }
 
-/// The same for whoever has little time: of no more than so many `tags` in a walk is it asked whether they hold.
-pub fn open_briefly<R>(home: &Home, tags: usize, work: impl FnOnce(&Entries) -> R) -> Option<R> {
-    open_for(home, (false, tags), None, work)
+/// Opens the table, which the current transaction has locked, and hands it to `work`; None where it is gone.
+pub fn open<R>(home: &Home, by: By, work: impl FnOnce(&Entries) -> R) -> Option<R> {
+    open_for(home, by, None, work)
 }
 
 fn open_for<R>(
     home: &Home,
-    (counts, tags): (bool, usize),
+    by: By,
     only: Option<&HashSet<String>>,
     work: impl FnOnce(&Entries) -> R,
 ) -> Option<R> {
@@ -65,7 +68,7 @@ fn open_for<R>(
     }
     // SAFETY: the relation is open.
     unsafe { file::note(relation) };
-    let result = work(&Entries { home, relation, counts, only, tags });
+    let result = work(&Entries { home, relation, by, only });
     // SAFETY: the relation is open; closing it keeps the lock. An error in between ends the transaction, which closes
     // it.
     unsafe { pg_sys::table_close(relation, locked) };
@@ -84,7 +87,7 @@ pub fn step(
     most: u32,
     now: Timestamp,
 ) -> Option<Step> {
-    open_for(home, (false, usize::MAX), only, |entries| entries.step(from, pages, most, now))
+    open_for(home, By::Anybody, only, |entries| entries.step(from, pages, most, now))
 }
 
 impl Entries<'_> {
@@ -132,7 +135,7 @@ impl Entries<'_> {
         let mut step = Step { next: end, ..Step::default() };
         let free = References::of(self.home)
             .map(|references| self.free_to_go((from, end), most, now, evictor.as_deref(), &references));
-        let mut known = Known::up_to(self.tags);
+        let mut known = self.known_tags();
         let mut rows = Rows::default();
         let mut least = tid(from, 1);
         let mut greatest = tid(end - 1, u16::MAX);
@@ -172,6 +175,11 @@ impl Entries<'_> {
         step
     }
 
+    /// What is known of tags when a walk begins.
+    pub(super) fn known_tags(&self) -> Known {
+        if self.by == By::Commit { Known::nothing() } else { Known::default() }
+    }
+
     /// Whether the row of a key is any business of whoever sweeps.
     pub(super) fn may_go(&self, key: &str) -> bool {
         self.only.is_none_or(|only| only.contains(key))
@@ -200,7 +208,7 @@ impl Entries<'_> {
             if let Some(again) = if is_due { Some(now.0) } else { Some(due_at(row, now)).filter(|&at| at > now.0) } {
                 step.leave(again);
             }
-            if let Some(tally) = tally.filter(|_| self.counts) {
+            if let Some(tally) = tally.filter(|_| self.by == By::Sweeper) {
                 tally.census.add(!is_due && has_value, footprint(row));
             }
             return;

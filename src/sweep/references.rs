@@ -15,7 +15,6 @@ use crate::heap::table::block_of;
 use crate::heap::upkeep::lock;
 use crate::home::{Home, column};
 use crate::statement::{IntoParam, Statement, statement};
-use crate::store::tags::Known;
 use pgrx::pg_sys::{self, BlockNumber, Oid};
 use std::collections::{HashMap, HashSet};
 
@@ -80,7 +79,7 @@ impl Entries<'_> {
         evictor: Option<&Evictor>,
         references: &References,
     ) -> HashMap<Place, Fate> {
-        let mut known = Known::up_to(self.tags);
+        let mut known = self.known_tags();
         let mut chosen = Vec::new();
         self.each_row((from, end - 1), |row: &Row, tid| {
             if let Some(key) = row.text(column::KEY).filter(|key| self.may_go(key))

@@ -15,7 +15,7 @@
 //! Tags are known by a hash here: where two have the same, both stay as long as one of them is carried. A round deals
 //! with a part of the tags, those whose hash falls into it, so its memory is bounded.
 
-use super::hand;
+use super::hand::{self, By};
 use crate::backend;
 use crate::error::CacheError;
 use crate::heap::row::Row;
@@ -140,7 +140,7 @@ fn remove_unused(home: &Home, table: &Table, part: Part) -> bool {
     if unused.is_empty() {
         return false;
     }
-    let looked = hand::open(home, false, |entries| {
+    let looked = hand::open(home, By::Anybody, |entries| {
         entries.each_tag(|tag| {
             unused.remove(&hash(tag));
         });

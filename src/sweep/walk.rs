@@ -3,7 +3,7 @@
 //! Owns the order of [`Ranges`]' protocol: raise, snapshot, read, lower. Must run at READ COMMITTED, where every
 //! snapshot is a new one.
 
-use super::hand;
+use super::hand::{self, By};
 use super::ranges::Ranges;
 use super::step::Step;
 use crate::datum::Timestamp;
@@ -27,7 +27,7 @@ pub fn step(
     most: u32,
     now: Timestamp,
 ) -> Option<Step> {
-    hand::open(home, true, |entries| {
+    hand::open(home, By::Sweeper, |entries| {
         let total = entries.pages();
         let Some(ranges) = Ranges::of(slot, entries.file(), total) else {
             return entries.step(from, pages, most, now);
@@ -71,7 +71,7 @@ pub fn step(
 /// Returns how many it has removed. From a table that was truncated meanwhile, none: what there seems to be too much of
 /// has gone.
 pub fn evict(slot: usize, home: &Home, pages: BlockNumber, most: u32, evictor: &mut Evictor) -> Step {
-    let evicted = hand::open(home, false, |entries| {
+    let evicted = hand::open(home, By::Anybody, |entries| {
         if !file::is_known() {
             // Then the next step judges by what is found here.
             under_new_snapshot(|| file::get_to_know(entries));

@@ -52,6 +52,17 @@ REVOKE ALL ON FUNCTION
     @extschema@.cache_persistence(text)
 FROM PUBLIC;
 
+-- What plain SQL writes, and statements beside policies and triggers, is counted by a trigger; what functions write below the
+-- executor is counted there.
+CREATE FUNCTION @extschema@.cache_entries_changed() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cache_entries_changed_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.cache_entries_changed() FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.cache_entries_changed() IS 'trigger: counts what is not written by a function, so that limits hold for it too';
+CREATE TRIGGER cache_entries_changed
+    AFTER INSERT OR UPDATE OR DELETE ON @extschema@.cache_entries
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.cache_entries_changed();
+ALTER TABLE @extschema@.cache_entries ENABLE ALWAYS TRIGGER cache_entries_changed;
+
 -- Every session forgets what it knew about namespaces when one changes, however it was changed.
 CREATE FUNCTION @extschema@.cache_namespaces_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_namespaces_changed_wrapper';

@@ -1,17 +1,27 @@
 -- Where the extension lives in this database: no row where it is not installed. Its tables are those that CREATE EXTENSION made.
-WITH members (relation) AS (
-    SELECT d.objid
+WITH all_members (class, object) AS (
+    SELECT d.classid, d.objid
     FROM pg_catalog.pg_depend AS d
     JOIN pg_catalog.pg_extension AS e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
     WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
-      AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
       AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"
       AND e.extname OPERATOR(pg_catalog.=) 'cache_pg'
+), members (relation) AS (
+    SELECT object FROM all_members WHERE class OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
 )
 SELECT pg_catalog.quote_ident(n.nspname),
        entries.oid,
        entries.relowner,
-       entries.relhastriggers OR entries.relhasrules,
+       -- Rules, or triggers but the one that counts.
+       EXISTS (SELECT FROM pg_catalog.pg_rewrite AS r WHERE r.ev_class OPERATOR(pg_catalog.=) entries.oid) OR EXISTS (
+           SELECT FROM pg_catalog.pg_trigger AS t
+           WHERE t.tgrelid OPERATOR(pg_catalog.=) entries.oid
+             AND NOT (t.tgqual IS NULL AND EXISTS (
+                 SELECT FROM all_members AS m
+                 JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) m.object
+                 WHERE m.class OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+                   AND m.object OPERATOR(pg_catalog.=) t.tgfoid
+                   AND p.prosrc OPERATOR(pg_catalog.=) 'cache_entries_changed_wrapper'))),
        namespaces.oid,
        namespaces.relowner,
        tags.oid,

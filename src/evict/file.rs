@@ -145,9 +145,9 @@ fn learn(found: &Estimate) {
     });
 }
 
-/// Whether the gauges say more than there is, as plain SQL makes them by deleting what was set; then they are set
-/// right, for nobody's entries are to go for what is not there. Where not all pages are read, only the number of all
-/// entries tells. Under a snapshot of now.
+/// Whether the gauges say more than there is, as prepared transactions that are rolled back make them; then they are
+/// set right, for nobody's entries are to go for what is not there. Where not all pages are read, only the number of
+/// all entries tells. Under a snapshot of now.
 pub fn correct_overstated(entries: &Entries) -> bool {
     let Some(area) = memory::area() else { return false };
     let found = entries.estimate(SAMPLE);

@@ -4,16 +4,14 @@
 //! makes of it is not known then. The hand weighs it anew when it comes by. Must never wait.
 
 use super::{pending, recency};
-use crate::access::Access;
 use crate::datum::Jsonb;
 use crate::heap::row::Row;
-use crate::home::column;
+use crate::home::{Home, column};
 use crate::namespaces;
 use crate::stats::census;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::ledger::Change;
 use cache_pg_rules::limit::Limits;
-use cache_pg_rules::namespace::Namespace;
 
 /// What a row takes beside its key and its value.
 const ROW: usize = 72;
@@ -49,7 +47,7 @@ pub fn forget(key: &str, row: &Row) {
 }
 
 /// What the entry in a row weighs in the gauge; None where there is none in it.
-pub fn weight_before(key: &str, row: &Row) -> Option<i64> {
+pub fn weight_counted(key: &str, row: &Row) -> Option<i64> {
     is_counted(row).then(|| weight_of(key, row))
 }
 
@@ -61,7 +59,7 @@ impl Growth {
     /// From what the row held, if it held a value, to a new value, or to none.
     pub fn of(key: Key, row: Option<&Row>, value: Option<Jsonb>) -> Self {
         let key = key.as_str();
-        let before = row.and_then(|row| weight_before(key, row));
+        let before = row.and_then(|row| weight_counted(key, row));
         let after = value.map(|value| weight(key.len(), value.size()));
         Self::from_weights(before, after)
     }
@@ -74,19 +72,13 @@ impl Growth {
 }
 
 /// A write has been done.
-pub fn note(access: &Access, key: Key, Growth(change): Growth) {
+pub fn note(home: &Home, key: Key, Growth(change): Growth) {
     if change.is_none() {
         return;
     }
     if change.entries > 0 {
         recency::insert(key.as_str());
     }
-    note_namespace(access, key.namespace(), change);
-}
-
-/// Writes to entries of a namespace have been done.
-pub fn note_namespace(access: &Access, namespace: Namespace, change: Change) {
-    if !change.is_none() {
-        pending::add(namespace, namespaces::limits(&access.home, namespace), change);
-    }
+    let namespace = key.namespace();
+    pending::add(namespace, namespaces::limits(home, namespace), change);
 }

@@ -3,7 +3,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`recency`] | shared memory: which keys were read lately |
-//! | [`growth`] | what writes add |
+//! | [`growth`], [`by_sql`] | what writes add, and those of plain SQL |
 //! | [`pending`] | what the current transaction has added, until it commits |
 //! | [`file`] | in which file the entries lie, and whether the gauges are of it |
 //! | [`evictor`] | which entries go |
@@ -15,6 +15,7 @@
 //! lease, waits for nobody, and is no write to the fence (DESIGN.md, "Size"). Without shared memory nobody knows what
 //! was read, and the oldest of a sample go.
 
+mod by_sql;
 pub mod evictor;
 pub mod file;
 pub mod ghosts;

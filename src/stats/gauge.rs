@@ -8,7 +8,7 @@ use cache_pg_rules::limit::Held;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// What there is by now: as of the last whole turn, and what transactions that have committed since have added. Not
-/// exact, because plain SQL says nothing; each whole turn sets it right.
+/// exact, because a prepared transaction that is rolled back says nothing; each whole turn sets it right.
 #[repr(C)]
 #[derive(Default)]
 pub struct Gauge {

@@ -65,7 +65,7 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
             Ok(())
         })?;
         if sum.is_ok() {
-            growth::note(access, key, growth);
+            growth::note(&access.home, key, growth);
         }
         sum
     })

@@ -132,7 +132,7 @@ fn bury<R>(access: &Access, table: &Table, key: Key, what: Bury, take: impl Fn(&
         growth = Growth::of(key, row, None);
         Decision::Write(image.columns(), live.map(&take))
     });
-    growth::note(access, key, growth);
+    growth::note(&access.home, key, growth);
     gone.flatten()
 }
 

@@ -172,7 +172,7 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
         Decision::Write(Image { lease: Some(lease), ..image }.columns(), Claim::Granted(()))
     });
     if matches!(claim, Some(Claim::Granted(()))) {
-        growth::note(access, key, growth);
+        growth::note(&access.home, key, growth);
     }
     claim.unwrap_or_else(|| Claim::Taken(Some(wake::soon())))
 }

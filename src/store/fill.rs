@@ -122,7 +122,7 @@ pub fn put_if(
         });
         let stored = stored.unwrap_or(false);
         if stored {
-            growth::note(access, new.key, growth);
+            growth::note(&access.home, new.key, growth);
         }
         Ok(stored)
     })

@@ -169,9 +169,7 @@ fn load_and_store(
     let loaded = kept_open(&[access.home.entries, access.home.tags], load);
     let stored = match loaded {
         // The code that has run may have made a trigger or a policy in this transaction, or changed the role.
-        Ok(Some(value)) => {
-            access::check(Verb::Fill).and_then(|access| store(&access, storing, value, &seen, started))
-        }
+        Ok(Some(value)) => access::check(Verb::Fill).and_then(|access| store(&access, storing, value, &seen, started)),
         _ => Ok(false),
     };
     // The snapshot was held until now: what it does not see could not have left the heap.

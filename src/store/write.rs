@@ -151,7 +151,7 @@ fn put_one(
     conflict?;
     let written = written.unwrap_or(false);
     if written {
-        growth::note(access, new.key, growth);
+        growth::note(&access.home, new.key, growth);
     }
     Ok(written)
 }

@@ -39,7 +39,7 @@ impl Sweeper {
             if turn.skipped == 0 {
                 census::end();
                 if is_room_in_question() {
-                    // What plain SQL has written nobody has said.
+                    // What has come past the gauge nobody has said.
                     flags::press(self.slot);
                 }
             }

@@ -54,12 +54,7 @@ pub fn open<R>(home: &Home, by: By, work: impl FnOnce(&Entries) -> R) -> Option<
     open_for(home, by, None, work)
 }
 
-fn open_for<R>(
-    home: &Home,
-    by: By,
-    only: Option<&HashSet<String>>,
-    work: impl FnOnce(&Entries) -> R,
-) -> Option<R> {
+fn open_for<R>(home: &Home, by: By, only: Option<&HashSet<String>>, work: impl FnOnce(&Entries) -> R) -> Option<R> {
     let locked = pg_sys::NoLock as pg_sys::LOCKMODE;
     // SAFETY: the table is locked; it may have been dropped before that.
     let relation = unsafe { pg_sys::try_table_open(home.entries, locked) };

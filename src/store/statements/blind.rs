@@ -2,19 +2,18 @@
 //!
 //! Each is one statement, atomic by the unique index; liveness is judged after the row is locked, not before.
 
-use super::counted::{counted, counted_clear};
 use crate::access::Access;
 use crate::backend;
 use crate::clock;
 use crate::datum::{Jsonb, TextArray, Timestamp};
 use crate::error::CacheError;
-use crate::heap::change::Contention;
+use crate::heap::change::{Contention, Decision, change};
 use crate::heap::snapshot;
 use crate::namespaces::Deadline;
 use crate::statement::{IntoParam, Statement, statement};
-use crate::store::range;
+use crate::store::range::{self, Keys};
 use crate::store::tags::Tagged;
-use crate::store::write::{Condition, New};
+use crate::store::write::{self, Condition, New};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::Datum;
@@ -62,9 +61,7 @@ pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condi
         Condition::Version(version) => params.push(version.param()),
         Condition::Always | Condition::Absent => {}
     }
-    counted(access, &[new.key], Contention::Wait, || {
-        access.run_beside_others(|home| statement.write(home, &params, |rows| rows.len() > 0))
-    })
+    access.run_beside_others(|home| statement.write(home, &params, |rows| rows.len() > 0))
 }
 
 pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> usize {
@@ -77,10 +74,7 @@ pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> usize 
         new.first().map(|new| new.set_at).param(),
         generations(access, tags),
     ];
-    let keys: Vec<Key> = new.iter().map(|new| new.key).collect();
-    counted(access, &keys, Contention::Wait, || {
-        access.run_beside_others(|home| SET_MANY.write(home, &params, |rows| rows.len()))
-    })
+    access.run_beside_others(|home| SET_MANY.write(home, &params, |rows| rows.len()))
 }
 
 fn generations(access: &Access, tags: Option<TextArray>) -> Option<Datum> {
@@ -102,9 +96,7 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
         deadline.expires_at.param(),
         deadline.stale_until.param(),
     ];
-    let sum = counted(access, &[key], Contention::Wait, || {
-        access.run_beside_others(|home| INCR.write(home, &params, |rows| rows.get(0, 1)))
-    });
+    let sum = access.run_beside_others(|home| INCR.write(home, &params, |rows| rows.get(0, 1)));
     sum.ok_or_else(|| CacheError::NotAnInteger(key.as_str().into()))
 }
 
@@ -113,22 +105,14 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
 const TRIES: usize = 5;
 
 /// Keys are in byte order; tombstones are written `now` and stay `until`.
-pub fn delete(access: &Access, keys: &[Key], times: (Timestamp, Timestamp)) -> i64 {
-    counted(access, keys, Contention::Wait, || delete_uncounted(access, keys, times))
-}
-
-fn delete_uncounted(access: &Access, keys: &[Key], (now, until): (Timestamp, Timestamp)) -> i64 {
+pub fn delete(access: &Access, keys: &[Key], (now, until): (Timestamp, Timestamp)) -> i64 {
     let keys: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
     let params = [keys.param(), now.param(), until.param()];
     note_blind();
     access.run_beside_others(|home| DELETE.write_blindly(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
 }
 
-pub fn take(access: &Access, key: Key, times: (Timestamp, Timestamp)) -> Option<Jsonb> {
-    counted(access, &[key], Contention::Wait, || take_uncounted(access, key, times))
-}
-
-fn take_uncounted(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> Option<Jsonb> {
+pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> Option<Jsonb> {
     let locked = [key.as_str().param()];
     let buried = [key.as_str().param(), now.param(), until.param()];
     let mut tries = 0;
@@ -138,7 +122,7 @@ fn take_uncounted(access: &Access, key: Key, (now, until): (Timestamp, Timestamp
         if let Some(value) =
             access.run_beside_others(|home| LOCK_LIVE.write_blindly(home, &locked, |rows| rows.get(0, 1)))
         {
-            delete_uncounted(access, &[key], (now, until));
+            delete(access, &[key], (now, until));
             return Some(value);
         }
         if access.run_beside_others(|home| BURY_ABSENT.write_blindly(home, &buried, |rows| rows.len() > 0)) {
@@ -148,11 +132,11 @@ fn take_uncounted(access: &Access, key: Key, (now, until): (Timestamp, Timestamp
         pgrx::check_for_interrupts!();
     }
     // What may not be taken may still be deleted: that the caller must be able to rely on.
-    delete_uncounted(access, &[key], (now, until));
+    delete(access, &[key], (now, until));
     None
 }
 
-/// Waits for the transactions that hold rows of what is cleared.
+/// Waits for the transactions that hold rows of what is cleared: the statement does not see what they have written.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
@@ -161,12 +145,23 @@ pub fn clear(
     namespace: Option<Namespace>,
     (now, until): (Timestamp, Timestamp),
 ) -> Result<i64, CacheError> {
-    let [from, before, unnamed] = range::bounds(namespace.map(Namespace::keys));
+    let keys = || namespace.map(Namespace::keys);
+    let [from, before, unnamed] = range::bounds(keys());
     let params = [from, before, unnamed, now.param(), until.param()];
     note_blind();
-    counted_clear(access, namespace, || {
-        access.run_beside_others(|home| CLEAR.write_blindly(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
-    })
+    if access.home.may_be_walked {
+        write::writing(access, |table| {
+            let mut keys = Keys::new(keys());
+            while let Some(batch) = keys.next_batch(table) {
+                for key in batch {
+                    pgrx::check_for_interrupts!();
+                    change(table, &key, Contention::Wait, |_| Decision::Leave(()));
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(access.run_beside_others(|home| CLEAR.write_blindly(home, &params, |rows| rows.get(0, 1))).unwrap_or(0))
 }
 
 /// What a statement buries under an old snapshot may be anything.

@@ -4,7 +4,6 @@
 //! transaction is inserting: so a look below the executor comes first, and what comes in between of that is waited for
 //! no longer than a `lock_timeout` of a millisecond. What raises all the same is caught by the caller.
 
-use super::counted::counted;
 use crate::access::Access;
 use crate::clock;
 use crate::datum::Jsonb;
@@ -86,7 +85,7 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
         RowState::Held => return Ok(Claim::Taken(Some(wake::soon()))),
         RowState::Removed => return Ok(Claim::No),
         RowState::Absent => insert(access, &LEASE_ABSENT, &params[..4], key, seen),
-        RowState::Present => update(access, &LEASE, &params, key),
+        RowState::Present => update(access, &LEASE, &params),
     };
     Ok(if granted { Claim::Granted(()) } else { Claim::Taken(Some(wake::soon())) })
 }
@@ -94,7 +93,7 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
 /// Stores a value under the lease `lease_id`.
 pub fn fill(access: &Access, new: &New, lease_id: i64, seen: &Seen, tagged: Option<Tagged>, load_us: i64) -> bool {
     let params = fill_params(new, tagged, load_us, Some(lease_id), seen);
-    update(access, &FILL, &params, new.key)
+    update(access, &FILL, &params)
 }
 
 /// Stores a value that this transaction has computed from what `seen` sees, under the same snapshot.
@@ -112,7 +111,7 @@ pub fn fill_unleased(
     Ok(match row_of(access, new.key, seen)? {
         RowState::Held | RowState::Removed => false,
         RowState::Absent => insert(access, &FILL_ABSENT, &params[..8], new.key, seen),
-        RowState::Present => update(access, &FILL, &params, new.key),
+        RowState::Present => update(access, &FILL, &params),
     })
 }
 
@@ -121,7 +120,7 @@ pub fn fill_unleased(
 fn insert(access: &Access, statement: &Statement, params: &[Param], key: Key, seen: &Seen) -> bool {
     let inserted = attempt(|| {
         let _at_once = LocalSettings::new(&[(c"lock_timeout", "1ms")]);
-        let inserted = update(access, statement, params, key);
+        let inserted = update(access, statement, params);
         let passes = |table: &Table| Ok(fence::passes(table, key, None, seen));
         if inserted && !write::writing(access, passes).unwrap_or(false) {
             ErrorReport::from(CacheError::Serialization).report(PgLogLevel::ERROR);
@@ -132,9 +131,8 @@ fn insert(access: &Access, statement: &Statement, params: &[Param], key: Key, se
 }
 
 /// Runs a statement that writes the row of a key, and says whether it did.
-fn update(access: &Access, statement: &Statement, params: &[Param], key: Key) -> bool {
-    let write = || access.run(|home| statement.write(home, params, |rows| rows.len() > 0));
-    counted(access, &[key], Contention::GiveUp, write)
+fn update(access: &Access, statement: &Statement, params: &[Param]) -> bool {
+    access.run(|home| statement.write(home, params, |rows| rows.len() > 0))
 }
 
 /// Takes the lease `lease_id` back, and says whether it was there.

@@ -4,7 +4,6 @@
 //! ways below the executor: the golden tests run over both.
 
 mod blind;
-mod counted;
 mod fenced;
 
 pub use blind::{clear, delete, incr, put, put_many, take, touch};

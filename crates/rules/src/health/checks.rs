@@ -229,7 +229,8 @@ fn gauge(now: &Readings) -> Check {
     let is_off = off > FEW_ENTRIES && off as f64 > counted as f64 * OFF;
     let status = if is_off { Status::Warning } else { Status::Ok };
     let value = format!("{gauge} entries where {counted} were counted");
-    let advice = "Limits are judged by the gauge, which each whole turn of the worker sets right. It is told nothing of what \
-                  plain SQL writes to cache_entries: use cache_set and cache_delete, or lower cache_pg.sweep_interval.";
+    let advice = "Limits are judged by the gauge, which each whole turn of the worker sets right. Prepared transactions that are \
+                  rolled back, and a trigger cache_entries_changed that is disabled, make it wrong: avoid both, or lower \
+                  cache_pg.sweep_interval.";
     check("gauge", status, value, threshold, advice)
 }

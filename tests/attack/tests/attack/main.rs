@@ -5,6 +5,7 @@ mod injected_sql;
 mod limits;
 mod loaders;
 mod odd_rows;
+mod plain_sql;
 mod rights;
 mod statistics;
 mod tenants;

@@ -1,0 +1,58 @@
+//! What plain SQL writes, and what a statement makes of entries where a policy or a trigger has a say.
+//!
+//! Owns the row trigger on `cache_entries` that tells the ledger of the transaction. Below the executor no trigger
+//! fires: what is written there is counted where it is written. Must never raise, whatever the row holds, nor look at
+//! anything but it.
+
+use super::growth::{self, Growth};
+use crate::catalog;
+use crate::error::CacheError;
+use crate::heap::row::Row;
+use crate::home::{Home, column};
+use cache_pg_rules::key::Key;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+/// The row trigger, after each change. It is enabled always: what a subscription applies counts too.
+#[pg_extern(sql = false)]
+fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
+    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
+    let data = trigger.trigger_data();
+    let is_ours = matches!(trigger.level(), PgTriggerLevel::Row) && matches!(trigger.when(), Ok(PgTriggerWhen::After));
+    let operation = trigger.op().map_err(|_| CacheError::StrangeTrigger)?;
+    let Some(home) = catalog::home().filter(|_| is_ours) else { return Ok(()) };
+    // SAFETY: the relation that the trigger fired on is open.
+    let is_of_the_cache = unsafe { (*data.tg_relation).rd_id } == home.entries;
+    if !is_of_the_cache || home.altered.is_some() {
+        return Ok(());
+    }
+    // SAFETY: the slots hold the rows of the event as long as the trigger runs, and the table has the shape that it was
+    // made with.
+    let [first, second] = unsafe { [Row::in_slot(data.tg_trigslot), Row::in_slot(data.tg_newslot)] };
+    match operation {
+        PgTriggerOperation::Insert => note(&home, None, Some(&first)),
+        PgTriggerOperation::Delete => note(&home, Some(&first), None),
+        PgTriggerOperation::Update => note(&home, Some(&first), Some(&second)),
+        PgTriggerOperation::Truncate => {}
+    }
+    Ok(())
+}
+
+/// Counts what has become of a row.
+fn note(home: &Home, before: Option<&Row>, after: Option<&Row>) {
+    let key_of = |row: Option<&Row>| row.and_then(|row| row.text(column::KEY)).map(str::to_owned);
+    let (old, new) = (key_of(before), key_of(after));
+    if old == new {
+        return count(home, old.as_deref(), before, after);
+    }
+    count(home, old.as_deref(), before, None);
+    count(home, new.as_deref(), None, after);
+}
+
+/// A text that is no key is that of no entry.
+fn count(home: &Home, key: Option<&str>, before: Option<&Row>, after: Option<&Row>) {
+    let Some(key) = key.and_then(|key| Key::parse(key).ok()) else { return };
+    let weight = |row: Option<&Row>| row.and_then(|row| growth::weight_counted(key.as_str(), row));
+    growth::note(home, key, Growth::from_weights(weight(before), weight(after)));
+}

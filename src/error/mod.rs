@@ -118,8 +118,8 @@ pub enum CacheError {
     /// A table below is watched for something else.
     #[error("table \"{0}\" is watched for something else")]
     WatchedBelow(String),
-    /// The trigger function, as some trigger of somebody's own.
-    #[error("cache_watch_trigger() was not called by a trigger that cache_watch has made")]
+    /// A trigger function, as some trigger of somebody's own, or called by hand.
+    #[error("a trigger function of cache_pg was not called by a trigger that cache_pg has made")]
     StrangeTrigger,
     /// Neither logged nor unlogged.
     #[error("invalid cache persistence {}", quoted(.0))]

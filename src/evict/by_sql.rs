@@ -1,14 +1,17 @@
 //! What plain SQL writes, and what a statement makes of entries where a policy or a trigger has a say.
 //!
-//! Owns the row trigger on `cache_entries` that tells the ledger of the transaction. Below the executor no trigger
-//! fires: what is written there is counted where it is written. Must never raise, whatever the row holds, nor look at
-//! anything but it.
+//! Owns the row trigger on `cache_entries` that tells the ledger of the transaction what has come and gone, and the
+//! sweeper when a row is due. Below the executor no trigger fires: what is written there is told where it is written.
+//! Must never raise, whatever the row holds, nor look at anything but it.
 
 use super::growth::{self, Growth};
 use crate::catalog;
+use crate::clock;
 use crate::error::CacheError;
 use crate::heap::row::Row;
 use crate::home::{Home, column};
+use crate::store::due_at;
+use crate::sweep::{flags, ranges};
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -39,8 +42,12 @@ fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorRepo
     Ok(())
 }
 
-/// Counts what has become of a row.
+/// Tells what has become of a row.
 fn note(home: &Home, before: Option<&Row>, after: Option<&Row>) {
+    flags::note_write();
+    if let Some(row) = after {
+        ranges::note(row.page(), due_at(row, clock::now()));
+    }
     let key_of = |row: Option<&Row>| row.and_then(|row| row.text(column::KEY)).map(str::to_owned);
     let (old, new) = (key_of(before), key_of(after));
     if old == new {

@@ -4,6 +4,7 @@
 
 use super::shape::Column;
 use super::snapshot;
+use super::table::block_of;
 use crate::statement;
 use pgrx::FromDatum;
 use pgrx::pg_sys::{self, Datum};
@@ -51,6 +52,12 @@ impl Row {
             let is_null = *(*self.slot).tts_isnull.add(column - 1);
             (!is_null).then(|| *(*self.slot).tts_values.add(column - 1))
         }
+    }
+
+    /// The page that it is on.
+    pub fn page(&self) -> pg_sys::BlockNumber {
+        // SAFETY: the slot holds a row of a heap, which knows its place.
+        block_of(unsafe { &(*self.slot).tts_tid })
     }
 
     /// The bytes of the row as it is stored, without what is out of line.

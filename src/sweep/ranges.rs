@@ -20,9 +20,9 @@
 //! FULL: rows are elsewhere now); where it has outgrown the ranges, which double; where a step or a sweeper has failed
 //! halfway, because then the rows that it removed are back; and where somebody wrote or invalidated what cannot be told
 //! by page (the executor, a tag, very many pages). A writer who finds the old layout of the ranges became visible
-//! before the sweeper forgot, and is seen. What was rolled back to a savepoint costs a visit too many. Plain SQL,
-//! COMMIT PREPARED, and whatever happened while the library was not there, say nothing: that is what the latest time is
-//! for. A restart begins with nothing known.
+//! before the sweeper forgot, and is seen. What was rolled back to a savepoint costs a visit too many. Plain SQL
+//! is told of by a trigger (`evict/by_sql.rs`). COMMIT PREPARED, and whatever happened while the library was not there
+//! or that trigger was disabled, say nothing: that is what the latest time is for. A restart begins with nothing known.
 //!
 //! Memory: [`MAPS`] maps of 4 KB, and 8 bytes for each database. Databases that have the extension get one each, first
 //! come, first served; the others are read whole in every turn.

@@ -78,12 +78,12 @@ pub fn next_turn(turn: Duration, interval: Duration, found: Found) -> Duration {
     turn.mul_f64(factor).clamp(SHORTEST_TURN.min(interval), interval)
 }
 
-/// The longest time that a table goes without a visit when nothing in it is due and the functions of the extension
-/// have written nothing: what plain SQL has written is found by then.
+/// The longest time that a table goes without a visit when nothing in it is due and nothing has been written, as far as
+/// that is known: what COMMIT PREPARED has brought in is found by then.
 pub const LONGEST_QUIET: Duration = Duration::from_secs(60);
 
 /// How often a turn passes nothing over, so that it can say how many entries there are: about once a minute, when every
-/// range is due for a visit anyway because of what plain SQL may have written; more often where turns are more
+/// range is due for a visit anyway because of what COMMIT PREPARED may have brought in; more often where turns are more
 /// frequent.
 pub fn count_every(interval: Duration) -> Duration {
     (interval * 6).min(LONGEST_QUIET.max(interval))

@@ -62,8 +62,8 @@ impl Scale {
     }
 }
 
-/// When a range must be read at the latest that is read at `now`, whatever is found in it: then what plain SQL has
-/// written since is found about `longest` later, by a hand that comes round once an `interval`.
+/// When a range must be read at the latest that is read at `now`, whatever is found in it: then what COMMIT PREPARED
+/// has brought in since is found about `longest` later, by a hand that comes round once an `interval`.
 pub fn at_latest(now: i64, longest: Duration, interval: Duration) -> i64 {
     now.saturating_add(longest.saturating_sub(interval).as_micros() as i64)
 }

@@ -32,8 +32,13 @@ const EXECUTOR: &str = "
     CREATE INDEX further ON cache.cache_entries (updated_at);";
 
 /// Functions that only triggers call; what is done with watched tables and namespaces runs them.
-const OF_TRIGGERS: [&str; 4] =
-    ["cache_namespaces_changed", "cache_namespaces_checked", "cache_watch_ddl", "cache_watch_trigger"];
+const OF_TRIGGERS: [&str; 5] = [
+    "cache_entries_changed",
+    "cache_namespaces_changed",
+    "cache_namespaces_checked",
+    "cache_watch_ddl",
+    "cache_watch_trigger",
+];
 
 /// A function of the extension: its name, and the names and types of its arguments.
 struct Function {
@@ -99,7 +104,7 @@ fn call(function: &Function, isolation: &str) -> Result<String> {
 }
 
 /// What is done by other statements than calls of functions.
-const STATEMENTS: [&str; 27] = [
+const STATEMENTS: [&str; 30] = [
     "INSERT INTO public.source VALUES (1, 'one', 'a', '2026-01-01', 'happy', 'x')",
     "SELECT cache.cache_watch('public.source'::pg_catalog.regclass,
          '{n:\\{id\\}:\\{name\\}:\\{flag\\}:\\{at\\}:\\{mood\\}:\\{named\\}}'::pg_catalog._text, '{t}'::pg_catalog._text)",
@@ -122,6 +127,9 @@ const STATEMENTS: [&str; 27] = [
     "SELECT cache.cache_unwatch('public.tree'::pg_catalog.regclass)",
     "SELECT cache.cache_unwatch('public.parent'::pg_catalog.regclass)",
     "SELECT cache.cache_configure('n', default_ttl => '1 minute')",
+    "INSERT INTO cache.cache_entries (key, expires_at, value) VALUES ('n:by hand', pg_catalog.now(), 'null')",
+    "UPDATE cache.cache_entries SET value = NULL WHERE key OPERATOR(pg_catalog.=) 'n:by hand'",
+    "DELETE FROM cache.cache_entries WHERE key OPERATOR(pg_catalog.=) 'n:by hand'",
     "INSERT INTO cache.cache_namespaces (namespace) VALUES ('by hand')",
     "UPDATE cache.cache_namespaces SET loader = 'public.load(pg_catalog.text)'
      WHERE namespace OPERATOR(pg_catalog.=) 'by hand'",

@@ -154,7 +154,7 @@ fn programs(package: &str, arguments: &[&str], installation: &Installation) -> R
     prerequisites::pooler();
     process::run(
         cargo()
-            .args(["test", "--package", package])
+            .args(["test", "--no-fail-fast", "--package", package])
             .arg("--")
             .args(arguments)
             .env(postgres::UNDER_TEST, &installation.pg_config),

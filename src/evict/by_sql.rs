@@ -2,8 +2,9 @@
 //!
 //! Owns the row trigger on `cache_entries` that tells the ledger of the transaction what has come and gone, and the
 //! sweeper when a row is due. Below the executor no trigger fires: what is written there is told where it is written.
-//! Must never raise, whatever the row holds, nor look at anything but it.
+//! Must never raise for what a row holds, nor look at anything of the table but the row.
 
+use super::file;
 use super::growth::{self, Growth};
 use crate::catalog;
 use crate::clock;
@@ -22,17 +23,22 @@ fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorRepo
     // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
     let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
     let data = trigger.trigger_data();
-    let is_ours = matches!(trigger.level(), PgTriggerLevel::Row) && matches!(trigger.when(), Ok(PgTriggerWhen::After));
     let operation = trigger.op().map_err(|_| CacheError::StrangeTrigger)?;
-    let Some(home) = catalog::home().filter(|_| is_ours) else { return Ok(()) };
+    if !matches!((trigger.level(), trigger.when()), (PgTriggerLevel::Row, Ok(PgTriggerWhen::After))) {
+        return Err(CacheError::StrangeTrigger.into());
+    }
     // SAFETY: the relation that the trigger fired on is open.
-    let is_of_the_cache = unsafe { (*data.tg_relation).rd_id } == home.entries;
-    if !is_of_the_cache || home.altered.is_some() {
+    let relation = unsafe { &*data.tg_relation };
+    let Some(home) = catalog::home().filter(|home| home.entries == relation.rd_id) else { return Ok(()) };
+    if home.altered.is_some() {
         return Ok(());
     }
-    // SAFETY: the slots hold the rows of the event as long as the trigger runs, and the table has the shape that it was
-    // made with.
-    let [first, second] = unsafe { [Row::in_slot(data.tg_trigslot), Row::in_slot(data.tg_newslot)] };
+    // SAFETY: as above; the slots hold the rows of the event as long as the trigger runs, and the table has the shape
+    // that it was made with.
+    let [first, second] = unsafe {
+        file::note(data.tg_relation);
+        [Row::in_slot(data.tg_trigslot), Row::in_slot(data.tg_newslot)]
+    };
     match operation {
         PgTriggerOperation::Insert => note(&home, None, Some(&first)),
         PgTriggerOperation::Delete => note(&home, Some(&first), None),

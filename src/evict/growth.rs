@@ -9,6 +9,7 @@ use crate::heap::row::Row;
 use crate::home::{Home, column};
 use crate::namespaces;
 use crate::stats::census;
+use crate::store::served_until;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::ledger::Change;
 use cache_pg_rules::limit::Limits;
@@ -30,10 +31,9 @@ pub fn weight_of(key: &str, row: &Row) -> i64 {
 }
 
 /// Whether the entry in a row is in what the gauge says. It was added when it was written; but a turn of the hand
-/// counts live entries, so what had expired when the last one ended is not in it any more.
+/// counts what stays, so a row whose time, with its grace, was over when the last one ended is not in it any more.
 fn is_counted(row: &Row) -> bool {
-    let deadline = row.datum(column::EXPIRES_AT).map_or(i64::MAX, |datum: pgrx::pg_sys::Datum| datum.value() as i64);
-    row.has(column::VALUE) && census::at().is_none_or(|at| deadline > at)
+    row.has(column::VALUE) && census::at().is_none_or(|at| served_until(row) > at)
 }
 
 /// The entry in a row has gone, with the row.

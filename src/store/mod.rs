@@ -44,7 +44,7 @@ pub use counter::incr;
 pub use delete::{clear, delete, take};
 pub use fetch::fetch;
 pub use fill::{fill, release};
-pub use image::{NEVER, due_at, footprint, is_damaged, latest_lease, may_be_evicted, written_at};
+pub use image::{NEVER, due_at, footprint, is_damaged, latest_lease, may_be_evicted, served_until, written_at};
 pub use look::Fresh;
 pub use read::{entry, expires_at, get, get_many, keys};
 pub use read_through::{Storing, get_or_load};

@@ -200,6 +200,23 @@ fn p8_after_a_crash_the_limit_holds_again_while_writers_go_on() -> Result<()> {
     wait_for(&mut client, r#"SELECT status = 'ok' FROM cache_health WHERE "check" = 'size'"#, PATIENCE)
 }
 
+#[test]
+fn p8_a_value_in_its_grace_counts_once_when_it_is_refreshed() -> Result<()> {
+    let cluster = swift_server()?.start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    client.batch_execute(
+        "SELECT cache_configure('k', stale_for => '1 hour');
+         SELECT cache_set('k:' || n, '1', '1 millisecond') FROM generate_series(1, 1000) AS n",
+    )?;
+    let written_at: String = get(&mut client, "SELECT clock_timestamp()::text")?;
+    let counted =
+        format!("SELECT entries = 1000 AND counted_at > '{written_at}' FROM cache_stats WHERE scope = 'total'");
+    wait_for(&mut client, &counted, PATIENCE)?;
+    client.batch_execute("SELECT cache_set('k:' || n, '1', '1 hour') FROM generate_series(1, 1000) AS n")?;
+    assert_eq!(gauge(&mut client)?, 1_000);
+    Ok(())
+}
+
 /// Writes entries while the trigger that counts is disabled.
 fn insert_untold(client: &mut Client, namespace: &str, count: i64) -> Result<()> {
     Ok(client.batch_execute(&format!(

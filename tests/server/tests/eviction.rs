@@ -110,14 +110,21 @@ fn what_is_read_stays_and_what_is_not_goes() -> Result<()> {
 
 #[test]
 fn to_look_at_the_table_is_not_to_use_it() -> Result<()> {
-    let (_cluster, mut client) = limited(1_000)?;
-    set(&mut client, "seen", 400)?;
-    for round in 0..10 {
+    let (_cluster, mut client) = limited(2_000)?;
+    set(&mut client, "seen", 500)?;
+    set(&mut client, "used", 500)?;
+    let read = client.prepare("SELECT count(cache_get('used:' || n)) FROM generate_series(0, 499) AS n")?;
+    for round in 0..20 {
+        client.execute(&read, &[])?;
         client.batch_execute("SELECT * FROM cache_entries; SELECT cache_keys('seen')")?;
         set(&mut client, &format!("cold{round}"), 500)?;
     }
-    let seen: i64 = get(&mut client, "SELECT count(*) FROM cache_keys('seen')")?;
-    assert!(seen < 100, "{seen} of 400 are left");
+    // How many are left of what nobody uses depends on how the worker and the writers share the work.
+    let [seen, used]: [i64; 2] = [
+        get(&mut client, "SELECT count(*) FROM cache_keys('seen')")?,
+        get(&mut client, "SELECT count(*) FROM cache_keys('used')")?,
+    ];
+    assert!(seen < used / 2, "{seen} of 500 are left that were looked at, and {used} of 500 that were used");
     Ok(())
 }
 

@@ -113,8 +113,8 @@ fn cache_namespaces_checked(call: pg_sys::FunctionCallInfo) -> Result<AnyElement
     Ok(row.ok_or(CacheError::StrangeTrigger)?)
 }
 
-/// The owner of a loader that nobody may have called: the role that named it had not the rights of the loader's owner, or
-/// there was no such loader then. A copy of the row, such as a dump has, keeps it, whoever writes that.
+/// The owner of a loader that nobody may have called: the role that named it had not the rights of the loader's owner,
+/// or there was no such loader then. A copy of the row, such as a dump has, keeps it, whatever role writes that.
 const OF_NOBODY: Oid = Oid::INVALID;
 
 /// The owner of a loader on its way into a row: pgrx makes NULL of an [`Oid`] that is 0.
@@ -130,8 +130,9 @@ impl IntoDatum for Owner {
     }
 }
 
-/// Before, the owner of the loader is written down where the role that writes the row has the rights of that owner, else
-/// [`OF_NOBODY`]. After, it is seen whether that is what was stored: there may be a trigger of somebody's in between.
+/// Before, the owner of the loader is written down where the role that writes the row has the rights of that owner,
+/// else [`OF_NOBODY`]. After, it is seen whether that is what was stored: there may be a trigger of somebody's in
+/// between.
 fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedByRust>, CacheError> {
     let mut row = trigger.new().ok_or(CacheError::StrangeTrigger)?.into_owned();
     let named = told(&row)?;

@@ -16,7 +16,7 @@
 //! | [`fetch`], [`fill`], [`read_through`] | computing what is missing, once, and storing it only if it cannot be stale |
 //! | [`fence`], [`flight`] | what may not be stored any more; who is computing or storing right now |
 //! | [`trial`] | what the caller's policies would let it write, asked before anything is done |
-//! | [`tags`] | labels that many entries carry, and that are invalidated in one write |
+//! | [`tags`], [`known_tags`] | labels that many entries carry, and that are invalidated in one write; what a walk knows of them |
 //! | [`tag_policies`] | which tags a caller may invalidate, clear or see under row security |
 //! | [`statements`] | the same through the executor, where policies, triggers or indexes have a say |
 
@@ -29,6 +29,7 @@ mod fill;
 mod find;
 mod flight;
 mod image;
+pub mod known_tags;
 mod look;
 mod range;
 mod read;

@@ -26,7 +26,6 @@ use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::Datum;
 use pgrx::{FromDatum, IntoDatum};
 use std::cell::Cell;
-use std::collections::HashMap;
 
 /// What a clear invalidates: whoever computed a value before that may not store it. Entries do not carry these tags,
 /// only fills ask for them. No user can name them, because a tag is not empty and has no control characters.
@@ -124,42 +123,9 @@ pub fn of(row: &Row) -> impl Iterator<Item = String> {
     carried::of(row).into_iter().flatten().map(|(tag, _)| tag)
 }
 
-/// The generations of tags as they were first asked for, for a walk over many entries, which may be a little late.
-#[derive(Default)]
-pub struct Known {
-    /// None: the tag has too many rows.
-    generations: HashMap<String, Option<i64>>,
-    asks_nothing: bool,
-}
-
-impl Known {
-    /// How many rows of a tag are read. Plain SQL can write any number; of a tag with more it is taken for granted that
-    /// it holds, until they are merged.
-    const MOST_ROWS: usize = 1000;
-
-    /// Of every tag it is taken for granted that it holds.
-    pub fn nothing() -> Self {
-        Self { asks_nothing: true, ..Self::default() }
-    }
-
-    /// As [`hold`], for an entry that is invalid if a tag was invalidated before this was made.
-    pub fn hold(&mut self, home: &Home, row: &Row) -> bool {
-        if self.asks_nothing || !row.has(column::TAGS) {
-            return true;
-        }
-        let Some(carried) = carried::of(row) else { return false };
-        carried.into_iter().all(|(tag, generation)| {
-            let known = match self.generations.get(&tag) {
-                Some(&known) => known,
-                None => {
-                    let now = reading(home, View::Latest, |rows| rows.generation_of_few(&tag, Self::MOST_ROWS));
-                    self.generations.insert(tag, now);
-                    now
-                }
-            };
-            known.is_none_or(|known| known == generation)
-        })
-    }
+/// The generation of a tag by now; None where it has more than so many rows.
+pub(super) fn generation_of_few(home: &Home, tag: &str, most: usize) -> Option<i64> {
+    reading(home, View::Latest, |rows| rows.generation_of_few(tag, most))
 }
 
 /// Invalidates tags: from the commit on, every entry that carries one of them is a miss. Waits for nobody.

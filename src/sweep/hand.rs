@@ -16,7 +16,7 @@ use crate::heap::upkeep::remove;
 use crate::home::{Home, column};
 use crate::stats::census::Rows;
 use crate::stats::{Counter, LONGEST, bounded};
-use crate::store::tags::Known;
+use crate::store::known_tags::Known;
 use crate::store::{due_at, footprint, is_damaged, may_be_evicted, written_at};
 use crate::wake;
 use pgrx::pg_sys::{self, BlockNumber};

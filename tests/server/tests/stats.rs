@@ -124,7 +124,7 @@ fn a_dropped_database_leaves_its_places_to_others() -> Result<()> {
     let mut client = create_database(&cluster, "second")?;
     let own = "SELECT count(*) = 1 FROM cache_stats WHERE namespace = 'three'";
     // Each time with a new connection: one remembers that there was no room.
-    xtask::cluster::poll(PATIENCE, "room for another namespace", || {
+    poll(PATIENCE, "room for another namespace", || {
         let mut client = cluster.connect("second")?;
         client.batch_execute("SELECT cache_set('three:1', '1')")?;
         get(&mut client, own)

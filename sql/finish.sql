@@ -52,8 +52,8 @@ REVOKE ALL ON FUNCTION
     @extschema@.cache_persistence(text)
 FROM PUBLIC;
 
--- What plain SQL writes, and statements beside policies and triggers, is counted by a trigger; what functions write below the
--- executor is counted there.
+-- A trigger counts what is written through the executor: by plain SQL, and by functions beside policies and other triggers.
+-- Below the executor the functions count by themselves.
 CREATE FUNCTION @extschema@.cache_entries_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_entries_changed_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.cache_entries_changed() FROM PUBLIC;

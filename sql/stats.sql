@@ -49,7 +49,7 @@ SELECT scope,
                  OPERATOR(pg_catalog./) (counters[1] OPERATOR(pg_catalog.+) counters[2]))
        END AS hit_ratio
 FROM @extschema@.cache_stats(),
-     LATERAL (VALUES (1.0, 0::bigint),
+     LATERAL (VALUES (1.0, 0::pg_catalog.int8),
                      (1.5, counters[18]),
                      (2.0, counters[18] OPERATOR(pg_catalog.+) counters[19]),
                      (4.0, counters[18] OPERATOR(pg_catalog.+) counters[19] OPERATOR(pg_catalog.+) counters[20])

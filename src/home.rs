@@ -63,7 +63,7 @@ pub struct Home {
     pub entries: Oid,
     /// Who owns it.
     pub owner: Oid,
-    /// Whether rules or triggers hang on it, which only the executor runs, beside the trigger that counts.
+    /// Whether it has rules, or triggers other than `cache_entries_changed`: only the executor runs them.
     pub has_triggers_or_rules: bool,
     /// `cache_namespaces`.
     pub namespaces: Oid,

@@ -1,7 +1,7 @@
-//! What plain SQL writes, and what a statement makes of entries where a policy or a trigger has a say.
+//! Counting what is written through the executor: by plain SQL, and by functions where a policy or a trigger has a say.
 //!
-//! Owns the row trigger on `cache_entries` that tells the ledger of the transaction what has come and gone, and the
-//! sweeper when a row is due. Below the executor no trigger fires: what is written there is told where it is written.
+//! Owns the row trigger on `cache_entries`. It tells the ledger of the transaction which entries have come and gone, and
+//! the sweeper when a row is due. Below the executor no trigger fires, and the writer tells both itself.
 //! Must never raise for what a row holds, nor look at anything of the table but the row.
 
 use super::file;
@@ -17,7 +17,7 @@ use cache_pg_rules::key::Key;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-/// The row trigger, after each change. It is enabled always: what a subscription applies counts too.
+/// The row trigger, after each change. It is enabled always, so that changes which a subscription applies count too.
 #[pg_extern(sql = false)]
 fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
@@ -48,7 +48,7 @@ fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorRepo
     Ok(())
 }
 
-/// Tells what has become of a row.
+/// Tells the sweeper and the ledger of a changed row.
 fn note(home: &Home, before: Option<&Row>, after: Option<&Row>) {
     flags::note_write();
     if let Some(row) = after {

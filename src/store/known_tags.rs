@@ -1,4 +1,4 @@
-//! What a walk over many entries knows of their tags.
+//! The generations of tags during a walk over many entries.
 //!
 //! Owns the generations as they were first asked for. Must never read more than a bounded number of rows of a tag.
 

@@ -16,7 +16,7 @@
 //! | [`fetch`], [`fill`], [`read_through`] | computing what is missing, once, and storing it only if it cannot be stale |
 //! | [`fence`], [`flight`] | what may not be stored any more; who is computing or storing right now |
 //! | [`trial`] | what the caller's policies would let it write, asked before anything is done |
-//! | [`tags`], [`known_tags`] | labels that many entries carry, and that are invalidated in one write; what a walk knows of them |
+//! | [`tags`], [`known_tags`] | labels that many entries carry, and that are invalidated in one write; their generations during a walk |
 //! | [`tag_policies`] | which tags a caller may invalidate, clear or see under row security |
 //! | [`statements`] | the same through the executor, where policies, triggers or indexes have a say |
 

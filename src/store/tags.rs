@@ -209,7 +209,7 @@ impl Rows {
     }
 }
 
-/// What a row adds to the generation of its tag, if a transaction can have written it.
+/// The part of a tag's generation that a row holds; None where no transaction can have written the row.
 fn generation_in(row: Row) -> Option<i64> {
     version_of(&row)?;
     row.datum(tag_column::GENERATION).map(|datum| datum.value() as i64)

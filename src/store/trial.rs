@@ -2,8 +2,8 @@
 //!
 //! Owns the trials: a row that no constraint lets in is written as the caller, in a subtransaction that is rolled back.
 //! PostgreSQL asks the policies first, so the error tells what they say, and it says the same whether or not there is
-//! such a row that the caller cannot see. What cannot be found out counts as refused, or raises. Must take no lock on
-//! rows, leave nothing, and take no transaction number.
+//! such a row that the caller cannot see. A trial that fails for another reason counts as refused, or raises. Must take
+//! no lock on rows, leave nothing, and take no transaction number.
 
 use crate::access::Access;
 use crate::clock;
@@ -47,13 +47,12 @@ pub fn may_insert_tag(access: &Access, tag: &str) -> bool {
     access.run(|home| passes(&TRY_TAG, home, &[tag.param()], Locks::Awaited))
 }
 
-/// What becomes of a trial that needs the lock on a table which somebody holds: `cache_tags`, or one that a policy
-/// reads.
+/// How a trial treats a table that another transaction has locked: `cache_tags`, or one that a policy reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Locks {
-    /// It is given up, and the answer is no.
+    /// The trial is given up, and the answer is no.
     AtOnce,
-    /// It waits, as any statement does; where that fails, it raises.
+    /// The trial waits, as any statement does, and raises where that fails.
     Awaited,
 }
 

@@ -39,7 +39,7 @@ impl Sweeper {
             if turn.skipped == 0 {
                 census::end();
                 if is_room_in_question() {
-                    // What has come past the gauge nobody has said.
+                    // The gauge was not told of all that there is, so no writer has asked for room.
                     flags::press(self.slot);
                 }
             }

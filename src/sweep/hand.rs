@@ -37,7 +37,7 @@ pub struct Entries<'a> {
     only: Option<&'a HashSet<String>>,
 }
 
-/// Who walks the table.
+/// On whose behalf the table is walked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum By {
     /// The sweeper of the database, which alone counts the rows that stay.
@@ -170,7 +170,7 @@ impl Entries<'_> {
         step
     }
 
-    /// What is known of tags when a walk begins.
+    /// The generations of tags for a new walk.
     pub(super) fn known_tags(&self) -> Known {
         if self.by == By::Commit { Known::nothing() } else { Known::default() }
     }

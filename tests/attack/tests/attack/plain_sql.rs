@@ -1,5 +1,5 @@
-//! What is written by plain SQL beside what functions write, so that the cache holds more than it may, or others lose
-//! what they have. More than 128 pages are filled first: a smaller table is looked at as a whole before anything goes.
+//! Mixing plain SQL with functions, to make the cache hold more than it may, or others lose their entries. More than 128
+//! pages are filled first, because a smaller table is looked at as a whole before anything goes.
 
 use anyhow::Result;
 use cache_pg_attack_tests::{DML, Scene};

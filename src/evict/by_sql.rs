@@ -1,7 +1,7 @@
 //! Counting what is written through the executor: by plain SQL, and by functions where a policy or a trigger has a say.
 //!
-//! Owns the row trigger on `cache_entries`. It tells the ledger of the transaction which entries have come and gone, and
-//! the sweeper when a row is due. Below the executor no trigger fires, and the writer tells both itself.
+//! Owns the row trigger on `cache_entries`. It tells the ledger of the transaction which entries have come and gone,
+//! and the sweeper when a row is due. Below the executor no trigger fires, and the writer tells both itself.
 //! Must never raise for what a row holds, nor look at anything of the table but the row.
 
 use super::file;

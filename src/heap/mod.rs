@@ -8,6 +8,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`table`] | a table, open, with the one index by which its rows are found |
+//! | [`definition`] | who defined it last, and in which file an older snapshot found it |
 //! | [`scan`] | the rows of a key, as a snapshot, or nobody's snapshot, sees them |
 //! | [`row`] | one of them, column by column |
 //! | [`shape`] | what columns a table has, and of which types |
@@ -24,6 +25,7 @@
 //! (execReplication.c).
 
 pub mod change;
+mod definition;
 pub mod follow;
 pub mod hints;
 mod page;

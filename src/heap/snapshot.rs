@@ -147,6 +147,21 @@ impl Seen {
             || version < self.xmax && self.running.binary_search(&version).is_err()
             || self.own && current_if_assigned() == Some(version)
     }
+
+    /// Whether it sees what a (sub)transaction of others wrote, given by the number that a row carries. A subtransaction
+    /// counts as the whole transaction, as in `XidInMVCCSnapshot`: its own number is in no list of running ones. False
+    /// where nobody can say any more which transaction it was a part of.
+    pub(super) fn contains_writer(&self, writer: TransactionId) -> bool {
+        if writer == pg_sys::FrozenTransactionId || widen(writer) < self.xmin {
+            return true;
+        }
+        // SAFETY: look at this backend's state and at pg_subtrans, which reaches back to the oldest transaction that
+        // this backend's snapshots may have to ask for.
+        unsafe {
+            !pg_sys::TransactionIdPrecedes(writer, pg_sys::TransactionXmin)
+                && self.contains(widen(pg_sys::SubTransGetTopmostTransaction(writer)))
+        }
+    }
 }
 
 /// The number with the epoch that it had to have to be of use now.

@@ -2,9 +2,11 @@
 //!
 //! Must never outlive the transaction: an error ends that, which closes what is open.
 
+use super::definition;
 use super::referrer;
 use super::shape::Shape;
-use super::snapshot::{self, NOBODY, Version};
+use super::snapshot::Seen;
+use crate::backend::has_old_snapshot;
 use crate::evict::file;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
 use std::cell::{Cell, OnceCell};
@@ -92,18 +94,17 @@ impl Table {
         }
     }
 
-    /// The transaction that last changed its definition, or put it into another file (TRUNCATE, CLUSTER and their kin).
-    pub fn defined_in(&self) -> Version {
-        // SAFETY: the relation is open, so the catalog has its row; it is released before the number is used.
+    /// Whether every row that was removed since `seen`, the active snapshot, is still in it, though nobody sees it any
+    /// more: it lies in the file where `seen` found it. TRUNCATE, CLUSTER and their kin put it into another one. Any
+    /// younger definition counts as that, unless it is this transaction's own.
+    pub fn keeps_what_was_removed_since(&self, seen: &Seen) -> bool {
+        // SAFETY: the relation is open.
         unsafe {
-            let id = pg_sys::SysCacheIdentifier::RELOID as i32;
-            let row = pg_sys::SearchSysCache1(id, (*self.relation).rd_id.into());
-            if row.is_null() {
-                return Version::MAX;
+            let writer = definition::writer(self.relation);
+            match writer.is_some_and(|writer| pg_sys::TransactionIdIsCurrentTransactionId(writer)) {
+                true => seen.own && (!has_old_snapshot() || definition::is_in_file_of_snapshot(self.relation)),
+                false => writer.is_some_and(|writer| seen.contains_writer(writer)),
             }
-            let writer = snapshot::writer_of((*row).t_data);
-            pg_sys::ReleaseSysCache(row);
-            if writer == pg_sys::FrozenTransactionId { NOBODY } else { snapshot::widen(writer) }
         }
     }
 

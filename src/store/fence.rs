@@ -3,27 +3,34 @@
 //! Every row carries the transaction that last wrote or deleted its value. Whoever computed a value under a snapshot
 //! may store it only if that snapshot sees this transaction. Where there is no row, one may have been deleted and swept
 //! since: its last version stays in the heap for as long as anybody holds a snapshot that does not see its removal, so
-//! whoever still holds the snapshot finds it there, unless the table was truncated or written anew: its definition must
-//! be no younger than the snapshot. No clock is involved.
+//! whoever still holds the snapshot finds it there, unless the table was truncated or written anew: it must lie in the
+//! file in which the snapshot found it. No clock is involved.
 
 use super::image::version_of;
 use crate::backend::has_old_snapshot;
 use crate::error::CacheError;
 use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};
-use crate::heap::snapshot::{self, Seen, Version};
+use crate::heap::snapshot::{self, NOBODY, Seen, Version};
 use crate::heap::table::Table;
 use cache_pg_rules::key::Key;
 #[cfg(any(feature = "pg15", feature = "pg16"))]
 use pgrx::pg_sys;
 
 /// Whether everything that was written to the key is seen by `seen`, a snapshot that this transaction holds. `newest`
-/// is the newest version of its row.
+/// is the newest version of its row. A row that nobody has written yet carries a lease, or did: it proves nothing about
+/// what was removed before it.
 pub fn passes(table: &Table, key: Key, newest: Option<&Row>, seen: &Seen) -> bool {
-    match newest {
-        Some(row) => seen.vouches_for(version_of(row)),
-        None => seen.contains(table.defined_in()) && !versions_may_be_lost() && !was_removed(table, key, seen),
+    match newest.map(version_of) {
+        None | Some(NOBODY) => nothing_was_removed(table, key, seen),
+        Some(version) => seen.vouches_for(version),
     }
+}
+
+/// Whether no row of the key that `seen`, a snapshot that this transaction holds, does not see was written and removed
+/// since.
+pub fn nothing_was_removed(table: &Table, key: Key, seen: &Seen) -> bool {
+    table.keeps_what_was_removed_since(seen) && !versions_may_be_lost() && !was_removed(table, key, seen)
 }
 
 /// Whether the server may remove versions that a snapshot still needs (`old_snapshot_threshold`, until PostgreSQL 16).

@@ -82,10 +82,7 @@ impl Tagged {
     pub fn seen_by(home: &Home, tags: TextArray, seen: &Seen) -> Option<Self> {
         // Generations first: what is invalidated after they were read, no entry that remembers them survives.
         let tagged = Self::now(home, tags)?;
-        let all_seen = reading(home, View::Latest, |rows| {
-            names(tags).iter().all(|tag| rows.versions(tag).into_iter().all(|version| seen.vouches_for(version)))
-        });
-        all_seen.then_some(tagged)
+        sees_all_of(home, seen, names(tags)).then_some(tagged)
     }
 }
 
@@ -97,11 +94,20 @@ pub fn note_merge() {
 
 /// Whether `seen` sees every clear of the key's namespace, and of everything, that is committed by now.
 pub fn nothing_cleared_since(home: &Home, key: Key, seen: &Seen) -> bool {
-    reading(home, View::Latest, |rows| {
-        [None, Some(key.namespace())]
-            .into_iter()
-            .all(|cleared| rows.versions(&fence_of(cleared)).into_iter().all(|version| seen.vouches_for(version)))
+    sees_all_of(home, seen, [None, Some(key.namespace())].map(fence_of))
+}
+
+/// Whether `seen` sees every change of these tags that is committed by now. Nothing is known of those that stood in a
+/// file which the table has left since (TRUNCATE).
+fn sees_all_of(home: &Home, seen: &Seen, tags: impl IntoIterator<Item = String>) -> bool {
+    Table::by_first_column(home.tags, &tag_column::SHAPE, Purpose::Read, |table| {
+        let mut rows = Rows(Scan::open(table, View::Latest));
+        let sees = |tag: String| rows.versions(&tag).into_iter().all(|version| seen.vouches_for(version));
+        let sees_all = table.keeps_what_was_removed_since(seen) && tags.into_iter().all(sees);
+        rows.0.close();
+        sees_all
     })
+    .unwrap_or_default()
 }
 
 /// Whether no tag of the entry has been invalidated since it was written.

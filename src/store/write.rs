@@ -62,11 +62,11 @@ pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condi
     flags::note_write();
     wake::at_end(new.key);
     let written = may_be_forgotten(access, || {
+        let tagged = tagged(access, new.key, tags)?;
         if access.writes_directly() {
-            let tagged = tagged(access, new.key, tags)?;
             return writing(access, |table| put_one(access, table, new, tagged, condition));
         }
-        Ok(super::statements::put(access, new, tags, condition))
+        super::statements::put(access, new, tagged, condition)
     })?;
     if written {
         near::key(&access.home, new.key);
@@ -85,24 +85,25 @@ pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result
         near::key(&access.home, new.key);
     }
     may_be_forgotten(access, || {
-        if access.writes_directly() {
-            // Under an old snapshot each key's namespace is asked.
-            let shared = if backend::has_old_snapshot() {
-                None
-            } else {
-                Some(tags.and_then(|tags| Tagged::now(&access.home, tags)))
-            };
-            return writing(access, |table| {
-                let mut scratch = Scratch::new();
-                for new in new {
-                    let tagged = shared.map_or_else(|| tagged(access, new.key, tags), Ok)?;
-                    pgrx::check_for_interrupts!();
-                    scratch.run(|| put_one(access, table, new, tagged, Condition::Always))?;
-                }
-                Ok(new.len())
-            });
+        // Under an old snapshot each key's namespace is asked.
+        let shared = match backend::has_old_snapshot() {
+            true => None,
+            false => Some(tags.and_then(|tags| Tagged::now(&access.home, tags))),
+        };
+        let of = |key| shared.map_or_else(|| tagged(access, key, tags), Ok);
+        if !access.writes_directly() {
+            let of_all = new.iter().try_fold(None, |_, new| of(new.key))?;
+            return super::statements::put_many(access, new, of_all);
         }
-        Ok(super::statements::put_many(access, new, tags))
+        writing(access, |table| {
+            let mut scratch = Scratch::new();
+            for new in new {
+                let tagged = of(new.key)?;
+                pgrx::check_for_interrupts!();
+                scratch.run(|| put_one(access, table, new, tagged, Condition::Always))?;
+            }
+            Ok(new.len())
+        })
     })
 }
 
@@ -171,7 +172,7 @@ pub fn touch(access: &Access, key: Key, deadline: Deadline) -> Result<bool, Cach
     wake::at_end(key);
     may_be_forgotten(access, || {
         if !access.writes_directly() {
-            return Ok(super::statements::touch(access, key, deadline));
+            return super::statements::touch(access, key, deadline);
         }
         change_live(access, key, |live| {
             let Deadline { expires_at, stale_until } = deadline;

@@ -5,18 +5,19 @@
 use crate::access::Access;
 use crate::backend;
 use crate::clock;
-use crate::datum::{Jsonb, TextArray, Timestamp};
+use crate::datum::{Jsonb, Timestamp};
 use crate::error::CacheError;
 use crate::heap::change::{Contention, Decision, change};
-use crate::heap::snapshot;
+use crate::heap::snapshot::{self, Seen};
+use crate::home::Home;
 use crate::namespaces::Deadline;
 use crate::statement::{IntoParam, Statement, statement};
+use crate::store::fence;
 use crate::store::range::{self, Keys};
 use crate::store::tags::Tagged;
 use crate::store::write::{self, Condition, New};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
-use pgrx::pg_sys::Datum;
 
 static SET: Statement = statement!(
     "set.sql",
@@ -41,15 +42,17 @@ static LOCK_LIVE: Statement = statement!("lock_live.sql", [TEXTOID]);
 static BURY_ABSENT: Statement = statement!("bury_absent.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
 static CLEAR: Statement = statement!("clear.sql", [TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
 
-pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condition) -> bool {
+/// # Errors
+/// [`CacheError::Serialization`].
+pub fn put(access: &Access, new: &New, tagged: Option<Tagged>, condition: Condition) -> Result<bool, CacheError> {
     let mut params = vec![
         new.key.as_str().param(),
         new.value.param(),
-        tags.param(),
+        tagged.map(|tagged| tagged.tags).param(),
         new.set_at.param(),
         new.deadline.expires_at.param(),
         new.deadline.stale_until.param(),
-        generations(access, tags),
+        tagged.map(|tagged| tagged.generations),
     ];
     let statement = match condition {
         Condition::Always => &SET,
@@ -61,33 +64,34 @@ pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condi
         Condition::Version(version) => params.push(version.param()),
         Condition::Always | Condition::Absent => {}
     }
-    access.run_beside_others(|home| statement.write(home, &params, |rows| rows.len() > 0))
+    write_unremoved(access, [new.key], |home| statement.write(home, &params, |rows| rows.len() > 0))
 }
 
-pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> usize {
+/// # Errors
+/// [`CacheError::Serialization`].
+pub fn put_many(access: &Access, new: &[New], tagged: Option<Tagged>) -> Result<usize, CacheError> {
     let params = [
         new.iter().map(|new| new.key.as_str()).collect::<Vec<_>>().param(),
         new.iter().map(|new| new.value).collect::<Vec<_>>().param(),
         new.iter().map(|new| new.deadline.expires_at).collect::<Vec<_>>().param(),
         new.iter().map(|new| new.deadline.stale_until).collect::<Vec<_>>().param(),
-        tags.param(),
+        tagged.map(|tagged| tagged.tags).param(),
         new.first().map(|new| new.set_at).param(),
-        generations(access, tags),
+        tagged.map(|tagged| tagged.generations),
     ];
-    access.run_beside_others(|home| SET_MANY.write(home, &params, |rows| rows.len()))
-}
-
-fn generations(access: &Access, tags: Option<TextArray>) -> Option<Datum> {
-    tags.and_then(|tags| Tagged::now(&access.home, tags)).map(|tagged| tagged.generations)
-}
-
-pub fn touch(access: &Access, key: Key, deadline: Deadline) -> bool {
-    let params = [key.as_str().param(), deadline.expires_at.param(), deadline.stale_until.param()];
-    access.run_beside_others(|home| TOUCH.write(home, &params, |rows| rows.len() > 0))
+    let keys = new.iter().map(|new| new.key);
+    write_unremoved(access, keys, |home| SET_MANY.write(home, &params, |rows| rows.len()))
 }
 
 /// # Errors
-/// [`CacheError::NotAnInteger`].
+/// [`CacheError::Serialization`].
+pub fn touch(access: &Access, key: Key, deadline: Deadline) -> Result<bool, CacheError> {
+    let params = [key.as_str().param(), deadline.expires_at.param(), deadline.stale_until.param()];
+    write_unremoved(access, [key], |home| TOUCH.write(home, &params, |rows| rows.len() > 0))
+}
+
+/// # Errors
+/// [`CacheError::NotAnInteger`], [`CacheError::Serialization`].
 pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result<i64, CacheError> {
     let params = [
         key.as_str().param(),
@@ -96,8 +100,26 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
         deadline.expires_at.param(),
         deadline.stale_until.param(),
     ];
-    let sum = access.run_beside_others(|home| INCR.write(home, &params, |rows| rows.get(0, 1)));
+    let sum = write_unremoved(access, [key], |home| INCR.write(home, &params, |rows| rows.get(0, 1)))?;
     sum.ok_or_else(|| CacheError::NotAnInteger(key.as_str().into()))
+}
+
+/// Runs a statement that writes rows of these keys. Under an old snapshot, an error where a row that the snapshot does
+/// not see was written and removed since: the statement meets those that are there, and raises by itself.
+fn write_unremoved<'a, R>(
+    access: &Access,
+    keys: impl IntoIterator<Item = Key<'a>>,
+    write: impl Fn(&Home) -> R,
+) -> Result<R, CacheError> {
+    let written = access.run_beside_others(write);
+    if backend::has_old_snapshot() {
+        write::writing(access, |table| {
+            let seen = Seen::by_statement();
+            let has_all = |key| fence::nothing_was_removed(table, key, &seen);
+            if keys.into_iter().all(has_all) { Ok(()) } else { Err(CacheError::Serialization) }
+        })?;
+    }
+    Ok(written)
 }
 
 /// How often to look for a value that others set in between, where a trigger or a policy may keep us from taking it for

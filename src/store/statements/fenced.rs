@@ -83,9 +83,9 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
     ];
     let granted = match row_of(access, key, seen)? {
         RowState::Held => return Ok(Claim::Taken(Some(wake::soon()))),
-        RowState::Removed => return Ok(Claim::No),
-        RowState::Absent => insert(access, &LEASE_ABSENT, &params[..4], key, seen),
-        RowState::Present => update(access, &LEASE, &params),
+        RowState::Overtaken => return Ok(Claim::No),
+        RowState::Absent => write_fenced(access, &LEASE_ABSENT, &params[..4], key, seen),
+        RowState::Present => write_fenced(access, &LEASE, &params, key, seen),
     };
     Ok(if granted { Claim::Granted(()) } else { Claim::Taken(Some(wake::soon())) })
 }
@@ -109,25 +109,26 @@ pub fn fill_unleased(
 ) -> Result<bool, CacheError> {
     let params = fill_params(new, tagged, load_us, None, seen);
     Ok(match row_of(access, new.key, seen)? {
-        RowState::Held | RowState::Removed => false,
-        RowState::Absent => insert(access, &FILL_ABSENT, &params[..8], new.key, seen),
-        RowState::Present => update(access, &FILL, &params),
+        RowState::Held | RowState::Overtaken => false,
+        RowState::Absent => write_fenced(access, &FILL_ABSENT, &params[..8], new.key, seen),
+        RowState::Present => write_fenced(access, &FILL, &params, new.key, seen),
     })
 }
 
-/// Inserts a row, unless that means to wait for somebody, or the fence is not passed any more once it is there: from
-/// then on nobody can come and go unseen, but until then a trigger may have taken its time. Says whether it did.
-fn insert(access: &Access, statement: &Statement, params: &[Param], key: Key, seen: &Seen) -> bool {
-    let inserted = attempt(|| {
+/// Writes the row of a key, unless that means to wait for somebody, or a row that `seen` does not see is found to have
+/// been removed once ours is there: from then on nobody can come and go unseen, but until then a trigger may have taken
+/// its time. Says whether it did.
+fn write_fenced(access: &Access, statement: &Statement, params: &[Param], key: Key, seen: &Seen) -> bool {
+    let written = attempt(|| {
         let _at_once = LocalSettings::new(&[(c"lock_timeout", "1ms")]);
-        let inserted = update(access, statement, params);
-        let passes = |table: &Table| Ok(fence::passes(table, key, None, seen));
-        if inserted && !write::writing(access, passes).unwrap_or(false) {
+        let written = update(access, statement, params);
+        let passes = |table: &Table| Ok(fence::nothing_was_removed(table, key, seen));
+        if written && !write::writing(access, passes).unwrap_or(false) {
             ErrorReport::from(CacheError::Serialization).report(PgLogLevel::ERROR);
         }
-        inserted
+        written
     });
-    inserted.unwrap_or(false)
+    written.unwrap_or(false)
 }
 
 /// Runs a statement that writes the row of a key, and says whether it did.
@@ -163,26 +164,26 @@ fn text_of(seen: &Seen) -> String {
     format!("{}:{}:{}", seen.xmin, seen.xmax, running.join(","))
 }
 
-/// What stands in the way of an insertion.
+/// What a statement that writes the row of a key is going to meet.
 enum RowState {
     Absent,
     Present,
     /// Another transaction is writing it.
     Held,
-    /// It was written since `seen`, and is gone.
-    Removed,
+    /// It was written since `seen`, and may be gone.
+    Overtaken,
 }
 
 fn row_of(access: &Access, key: Key, seen: &Seen) -> Result<RowState, CacheError> {
     if !access.home.may_be_walked {
-        return Ok(RowState::Removed);
+        return Ok(RowState::Overtaken);
     }
     write::writing(access, |table| {
         let newest = change(table, key.as_str(), Contention::GiveUp, |row| {
             Decision::Leave(match row {
+                _ if !fence::passes(table, key, row, seen) => RowState::Overtaken,
                 Some(_) => RowState::Present,
-                None if fence::passes(table, key, None, seen) => RowState::Absent,
-                None => RowState::Removed,
+                None => RowState::Absent,
             })
         });
         Ok(newest.unwrap_or(RowState::Held))

@@ -45,6 +45,7 @@ pub struct Fetched {
 /// statement's.
 pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: i64) -> Fetched {
     let end = Timestamp(clock::now().0.saturating_add(wait));
+    let mut beside = None;
     let mut seen = Seen::by_statement().for_others();
     let mut view = View::Statement;
     let mut waiter = None;
@@ -60,16 +61,22 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: i64) -> Fet
         } else {
             Claim::No
         };
-        let until = match (found, claim) {
+        let (until, end) = match (found, claim) {
             (Look::Fresh(fresh), claim) => {
                 return Fetched { value: Some(fresh.value), stale: false, token: claim.granted() };
             }
             (_, Claim::Overtaken(value)) => return Fetched { value: Some(value), ..Fetched::default() },
             (Look::Stale(value), claim) => return Fetched { value: Some(value), stale: true, token: claim.granted() },
-            (Look::Miss, Claim::Taken(until)) if wake::may_wait() => until.map_or(end, |until| until.min(end)),
+            (Look::Miss, Claim::Taken(until)) if wake::may_wait() => (until.map_or(end, |until| until.min(end)), end),
+            (Look::Miss, Claim::Beside) if wake::may_wait() => {
+                let end = *beside.get_or_insert_with(|| wake::briefly().min(end));
+                (end, end)
+            }
             (Look::Miss, claim) => return Fetched { token: claim.granted(), ..Fetched::default() },
         };
         if clock::now() >= end {
+            // Others may have found the claim taken while it was ours.
+            wake::now(key);
             return Fetched::default();
         }
         match &waiter {
@@ -90,8 +97,10 @@ pub enum Claim<T> {
     Granted(T),
     /// Somebody has stored a value meanwhile.
     Overtaken(Jsonb),
-    /// Somebody else is computing it, or holds the row; when to look again, where that does not depend on being woken.
+    /// Somebody else is computing it; when to look again, where that does not depend on being woken.
     Taken(Option<Timestamp>),
+    /// Another transaction holds the row, and computes nothing: it may end at once, or never.
+    Beside,
     /// Not to be had here: what would be stored could be stale, or nothing may be written.
     #[default]
     No,
@@ -111,6 +120,7 @@ impl<T> Claim<T> {
             Self::Granted(granted) => Claim::Granted(with(granted)),
             Self::Overtaken(value) => Claim::Overtaken(value),
             Self::Taken(until) => Claim::Taken(until),
+            Self::Beside => Claim::Beside,
             Self::No => Claim::No,
         }
     }
@@ -174,7 +184,12 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
     if matches!(claim, Some(Claim::Granted(()))) {
         growth::note(&access.home, key, growth);
     }
-    claim.unwrap_or_else(|| Claim::Taken(Some(wake::soon())))
+    claim.unwrap_or_else(|| beside(table, key))
+}
+
+/// What a row that another transaction holds is to somebody who asks for a lease.
+pub fn beside<T>(table: &Table, key: Key) -> Claim<T> {
+    if flight::is_under_way(table, key) { Claim::Taken(Some(wake::soon())) } else { Claim::Beside }
 }
 
 /// The row that is to carry a lease: with its value, as long as that may still be served.

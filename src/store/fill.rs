@@ -42,6 +42,7 @@ pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) 
     wake::at_end(new.key);
     let seen = Seen { xmin: token.xmin, xmax: token.xmax, running: token.running.clone(), own: false };
     let load_us = token.age_at(now);
+    wake::note_computed(new.key, load_us);
     let store = || {
         admitted(access, new.key, tags, &seen, |tagged| {
             if !access.writes_directly() {

@@ -7,7 +7,11 @@
 //! no lock: so it cannot deadlock.
 
 use crate::backend;
+use crate::heap::row::Row;
+use crate::heap::scan::{Scan, View};
 use crate::heap::snapshot::{self, NOBODY, Version};
+use crate::heap::table::Table;
+use crate::home::column;
 use crate::secret;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
@@ -57,6 +61,16 @@ pub fn begin_fill(key: Key) -> bool {
 /// The value is in the table and its index, where a clear that begins now will meet it.
 pub fn end_fill(key: Key) {
     of_fills(key.namespace()).iter().for_each(|tag| give_back(tag, pg_sys::RowExclusiveLock));
+}
+
+/// Whether another transaction, which has not ended, has written a computed value or a lease into the row of the key:
+/// then somebody computes, or just did. A delete is no reason to wait.
+pub fn is_under_way(table: &Table, key: Key) -> bool {
+    let mut scan = Scan::open(table, View::Everything);
+    let is_computed = |row: &Row| row.has(column::LOAD_US) || row.has(column::LEASE_ID);
+    let found = scan.find(key.as_str(), |row| row.is_uncommitted_of_others() && is_computed(row)).is_some();
+    scan.close();
+    found
 }
 
 /// Keeps fills of a namespace, or all, from being stored to the end of this transaction, and waits for those that are

@@ -2,8 +2,9 @@
 //!
 //! Whoever computes holds the key's claim (`flight`) meanwhile, and stores the value under the snapshot that it was
 //! computed with, if the fence lets it. The others wait for that, unless their own transaction has written something:
-//! what somebody may be waiting for, nobody waits with. Must never fail, nor wait for longer than a lease, for what
-//! others do; nor return a value past its deadline, which its caller could not tell from a live one.
+//! what somebody may be waiting for, nobody waits with. Nobody waits for a transaction that holds the row and computes
+//! nothing, and nobody for longer than computing takes. Must never fail for what others do, nor return a value past its
+//! deadline, which its caller could not tell from a live one.
 
 use super::image::{is_live, lease_in_force};
 use super::look::{self, Look};
@@ -22,7 +23,6 @@ use crate::heap::table::kept_open;
 use crate::home::column;
 use crate::namespaces::Deadline;
 use crate::near;
-use crate::settings;
 use crate::stats::{self, Operation};
 use crate::sweep::flags;
 use crate::wake::{self, Waiter};
@@ -50,7 +50,8 @@ pub fn get_or_load(
     load: impl Fn() -> Result<Option<Jsonb>, CacheError>,
 ) -> Result<Option<Jsonb>, CacheError> {
     let key = storing.key;
-    let patience = Timestamp(clock::now().0.saturating_add(settings::lease()));
+    let patience = wake::patience(key);
+    let mut beside = None;
     let unstored = wake::unstored(key);
     // A role that may not store the value claims nothing that others wait for, and waits for nobody.
     let may_store = OnceCell::new();
@@ -66,7 +67,7 @@ pub fn get_or_load(
                 if !matches!(turn, Ok(Turn::Load)) {
                     flight::release(key);
                 }
-                if !matches!(turn, Ok(Turn::Load | Turn::Wait(_))) {
+                if !matches!(turn, Ok(Turn::Load | Turn::Wait(_) | Turn::Beside)) {
                     // Somebody may have found the claim taken, and wait for what will not come.
                     wake::now(key);
                 }
@@ -74,7 +75,7 @@ pub fn get_or_load(
             }
             _ => turn_of_others(patience),
         };
-        match turn {
+        let (until, end) = match turn {
             Turn::Take(value) => return Ok(Some(value)),
             Turn::Load => {
                 wake::at_end(key);
@@ -83,12 +84,22 @@ pub fn get_or_load(
                 wake::now(key);
                 return loaded;
             }
-            Turn::Wait(until) if clock::now() < patience && wake::unstored(key) == unstored => match &waiter {
-                // What happened before there was somebody to wake is seen by another look.
-                None => waiter = Some(Waiter::new(key)),
-                Some(waiter) => waiter.sleep(until.min(patience)),
-            },
-            Turn::Wait(_) | Turn::Compute => return stats::apart(load),
+            Turn::Compute => return stats::apart(load),
+            Turn::Wait(until) => (until, patience),
+            Turn::Beside => {
+                let end = *beside.get_or_insert_with(wake::briefly);
+                (end, end)
+            }
+        };
+        if clock::now() >= end || wake::unstored(key) != unstored {
+            // Others may have found the claim taken while it was ours.
+            wake::now(key);
+            return stats::apart(load);
+        }
+        match &waiter {
+            // What happened before there was somebody to wake is seen by another look.
+            None => waiter = Some(Waiter::new(key)),
+            Some(waiter) => waiter.sleep(until.min(end)),
         }
         view = View::Latest;
     }
@@ -98,9 +109,11 @@ enum Turn {
     Take(Jsonb),
     /// It is ours to load and to store.
     Load,
-    /// Somebody else loads it, or holds its row: wait until woken, or until then.
+    /// Somebody else loads it: wait until woken, or until then.
     Wait(Timestamp),
-    /// Somebody else loads it, and we cannot wait: load it, and do not store it.
+    /// Another transaction holds its row, and loads nothing: it may end at once, or never.
+    Beside,
+    /// Nothing can be stored, and there is nothing to wait for: load it, and do not store it.
     Compute,
 }
 
@@ -112,22 +125,28 @@ fn turn_of_claimant(access: &Access, key: Key) -> Result<Turn, CacheError> {
     }
     let newest = may_be_forgotten(access, || {
         write::writing(access, |table| {
-            Ok(change(table, key.as_str(), Contention::GiveUp, |row| {
+            let newest = change(table, key.as_str(), Contention::GiveUp, |row| {
                 let now = clock::now();
                 Decision::Leave(match row {
                     Some(row) if is_live(&access.home, row, now, View::Latest) => Newest::Live(row.get(column::VALUE)),
-                    Some(row) => lease_in_force(row, now).map_or(Newest::Free, |lease| Newest::Held(lease.until)),
+                    Some(row) => lease_in_force(row, now).map_or(Newest::Free, |lease| Newest::UnderWay(lease.until)),
                     None => Newest::Free,
                 })
+            });
+            Ok(newest.unwrap_or_else(|| match flight::is_under_way(table, key) {
+                true => Newest::UnderWay(wake::soon()),
+                false => Newest::Held,
             }))
         })
     })?;
-    Ok(match newest.unwrap_or_else(|| Newest::Held(wake::soon())) {
+    Ok(match newest {
         Newest::Free => Turn::Load,
         Newest::Live(_) if !access.reads_directly() => turn_of_the_overtaken(access, key),
         Newest::Live(Some(value)) if !backend::has_old_snapshot() => Turn::Take(value),
         Newest::Live(_) => Turn::Compute,
-        Newest::Held(until) => turn_of_others(until),
+        Newest::UnderWay(until) => turn_of_others(until),
+        Newest::Held if wake::may_wait() => Turn::Beside,
+        Newest::Held => Turn::Compute,
     })
 }
 
@@ -143,8 +162,10 @@ fn turn_of_the_overtaken(access: &Access, key: Key) -> Turn {
 enum Newest {
     Free,
     Live(Option<Jsonb>),
-    /// Under a lease until then, or another transaction's uncommitted work.
-    Held(Timestamp),
+    /// Somebody computes it, or just did: when to look again.
+    UnderWay(Timestamp),
+    /// Another transaction's uncommitted work, which no computing led to.
+    Held,
 }
 
 /// `until`: when to look again without being woken.
@@ -166,6 +187,7 @@ fn load_and_store(
         pg_sys::PushActiveSnapshot(snapshot);
     }
     let seen = Seen::by_statement();
+    let unstored = Unstored(storing.key);
     let loaded = kept_open(&[access.home.entries, access.home.tags], load);
     let stored = match loaded {
         // The code that has run may have made a trigger or a policy in this transaction, or changed the role.
@@ -175,10 +197,19 @@ fn load_and_store(
     // The snapshot was held until now: what it does not see could not have left the heap.
     // SAFETY: as above.
     unsafe { pg_sys::PopActiveSnapshot() };
-    if !stored? {
-        wake::note_unstored(storing.key);
+    if stored? {
+        std::mem::forget(unstored);
     }
     loaded
+}
+
+/// Releases all who wait for the key when it goes, also by an error: they compute for themselves, at once.
+struct Unstored<'a>(Key<'a>);
+
+impl Drop for Unstored<'_> {
+    fn drop(&mut self) {
+        wake::note_unstored(self.0);
+    }
 }
 
 fn store(
@@ -192,6 +223,7 @@ fn store(
     let key = storing.key;
     let new = New { key, value, set_at: now, deadline: (storing.deadline)(value, now)? };
     let load_us = now.0 - started.0;
+    wake::note_computed(key, load_us);
     flags::note_write();
     let started_to_store = Instant::now();
     let stored = may_be_forgotten(access, || {

@@ -14,7 +14,7 @@ use crate::heap::table::Table;
 use crate::local_settings::LocalSettings;
 use crate::statement::{IntoParam, Param, Rows, Statement, statement};
 use crate::store::fence;
-use crate::store::fetch::Claim;
+use crate::store::fetch::{self, Claim};
 use crate::store::image::{Lease, latest_lease, load_time};
 use crate::store::look::{Fresh, Look};
 use crate::store::tags::Tagged;
@@ -82,7 +82,7 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
         latest_lease(now).param(),
     ];
     let granted = match row_of(access, key, seen)? {
-        RowState::Held => return Ok(Claim::Taken(Some(wake::soon()))),
+        RowState::Held(claim) => return Ok(claim),
         RowState::Overtaken => return Ok(Claim::No),
         RowState::Absent => write_fenced(access, &LEASE_ABSENT, &params[..4], key, seen),
         RowState::Present => write_fenced(access, &LEASE, &params, key, seen),
@@ -109,7 +109,7 @@ pub fn fill_unleased(
 ) -> Result<bool, CacheError> {
     let params = fill_params(new, tagged, load_us, None, seen);
     Ok(match row_of(access, new.key, seen)? {
-        RowState::Held | RowState::Overtaken => false,
+        RowState::Held(_) | RowState::Overtaken => false,
         RowState::Absent => write_fenced(access, &FILL_ABSENT, &params[..8], new.key, seen),
         RowState::Present => write_fenced(access, &FILL, &params, new.key, seen),
     })
@@ -168,8 +168,8 @@ fn text_of(seen: &Seen) -> String {
 enum RowState {
     Absent,
     Present,
-    /// Another transaction is writing it.
-    Held,
+    /// Another transaction is writing it, which means that for a lease.
+    Held(Claim<()>),
     /// It was written since `seen`, and may be gone.
     Overtaken,
 }
@@ -186,6 +186,6 @@ fn row_of(access: &Access, key: Key, seen: &Seen) -> Result<RowState, CacheError
                 None => RowState::Absent,
             })
         });
-        Ok(newest.unwrap_or(RowState::Held))
+        Ok(newest.unwrap_or_else(|| RowState::Held(fetch::beside(table, key))))
     })
 }

@@ -89,6 +89,34 @@ ALTER TABLE @extschema@.cache_namespaces
     ENABLE ALWAYS TRIGGER cache_namespaces_checked_again,
     ENABLE ALWAYS TRIGGER cache_namespaces_changed;
 
+-- What a subscription brings into the tables of the cache is passed over. The name sorts before those of all other triggers.
+CREATE FUNCTION @extschema@.cache_applied_ignored() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cache_applied_ignored_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.cache_applied_ignored() FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.cache_applied_ignored() IS 'trigger: passes over what logical replication brings, which means nothing on this server';
+CREATE TRIGGER cache_applied_ignored
+    BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.cache_entries
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.cache_applied_ignored();
+CREATE TRIGGER cache_applied_ignored
+    BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.cache_tags
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.cache_applied_ignored();
+CREATE TRIGGER cache_applied_ignored
+    BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.cache_namespaces
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.cache_applied_ignored();
+ALTER TABLE @extschema@.cache_entries ENABLE REPLICA TRIGGER cache_applied_ignored;
+ALTER TABLE @extschema@.cache_tags ENABLE REPLICA TRIGGER cache_applied_ignored;
+ALTER TABLE @extschema@.cache_namespaces ENABLE REPLICA TRIGGER cache_applied_ignored;
+
+-- A TRUNCATE of the tags would revive what they invalidated: it empties the cache, whoever does it.
+CREATE FUNCTION @extschema@.cache_tags_truncated() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cache_tags_truncated_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.cache_tags_truncated() FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.cache_tags_truncated() IS 'trigger: deletes all entries, because nobody can tell any more which were invalidated';
+CREATE TRIGGER cache_tags_truncated
+    AFTER TRUNCATE ON @extschema@.cache_tags
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.cache_tags_truncated();
+ALTER TABLE @extschema@.cache_tags ENABLE ALWAYS TRIGGER cache_tags_truncated;
+
 -- Wakes the launcher at the commit, or says what is missing. Needed this once.
 CREATE FUNCTION @extschema@.cache_announce() RETURNS void
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_announce_wrapper';

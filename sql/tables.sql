@@ -72,6 +72,8 @@ CREATE TABLE @extschema@.cache_tags (
     vacuum_truncate = off
 );
 CREATE INDEX cache_tags_tag ON @extschema@.cache_tags (tag);
+-- Where changes are published a subscriber must be told which row they are about, and no index here is unique.
+ALTER TABLE @extschema@.cache_tags REPLICA IDENTITY FULL;
 
 COMMENT ON TABLE @extschema@.cache_tags IS 'The tags that were invalidated. Private to the extension; as persistent as cache_entries.';
 COMMENT ON COLUMN @extschema@.cache_tags.generation IS 'changed at random by every invalidation';

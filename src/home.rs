@@ -63,7 +63,7 @@ pub struct Home {
     pub entries: Oid,
     /// Who owns it.
     pub owner: Oid,
-    /// Whether it has rules, or triggers other than `cache_entries_changed`: only the executor runs them.
+    /// Whether it has rules, or triggers other than those that it was made with: only the executor runs them.
     pub has_triggers_or_rules: bool,
     /// `cache_namespaces`.
     pub namespaces: Oid,

@@ -19,7 +19,7 @@
 //! | [`transaction`] | what is done at its end, asked for in one place |
 //! | [`durability`], [`epoch`] | commits that do not wait for the disk; which run of the server this is |
 //! | [`secret`] | what this server knows and nobody else |
-//! | [`persistence`] | whether the tables of the cache are logged |
+//! | [`persistence`], [`replication`] | whether the tables of the cache are logged; what a subscription brings into them |
 //! | [`stats`], [`shared_memory`] | what the cache does, counted; arrays in shared memory |
 //! | [`subtransaction`], [`retelling`] | going on after an error; telling it again in full |
 //! | [`settings`], [`error`], [`clock`], [`datum`], [`scratch`] | settings, errors, time, values on their way through, memory |
@@ -47,6 +47,7 @@ mod local_settings;
 mod namespaces;
 mod near;
 mod persistence;
+mod replication;
 mod retelling;
 mod scratch;
 mod secret;

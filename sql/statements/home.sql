@@ -12,20 +12,22 @@ WITH all_members (class, object) AS (
 SELECT pg_catalog.quote_ident(n.nspname),
        entries.oid,
        entries.relowner,
-       -- Rules, or triggers but the one that counts.
+       -- Rules, or triggers but ours: after each row the one that counts, before it the one that passes over what a
+       -- subscription brings.
        EXISTS (SELECT FROM pg_catalog.pg_rewrite AS r WHERE r.ev_class OPERATOR(pg_catalog.=) entries.oid) OR EXISTS (
            SELECT FROM pg_catalog.pg_trigger AS t
            WHERE t.tgrelid OPERATOR(pg_catalog.=) entries.oid
              AND NOT (
                  t.tgqual IS NULL
-                 -- After each row.
-                 AND t.tgtype OPERATOR(pg_catalog.&) 67::pg_catalog.int2 OPERATOR(pg_catalog.=) 1::pg_catalog.int2
                  AND EXISTS (
                      SELECT FROM all_members AS m
                      JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) m.object
                      WHERE m.class OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
                        AND m.object OPERATOR(pg_catalog.=) t.tgfoid
-                       AND p.prosrc OPERATOR(pg_catalog.=) 'cache_entries_changed_wrapper'))),
+                       AND (p.prosrc OPERATOR(pg_catalog.=) 'cache_entries_changed_wrapper'
+                            AND t.tgtype OPERATOR(pg_catalog.&) 67::pg_catalog.int2 OPERATOR(pg_catalog.=) 1::pg_catalog.int2
+                         OR p.prosrc OPERATOR(pg_catalog.=) 'cache_applied_ignored_wrapper'
+                            AND t.tgtype OPERATOR(pg_catalog.&) 67::pg_catalog.int2 OPERATOR(pg_catalog.=) 3::pg_catalog.int2)))),
        namespaces.oid,
        namespaces.relowner,
        tags.oid,

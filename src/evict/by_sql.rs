@@ -17,7 +17,8 @@ use cache_pg_rules::key::Key;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-/// The row trigger, after each change. It is enabled always, so that changes which a subscription applies count too.
+/// The row trigger, after each change. It is enabled always, so that what a session that replays changes writes counts
+/// too.
 #[pg_extern(sql = false)]
 fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.

@@ -30,6 +30,34 @@ impl Purpose {
     }
 }
 
+impl Purpose {
+    /// Asks what the executor asks before it writes.
+    ///
+    /// # Safety
+    /// The relation is open.
+    unsafe fn check(self, relation: pg_sys::Relation) {
+        if self == Self::Write {
+            // SAFETY: as the caller promises.
+            unsafe { check_replica_identity(relation, pg_sys::CmdType::CMD_UPDATE) };
+        }
+    }
+}
+
+/// Raises, as the executor does, where such changes are published and do not tell a subscriber which row they are
+/// about: 55000 where the table has no replica identity, 42P10 where a publication's filter or list of columns needs
+/// more. Nothing is published below `wal_level = logical`, and nothing asked.
+///
+/// # Safety
+/// The relation is open.
+pub unsafe fn check_replica_identity(relation: pg_sys::Relation, kind: pg_sys::CmdType::Type) {
+    // SAFETY: a setting of the server; the relation is open, as the caller promises.
+    unsafe {
+        if pg_sys::wal_level >= pg_sys::WalLevel::WAL_LEVEL_LOGICAL as i32 {
+            pg_sys::CheckCmdReplicaIdentity(relation, kind);
+        }
+    }
+}
+
 /// An open heap and its index.
 pub struct Table {
     pub(super) relation: pg_sys::Relation,
@@ -60,6 +88,7 @@ impl Table {
                 pg_sys::table_close(relation, LOCKED);
                 return None;
             }
+            purpose.check(relation);
             let primary = (index, purpose.lock());
             let (index, others, observer) = (OnceCell::new(), Vec::new(), Cell::default());
             Some(Self { relation, primary, index, others, observer }.run(work))
@@ -76,6 +105,7 @@ impl Table {
         unsafe {
             let relation = pg_sys::table_open(table, lock);
             shape.verify(relation);
+            purpose.check(relation);
             let list = pg_sys::RelationGetIndexList(relation);
             let count = if list.is_null() { 0 } else { (*list).length };
             let mut others: Vec<_> =

@@ -4,7 +4,7 @@
 //! another transaction holds, or has changed since, stays for the next time.
 
 use super::row::Row;
-use super::table::Table;
+use super::table::{Table, check_replica_identity};
 use super::write::{self, Updated};
 use pgrx::pg_sys::{self, Datum, ItemPointer, Relation, Snapshot};
 
@@ -13,6 +13,12 @@ impl Table {
     pub fn pages(&self) -> pg_sys::BlockNumber {
         // SAFETY: the relation is open.
         unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, pg_sys::ForkNumber::MAIN_FORKNUM) }
+    }
+
+    /// Raises where a removal is published and a subscriber could not tell of which row ([`check_replica_identity`]).
+    pub fn check_removal(&self) {
+        // SAFETY: the relation is open.
+        unsafe { check_replica_identity(self.relation, pg_sys::CmdType::CMD_DELETE) };
     }
 
     /// Hands every row that the active snapshot sees to `visit`, in the order of the pages.
@@ -43,7 +49,7 @@ impl Met<'_> {
     /// Removes the row, if nobody holds it; whether it did.
     pub fn remove(&self) -> bool {
         // SAFETY: the slot holds a row of the table that the snapshot sees.
-        unsafe { remove(self.table.relation, &raw mut (*self.row.slot).tts_tid, self.snapshot, false) }
+        unsafe { remove(self.table.relation, &self.row, self.snapshot, false) }
     }
 
     /// Replaces the row, if nobody holds it.
@@ -57,24 +63,33 @@ impl Met<'_> {
 /// nobody to wait for, but PostgreSQL asks who it is only where it may wait.
 ///
 /// # Safety
-/// `tid` is that of a row of `relation` that `snapshot` sees.
-pub unsafe fn remove(relation: Relation, tid: ItemPointer, snapshot: Snapshot, is_locked: bool) -> bool {
+/// `row` is one of `relation` that `snapshot` sees.
+pub unsafe fn remove(relation: Relation, row: &Row, snapshot: Snapshot, is_locked: bool) -> bool {
     let mut failure = pg_sys::TM_FailureData::default();
     // SAFETY: as the caller promises. The row is the one that the snapshot sees, so what was tested is what goes:
     // a newer version makes the result TM_Updated, a lock TM_BeingModified.
-    let result = unsafe {
-        pg_sys::table_tuple_delete(
-            relation,
-            tid,
-            pg_sys::GetCurrentCommandId(true),
-            snapshot,
-            std::ptr::null_mut(),
-            is_locked,
-            &mut failure,
-            false,
-        )
-    };
-    result == pg_sys::TM_Result::TM_Ok
+    unsafe {
+        let delete = |wait, failure: &mut pg_sys::TM_FailureData| {
+            pg_sys::table_tuple_delete(
+                relation,
+                &raw mut (*row.slot).tts_tid,
+                pg_sys::GetCurrentCommandId(true),
+                snapshot,
+                std::ptr::null_mut(),
+                wait,
+                failure,
+                false,
+            )
+        };
+        let outcome = delete(is_locked, &mut failure);
+        // An update through the executor has locked the row first, and its new version keeps the lock. We do not wait
+        // for ourselves.
+        let is_own = outcome == pg_sys::TM_Result::TM_BeingModified
+            && !row.is_shared()
+            && pg_sys::TransactionIdIsCurrentTransactionId(failure.xmax);
+        let outcome = if is_own { delete(true, &mut failure) } else { outcome };
+        outcome == pg_sys::TM_Result::TM_Ok
+    }
 }
 
 /// Locks a row as a removal does, unless another transaction holds it or has changed it.

@@ -11,7 +11,7 @@ mod running;
 
 pub use query::query;
 pub use rows::{Column, Rows};
-pub use running::is_running;
+pub use running::{is_fired_by_no_statement, is_running};
 
 use crate::home::Home;
 use crate::local_settings::LocalSettings;

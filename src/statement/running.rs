@@ -34,6 +34,12 @@ pub fn is_running() -> bool {
     RUNNING.get().is_some_and(|depth| depth == triggers())
 }
 
+/// Whether the calling trigger was fired by no statement, neither of the extension nor of another trigger: by what
+/// PostgreSQL itself does to the row.
+pub fn is_fired_by_no_statement() -> bool {
+    triggers() == 1 && RUNNING.get().is_none()
+}
+
 /// In how many triggers this backend is.
 fn triggers() -> i32 {
     // SAFETY: the function takes no argument, and reads a variable of this backend.

@@ -11,7 +11,7 @@ use crate::datum::Timestamp;
 use crate::evict::evictor::Evictor;
 use crate::evict::{file, growth};
 use crate::heap::row::Row;
-use crate::heap::table::block_of;
+use crate::heap::table::{block_of, check_replica_identity};
 use crate::heap::upkeep::remove;
 use crate::home::{Home, column};
 use crate::stats::census::Rows;
@@ -62,7 +62,10 @@ fn open_for<R>(home: &Home, by: By, only: Option<&HashSet<String>>, work: impl F
         return None;
     }
     // SAFETY: the relation is open.
-    unsafe { file::note(relation) };
+    unsafe {
+        check_replica_identity(relation, pg_sys::CmdType::CMD_DELETE);
+        file::note(relation);
+    }
     let result = work(&Entries { home, relation, by, only });
     // SAFETY: the relation is open; closing it keeps the lock. An error in between ends the transaction, which closes
     // it.
@@ -156,8 +159,7 @@ impl Entries<'_> {
                     Some(free) => free.get(&place_of(&(*slot).tts_tid)).copied(),
                     None => self.fate(&row, now, &mut known, evictor.as_deref()),
                 };
-                let goes =
-                    fate.is_some_and(|_| remove(self.relation, &raw mut (*slot).tts_tid, snapshot, free.is_some()));
+                let goes = fate.is_some_and(|_| remove(self.relation, &row, snapshot, free.is_some()));
                 self.account(&mut step, &mut rows, &row, now, (fate, goes));
                 if let Some(evictor) = evictor.as_deref_mut().filter(|_| goes && fate == Some(Fate::Evicted)) {
                     evictor.note(&row, now);

@@ -104,7 +104,7 @@ impl Entries<'_> {
                     Some(free) => free.contains_key(&place_of(&*tid)),
                     None => goes(key, written_at(row, now)),
                 };
-                is_chosen && remove(self.relation, tid, pg_sys::GetActiveSnapshot(), free.is_some())
+                is_chosen && remove(self.relation, row, pg_sys::GetActiveSnapshot(), free.is_some())
             };
             if goes {
                 wake::at_end(key);

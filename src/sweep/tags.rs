@@ -50,6 +50,7 @@ pub fn collect(home: &Home) -> Result<(), CacheError> {
         return Ok(());
     }
     let removed = Table::by_first_column(home.tags, &tag_column::SHAPE, Purpose::Write, |table| {
+        table.check_removal();
         let pages = table.pages();
         if pages <= FEW_PAGES {
             with_latest(|| {

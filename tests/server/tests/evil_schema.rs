@@ -32,10 +32,12 @@ const EXECUTOR: &str = "
     CREATE INDEX further ON cache.cache_entries (updated_at);";
 
 /// Functions that only triggers call; what is done with watched tables and namespaces runs them.
-const OF_TRIGGERS: [&str; 5] = [
+const OF_TRIGGERS: [&str; 7] = [
+    "cache_applied_ignored",
     "cache_entries_changed",
     "cache_namespaces_changed",
     "cache_namespaces_checked",
+    "cache_tags_truncated",
     "cache_watch_ddl",
     "cache_watch_trigger",
 ];

@@ -1,0 +1,58 @@
+//! What a subscription brings into the tables of the cache.
+//!
+//! Entries, tags and versions of another server mean nothing here: the numbers of its transactions are those of another
+//! clock. Owns the triggers that keep them out, row by row, so that whatever else the subscription brings goes on. Must
+//! never keep out what this server's own triggers and functions write while a change is applied.
+
+use crate::access;
+use crate::catalog;
+use crate::error::CacheError;
+use crate::statement;
+use crate::store;
+use pgrx::AnyElement;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::prelude::*;
+
+/// The row trigger, before each change, on all tables of the extension. It is enabled for replicas alone.
+#[pg_extern(sql = false)]
+fn cache_applied_ignored(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, ErrorReport> {
+    // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
+    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
+    if !matches!((trigger.level(), trigger.when()), (PgTriggerLevel::Row, Ok(PgTriggerWhen::Before))) {
+        return Err(CacheError::StrangeTrigger.into());
+    }
+    let data = trigger.trigger_data();
+    let row = match trigger.op() {
+        _ if is_applied() => std::ptr::null_mut(),
+        Ok(PgTriggerOperation::Update) => data.tg_newtuple,
+        _ => data.tg_trigtuple,
+    };
+    // SAFETY: no row, or one of the event, in the form that a trigger returns; nobody asks for its type.
+    let row = unsafe { AnyElement::from_polymorphic_datum(Datum::from(row), false, Oid::INVALID) };
+    Ok(row.ok_or(CacheError::StrangeTrigger)?)
+}
+
+/// Whether a subscription itself writes the row, not a trigger or a function that it has caused to run.
+fn is_applied() -> bool {
+    // SAFETY: reads this process's state.
+    let is_worker = unsafe { pg_sys::IsLogicalWorker() };
+    is_worker && statement::is_fired_by_no_statement()
+}
+
+/// The statement trigger after a TRUNCATE of `cache_tags`, which no trigger can keep out: without its generations
+/// invalidated entries would be live again, and without its fences a late value would be stored.
+#[pg_extern(sql = false)]
+fn cache_tags_truncated(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    // SAFETY: as above.
+    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
+    if !matches!(trigger.op(), Ok(PgTriggerOperation::Truncate)) {
+        return Err(CacheError::StrangeTrigger.into());
+    }
+    // SAFETY: the relation that the trigger fired on is open.
+    let table = unsafe { (*trigger.trigger_data().tg_relation).rd_id };
+    if catalog::home().is_some_and(|home| home.tags == table) {
+        store::clear(&access::of_the_cache()?, None)?;
+    }
+    Ok(())
+}

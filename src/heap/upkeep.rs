@@ -4,6 +4,7 @@
 //! another transaction holds, or has changed since, stays for the next time.
 
 use super::row::Row;
+use super::snapshot::{self, Version};
 use super::table::{Table, check_replica_identity};
 use super::write::{self, Updated};
 use pgrx::pg_sys::{self, Datum, ItemPointer, Relation, Snapshot};
@@ -19,6 +20,12 @@ impl Table {
     pub fn check_removal(&self) {
         // SAFETY: the relation is open.
         unsafe { check_replica_identity(self.relation, pg_sys::CmdType::CMD_DELETE) };
+    }
+
+    /// What was committed before this transaction, every snapshot of the table sees that somebody holds or will take.
+    pub fn horizon(&self) -> Version {
+        // SAFETY: the relation is open; looks at shared memory.
+        snapshot::widen(unsafe { pg_sys::GetOldestNonRemovableTransactionId(self.relation) })
     }
 
     /// Hands every row that the active snapshot sees to `visit`, in the order of the pages.

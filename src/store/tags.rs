@@ -33,9 +33,18 @@ pub(super) fn fence_of(namespace: Option<Namespace>) -> String {
     namespace.map_or_else(String::new, |namespace| format!("\u{1}{}", namespace.as_str()))
 }
 
+/// What the collection of tags and fences invalidates: tokens that were given before. Whoever still holds the snapshot
+/// that a value was computed from need not ask, because nothing is collected that it does not see.
+const COLLECTED: &str = "\u{2}";
+
 /// Whether a tag is one of these, or what only a forged row can have.
 pub fn is_fence(tag: &str) -> bool {
     tag < " "
+}
+
+/// Whether it is that of one namespace.
+pub fn is_fence_of_namespace(tag: &str) -> bool {
+    tag.starts_with('\u{1}')
 }
 
 /// The transaction that last changed a row of `cache_tags`; None where no transaction can have that number: such a row
@@ -52,6 +61,14 @@ pub fn version_of(row: &Row) -> Option<Version> {
 /// As [`invalidate`].
 pub fn refuse_earlier(home: &Home, namespace: Option<Namespace>) -> Result<(), CacheError> {
     change_generations(home, &[&fence_of(namespace)])
+}
+
+/// Refuses what is stored under tokens that were given before this transaction's commit.
+///
+/// # Errors
+/// As [`invalidate`].
+pub fn refuse_earlier_tokens(home: &Home) -> Result<(), CacheError> {
+    change_generations(home, &[COLLECTED])
 }
 
 thread_local! {
@@ -92,9 +109,11 @@ pub fn note_merge() {
     REMEMBERED_IN.set(snapshot::current());
 }
 
-/// Whether `seen` sees every clear of the key's namespace, and of everything, that is committed by now.
+/// Whether `seen` sees every clear of the key's namespace, and of everything, that is committed by now. All is read under
+/// one snapshot: a fence that has gone by then is one that the collection's answers for.
 pub fn nothing_cleared_since(home: &Home, key: Key, seen: &Seen) -> bool {
-    sees_all_of(home, seen, [None, Some(key.namespace())].map(fence_of))
+    let collected = (!seen.own).then(|| COLLECTED.to_owned());
+    sees_all_of(home, seen, [None, Some(key.namespace())].map(fence_of).into_iter().chain(collected))
 }
 
 /// Whether `seen` sees every change of these tags that is committed by now. Nothing is known of those that stood in a

@@ -9,8 +9,12 @@
 //! **Removing.** Which tags no entry carries any more is settled in two rounds: a row is marked with the first
 //! transaction that has not begun, and goes in a later round, when every transaction before that one has ended. Whoever
 //! was storing an entry with an older generation at the mark has a number below it, so the entry is there to be seen by
-//! then; whoever began later knows the generation that is there. A value that was computed before a tag was removed is
-//! refused like one before a clear.
+//! then; whoever began later knows the generation that is there.
+//!
+//! The fences of cleared namespaces go too, which no entry carries. A row says which transaction a late value must have
+//! seen: it goes only when every snapshot that somebody holds sees that one. A token outlives the snapshot that it was
+//! given under, so tokens of before a removal are refused (`tags::refuse_earlier_tokens`); one that sees the removal was
+//! given after it, and sees whatever was committed before.
 //!
 //! Tags are known by a hash here: where two have the same, both stay as long as one of them is carried. A round deals
 //! with a part of the tags, those whose hash falls into it, so its memory is bounded.
@@ -64,10 +68,11 @@ pub fn collect(home: &Home) -> Result<(), CacheError> {
         let part = Part { parts, number: backend::random() % parts };
         with_latest(|| merge(table, part));
         see_own_work();
-        with_latest(|| remove_unused(home, table, part))
+        let horizon = table.horizon();
+        with_latest(|| remove_fences(table, horizon) | remove_unused(home, table, part, horizon))
     });
     match removed.ok_or(CacheError::Altered("cache_tags"))? {
-        true => tags::refuse_earlier(home, None),
+        true => tags::refuse_earlier_tokens(home),
         false => Ok(()),
     }
 }
@@ -132,8 +137,21 @@ fn merge(table: &Table, part: Part) {
     tags::note_merge();
 }
 
-/// Marks the tags that no entry carries, and removes those for which that is settled; whether there were any.
-fn remove_unused(home: &Home, table: &Table, part: Part) -> bool {
+/// Removes the fences of namespaces that were moved before `horizon`; whether there were any.
+fn remove_fences(table: &Table, horizon: Version) -> bool {
+    let mut removed = false;
+    table.each(|met| {
+        let is_old = tags::version_of(&met.row).is_some_and(|version| version < horizon);
+        if is_old && met.row.text(tag_column::TAG).is_some_and(tags::is_fence_of_namespace) {
+            removed |= met.remove();
+        }
+    });
+    removed
+}
+
+/// Marks the tags that no entry carries, and removes those for which that was settled before `horizon`; whether there
+/// were any.
+fn remove_unused(home: &Home, table: &Table, part: Part, horizon: Version) -> bool {
     let seen = Seen::by_statement();
     let candidate = |row: &Row| part.hash_of(row).filter(|_| !row.text(tag_column::TAG).is_none_or(tags::is_fence));
     let mut unused = HashSet::new();
@@ -155,7 +173,7 @@ fn remove_unused(home: &Home, table: &Table, part: Part) -> bool {
             return;
         }
         match marked_with(&met.row).filter(|&mark| mark <= seen.xmax) {
-            Some(mark) if mark <= seen.xmin => removed |= met.remove(),
+            Some(mark) if mark <= horizon => removed |= met.remove(),
             Some(_) => {}
             None => met.replace(&marked(&met.row, seen.xmax)),
         }

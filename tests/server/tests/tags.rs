@@ -1,9 +1,11 @@
 //! Tags: what an invalidation costs, and that it reaches everything that carries them.
 
 use anyhow::Result;
-use cache_pg_server_tests::{create_extension, get, server, value, with_extension};
+use cache_pg_server_tests::{PATIENCE, create_extension, get, server, sqlstate, value, with_extension};
 use postgres::Client;
+use postgres::error::SqlState;
 use serde_json::Value;
+use xtask::cluster::poll;
 
 /// How many entries carry the tag that many carry.
 const MANY: i64 = 20_000;
@@ -65,5 +67,47 @@ fn an_invalidation_reaches_the_standby() -> Result<()> {
     primary.caught_up(&standby)?;
     assert_eq!(value::<Value>(&mut reader, "SELECT cache_get('k')")?, None);
     assert_eq!(value(&mut reader, "SELECT cache_get('other')")?, Some(Value::from(1)));
+    Ok(())
+}
+
+/// The fences of namespaces that were cleared.
+const FENCES: &str = "SELECT count(*) FROM cache_tags WHERE starts_with(tag, E'\\x01')";
+
+#[test]
+fn p2_the_fences_of_cleared_namespaces_go_and_late_values_are_refused_all_the_same() -> Result<()> {
+    const NAMESPACES: i64 = 2_000;
+    let cluster = server()?.conf("autovacuum", "off").conf("cache_pg.max_workers", "0").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    // A session makes a round over the tags with its first sweep.
+    let collect = || cluster.connect("postgres")?.batch_execute("SELECT cache_sweep()").map_err(anyhow::Error::from);
+    let repeatable = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM cache_entries";
+    let mut old = cluster.connect("postgres")?;
+    old.batch_execute(repeatable)?;
+    client.batch_execute(&format!("SELECT count(cache_clear('n' || n)) FROM generate_series(1, {NAMESPACES}) AS n"))?;
+    // A lease that is taken while its namespace is being cleared is still there afterwards.
+    let mut clearing = cluster.connect("postgres")?;
+    clearing.batch_execute("BEGIN; SELECT cache_clear('n1')")?;
+    let late: String = get(&mut client, "SELECT token FROM cache_fetch('n1:late')")?;
+    clearing.batch_execute("COMMIT")?;
+    let mut young = cluster.connect("postgres")?;
+    young.batch_execute(repeatable)?;
+    collect()?;
+    assert_eq!(get::<i64>(&mut client, FENCES)?, NAMESPACES, "somebody holds an older snapshot");
+    let refused = old.batch_execute("SELECT cache_set('n2:k', '1')");
+    assert_eq!(sqlstate(refused)?, SqlState::T_R_SERIALIZATION_FAILURE);
+    old.batch_execute("ROLLBACK")?;
+    poll(PATIENCE, "all fences to go", || {
+        collect()?;
+        Ok(get::<i64>(&mut client, FENCES)? == 0)
+    })?;
+    let left: i64 = get(&mut client, "SELECT count(*) FROM cache_tags")?;
+    assert!(left < 10, "{left} rows");
+    let fill = "SELECT cache_fill('n1:late', '1', $1)";
+    assert!(!client.query_one(fill, &[&late])?.try_get::<_, bool>(0)?, "computed before the clear");
+    // Whose snapshot sees the clears is not in the way, nor refused.
+    young.batch_execute("SELECT cache_set('n2:k', '1'); COMMIT")?;
+    client.batch_execute("SELECT cache_delete('n1:late')")?;
+    let token: String = get(&mut client, "SELECT token FROM cache_fetch('n1:late')")?;
+    assert!(client.query_one(fill, &[&token])?.try_get::<_, bool>(0)?, "computed after it");
     Ok(())
 }

@@ -1,12 +1,14 @@
-//! The server's clock, and intervals on it.
+//! The server's clock, intervals on it, and the clock that nobody sets.
 //!
-//! Owns the choice of clock: the moment of the call, not the start of the statement or of the transaction, so that
-//! a long transaction does not go on seeing what has expired. Must never read the client's clock.
+//! Owns the choice of clock. Deadlines are by the server's clock at the moment of the call, not at the start of the
+//! statement or of the transaction, so that a long transaction does not go on seeing what has expired. Waits, naps and
+//! visits are by [`Steady`]. Must never read the client's clock, nor wait by one that can be set.
 
 use crate::datum::Timestamp;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::{IntoDatum, direct_function_call, pg_sys};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A microsecond estimate of an interval beyond which no timestamp could be computed (200,000 years).
 const BEYOND_CALENDAR: i128 = 200_000 * 366 * 86_400_000_000;
@@ -23,6 +25,55 @@ pub fn now() -> Timestamp {
 }
 
 /// The moment `interval` after `from`, months and days counted as `now() + interval` counts them.
+/// When the steady clock begins. The postmaster looks at it first, and every process inherits it.
+static BEGINNING: OnceLock<Instant> = OnceLock::new();
+
+/// A moment by a clock that nobody sets, in microseconds: for what lies ahead within this run of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Steady(i64);
+
+impl Steady {
+    /// Before any other moment: at once.
+    pub const PAST: Self = Self(i64::MIN);
+    /// After any other moment.
+    pub const NEVER: Self = Self(i64::MAX);
+
+    /// Now.
+    pub fn now() -> Self {
+        Self(BEGINNING.get_or_init(Instant::now).elapsed().as_micros() as i64)
+    }
+
+    /// The moment so much later.
+    pub fn after(self, length: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(length.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// The moment `length` from now.
+    pub fn from_now(length: Duration) -> Self {
+        Self::now().after(length)
+    }
+
+    /// The moment at which the server's clock will say `moment`, if nobody sets it.
+    pub fn when(moment: Timestamp) -> Self {
+        Self::from_now(Duration::from_micros(moment.0.saturating_sub(now().0).max(0) as u64))
+    }
+
+    /// How long it is from `earlier` on; zero where that is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0).max(0) as u64)
+    }
+
+    /// What the server's clock will say then, if nobody sets it.
+    pub fn by_the_server(self) -> Timestamp {
+        Timestamp(now().0.saturating_add(self.0.saturating_sub(Self::now().0)))
+    }
+
+    /// Microseconds since the steady clock began.
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+}
+
 /// [`Timestamp::FOREVER`] when it lies beyond the calendar, or the interval is infinite.
 pub fn after(from: Timestamp, interval: Interval) -> Timestamp {
     if interval.months() == 0 && interval.days() == 0 {

@@ -8,8 +8,7 @@
 //! limit, nor with a lock or uncommitted work that others may be waiting for.
 
 use crate::backend;
-use crate::clock;
-use crate::datum::Timestamp;
+use crate::clock::Steady;
 use crate::heap::snapshot;
 use crate::settings;
 use crate::shared_memory::is_preloading;
@@ -23,6 +22,7 @@ use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// As many as bits in a word; more waiters at once share, and look again in vain now and then.
 const VARIABLES: usize = u64::BITS as usize;
@@ -169,13 +169,13 @@ impl<'a> Waiter<'a> {
     }
 
     /// Sleeps until woken, or until `end`. A cancel raises.
-    pub fn sleep(&self, end: Timestamp) {
-        let began = clock::now();
-        let left = end.0.saturating_sub(began.0).div_euclid(1000).saturating_add(1);
-        if left <= 0 {
+    pub fn sleep(&self, end: Steady) {
+        let began = Steady::now();
+        if end < began {
             return;
         }
-        let left = left.min(i64::from(i32::MAX));
+        let left = i64::try_from(end.since(began).as_millis()).unwrap_or(i64::MAX);
+        let left = left.saturating_add(1).min(i64::from(i32::MAX));
         // SAFETY: waits on the variable that was prepared, or on this process's latch.
         stats::apart(|| unsafe {
             if attached() {
@@ -186,11 +186,8 @@ impl<'a> Waiter<'a> {
                 pg_sys::ResetLatch(pg_sys::MyLatch);
             }
         });
-        stats::count(
-            self.key,
-            Counter::WaitTime,
-            stats::bounded(clock::now().0.saturating_sub(began.0), stats::LONGEST),
-        );
+        let waited = Steady::now().since(began).as_micros() as i64;
+        stats::count(self.key, Counter::WaitTime, stats::bounded(waited, stats::LONGEST));
         check_for_interrupts!();
     }
 }
@@ -218,24 +215,28 @@ pub fn note_computed(key: Key, took: i64) {
 
 /// Until when to wait for a value that somebody else computes: twice as long as computing one for a key like this took
 /// lately, and a little for a busy machine; a lease where nothing is known, and never longer.
-pub fn patience(key: Key) -> Timestamp {
+pub fn patience(key: Key) -> Steady {
     let lease = settings::lease();
     let slowest = if attached() { WAITING.get().slowest[number_of(key.as_str())].load(Ordering::Relaxed) } else { 0 };
     let patience = match i64::try_from(slowest) {
         Ok(0) | Err(_) => lease,
         Ok(slowest) => slowest.saturating_mul(2).saturating_add(MARGIN).min(lease),
     };
-    Timestamp(clock::now().0.saturating_add(patience))
+    in_micros(patience)
 }
 
 /// Until when to wait for a transaction that holds the row and computes nothing: most end at once.
-pub fn briefly() -> Timestamp {
-    Timestamp(clock::now().0.saturating_add(BRIEFLY))
+pub fn briefly() -> Steady {
+    in_micros(BRIEFLY)
 }
 
 /// When to look again at a row that another transaction holds: it may be one that wakes nobody.
-pub fn soon() -> Timestamp {
-    Timestamp(clock::now().0.saturating_add(settings::lease() / LOOKS))
+pub fn soon() -> Steady {
+    in_micros(settings::lease() / LOOKS)
+}
+
+fn in_micros(micros: i64) -> Steady {
+    Steady::from_now(Duration::from_micros(micros.max(0) as u64))
 }
 
 /// Whether waiting can help, and nobody can be waiting for us.

@@ -15,6 +15,7 @@ use cache_pg_rules::token::Token;
 use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use std::time::Duration;
 
 /// The value of an entry, and on a miss, for one caller, a token: the right to compute the value and to store it with
 /// cache_fill. The others may wait for that.
@@ -34,7 +35,8 @@ fn cache_fetch(
     let access = access::check_all(&[Verb::Read, Verb::Fill])?;
     let namespace = namespaces::of(&access.home, key);
     let now = clock::now();
-    let wait = wait.map_or(0, |wait| clock::after(now, wait).0.saturating_sub(now.0));
+    let wait = wait.map_or(0, |wait| clock::after(now, wait).0.saturating_sub(now.0).max(0));
+    let wait = Duration::from_micros(wait as u64);
     let fetched = observe(Operation::Get, "cache_fetch", key.as_str(), || store::fetch(&access, key, &namespace, wait));
     stats::read_stale(key, fetched.value, fetched.stale);
     evict::note_read(key, fetched.value.is_some());

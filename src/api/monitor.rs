@@ -5,6 +5,7 @@
 use super::namespace;
 use crate::backend;
 use crate::catalog;
+use crate::clock::Steady;
 use crate::datum::Timestamp;
 use crate::error::CacheError;
 use crate::settings;
@@ -145,7 +146,7 @@ fn cache_sweeps() -> Result<
         readings::failures_in_a_row() as i32,
         moment(&sweeps.failed_at),
         sweeps.last_error(),
-        next.filter(|at| at.0 > i64::MIN).map(Into::into),
+        next.filter(|&at| at > Steady::PAST).map(|at| at.by_the_server().into()),
     )))
 }
 

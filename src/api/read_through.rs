@@ -13,6 +13,7 @@ use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::cell::Cell;
+use std::time::Instant;
 
 /// The value of a live entry, else the one value of `query` (`$1`, `$2`, ... from `args`, as text), computed once
 /// however many ask at the same time, and stored unless it could be stale. Without a query the namespace's loader
@@ -41,7 +42,7 @@ fn cache_get_or_set(
     let was_loaded = Cell::new(false);
     let load = || {
         was_loaded.set(true);
-        let started = clock::now();
+        let started = Instant::now();
         let value = match (query, &namespace.loader) {
             (Some(query), _) => loader::query(query, &args),
             (None, Some(function)) => {
@@ -51,7 +52,7 @@ fn cache_get_or_set(
             }
             (None, None) => Err(CacheError::NoLoader(key.namespace().as_str().into())),
         }?;
-        stats::count_loaded(key, Some(clock::now().0 - started.0));
+        stats::count_loaded(key, i64::try_from(started.elapsed().as_micros()).ok());
         Ok(value)
     };
     let value =

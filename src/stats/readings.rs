@@ -5,7 +5,7 @@ use super::latency::Operation;
 use super::memory::{self, Tally};
 use super::{census, counter};
 use crate::backend;
-use crate::clock;
+use crate::clock::{self, Steady};
 use crate::home::Home;
 use crate::namespaces;
 use crate::settings;
@@ -112,20 +112,20 @@ fn of_the_hand() -> Readings {
     Readings {
         failures: failures_in_a_row(),
         last_error: area.sweeps.last_error(),
-        last_turn: Some(Duration::from_micros(clock::now().0.abs_diff(last_turn))),
+        last_turn: Some(Duration::from_micros(clock::now().0.saturating_sub(last_turn).max(0) as u64)),
         entries,
         ..Readings::default()
     }
 }
 
-/// How long a sweeper that was started may take to be there, in microseconds.
-const START: i64 = 10_000_000;
+/// How long a sweeper that was started may take to be there.
+const START: Duration = Duration::from_secs(10);
 
 /// How often the hand has failed since it last succeeded, as far as that is known: not while it tries again.
 pub fn failures_in_a_row() -> u32 {
     let database = backend::database();
     let slot = directory::look(|directory| directory.find(database).map(|slot| directory.slots[slot])).flatten();
-    let is_starting = |slot: &Slot| clock::now().0 < slot.started_at.0.saturating_add(START);
+    let is_starting = |slot: &Slot| Steady::now() < slot.started_at.after(START);
     slot.filter(|slot| !directory::alive(slot.sweeper))
         .map_or(0, |slot| slot.failures.saturating_sub(is_starting(&slot).into()))
 }

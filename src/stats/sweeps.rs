@@ -3,7 +3,7 @@
 //! Written by the sweeper of a database alone; where the hand is now is in `sweep::directory`.
 
 use super::memory;
-use crate::clock;
+use crate::clock::{self, Steady};
 use crate::sweep::directory::Turn;
 use crate::sweep::step::Step;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -32,7 +32,7 @@ pub struct Sweeps {
     pub turn_ended_at: AtomicI64,
     /// How long the last whole turn took, in microseconds.
     pub turn_took: AtomicI64,
-    /// When the turn that is under way began.
+    /// When the turn that is under way began, by the clock that nobody sets.
     pub turn_began_at: AtomicI64,
     /// The longest time between a row's deadline and its removal in the last whole turn, in microseconds.
     pub lag: AtomicI64,
@@ -74,7 +74,7 @@ fn sweeps() -> Option<&'static Sweeps> {
 /// A turn begins.
 pub fn begin_turn() {
     if let Some(sweeps) = sweeps() {
-        sweeps.turn_began_at.store(clock::now().0, Ordering::Relaxed);
+        sweeps.turn_began_at.store(Steady::now().micros(), Ordering::Relaxed);
         sweeps.lag_so_far.store(0, Ordering::Relaxed);
     }
 }
@@ -92,12 +92,12 @@ pub fn step(step: &Step) {
 /// A turn has ended.
 pub fn end_turn(turn: &Turn) {
     if let Some(sweeps) = sweeps() {
-        let now = clock::now().0;
+        let took = Steady::now().micros().saturating_sub(sweeps.turn_began_at.load(Ordering::Relaxed));
         sweeps.turns.fetch_add(1, Ordering::Relaxed);
         sweeps.pages_read.fetch_add(turn.read.into(), Ordering::Relaxed);
         sweeps.pages_skipped.fetch_add(turn.skipped.into(), Ordering::Relaxed);
-        sweeps.turn_took.store(now - sweeps.turn_began_at.load(Ordering::Relaxed), Ordering::Relaxed);
-        sweeps.turn_ended_at.store(now, Ordering::Relaxed);
+        sweeps.turn_took.store(took, Ordering::Relaxed);
+        sweeps.turn_ended_at.store(clock::now().0, Ordering::Relaxed);
         sweeps.lag.store(sweeps.lag_so_far.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }

@@ -9,7 +9,7 @@ use super::image::{Image, Lease, NEVER, is_live, lease_in_force};
 use super::{fence, fill, flight, look, statements, trial, write};
 use crate::access::Access;
 use crate::backend;
-use crate::clock;
+use crate::clock::{self, Steady};
 use crate::datum::{Jsonb, Timestamp};
 use crate::durability::may_be_forgotten;
 use crate::epoch;
@@ -28,6 +28,7 @@ use crate::wake::{self, Waiter};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::token::Token;
 use std::cell::OnceCell;
+use std::time::Duration;
 
 /// What a fetch returns.
 #[derive(Default)]
@@ -43,8 +44,8 @@ pub struct Fetched {
 ///
 /// The token vouches for what is read after this call, so after a wait it may be of a later snapshot than the
 /// statement's.
-pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: i64) -> Fetched {
-    let end = Timestamp(clock::now().0.saturating_add(wait));
+pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -> Fetched {
+    let end = Steady::from_now(wait);
     let mut beside = None;
     let mut seen = Seen::by_statement().for_others();
     let mut view = View::Statement;
@@ -74,7 +75,7 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: i64) -> Fet
             }
             (Look::Miss, claim) => return Fetched { token: claim.granted(), ..Fetched::default() },
         };
-        if clock::now() >= end {
+        if Steady::now() >= end {
             // Others may have found the claim taken while it was ours.
             wake::now(key);
             return Fetched::default();
@@ -98,7 +99,7 @@ pub enum Claim<T> {
     /// Somebody has stored a value meanwhile.
     Overtaken(Jsonb),
     /// Somebody else is computing it; when to look again, where that does not depend on being woken.
-    Taken(Option<Timestamp>),
+    Taken(Option<Steady>),
     /// Another transaction holds the row, and computes nothing: it may end at once, or never.
     Beside,
     /// Not to be had here: what would be stored could be stale, or nothing may be written.
@@ -169,7 +170,7 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
                 return Decision::Leave(overtaken(row));
             }
             if let Some(other) = lease_in_force(row, now) {
-                return Decision::Leave(Claim::Taken(Some(other.until)));
+                return Decision::Leave(Claim::Taken(Some(Steady::when(other.until))));
             }
         }
         if !fence::passes(table, key, row, seen) {

@@ -12,7 +12,7 @@ use super::write::New;
 use super::{fence, fill, flight, statements, trial, write};
 use crate::access::{self, Access, Verb};
 use crate::backend;
-use crate::clock;
+use crate::clock::{self, Steady};
 use crate::datum::{Jsonb, TextArray, Timestamp};
 use crate::durability::may_be_forgotten;
 use crate::error::CacheError;
@@ -91,7 +91,7 @@ pub fn get_or_load(
                 (end, end)
             }
         };
-        if clock::now() >= end || wake::unstored(key) != unstored {
+        if Steady::now() >= end || wake::unstored(key) != unstored {
             // Others may have found the claim taken while it was ours.
             wake::now(key);
             return stats::apart(load);
@@ -110,7 +110,7 @@ enum Turn {
     /// It is ours to load and to store.
     Load,
     /// Somebody else loads it: wait until woken, or until then.
-    Wait(Timestamp),
+    Wait(Steady),
     /// Another transaction holds its row, and loads nothing: it may end at once, or never.
     Beside,
     /// Nothing can be stored, and there is nothing to wait for: load it, and do not store it.
@@ -129,7 +129,8 @@ fn turn_of_claimant(access: &Access, key: Key) -> Result<Turn, CacheError> {
                 let now = clock::now();
                 Decision::Leave(match row {
                     Some(row) if is_live(&access.home, row, now, View::Latest) => Newest::Live(row.get(column::VALUE)),
-                    Some(row) => lease_in_force(row, now).map_or(Newest::Free, |lease| Newest::UnderWay(lease.until)),
+                    Some(row) => lease_in_force(row, now)
+                        .map_or(Newest::Free, |lease| Newest::UnderWay(Steady::when(lease.until))),
                     None => Newest::Free,
                 })
             });
@@ -163,13 +164,13 @@ enum Newest {
     Free,
     Live(Option<Jsonb>),
     /// Somebody computes it, or just did: when to look again.
-    UnderWay(Timestamp),
+    UnderWay(Steady),
     /// Another transaction's uncommitted work, which no computing led to.
     Held,
 }
 
 /// `until`: when to look again without being woken.
-fn turn_of_others(until: Timestamp) -> Turn {
+fn turn_of_others(until: Steady) -> Turn {
     if wake::may_wait() { Turn::Wait(until) } else { Turn::Compute }
 }
 
@@ -178,7 +179,7 @@ fn load_and_store(
     storing: &Storing,
     load: impl Fn() -> Result<Option<Jsonb>, CacheError>,
 ) -> Result<Option<Jsonb>, CacheError> {
-    let started = clock::now();
+    let started = Instant::now();
     // SAFETY: pushed and popped in pairs; an error of PostgreSQL ends the (sub)transaction, which pops it too. With an
     // old snapshot the transaction's own one is the latest that it may see.
     unsafe {
@@ -212,17 +213,11 @@ impl Drop for Unstored<'_> {
     }
 }
 
-fn store(
-    access: &Access,
-    storing: &Storing,
-    value: Jsonb,
-    seen: &Seen,
-    started: Timestamp,
-) -> Result<bool, CacheError> {
+fn store(access: &Access, storing: &Storing, value: Jsonb, seen: &Seen, started: Instant) -> Result<bool, CacheError> {
     let now = clock::now();
     let key = storing.key;
     let new = New { key, value, set_at: now, deadline: (storing.deadline)(value, now)? };
-    let load_us = now.0 - started.0;
+    let load_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
     wake::note_computed(key, load_us);
     flags::note_write();
     let started_to_store = Instant::now();

@@ -5,9 +5,8 @@
 use super::directory::{Presence, Slot, Turn};
 use super::flags;
 use super::step::Step;
-use super::sweeper::{Sweeper, from_now};
-use crate::clock;
-use crate::datum::Timestamp;
+use super::sweeper::Sweeper;
+use crate::clock::{self, Steady};
 use crate::settings;
 use crate::stats::latency::{self, Operation};
 use crate::stats::{census, memory, sweeps};
@@ -32,7 +31,7 @@ impl Sweeper {
         turn.found.add(step.found);
         turn.next_due = [turn.next_due, step.next_due].into_iter().flatten().min();
         let now = clock::now();
-        let visit_at = from_now(rest);
+        let visit_at = Steady::from_now(rest);
         let mut quiet_until = visit_at;
         if turn.page == 0 {
             sweeps::end_turn(turn);
@@ -45,10 +44,8 @@ impl Sweeper {
             }
             let interval = settings::sweep_interval();
             let next_due = turn.next_due.map(|at| Duration::from_micros(at.saturating_sub(now.0).max(0) as u64));
-            quiet_until = from_now(pace::quiet(interval, next_due));
-            if !turn.whole {
-                quiet_until = quiet_until.min(count_at());
-            }
+            let quiet = pace::quiet(interval, next_due);
+            quiet_until = Steady::from_now(if turn.whole { quiet } else { quiet.min(until_count()) });
             let length = pace::next_turn(turn.length, interval, turn.found);
             *turn = Turn { length, pages: turn.pages, ..Turn::default() };
         }
@@ -67,8 +64,7 @@ fn is_room_in_question() -> bool {
         || memory::places().any(|(_, tally)| tally.is_configured.load(Ordering::Relaxed))
 }
 
-/// When it is time to count what there is.
-pub(super) fn count_at() -> Timestamp {
-    let every = pace::count_every(settings::sweep_interval());
-    Timestamp(census::at().map_or(i64::MIN, |at| at.saturating_add(every.as_micros() as i64)))
+/// How long it is until it is time to count what there is.
+pub(super) fn until_count() -> Duration {
+    pace::until_count(census::at(), settings::sweep_interval(), clock::now().0)
 }

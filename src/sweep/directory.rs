@@ -6,7 +6,7 @@
 
 use super::ranges::Layout;
 use crate::backend;
-use crate::datum::Timestamp;
+use crate::clock::Steady;
 use cache_pg_rules::pace::Found;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
@@ -37,21 +37,21 @@ pub struct Slot {
     /// The process that sweeps it now, or 0.
     pub sweeper: i32,
     /// No visit before this moment.
-    pub visit_at: Timestamp,
+    pub visit_at: Steady,
     /// Where nothing has been written: no visit before this moment.
-    pub quiet_until: Timestamp,
+    pub quiet_until: Steady,
     /// Failures in a row, with the visit that has just begun.
     pub failures: u32,
-    /// When a sweeper was started that has not been here yet; the beginning of time: none was.
-    pub started_at: Timestamp,
+    /// When a sweeper was started that has not been here yet; [`Steady::PAST`]: none was.
+    pub started_at: Steady,
     /// How often CREATE EXTENSION has committed here: what a sweeper found out before the last time is out of date.
     pub announced: u32,
     /// How many rows the hand has removed since the table was vacuumed.
     pub removed: u64,
     /// No vacuum before this moment.
-    pub vacuum_at: Timestamp,
+    pub vacuum_at: Steady,
     /// No round over the tags before this moment.
-    pub collect_at: Timestamp,
+    pub collect_at: Steady,
     /// The hand.
     pub turn: Turn,
     /// The ranges of the table, where they are known.
@@ -84,14 +84,14 @@ const FREE: Slot = Slot {
     connectable: true,
     presence: Presence::Unknown,
     sweeper: 0,
-    visit_at: Timestamp(i64::MIN),
-    quiet_until: Timestamp(i64::MIN),
+    visit_at: Steady::PAST,
+    quiet_until: Steady::PAST,
     failures: 0,
-    started_at: Timestamp(i64::MIN),
+    started_at: Steady::PAST,
     announced: 0,
     removed: 0,
-    vacuum_at: Timestamp(i64::MIN),
-    collect_at: Timestamp(i64::MIN),
+    vacuum_at: Steady::PAST,
+    collect_at: Steady::PAST,
     turn: Turn {
         page: 0,
         pages: 0,
@@ -131,6 +131,8 @@ thread_local! {
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
+    // All processes count from the same moment.
+    Steady::now();
     pg_shmem_init!(DIRECTORY = Directory { launcher: 0, waiting: 0, slots: [FREE; CAPACITY] });
     ATTACHED.store(true, Ordering::Relaxed);
 }

@@ -63,6 +63,15 @@ pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
     ranges::drop_notes();
 }
 
+/// Everything that is known of when something is due is in doubt, in every database: the next turn of each reads all.
+pub fn doubt_all() {
+    for slot in 0..CAPACITY {
+        // Before the flag, as ever.
+        ranges::doubt(slot);
+        WRITTEN.get()[slot].store(true, Ordering::SeqCst);
+    }
+}
+
 /// Whether something was written since the flag was cleared.
 pub fn written(slot: usize) -> bool {
     WRITTEN.get()[slot].load(Ordering::Relaxed)

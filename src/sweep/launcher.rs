@@ -6,11 +6,11 @@
 use super::directory::{self, Presence};
 use super::{flags, process};
 use crate::backend;
-use crate::clock;
-use crate::datum::Timestamp;
+use crate::clock::{self, Steady};
 use crate::settings;
 use crate::stats;
 use cache_pg_rules::backoff;
+use cache_pg_rules::drift::Drift;
 use pgrx::PgMemoryContexts;
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker};
 use pgrx::pg_sys::{self, Oid};
@@ -22,6 +22,8 @@ const RESTART_AFTER: Duration = Duration::from_secs(1);
 /// The longest time between two looks at the list of databases: one that was copied from another does not announce
 /// itself.
 const LIST_EVERY: Duration = Duration::from_secs(10);
+
+const SHORTEST_NAP: Duration = Duration::from_millis(1);
 
 /// Registers the launcher with the postmaster.
 pub fn register() {
@@ -45,7 +47,8 @@ extern "C-unwind" fn cache_pg_launcher_main(_argument: pg_sys::Datum) {
     let mut launcher = Launcher {
         sweepers: Vec::new(),
         interval: settings::sweep_interval(),
-        list_at: Timestamp(i64::MIN),
+        list_at: Steady::PAST,
+        drift: Drift::default(),
         no_process: false,
         no_slot: false,
         handles: PgMemoryContexts::new("cache_pg sweepers"),
@@ -63,7 +66,9 @@ struct Launcher {
     /// The `sweep_interval` that visits are planned with.
     interval: Duration,
     /// When to look at the list of databases again.
-    list_at: Timestamp,
+    list_at: Steady,
+    /// Whether somebody has set the clock.
+    drift: Drift,
     /// Whether the log already says that no process could be started,
     no_process: bool,
     /// and that there are too many databases.
@@ -75,15 +80,18 @@ struct Launcher {
 impl Launcher {
     /// Starts what is due and returns how long there is nothing to do.
     fn round(&mut self) -> Duration {
-        let now = clock::now();
+        let now = Steady::now();
         stats::tick();
+        if self.drift.was_set(clock::now().0, now.micros()) {
+            flags::doubt_all();
+        }
         self.follow_interval(now);
         let at_work = self.sweepers.len();
         self.sweepers
             .retain(|(_, sweeper)| matches!(sweeper.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted)));
         // A sweeper that has ended may have found its database gone.
         if now >= self.list_at || self.sweepers.len() < at_work {
-            self.list_at = later(now, LIST_EVERY.min(settings::sweep_interval()));
+            self.list_at = now.after(LIST_EVERY.min(settings::sweep_interval()));
             self.list_databases();
         }
         let (due, next) = self.due(now);
@@ -96,17 +104,16 @@ impl Launcher {
             self.start(database, now);
         }
         // Whoever waits for a free process is started when one ends: that wakes us.
-        let next = next.min(self.list_at);
-        Duration::from_micros(next.0.saturating_sub(now.0).max(1_000) as u64)
+        next.min(self.list_at).since(now).max(SHORTEST_NAP)
     }
 
     /// Brings visits forward that were planned with a longer `sweep_interval` than it is now.
-    fn follow_interval(&mut self, now: Timestamp) {
+    fn follow_interval(&mut self, now: Steady) {
         let interval = settings::sweep_interval();
         if interval < self.interval {
             directory::change(|directory| {
                 for slot in &mut directory.slots {
-                    slot.visit_at = slot.visit_at.min(later(now, interval));
+                    slot.visit_at = slot.visit_at.min(now.after(interval));
                     slot.turn.length = slot.turn.length.min(interval);
                 }
             });
@@ -115,7 +122,7 @@ impl Launcher {
     }
 
     /// Databases where a visit is due, longest first, and when the next of the others is.
-    fn due(&self, now: Timestamp) -> (Vec<Oid>, Timestamp) {
+    fn due(&self, now: Steady) -> (Vec<Oid>, Steady) {
         let visits = directory::look(|directory| {
             let slots = directory.slots.iter().enumerate();
             slots
@@ -123,7 +130,7 @@ impl Launcher {
                 .filter(|(_, slot)| slot.presence != Presence::Absent)
                 .map(|(number, slot)| {
                     let at = match () {
-                        () if flags::pressed(number) && slot.failures == 0 => Timestamp(i64::MIN),
+                        () if flags::pressed(number) && slot.failures == 0 => Steady::PAST,
                         () if flags::written(number) => slot.visit_at,
                         () => slot.visit_at.max(slot.quiet_until),
                     };
@@ -137,11 +144,11 @@ impl Launcher {
         });
         visits.sort_unstable_by_key(|&(at, ..)| at);
         let due = visits.partition_point(|&(at, ..)| at <= now);
-        let next = visits.get(due).map_or(Timestamp::FOREVER, |&(at, ..)| at);
+        let next = visits.get(due).map_or(Steady::NEVER, |&(at, ..)| at);
         (visits.iter().take(due).map(|&(_, database, _)| database).collect(), next)
     }
 
-    fn start(&mut self, database: Oid, now: Timestamp) {
+    fn start(&mut self, database: Oid, now: Steady) {
         let pid = backend::pid();
         let sweeper = BackgroundWorkerBuilder::new(&format!("cache_pg sweeper for database {}", database.to_u32()))
             .set_type("cache_pg sweeper")
@@ -157,7 +164,7 @@ impl Launcher {
             if let Some(slot) = directory.find(database) {
                 let slot = &mut directory.slots[slot];
                 slot.failures = slot.failures.saturating_add(1);
-                slot.visit_at = later(now, backoff::pause(slot.failures, chance));
+                slot.visit_at = now.after(backoff::pause(slot.failures, chance));
                 slot.started_at = now;
             }
         });
@@ -240,8 +247,4 @@ fn databases() -> Vec<(Oid, bool)> {
         pg_sys::table_close(relation, lock);
     }
     databases
-}
-
-fn later(now: Timestamp, length: Duration) -> Timestamp {
-    Timestamp(now.0.saturating_add(length.as_micros() as i64))
 }

@@ -18,8 +18,8 @@
 //!
 //! Whatever is in doubt is read. The sweeper forgets all bounds of a table where it is another file (TRUNCATE, VACUUM
 //! FULL: rows are elsewhere now); where it has outgrown the ranges, which double; where a step or a sweeper has failed
-//! halfway, because then the rows that it removed are back; and where somebody wrote or invalidated what cannot be told
-//! by page (the executor, a tag, very many pages). A writer who finds the old layout of the ranges became visible
+//! halfway, because then the rows that it removed are back; where somebody wrote or invalidated what cannot be told by
+//! page (the executor, a tag, very many pages); and where the clock was set, by which the latest times are. A writer who finds the old layout of the ranges became visible
 //! before the sweeper forgot, and is seen. What was rolled back to a savepoint costs a visit too many. Plain SQL
 //! is told of by a trigger (`evict/by_sql.rs`). COMMIT PREPARED, and whatever happened while the library was not there
 //! or that trigger was disabled, say nothing: that is what the latest time is for. A restart begins with nothing known.
@@ -229,6 +229,11 @@ pub fn forget(slot: usize) {
             bound.store(UNKNOWN, Ordering::SeqCst);
         }
     }
+}
+
+/// The next turn forgets everything that is known about the table of a slot.
+pub fn doubt(slot: usize) {
+    SHARED.get().anywhere[slot].store(true, Ordering::SeqCst);
 }
 
 /// At the beginning of a turn: forgets everything where something was written or invalidated that cannot be told by

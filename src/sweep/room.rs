@@ -1,11 +1,11 @@
 //! Making room, and giving it back: what a sweeper does beside its turns when entries are to go, or have gone.
 
 use super::directory::{self, Slot};
-use super::sweeper::{Sweeper, from_now};
+use super::sweeper::Sweeper;
 use super::vacuum::{self, Locks};
 use super::{flags, process, walk};
 use crate::catalog;
-use crate::clock;
+use crate::clock::Steady;
 use crate::evict::evictor::Evictor;
 use crate::home::Home;
 use crate::stats::memory;
@@ -44,7 +44,7 @@ impl Sweeper {
     pub(super) fn vacuum(&self) -> Result<(), String> {
         let Some(slot) = directory::look(|directory| directory.slots[self.slot]) else { return Ok(()) };
         let entries = memory::area().map_or(0, |area| area.total.held().entries);
-        if !vacuum::is_due(slot.removed, entries) || clock::now() < slot.vacuum_at {
+        if !vacuum::is_due(slot.removed, entries) || Steady::now() < slot.vacuum_at {
             return Ok(());
         }
         let dirty = process::transaction(|| {
@@ -61,7 +61,7 @@ impl Sweeper {
             }
             None => (0, Duration::ZERO),
         };
-        self.note(|slot| *slot = Slot { removed, vacuum_at: from_now(pause), ..*slot });
+        self.note(|slot| *slot = Slot { removed, vacuum_at: Steady::from_now(pause), ..*slot });
         Ok(())
     }
 }

@@ -3,15 +3,14 @@
 //! It stays while the next step is near and leaves when it is not, when another database waits for a process, or
 //! when somebody wants to drop, rename or copy this one. One small transaction a step; must never wait for a lock.
 
-use super::account::count_at;
+use super::account::until_count;
 use super::directory::{self, Presence, Slot, Turn};
 use super::hand;
 use super::step::Step;
 use super::{flags, process, ranges, tags, walk};
 use crate::backend;
 use crate::catalog;
-use crate::clock;
-use crate::datum::Timestamp;
+use crate::clock::{self, Steady};
 use crate::error::CacheError;
 use crate::settings;
 use crate::stats::{census, sweeps};
@@ -71,7 +70,7 @@ impl Sweeper {
             let slot = directory.find(database)?;
             let Slot { announced, turn, sweeper, .. } = directory.slots[slot];
             directory.slots[slot].sweeper = pid;
-            directory.slots[slot].started_at = Timestamp(i64::MIN);
+            directory.slots[slot].started_at = Steady::PAST;
             if sweeper != 0 {
                 // It has not left but died, perhaps within a step.
                 ranges::forget(slot);
@@ -91,7 +90,7 @@ impl Sweeper {
                 // Before the transaction takes its snapshot: what commits after that flags itself again.
                 flags::clear_written(self.slot);
                 ranges::begin_turn(self.slot);
-                self.turn.whole = count_at() <= clock::now();
+                self.turn.whole = until_count().is_zero();
                 sweeps::begin_turn();
                 census::begin();
             }
@@ -102,7 +101,7 @@ impl Sweeper {
                     return self.leave(|slot| *slot = Slot { presence, layout, failures: 0, ..*slot });
                 }
                 Ok(Visit::Locked) => {
-                    let again = from_now(YIELD);
+                    let again = Steady::from_now(YIELD);
                     return self.leave(|slot| {
                         *slot = Slot { visit_at: again, quiet_until: again, failures: 0, ..*slot };
                     });
@@ -162,11 +161,11 @@ impl Sweeper {
 
     /// After a turn, now and then: a round over the tags.
     fn collect_tags(&self) -> Result<(), String> {
-        let due = directory::look(|directory| directory.slots[self.slot].collect_at <= clock::now());
+        let due = directory::look(|directory| directory.slots[self.slot].collect_at <= Steady::now());
         if due != Some(true) {
             return Ok(());
         }
-        self.note(|slot| slot.collect_at = from_now(tags::EVERY));
+        self.note(|slot| slot.collect_at = Steady::from_now(tags::EVERY));
         process::report(Some(c"collecting tags"));
         process::transaction(|| match catalog::home() {
             Some(home) if process::database_is_free() && hand::try_lock(&home) && home.check().is_ok() => {
@@ -185,7 +184,7 @@ impl Sweeper {
         let failures = directory::look(|directory| directory.slots[self.slot].failures).unwrap_or(1).max(1);
         let pause = backoff::pause(failures, backend::chance());
         self.leave(|slot| {
-            slot.visit_at = from_now(pause);
+            slot.visit_at = Steady::from_now(pause);
             slot.quiet_until = slot.visit_at;
         });
         let database = backend::database().to_u32();
@@ -224,8 +223,4 @@ impl Sweeper {
 fn report_step(schema: &str, turn: &Turn) {
     let text = format!("sweeping {schema}.cache_entries from page {} of {}", turn.page, turn.pages);
     process::report(Some(&CString::new(text).unwrap_or_default()));
-}
-
-pub(super) fn from_now(length: Duration) -> Timestamp {
-    Timestamp(clock::now().0.saturating_add(length.as_micros() as i64))
 }

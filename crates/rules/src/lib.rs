@@ -26,6 +26,7 @@
 //! | [`quote`] | how a statement has a text |
 //! | [`trace`] | which trace a call belongs to |
 //! | [`backoff`] | how long to wait after failures |
+//! | [`drift`] | whether somebody has set the clock |
 //!
 //! Nothing here reads a clock, draws a random number, allocates shared memory or logs: time and chance come in
 //! as arguments, so every rule is tested without waiting and without luck.
@@ -34,6 +35,7 @@ pub mod advice;
 pub mod backoff;
 pub mod correction;
 pub mod counter;
+pub mod drift;
 pub mod eviction;
 pub mod ghost;
 pub mod health;

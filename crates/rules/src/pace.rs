@@ -89,6 +89,13 @@ pub fn count_every(interval: Duration) -> Duration {
     (interval * 6).min(LONGEST_QUIET.max(interval))
 }
 
+/// How long it is at `now` until it is time to count, where that was last done at `counted_at`. A moment that has not
+/// come yet says nothing: the clock was set back since.
+pub fn until_count(counted_at: Option<i64>, interval: Duration, now: i64) -> Duration {
+    let Some(counted_at) = counted_at.filter(|&at| at <= now) else { return Duration::ZERO };
+    count_every(interval).saturating_sub(Duration::from_micros(now.abs_diff(counted_at)))
+}
+
 /// How long the hand may stay away after a turn, when nothing is written meanwhile: until the earliest deadline
 /// (`next_due` from now; None: there is none), between one `interval` and the longer of that and [`LONGEST_QUIET`].
 pub fn quiet(interval: Duration, next_due: Option<Duration>) -> Duration {
@@ -146,6 +153,17 @@ mod tests {
         assert_eq!(quiet(interval, Some(30 * SECOND)), 30 * SECOND);
         assert_eq!(quiet(interval, Some(SECOND)), interval);
         assert_eq!(quiet(120 * SECOND, None), 120 * SECOND);
+    }
+
+    #[test]
+    fn it_is_time_to_count_after_a_minute_and_where_the_clock_was_set_back() {
+        let interval = 10 * SECOND;
+        let until = |counted_at, now: i64| until_count(counted_at, interval, now * 1_000_000);
+        assert_eq!(until(None, 7), Duration::ZERO);
+        assert_eq!(until(Some(0), 0), LONGEST_QUIET);
+        assert_eq!(until(Some(0), 20), 40 * SECOND);
+        assert_eq!(until(Some(0), 61), Duration::ZERO);
+        assert_eq!(until(Some(1), 0), Duration::ZERO);
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 //!
 //! Must never use a directory that others can enter, or a fixed port.
 
+use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -24,11 +25,18 @@ pub struct Builder {
     settings: Settings,
     dir: Option<PathBuf>,
     lifetime: Option<Duration>,
+    environment: Vec<(String, OsString)>,
 }
 
 impl Builder {
     pub(super) fn new(installation: &Installation) -> Self {
-        Self { installation: installation.clone(), settings: Settings::small(), dir: None, lifetime: None }
+        Self {
+            installation: installation.clone(),
+            settings: Settings::small(),
+            dir: None,
+            lifetime: None,
+            environment: Vec::new(),
+        }
     }
 
     /// Gives a configuration parameter a value, unquoted.
@@ -48,6 +56,13 @@ impl Builder {
     #[must_use]
     pub fn dir(mut self, dir: PathBuf) -> Self {
         self.dir = Some(dir);
+        self
+    }
+
+    /// Gives the server a variable of the environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
         self
     }
 
@@ -104,6 +119,7 @@ impl Builder {
             settings: Mutex::new(settings),
             server: Arc::default(),
             watchdog: None,
+            environment: self.environment,
             left_running: false,
             _ownership: ownership,
         })

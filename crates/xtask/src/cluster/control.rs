@@ -40,6 +40,7 @@ impl Cluster {
         let log = OpenOptions::new().create(true).append(true).open(self.log_file())?;
         let mut command = self.installation().command("postgres");
         command.arg("-D").arg(self.data_dir()).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let child = process::as_server_user(&mut command)?
             .spawn()
             .with_context(|| format!("cannot run {}", process::shown(&command)))?;

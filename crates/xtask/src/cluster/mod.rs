@@ -16,6 +16,7 @@ mod template;
 mod wait;
 mod watchdog;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -43,6 +44,8 @@ pub struct Cluster {
     dir: PathBuf,
     port: u16,
     settings: Mutex<Settings>,
+    /// What the server finds in its environment beside its own.
+    environment: Vec<(String, OsString)>,
     /// The postmaster, while it runs.
     server: Arc<Mutex<Option<Child>>>,
     /// Ends the server of a test that does not come to an end.

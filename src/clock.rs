@@ -5,6 +5,7 @@
 //! visits are by [`Steady`]. Must never read the client's clock, nor wait by one that can be set.
 
 use crate::datum::Timestamp;
+use cache_pg_rules::ttl;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::{IntoDatum, direct_function_call, pg_sys};
 use std::sync::OnceLock;
@@ -24,7 +25,6 @@ pub fn now() -> Timestamp {
     Timestamp(since.map_or_else(|before| -(before.duration().as_micros() as i64), |since| since.as_micros() as i64))
 }
 
-/// The moment `interval` after `from`, months and days counted as `now() + interval` counts them.
 /// When the steady clock begins. The postmaster looks at it first, and every process inherits it.
 static BEGINNING: OnceLock<Instant> = OnceLock::new();
 
@@ -74,6 +74,7 @@ impl Steady {
     }
 }
 
+/// The moment `interval` after `from`, months and days counted as `now() + interval` counts them.
 /// [`Timestamp::FOREVER`] when it lies beyond the calendar, or the interval is infinite.
 pub fn after(from: Timestamp, interval: Interval) -> Timestamp {
     if interval.months() == 0 && interval.days() == 0 {
@@ -91,6 +92,12 @@ pub fn after(from: Timestamp, interval: Interval) -> Timestamp {
     let sum: Option<TimestampWithTimeZone> =
         unsafe { direct_function_call(pg_sys::timestamptz_pl_interval, &[start.into_datum(), interval.into_datum()]) };
     sum.map_or(Timestamp::FOREVER, |moment| Timestamp(moment.into()))
+}
+
+/// How long an interval is as PostgreSQL compares intervals, in microseconds: limits are compared with this, on every
+/// day the same.
+pub fn length(interval: Interval) -> i64 {
+    ttl::length(interval.months(), interval.days(), interval.micros())
 }
 
 /// The longest interval: `infinity` from PostgreSQL 17 on, the largest one before; they are the same bits.

@@ -148,15 +148,17 @@ impl Namespace {
     /// How long an entry lives that is set `now` without a ttl; None: without end. The limit may have been lowered
     /// since the default was set: then it is the limit.
     fn default_lifetime(&self, now: Timestamp) -> Option<Ttl> {
-        let micros = match self.default_ttl.map(|interval| clock::after(now, interval)) {
-            Some(Timestamp::FOREVER) => i64::MAX,
-            Some(deadline) => deadline.0.saturating_sub(now.0),
-            None => settings::default_ttl(),
+        let limit = settings::max_ttl();
+        let micros = match (self.default_ttl, limit) {
+            (Some(interval), Some(limit)) if clock::length(interval) > limit => limit,
+            (Some(interval), _) => match clock::after(now, interval) {
+                Timestamp::FOREVER => return None,
+                end => end.0.saturating_sub(now.0),
+            },
+            (None, limit) => settings::default_ttl().min(limit.unwrap_or(i64::MAX)),
         };
-        match settings::max_ttl() {
-            Some(limit) => Ttl::parse(micros.min(limit), None).or_else(|_| Ttl::parse(limit, None)).ok(),
-            None => Ttl::parse(micros, None).ok().filter(|_| micros < i64::MAX),
-        }
+        // An interval of months less days is nothing in a short month.
+        Ttl::parse(micros, None).or_else(|_| Ttl::parse(settings::default_ttl(), None)).ok()
     }
 
     /// How long an entry lives that is set without a ttl; zero: without end.
@@ -172,9 +174,10 @@ impl Namespace {
 
     /// The deadline `expires_at`, with the time that the row stays after it.
     fn until(&self, expires_at: Timestamp) -> Deadline {
-        let longest =
-            settings::max_ttl().map_or(Timestamp::FOREVER, |limit| Timestamp(expires_at.0.saturating_add(limit)));
-        let stale_until = self.stale_for.map(|stale_for| clock::after(expires_at, stale_for).min(longest));
+        let stale_until = self.stale_for.map(|stale_for| match settings::max_ttl() {
+            Some(limit) if clock::length(stale_for) > limit => Timestamp(expires_at.0.saturating_add(limit)),
+            _ => clock::after(expires_at, stale_for),
+        });
         Deadline { expires_at, stale_until }
     }
 
@@ -206,7 +209,8 @@ impl Namespace {
 pub fn lifetime(interval: Interval, now: Timestamp) -> Result<Option<Ttl>, CacheError> {
     let limit = settings::max_ttl();
     let end = clock::after(now, interval);
-    let ttl = Ttl::parse(end.0.saturating_sub(now.0), limit)
+    let ttl = Ttl::parse(clock::length(interval), limit)
+        .and_then(|_| Ttl::parse(end.0.saturating_sub(now.0), None))
         .map_err(|why| CacheError::Ttl(clock::interval_text(interval), why))?;
     Ok((end != Timestamp::FOREVER).then_some(ttl))
 }

@@ -41,7 +41,7 @@ fn cache_configure(
     }
     let longest = settings::max_ttl().unwrap_or(i64::MAX - 1);
     check("stale_for", "from 0 to cache_pg.max_ttl, and finite", stale_for, |&it| {
-        (0..=longest).contains(&clock::after(Timestamp(0), it).0)
+        (0..=longest).contains(&clock::length(it)) && clock::after(Timestamp(0), it) != Timestamp::FOREVER
     })?;
     check("jitter", "from 0 to 1", jitter, |it| (0.0..=1.0).contains(it))?;
     check("max_value_size", "1 byte or more", max_value_size, |&it| it >= 1)?;

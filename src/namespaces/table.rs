@@ -61,10 +61,10 @@ pub(super) fn read(home: &Home) -> Table {
 
 fn namespace(row: &Row) -> Namespace {
     use namespace_column::*;
-    let length = |interval: &Interval| clock::after(Timestamp(0), *interval);
+    let is_finite = |interval: &Interval| clock::after(Timestamp(0), *interval) != Timestamp::FOREVER;
     Namespace {
-        default_ttl: row.get(DEFAULT_TTL).filter(|it| Ttl::parse(length(it).0, None).is_ok()),
-        stale_for: row.get(STALE_FOR).filter(|it| (0..Timestamp::FOREVER.0).contains(&length(it).0)),
+        default_ttl: row.get(DEFAULT_TTL).filter(|it| Ttl::parse(clock::length(*it), None).is_ok()),
+        stale_for: row.get(STALE_FOR).filter(|it| clock::length(*it) >= 0 && is_finite(it)),
         jitter: row.get(JITTER).filter(|it| (0.0..=1.0).contains(it)),
         max_value_size: row.get(MAX_VALUE_SIZE).filter(|&it| it >= 1),
         early_refresh: row.get(EARLY_REFRESH).filter(|it| (0.0..=100.0).contains(it)),

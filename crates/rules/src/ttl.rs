@@ -6,6 +6,16 @@
 /// The shortest time to live, in microseconds: one millisecond.
 pub const MIN_TTL_MICROS: i64 = 1_000;
 
+const DAY: i128 = 86_400_000_000;
+
+/// The microseconds of an interval as PostgreSQL compares intervals: a month has 30 days, a day 24 hours. So what is
+/// within a limit is so on every day and in every time zone.
+pub fn length(months: i32, days: i32, micros: i64) -> i64 {
+    let days = i128::from(months) * 30 + i128::from(days);
+    let length = days * DAY + i128::from(micros);
+    i64::try_from(length).unwrap_or(if length < 0 { i64::MIN } else { i64::MAX })
+}
+
 /// Why a duration is not a time to live. Durations in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TtlError {
@@ -58,6 +68,16 @@ mod tests {
     use proptest::prelude::*;
 
     const DAY: i64 = 86_400_000_000;
+
+    #[test]
+    fn an_interval_is_as_long_as_postgresql_compares_it() {
+        assert_eq!(length(1, 0, 0), 30 * DAY);
+        assert_eq!(length(1, -30, 0), 0);
+        assert_eq!(length(0, 30, 1), 30 * DAY + 1);
+        assert_eq!(length(-1, 0, -1), -30 * DAY - 1);
+        assert_eq!(length(i32::MAX, i32::MAX, i64::MAX), i64::MAX);
+        assert_eq!(length(i32::MIN, i32::MIN, i64::MIN), i64::MIN);
+    }
 
     #[test]
     fn the_bounds_are_inclusive() {

@@ -58,3 +58,16 @@ SELECT cache_set('shop:a', '1') - clock_timestamp() < interval '6 minutes' AS of
 SELECT cache_configure('', default_ttl => '3 minutes');
 SELECT cache_set('plain', '1') - clock_timestamp() < interval '181 seconds' AS unnamed;
 SELECT cache_unconfigure('');
+
+-- A limit is compared with an interval as intervals are compared, on every day the same: a year is 360 days.
+SET cache_pg.max_ttl = '360d';
+SELECT cache_set('year:k', '1', interval '1 year 1 second');
+SELECT cache_set('year:k', '1', interval '1 year') - now() > interval '364 days' AS by_the_calendar;
+SELECT cache_configure('year', default_ttl => '1 year', stale_for => '1 year');
+SELECT cache_set('year:d', '1') - now() > interval '364 days' AS by_the_calendar;
+SELECT stale_until - expires_at > interval '364 days' AS by_the_calendar FROM cache_entry('year:d');
+SET cache_pg.max_ttl = '359d';
+SELECT cache_set('year:d', '1') - clock_timestamp() BETWEEN interval '358 days' AND interval '359 days' AS is_bounded;
+SELECT stale_until - expires_at = interval '359 days' AS is_bounded FROM cache_entry('year:d');
+RESET cache_pg.max_ttl;
+SELECT cache_unconfigure('year'), cache_clear('year');

@@ -1,6 +1,7 @@
 //! What CREATE EXTENSION checks and says.
 
 use crate::error::CacheError;
+use crate::stats::memory;
 use crate::sweep::directory;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -14,6 +15,9 @@ fn cache_announce() -> Result<(), ErrorReport> {
     // SAFETY: reads a global that is set when the backend connects.
     if unsafe { pg_sys::GetDatabaseEncoding() } != pg_sys::pg_enc::PG_UTF8 as i32 {
         Err(CacheError::Encoding)?;
+    }
+    if let Some(area) = memory::area() {
+        area.begin();
     }
     if directory::attached() {
         register_xact_callback(PgXactCallbackEvent::Commit, directory::announce);

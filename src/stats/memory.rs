@@ -195,6 +195,12 @@ impl Area {
         &self.database
     }
 
+    /// The extension is new here: the hand has not been round, and could not have been.
+    pub fn begin(&self) {
+        self.sweeps.turn_ended_at.store(0, Ordering::Relaxed);
+        self.reset_at.store(clock::now().0, Ordering::Relaxed);
+    }
+
     /// Begins to count anew; what there is, and what the hand does, is not forgotten.
     pub fn reset(&self) {
         [&self.rest, &self.merged].into_iter().for_each(|tally| tally.counters.reset());

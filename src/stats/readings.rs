@@ -104,7 +104,9 @@ fn of_the_hand() -> Readings {
     let Some(area) = memory::area() else { return Readings::default() };
     // SAFETY: a variable of the postmaster, inherited.
     let started = unsafe { pg_sys::PgStartTime };
-    let last_turn = area.sweeps.turn_ended_at.load(Ordering::Relaxed).max(started);
+    // Where the hand has not been round yet, since there is something to go round.
+    let ended = Some(area.sweeps.turn_ended_at.load(Ordering::Relaxed)).filter(|&ended| ended != 0);
+    let last_turn = ended.unwrap_or_else(|| area.reset_at.load(Ordering::Relaxed)).max(started);
     let sum = |of: fn(&census::Count) -> u64| memory::tallies().map(|tally| of(&tally.census.counted)).sum();
     let entries = census::at().map(|_| {
         (sum(|count| count.entries.load(Ordering::Relaxed)), sum(|count| count.expired.load(Ordering::Relaxed)))

@@ -1,6 +1,7 @@
 //! `cache_health`: each check warns of what it is for, and is content again when that is over.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use cache_pg_server_tests::{PATIENCE, Shared, create_extension, get, server};
@@ -56,6 +57,32 @@ fn health_warns_of_a_worker_that_is_switched_off() -> Result<()> {
     cluster.set_conf("cache_pg.max_workers", "3")?;
     cluster.reload()?;
     is_content(&mut client, "worker")
+}
+
+#[test]
+fn health_is_content_with_a_database_that_is_new() -> Result<()> {
+    let cluster = server()?.conf("cache_pg.health_sweep_lag", "5s").start()?;
+    let mut postgres = cluster.connect("postgres")?;
+    postgres.batch_execute("CREATE DATABASE new")?;
+    // A sweeper has been there, and found nothing, longer ago than the hand may be late.
+    let visited = "SELECT xact_commit > 0 FROM pg_stat_database WHERE datname = 'new'";
+    wait_for(&mut postgres, visited, PATIENCE)?;
+    let now: SystemTime = get(&mut postgres, "SELECT clock_timestamp()")?;
+    poll(PATIENCE, "some seconds", || Ok(now.elapsed().is_ok_and(|passed| passed > Duration::from_secs(7))))?;
+    let mut client = cluster.connect("new")?;
+    let lag = "SELECT status FROM cache_health WHERE \"check\" = 'sweep_lag'";
+    for command in ["CREATE EXTENSION cache_pg", "DROP EXTENSION cache_pg; CREATE EXTENSION cache_pg"] {
+        // Nobody sweeps before this commits.
+        client.batch_execute(&format!("BEGIN; {command}"))?;
+        assert_eq!(get::<String>(&mut client, lag)?, "ok");
+        client.batch_execute("COMMIT")?;
+        wait_for(&mut client, "SELECT turns > 0 FROM cache_sweeps", PATIENCE)?;
+    }
+    // Where nobody ever comes by, that is said.
+    cluster.set_conf("cache_pg.max_workers", "0")?;
+    cluster.reload()?;
+    client.batch_execute("DROP EXTENSION cache_pg; CREATE EXTENSION cache_pg")?;
+    warns(&mut client, "sweep_lag").map(drop)
 }
 
 #[test]
@@ -123,9 +150,9 @@ fn health_warns_of_expired_rows_that_stay() -> Result<()> {
     let (cluster, mut client) = database("expired")?;
     let mut holder = cluster.connect("expired")?;
     poll(PATIENCE, "the rows to be held before they are swept", || {
-        client.execute("SELECT cache_set('k' || n, '1', '1 second') FROM generate_series(1, 200) AS n", &[])?;
+        client.execute("SELECT cache_set('k' || n, '1', '5 seconds') FROM generate_series(1, 11000) AS n", &[])?;
         holder.batch_execute("BEGIN")?;
-        let all = holder.execute("SELECT FROM cache_entries FOR UPDATE", &[])? == 200;
+        let all = holder.execute("SELECT FROM cache_entries FOR UPDATE", &[])? == 11_000;
         if !all {
             holder.batch_execute("ROLLBACK")?;
         }

@@ -127,11 +127,12 @@ fn sweep_lag(now: &Readings, limit: &Thresholds) -> Check {
 
 fn expired(now: &Readings, limit: &Thresholds) -> Check {
     let threshold = format!("at most {}", percent(limit.expired_share));
-    let found = now.entries.and_then(|(live, expired)| share(expired, live));
-    let Some(share) = found else { return unknown("expired_share", threshold) };
+    let found = now.entries.and_then(|(live, expired)| Some((expired, share(expired, live)?)));
+    let Some((expired, share)) = found else { return unknown("expired_share", threshold) };
     let advice =
         "Rows whose time is over take room. Lower cache_pg.sweep_interval, or see why the hand is slow: cache_sweeps.";
-    check("expired_share", beyond(share, limit.expired_share), percent(share), threshold, advice)
+    let status = if expired < FEW_ROWS { Status::Ok } else { beyond(share, limit.expired_share) };
+    check("expired_share", status, percent(share), threshold, advice)
 }
 
 fn dead(now: &Readings, limit: &Thresholds) -> Check {

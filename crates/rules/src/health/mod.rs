@@ -21,7 +21,7 @@ pub const SMALL_FILES: u64 = 16 << 20;
 /// A gauge that is off by fewer entries than these is good enough.
 pub const FEW_ENTRIES: u64 = 1_000;
 
-/// Fewer dead rows than these are never too many.
+/// Fewer rows that are dead, or whose time is over, than these are never too many.
 pub const FEW_ROWS: u64 = 10_000;
 
 /// From where on something is worth a warning.
@@ -177,7 +177,7 @@ mod tests {
             failures: 1,
             last_error: Some("out of memory".into()),
             last_turn: Some(Duration::from_secs(70)),
-            entries: Some((70, 30)),
+            entries: Some((7 * FEW_ROWS, 3 * FEW_ROWS)),
             largest: Some(("menu".into(), 2000)),
             unread: Some(("menu".into(), 0.95)),
             uncounted: 1,
@@ -205,7 +205,7 @@ mod tests {
             latency: Some(Duration::from_secs(1)),
             failures: 3,
             last_turn: Some(Duration::from_secs(600)),
-            entries: Some((10, 90)),
+            entries: Some((FEW_ROWS, 9 * FEW_ROWS)),
             age: 3000,
             fill: Some(2.1),
             ..well()
@@ -213,6 +213,12 @@ mod tests {
         for name in ["hit_ratio", "latency", "sweep_failures", "sweep_lag", "expired_share", "wraparound", "size"] {
             assert_eq!(status(name, &worst), Status::Critical, "{name}");
         }
+    }
+
+    #[test]
+    fn few_rows_whose_time_is_over_are_never_too_many() {
+        let found = |expired| status("expired_share", &Readings { entries: Some((264, expired)), ..well() });
+        assert_eq!([found(741), found(FEW_ROWS - 1), found(FEW_ROWS)], [Status::Ok, Status::Ok, Status::Critical]);
     }
 
     #[test]

@@ -118,13 +118,16 @@ pub fn register() {
     health::register();
     size::register();
     stats::register();
-    // What decides how much shared memory there is cannot be set later, and means nothing without.
-    if crate::shared_memory::is_preloading() {
-        size::register_memory();
-        stats::register_memory();
-    }
+    size::register_memory();
+    stats::register_memory();
     // SAFETY: the name is a literal; called when all settings of the prefix are defined.
     unsafe { pgrx::pg_sys::MarkGUCPrefixReserved(c"cache_pg".as_ptr()) };
+}
+
+/// The context of what decides how much shared memory there is. Where the library is not preloaded it means nothing, and
+/// PostgreSQL would warn in each session of what the configuration file says: that it cannot be changed any more.
+fn of_memory() -> GucContext {
+    if crate::shared_memory::is_preloading() { GucContext::Postmaster } else { GucContext::Sighup }
 }
 
 /// `cache_pg.default_ttl` in microseconds.

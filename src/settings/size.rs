@@ -57,7 +57,7 @@ pub(super) fn register_memory() {
         &RECENCY_MEMORY,
         0,
         1024 * 1024,
-        GucContext::Postmaster,
+        super::of_memory(),
         GucFlags::UNIT_KB,
     );
     GucRegistry::define_int_guc(
@@ -67,7 +67,7 @@ pub(super) fn register_memory() {
         &HINT_MEMORY,
         0,
         1024 * 1024,
-        GucContext::Postmaster,
+        super::of_memory(),
         GucFlags::UNIT_KB,
     );
 }

@@ -41,7 +41,7 @@ pub(super) fn register_memory() {
         &TRACK_NAMESPACES,
         1,
         1_000_000,
-        GucContext::Postmaster,
+        super::of_memory(),
         GucFlags::empty(),
     );
 }

@@ -33,6 +33,25 @@ fn without_preloading_one_warning_says_how_to_get_what_is_missing() -> Result<()
 }
 
 #[test]
+fn without_preloading_no_setting_in_the_configuration_file_is_warned_of() -> Result<()> {
+    let cluster = server()?
+        .preload(false)
+        .conf("cache_pg.recency_memory", "16MB")
+        .conf("cache_pg.hint_memory", "0")
+        .conf("cache_pg.track_namespaces", "10")
+        .conf("cache_pg.max_workers", "1")
+        .start()?;
+    let output = cluster.psql_command("postgres").args(["-c", "LOAD 'cache_pg'"]).output()?;
+    let told = String::from_utf8(output.stderr)?;
+    assert!(output.status.success() && told.is_empty(), "{told}");
+    assert_eq!(cluster.psql("postgres", &["-Atc", "LOAD 'cache_pg'; SHOW cache_pg.recency_memory"])?, "LOAD\n16MB");
+    cluster.reload()?;
+    let log = cluster.log();
+    assert!(!log.contains("cannot be changed") && !log.contains("unrecognized"), "{log}");
+    Ok(())
+}
+
+#[test]
 fn with_preloading_there_is_nothing_to_warn_of() -> Result<()> {
     let cluster = server()?.start()?;
     let told = what_create_extension_says(&cluster)?;

@@ -1,17 +1,13 @@
--- $1 a table, $2 the trigger function: the table and every table below it that gets triggers, and whether it gets the row
--- trigger itself. Partitions get that from their parent.
+-- $1 a table: it and every table below it, which get the triggers, and whether the table has rows of its own to be told of
+-- one by one. A partitioned table has none: PostgreSQL would make copies of its row trigger for every partition, ask for
+-- EXECUTE of whoever makes or attaches one, and drop the copy of one that is detached.
 WITH RECURSIVE tree (relation) AS (
     SELECT $1
     UNION
     SELECT i.inhrelid
     FROM tree JOIN pg_catalog.pg_inherits AS i ON i.inhparent OPERATOR(pg_catalog.=) tree.relation
 )
-SELECT relation,
-       NOT c.relispartition
-       OR relation OPERATOR(pg_catalog.=) $1 AND NOT EXISTS (
-              SELECT FROM pg_catalog.pg_inherits AS i
-              JOIN pg_catalog.pg_trigger AS t ON t.tgrelid OPERATOR(pg_catalog.=) i.inhparent
-              WHERE i.inhrelid OPERATOR(pg_catalog.=) relation AND t.tgfoid OPERATOR(pg_catalog.=) $2)
+SELECT relation, c.relkind OPERATOR(pg_catalog.=) 'r'
 FROM tree
 JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) relation
 WHERE c.relpersistence OPERATOR(pg_catalog.<>) 't'

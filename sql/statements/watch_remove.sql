@@ -1,5 +1,5 @@
--- $1 a table, $2 the trigger function: the triggers of the table and of every table below it. A partition's copy of a row
--- trigger goes with that of its parent.
+-- $1 a table, $2 the trigger function: the triggers of the table and of every table below it. A copy, of a row trigger of
+-- somebody's own on a partitioned table, goes with that.
 WITH RECURSIVE tree (relation) AS (
     SELECT $1
     UNION

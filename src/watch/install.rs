@@ -11,7 +11,7 @@ use crate::watch::tree::Function;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{CStr, CString};
 
-static INSTALL: Statement = statement!("watch_install.sql", [OIDOID, OIDOID]);
+static INSTALL: Statement = statement!("watch_install.sql", [OIDOID]);
 static REMOVE: Statement = statement!("watch_remove.sql", [OIDOID, OIDOID]);
 
 /// A trigger, as CREATE TRIGGER would make it.
@@ -63,7 +63,8 @@ const OF_STATEMENTS: [Kind; 4] = [
 ];
 
 /// Row triggers are there for what fires no statement triggers, changes that a subscription applies, and are off
-/// otherwise; partitions get them from their parent.
+/// otherwise. Each table with rows has its own, a partitioned one has none: PostgreSQL gives copies of those to
+/// partitions, for which it asks the user of the command for EXECUTE, and takes them from a partition that is detached.
 const OF_ROWS: Kind = Kind {
     name: c"cache_pg_watch_applied",
     events: pg_sys::TRIGGER_TYPE_INSERT | pg_sys::TRIGGER_TYPE_UPDATE | pg_sys::TRIGGER_TYPE_DELETE,
@@ -75,13 +76,13 @@ const OF_ROWS: Kind = Kind {
 
 /// Gives the triggers to a table and to every table below it, as the owner of their function.
 pub fn install(home: &Home, function: &Function, table: Oid, argument: &str) {
-    let tables: Vec<(Oid, bool)> = INSTALL.read_newest(home, &[table.param(), function.oid.param()], |rows| {
+    let tables: Vec<(Oid, bool)> = INSTALL.read_newest(home, &[table.param()], |rows| {
         (0..rows.len()).filter_map(|row| Some((rows.get(row, 1)?, rows.get(row, 2)?))).collect()
     });
     let argument = CString::new(argument).unwrap_or_default();
     let _owner = AsOwner::new(function.owner);
-    for (table, gets_row_trigger) in tables {
-        let of_rows = gets_row_trigger.then_some(&OF_ROWS);
+    for (table, has_rows) in tables {
+        let of_rows = has_rows.then_some(&OF_ROWS);
         for kind in OF_STATEMENTS.iter().chain(of_rows) {
             // SAFETY: the table is locked by the caller, so it is there.
             unsafe { create(kind, table, function.oid, &argument) };

@@ -6,7 +6,7 @@ COMMENT ON FUNCTION @extschema@.cache_watch_trigger() IS 'trigger on watched tab
 
 CREATE FUNCTION @extschema@.cache_watch_ddl() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_watch_ddl_wrapper';
-COMMENT ON FUNCTION @extschema@.cache_watch_ddl() IS 'event trigger: watches tables that come below watched ones, and keeps columns that templates name';
+COMMENT ON FUNCTION @extschema@.cache_watch_ddl() IS 'event triggers: watch tables that come below watched ones, and keep columns that templates name';
 
 REVOKE ALL ON FUNCTION
     @extschema@.cache_watch(regclass, text[], text[]),
@@ -33,7 +33,9 @@ REVOKE ALL ON @extschema@.cache_watches FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.cache_watch_templates(bytea) IS 'what a trigger was told, from its tgargs; no row where cache_watch has not made it: for the view cache_watches';
 COMMENT ON VIEW @extschema@.cache_watches IS 'The tables that are watched, and for what.';
 
-CREATE EVENT TRIGGER cache_pg_watch ON ddl_command_end
-    WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA')
-    EXECUTE FUNCTION @extschema@.cache_watch_ddl();
+-- For every command, whatever its tag: ALTER VIEW renames a column of a table, and ALTER TYPE those of typed tables; a
+-- column goes with its type, with the schema, extension or role of that, or with what a generated one is made by.
+CREATE EVENT TRIGGER cache_pg_watch ON ddl_command_end EXECUTE FUNCTION @extschema@.cache_watch_ddl();
 ALTER EVENT TRIGGER cache_pg_watch ENABLE ALWAYS;
+CREATE EVENT TRIGGER cache_pg_watch_drop ON sql_drop EXECUTE FUNCTION @extschema@.cache_watch_ddl();
+ALTER EVENT TRIGGER cache_pg_watch_drop ENABLE ALWAYS;

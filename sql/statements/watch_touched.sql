@@ -1,12 +1,24 @@
 -- $1 the trigger function, $2 whether the command may have put a table below another: what the command that has just
--- ended means for watched tables. Of each that it has touched: the table and what stands in tgargs, where it is watched; of
--- each that it has put below a watched one, what stands there, where the table has not got it yet.
+-- ended means for watched tables. Of each that it has touched, itself, through a parent or through the type that it is a
+-- table of: the table and what stands in tgargs, where it is watched; of each that it has put below a watched one, what
+-- stands there, where the table has not got it yet.
 WITH RECURSIVE touched (relation) AS (
     SELECT objid FROM pg_catalog.pg_event_trigger_ddl_commands()
     WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
     UNION
-    SELECT i.inhrelid
-    FROM touched JOIN pg_catalog.pg_inherits AS i ON i.inhparent OPERATOR(pg_catalog.=) touched.relation
+    SELECT next.relation
+    FROM touched CROSS JOIN LATERAL (
+        SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent OPERATOR(pg_catalog.=) touched.relation
+        UNION ALL
+        SELECT d.objid
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_depend AS d
+          ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
+         AND d.refobjid OPERATOR(pg_catalog.=) c.reltype
+         AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+         AND d.objsubid OPERATOR(pg_catalog.=) 0
+        WHERE c.oid OPERATOR(pg_catalog.=) touched.relation AND c.relkind OPERATOR(pg_catalog.=) 'c'
+    ) AS next (relation)
 ), watched AS (
     SELECT DISTINCT tgrelid AS relation, tgargs AS argument
     FROM pg_catalog.pg_trigger

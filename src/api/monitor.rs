@@ -13,6 +13,8 @@ use crate::stats::memory::{self, Area};
 use crate::stats::rows::{self, Row};
 use crate::stats::{Operation, readings};
 use crate::sweep::{directory, flags};
+use crate::watch;
+use cache_pg_rules::health::Readings;
 use cache_pg_rules::{advice, health, histogram};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -167,7 +169,8 @@ fn cache_health() -> Result<
     ErrorReport,
 > {
     // Also of tables that somebody has altered: it says why nothing is swept.
-    let readings = readings::readings(&*catalog::home().ok_or_else(catalog::absence)?);
+    let home = catalog::home().ok_or_else(catalog::absence)?;
+    let readings = Readings { missing_columns: watch::missing_columns(&home), ..readings::readings(&home) };
     let checks = health::checks(&readings, &settings::health::thresholds());
     Ok(TableIterator::new(
         checks

@@ -8,6 +8,7 @@ use super::rows::Row;
 use super::templates::Watch;
 use crate::error::CacheError;
 use crate::local_settings::{LocalSettings, SAFE_PATH};
+use cache_pg_rules::template::Template;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{FromDatum, IntoDatum};
 use std::ffi::CStr;
@@ -53,6 +54,8 @@ enum Cast {
 /// The columns that the templates of a table name, each once.
 pub struct Columns {
     columns: Vec<Column>,
+    /// The names of those that the table has not.
+    missing: Vec<String>,
     /// Whether the text of one of them depends on settings.
     dependent: bool,
 }
@@ -61,26 +64,25 @@ pub struct Columns {
 pub type Values = Vec<Option<String>>;
 
 impl Columns {
-    /// Finds them in `relation`.
+    /// Finds them in `relation`, as far as they are there.
     ///
     /// # Errors
-    /// [`CacheError::NoColumn`], [`CacheError::VirtualColumn`], [`CacheError::UntrustedCast`].
+    /// [`CacheError::VirtualColumn`], [`CacheError::UntrustedCast`].
     ///
     /// # Safety
     /// `relation` is open.
     pub unsafe fn find(relation: pg_sys::Relation, watch: &Watch) -> Result<Self, CacheError> {
-        let mut columns: Vec<Column> = Vec::new();
+        let (mut columns, mut missing) = (Vec::<Column>::new(), Vec::<String>::new());
         let mut dependent = false;
         for name in watch.templates().flat_map(|template| template.columns()) {
-            if columns.iter().any(|column| column.name == name) {
+            if columns.iter().any(|column| column.name == name) || missing.iter().any(|it| it == name) {
                 continue;
             }
             // SAFETY: as the caller promises.
-            let attribute = unsafe { attribute(relation, name) }.ok_or_else(|| CacheError::NoColumn {
-                column: name.into(),
-                // SAFETY: as the caller promises.
-                table: unsafe { table_name(relation) },
-            })?;
+            let Some(attribute) = (unsafe { attribute(relation, name) }) else {
+                missing.push(name.into());
+                continue;
+            };
             if attribute.attgenerated == b'v' as std::ffi::c_char {
                 // SAFETY: as the caller promises.
                 return Err(CacheError::VirtualColumn { column: name.into(), table: unsafe { table_name(relation) } });
@@ -95,7 +97,27 @@ impl Columns {
             }
             columns.push(Column { name: name.into(), number: attribute.attnum, cast });
         }
-        Ok(Self { columns, dependent })
+        Ok(Self { columns, missing, dependent })
+    }
+
+    /// Refuses templates that name a column which `relation` has not.
+    ///
+    /// # Errors
+    /// [`CacheError::NoColumn`].
+    ///
+    /// # Safety
+    /// `relation` is open, and the one that they were looked for in.
+    pub unsafe fn check(&self, relation: pg_sys::Relation) -> Result<(), CacheError> {
+        match self.missing.first().cloned() {
+            // SAFETY: as the caller promises.
+            Some(column) => Err(CacheError::NoColumn { column, table: unsafe { table_name(relation) } }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether they are all there that a template names.
+    pub fn suffice(&self, template: &Template) -> bool {
+        !template.columns().any(|name| self.missing.iter().any(|it| it == name))
     }
 
     /// Runs `work` under settings that make a value's text the same in every session.

@@ -1,14 +1,15 @@
 //! What follows from commands that change watched tables.
 //!
-//! Owns the event trigger: a table that comes below a watched one is watched from that moment on, and a command that
-//! takes away a column that a template names is refused. It runs inside the commands of everybody, so it must never run
-//! anybody's code, nor raise for what does not concern it. Must cost next to nothing where no table is watched, and
-//! must leave a restore alone, which makes the triggers of each table itself, one after the other.
+//! Owns the event triggers: a table that comes below a watched one is watched from that moment on, and a command that
+//! takes away a column that a template names is refused, whatever its tag. They run inside the commands of everybody,
+//! so they must never run anybody's code, nor raise for what does not concern them. Must cost next to nothing where no
+//! table is watched, and must leave a restore alone, which makes the triggers of each table itself, one after the other.
 
 use super::templates::Watch;
 use super::tree::{self, Function};
 use crate::catalog;
 use crate::error::CacheError;
+use crate::home::Home;
 use crate::statement::{IntoParam, Statement, statement};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, Oid};
@@ -16,6 +17,7 @@ use pgrx::prelude::*;
 use std::ffi::CStr;
 
 static TOUCHED: Statement = statement!("watch_touched.sql", [OIDOID, BOOLOID]);
+static DROPPED: Statement = statement!("watch_dropped.sql", [OIDOID]);
 
 /// A table that a command has touched.
 struct Touched {
@@ -26,14 +28,31 @@ struct Touched {
     inherited: Option<Watch>,
 }
 
-/// Runs at the end of a command that creates or alters tables.
+/// Runs at the end of a command, and before that where it has dropped something.
 #[pg_extern(sql = false)]
 fn cache_watch_ddl(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     // SAFETY: PostgreSQL calls the function of an event trigger with its data, and nothing else with such a context.
-    let Some(puts_below) = (unsafe { may_put_below(call) }) else { return Ok(()) };
+    let Some(event) = (unsafe { Event::of(call) }) else { return Ok(()) };
     let Some(home) = catalog::home() else { return Ok(()) };
     let Some(function) = Function::find(&home) else { return Ok(()) };
-    let touched: Vec<Touched> = TOUCHED.read_newest(&home, &[function.oid.param(), puts_below.param()], |rows| {
+    match event {
+        Event::Dropped => dropped(&home, &function)?,
+        Event::Ended { puts_below } => ended(&home, &function, puts_below)?,
+    }
+    Ok(())
+}
+
+/// Refuses to drop what templates name: a column goes with its type, and with much else that such a command drops.
+fn dropped(home: &Home, function: &Function) -> Result<(), CacheError> {
+    let tables: Vec<(Oid, Watch)> = DROPPED.read_newest(home, &[function.oid.param()], |rows| {
+        let table = |row| Some((rows.get(row, 1)?, Watch::of_trigger(&rows.get::<Vec<u8>>(row, 2)?)?));
+        (0..rows.len()).filter_map(table).collect()
+    });
+    tables.iter().try_for_each(|(table, watch)| tree::check_columns(*table, watch).map_err(as_watched))
+}
+
+fn ended(home: &Home, function: &Function, puts_below: bool) -> Result<(), CacheError> {
+    let touched: Vec<Touched> = TOUCHED.read_newest(home, &[function.oid.param(), puts_below.param()], |rows| {
         let told = |row, column| Watch::of_trigger(&rows.get::<Vec<u8>>(row, column)?);
         let touched = |row| Some(Touched { table: rows.get(row, 1)?, own: told(row, 2), inherited: told(row, 3) });
         (0..rows.len()).filter_map(touched).collect()
@@ -43,7 +62,7 @@ fn cache_watch_ddl(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
             tree::check_columns(it.table, &watch).map_err(as_watched)?;
         }
         if let Some(watch) = it.inherited {
-            tree::watch_below(&home, &function, it.table, &watch.argument)?;
+            tree::watch_below(home, function, it.table, &watch.argument)?;
         }
     }
     Ok(())
@@ -57,32 +76,64 @@ fn as_watched(error: CacheError) -> CacheError {
     }
 }
 
-/// Whether the command may have put a table below another: CREATE TABLE, ATTACH PARTITION, INHERIT. None where this is
-/// not the end of a command: somebody has made an event trigger of his own with our function.
-///
-/// # Safety
-/// `call` is that of an event trigger.
-unsafe fn may_put_below(call: pg_sys::FunctionCallInfo) -> Option<bool> {
-    // SAFETY: as the caller promises; the parse tree lives as long as the command, and a list has as many cells as it
-    // says.
-    unsafe {
-        let context = (*call).context.cast::<pg_sys::EventTriggerData>();
-        if context.is_null()
-            || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData
-            || CStr::from_ptr((*context).event) != c"ddl_command_end"
-        {
-            return None;
+/// What has happened, where it may concern watched tables.
+enum Event {
+    /// A command has dropped something.
+    Dropped,
+    /// A command that makes tables, or changes their columns, has ended.
+    Ended {
+        /// Whether it may have put a table below another: CREATE TABLE, ATTACH PARTITION, INHERIT.
+        puts_below: bool,
+    },
+}
+
+impl Event {
+    /// None for other commands, and where somebody has made an event trigger of his own with our function.
+    ///
+    /// # Safety
+    /// `call` is that of an event trigger.
+    unsafe fn of(call: pg_sys::FunctionCallInfo) -> Option<Self> {
+        // SAFETY: as the caller promises; the parse tree lives as long as the command.
+        unsafe {
+            let context = (*call).context.cast::<pg_sys::EventTriggerData>();
+            if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
+                return None;
+            }
+            match CStr::from_ptr((*context).event).to_bytes() {
+                b"sql_drop" => Some(Self::Dropped),
+                b"ddl_command_end" => Self::ended((*context).parsetree),
+                _ => None,
+            }
         }
-        let command = (*context).parsetree;
-        if (*command).type_ != pg_sys::NodeTag::T_AlterTableStmt {
-            return Some((*command).type_ != pg_sys::NodeTag::T_RenameStmt);
-        }
-        let parts = pgrx::PgList::<pg_sys::AlterTableCmd>::from_pg((*command.cast::<pg_sys::AlterTableStmt>()).cmds);
-        Some(parts.iter_ptr().any(|part| {
-            matches!(
-                (*part).subtype,
-                pg_sys::AlterTableType::AT_AttachPartition | pg_sys::AlterTableType::AT_AddInherit
-            )
-        }))
+    }
+
+    /// # Safety
+    /// `command` is the parse tree of a command.
+    unsafe fn ended(command: *mut pg_sys::Node) -> Option<Self> {
+        use pg_sys::AlterTableType as Part;
+        use pg_sys::NodeTag::*;
+        use pg_sys::ObjectType::{OBJECT_ATTRIBUTE, OBJECT_COLUMN};
+        // SAFETY: as the caller promises; a list has as many cells as it says.
+        let puts_below = unsafe {
+            match (*command).type_ {
+                T_CreateStmt | T_CreateForeignTableStmt | T_CreateSchemaStmt | T_ImportForeignSchemaStmt => true,
+                T_RenameStmt => {
+                    let what = (*command.cast::<pg_sys::RenameStmt>()).renameType;
+                    if !matches!(what, OBJECT_COLUMN | OBJECT_ATTRIBUTE) {
+                        return None;
+                    }
+                    false
+                }
+                T_AlterTableStmt => {
+                    let parts = (*command.cast::<pg_sys::AlterTableStmt>()).cmds;
+                    let parts = pgrx::PgList::<pg_sys::AlterTableCmd>::from_pg(parts);
+                    parts
+                        .iter_ptr()
+                        .any(|part| matches!((*part).subtype, Part::AT_AttachPartition | Part::AT_AddInherit))
+                }
+                _ => return None,
+            }
+        };
+        Some(Self::Ended { puts_below })
     }
 }

@@ -6,6 +6,7 @@
 //! | [`tree`] | which tables have the triggers: the watched one and every table below it, those to come as well |
 //! | [`install`] | making and dropping the triggers of a table |
 //! | [`ddl`] | what follows from commands that change watched tables |
+//! | [`missing`] | columns that templates name and tables have not |
 //! | [`trigger`] | what happens when a statement has changed rows |
 //! | [`rows`], [`columns`] | the rows that a statement has changed, and their columns as text |
 //! | [`texts`] | keys in byte order, each once, however many |
@@ -16,10 +17,12 @@
 mod columns;
 mod ddl;
 mod install;
+mod missing;
 mod rows;
 mod templates;
 mod texts;
 pub mod tree;
 mod trigger;
 
+pub use missing::missing_columns;
 pub use templates::Watch;

@@ -62,6 +62,14 @@ impl Watch {
         serde_json::from_str(&self.argument).ok().map(|Argument { keys, tags }| (keys, tags))
     }
 
+    /// Those templates of which `holds` says so, and the others.
+    pub fn split(self, holds: impl Fn(&Template) -> bool) -> (Self, Self) {
+        let (keys, other_keys) = self.keys.into_iter().partition(&holds);
+        let (tags, other_tags) = self.tags.into_iter().partition(&holds);
+        let others = Self { keys: other_keys, tags: other_tags, argument: self.argument.clone() };
+        (Self { keys, tags, argument: self.argument }, others)
+    }
+
     /// The templates, those of keys first.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
         self.keys.iter().chain(&self.tags)

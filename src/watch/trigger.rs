@@ -1,7 +1,8 @@
 //! What happens when a statement has changed rows of a watched table.
 //!
-//! Owns the trigger function. Must never make the statement fail for what its rows hold: a text that is no key is the
-//! key of no entry. Keys are deleted in byte order, however many, so that two statements never deadlock on them.
+//! Owns the trigger function. Must never make the statement fail for what its rows hold, nor for a column that is not
+//! there: a text that is no key is the key of no entry, and what cannot be known may be anything. Keys are deleted in
+//! byte order, however many, so that two statements never deadlock on them.
 
 use super::columns::{Columns, Values};
 use super::rows::Rows;
@@ -27,20 +28,25 @@ fn cache_watch_trigger(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport
     let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
     let watch = trigger.extra_args().ok().and_then(|told| Watch::told(&told)).ok_or(CacheError::StrangeTrigger)?;
     if matches!(trigger.op(), Ok(PgTriggerOperation::Truncate)) {
-        truncated(&watch)?;
+        cleared(&watch)?;
     } else {
-        changed(&trigger, &watch)?;
+        changed(&trigger, watch)?;
     }
     Ok(())
 }
 
-/// Deletes the keys and invalidates the tags of the rows as they were and as they are.
-fn changed(trigger: &PgTrigger, watch: &Watch) -> Result<(), CacheError> {
+/// Deletes the keys and invalidates the tags of the rows as they were and as they are. What the rows make of a template
+/// with a column that is not there, nobody knows.
+fn changed(trigger: &PgTrigger, watch: Watch) -> Result<(), CacheError> {
     let (old, new) = rows(trigger)?;
     // SAFETY: the relation that the trigger fired on is open.
-    let columns = unsafe { Columns::find(trigger.trigger_data().tg_relation, watch) }?;
+    let columns = unsafe { Columns::find(trigger.trigger_data().tg_relation, &watch) }?;
+    let (watch, unknown) = watch.split(|template| columns.suffice(template));
     let (mut keys, mut tags) = (Texts::default(), Texts::default());
-    columns.under_fixed_settings(|| collect(&columns, old, new, watch, &mut keys, &mut tags));
+    let has_rows = columns.under_fixed_settings(|| collect(&columns, old, new, &watch, &mut keys, &mut tags));
+    if has_rows {
+        cleared(&unknown)?;
+    }
     invalidate(keys, tags)
 }
 
@@ -71,9 +77,9 @@ fn rows(trigger: &PgTrigger) -> Result<(Rows, Rows), CacheError> {
     }
 }
 
-/// Collects what the rows make of the templates. The two walks go side by side, so that the key of a row that an update
+/// Collects what the rows make of the templates; returns whether there are any. The two walks go side by side, so that the key of a row that an update
 /// has left as it was is taken once; which row belongs to which is not relied on.
-fn collect(columns: &Columns, mut old: Rows, mut new: Rows, watch: &Watch, keys: &mut Texts, tags: &mut Texts) {
+fn collect(columns: &Columns, mut old: Rows, mut new: Rows, watch: &Watch, keys: &mut Texts, tags: &mut Texts) -> bool {
     let (mut was, mut is) = (Values::new(), Values::new());
     let (mut before, mut after) = (String::new(), String::new());
     let mut scratch = Scratch::new();
@@ -106,6 +112,7 @@ fn collect(columns: &Columns, mut old: Rows, mut new: Rows, watch: &Watch, keys:
     }
     old.close();
     new.close();
+    !first
 }
 
 /// The keys before the tags, everywhere: one more thing that is done in the same order.
@@ -131,8 +138,11 @@ fn parsed(texts: &[String]) -> Vec<Key<'_>> {
     texts.iter().filter_map(|text| Key::parse(text).ok()).collect()
 }
 
-/// Which rows there were nobody can say: everything goes that some row could have made of a template.
-fn truncated(watch: &Watch) -> Result<(), CacheError> {
+/// Which rows there were, or what they held, nobody can say: everything goes that some row could have made of a template.
+fn cleared(watch: &Watch) -> Result<(), CacheError> {
+    if watch.templates().next().is_none() {
+        return Ok(());
+    }
     let access = access::of_the_cache()?;
     let (mut keys, mut tags) = (Texts::default(), Texts::default());
     let mut namespaces = BTreeSet::new();

@@ -8,6 +8,8 @@ use crate::quote::literal;
 const CRITICAL_FAILURES: u32 = 3;
 /// A gauge may be off by this share of what was counted.
 const OFF: f64 = 0.2;
+/// So many of a list are named.
+const NAMED: usize = 5;
 /// How far beyond a threshold it becomes critical.
 const CRITICAL: f64 = 2.0;
 
@@ -31,6 +33,7 @@ pub fn checks(now: &Readings, limit: &Thresholds) -> Vec<Check> {
         size(now),
         foreign_keys(now),
         gauge(now),
+        missing_columns(now),
     ]
 }
 
@@ -234,4 +237,17 @@ fn gauge(now: &Readings) -> Check {
                   rolled back, and a trigger cache_entries_changed that is disabled, make it wrong: avoid both, or lower \
                   cache_pg.sweep_interval.";
     check("gauge", status, value, threshold, advice)
+}
+
+fn missing_columns(now: &Readings) -> Check {
+    let missing = &now.missing_columns;
+    let value = match missing.len() {
+        0 => "none".into(),
+        number if number <= NAMED => missing.join(", "),
+        number => format!("{}, and {} more", missing[..NAMED].join(", "), number - NAMED),
+    };
+    let status = if missing.is_empty() { Status::Ok } else { Status::Critical };
+    let advice = "Templates of cache_watch name columns that are not there: each change of such a table clears all that its rows \
+                  may have named, whole namespaces or everything. Call cache_watch for it with the columns that it has.";
+    check("missing_columns", status, value, "none".into(), advice)
 }

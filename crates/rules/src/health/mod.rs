@@ -80,6 +80,8 @@ pub struct Readings {
     pub uncounted: u64,
     /// Foreign keys that point at entries, each with its table.
     pub references: Vec<String>,
+    /// Columns that templates of watched tables name and that are not there, each with its table.
+    pub missing_columns: Vec<String>,
     /// Rows in the table that are visible to somebody,
     pub live_rows: u64,
     /// and those that vacuum may remove.
@@ -189,10 +191,13 @@ mod tests {
             fill: Some(1.5),
             references: vec!["key_fkey of public.orders".into()],
             gauge: Some((70_000, 100_000)),
+            missing_columns: vec!["id of public.dishes".into()],
             ..Readings::default()
         };
         for check in checks(&ill, &LIMIT) {
-            assert_eq!(check.status, Status::Warning, "{}", check.name);
+            // It is never less than critical: each change of the table costs the cache a namespace.
+            let expected = if check.name == "missing_columns" { Status::Critical } else { Status::Warning };
+            assert_eq!(check.status, expected, "{}", check.name);
             assert!(check.advice.is_some_and(|advice| !advice.is_empty()), "{}", check.name);
         }
     }
@@ -249,6 +254,13 @@ mod tests {
         let off = |gauge, counted| status("gauge", &Readings { gauge: Some((gauge, counted)), ..well() });
         assert_eq!([off(0, FEW_ENTRIES), off(8_000, 10_000), off(12_000, 10_000)], [Status::Ok; 3]);
         assert_eq!([off(0, FEW_ENTRIES + 1), off(7_999, 10_000), off(12_001, 10_000)], [Status::Warning; 3]);
+    }
+
+    #[test]
+    fn of_many_missing_columns_a_few_are_named() {
+        let missing_columns = (1..=7).map(|n| format!("c{n} of public.t")).collect();
+        let check = checks(&Readings { missing_columns, ..well() }, &LIMIT).pop().unwrap();
+        assert!(check.value.ends_with("c5 of public.t, and 2 more"), "{}", check.value);
     }
 
     #[test]

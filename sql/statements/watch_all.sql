@@ -1,0 +1,12 @@
+-- $1 the trigger function: every watched table, what stands in tgargs, and the columns that the table has, as JSON
+SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, c.relname), t.tgargs, pg_catalog.array_to_json(ARRAY(
+           SELECT a.attname::pg_catalog.text
+           FROM pg_catalog.pg_attribute AS a
+           WHERE a.attrelid OPERATOR(pg_catalog.=) t.tgrelid
+             AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2
+             AND NOT a.attisdropped))::pg_catalog.text
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+WHERE t.tgfoid OPERATOR(pg_catalog.=) $1 AND t.tgparentid OPERATOR(pg_catalog.=) 0::pg_catalog.oid
+ORDER BY 1

@@ -1,0 +1,35 @@
+//! Columns that templates name and tables have not.
+//!
+//! Owns the look at all watched tables. A command that would bring it about is refused, where event triggers run: they
+//! may be disabled. Must never lock a table: an operator looks while somebody holds it.
+
+use super::templates::Watch;
+use super::tree::Function;
+use crate::home::Home;
+use crate::statement::{IntoParam, Statement, statement};
+
+static ALL: Statement = statement!("watch_all.sql", [OIDOID]);
+
+/// Each such column with its table, in words.
+pub fn missing_columns(home: &Home) -> Vec<String> {
+    let Some(function) = Function::find(home) else { return Vec::new() };
+    ALL.read_newest(home, &[function.oid.param()], |rows| {
+        let of_table = |row| {
+            let watch = Watch::of_trigger(&rows.get::<Vec<u8>>(row, 2)?)?;
+            let columns: Vec<String> = serde_json::from_str(&rows.get::<String>(row, 3)?).ok()?;
+            Some(missing(&rows.get::<String>(row, 1)?, &watch, &columns))
+        };
+        (0..rows.len()).filter_map(of_table).flatten().collect()
+    })
+}
+
+fn missing(table: &str, watch: &Watch, columns: &[String]) -> Vec<String> {
+    let mut missing = Vec::new();
+    for name in watch.templates().flat_map(|template| template.columns()) {
+        let words = format!("{name} of {table}");
+        if !columns.iter().any(|column| column == name) && !missing.contains(&words) {
+            missing.push(words);
+        }
+    }
+    missing
+}

@@ -14,6 +14,7 @@
 //! | [`catalog`], [`home`] | where the extension's tables are in this database |
 //! | [`heap`] | tables below the executor |
 //! | [`loader`], [`local_settings`], [`advisory`] | running what computes a value, and what that leaves in the session |
+//! | [`function_call`] | calling a function that may return NULL |
 //! | [`wake`] | waiting for a value that another session computes |
 //! | [`statement`] | kept plans: every SQL statement of the extension runs through it |
 //! | [`transaction`] | what is done at its end, asked for in one place |
@@ -40,6 +41,7 @@ mod durability;
 mod epoch;
 mod error;
 mod evict;
+mod function_call;
 mod heap;
 mod home;
 mod loader;

@@ -14,11 +14,12 @@ use crate::advisory;
 use crate::as_owner::AsOwner;
 use crate::datum::Jsonb;
 use crate::error::{CacheError, LoadError};
+use crate::function_call;
 use crate::local_settings::LocalSettings;
 use crate::retelling::Retelling;
 use crate::statement;
 use cache_pg_rules::key::Key;
-use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::pg_sys::{self, Oid};
 use pgrx::{IntoDatum, direct_function_call};
 use std::ffi::{CStr, CString};
 
@@ -73,34 +74,14 @@ pub fn function(loader: &Loader, key: Key) -> Result<Option<Jsonb>, CacheError> 
         // rights.
         let path = format!("pg_catalog, {}, pg_temp", function.schema);
         let _path = LocalSettings::new(&[(c"search_path", &path)]);
-        // SAFETY: the function takes a text and returns a jsonb: its row in the catalog said so.
-        unsafe { call(oid, key) }
-    })
-}
-
-/// Calls a function with the key; None where it returns NULL.
-///
-/// # Safety
-/// It takes one text and returns a jsonb.
-unsafe fn call(function: Oid, key: Key) -> Option<Jsonb> {
-    let size = size_of::<pg_sys::FunctionCallInfoBaseData>() + size_of::<pg_sys::NullableDatum>();
-    // SAFETY: the call is laid out as FunctionCallInvoke takes it, with one argument, in the current memory context.
-    unsafe {
-        let function_info = pg_sys::palloc0(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
-        pg_sys::fmgr_info(function, function_info);
-        let call = pg_sys::palloc0(size).cast::<pg_sys::FunctionCallInfoBaseData>();
-        (*call).flinfo = function_info;
-        (*call).fncollation = pg_sys::DEFAULT_COLLATION_OID;
-        (*call).nargs = 1;
-        let argument = (&raw mut (*call).args).cast::<pg_sys::NullableDatum>();
-        (*argument).value = key.as_str().into_datum().unwrap_or(Datum::null());
-        let code = (*function_info).fn_addr?;
-        let value = pg_sys::ffi::pg_guard_ffi_boundary(|| code(call));
-        if (*call).isnull {
-            return None;
+        let key = key.as_str().into_datum()?;
+        // SAFETY: the function takes a text and returns a jsonb: its row in the catalog said so. The copy is free of
+        // what the function may have left elsewhere.
+        unsafe {
+            let value = function_call::call(oid, key)?;
+            Some(Jsonb(pg_sys::pg_detoast_datum_copy(value.cast_mut_ptr()).into()))
         }
-        Some(Jsonb(pg_sys::pg_detoast_datum_copy(value.cast_mut_ptr()).into()))
-    }
+    })
 }
 
 /// What the catalog says of a function at this moment.

@@ -19,6 +19,9 @@ impl CacheError {
             Self::UntrustedCast { .. } => {
                 "A trigger would run it with the rights of whoever changes a row of the table.".into()
             }
+            Self::UnsteadyText { .. } => {
+                "A cast or an output function of its type, or of a type in it, is not IMMUTABLE.".into()
+            }
             Self::Unwatchable(_) => "Only ordinary and partitioned tables can be watched, none of the system, of \
                                      cache_pg, or temporary."
                 .into(),
@@ -102,6 +105,9 @@ impl CacheError {
             Self::VirtualColumn { .. } => "Name the columns that it is made of, or make it STORED.".into(),
             Self::UntrustedCast { .. } => {
                 "Name a column of a built-in type, or of a type and with a cast that belong to a superuser.".into()
+            }
+            Self::UnsteadyText { .. } => {
+                "Name a column of another type, or declare the function IMMUTABLE if it depends on the value alone.".into()
             }
             Self::WatchedAbove { above, .. } => format!("Call cache_watch or cache_unwatch for \"{above}\"."),
             Self::WatchedBelow(table) => format!("Call cache_unwatch for \"{table}\" before."),

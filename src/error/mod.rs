@@ -112,6 +112,9 @@ pub enum CacheError {
     /// A column whose text some user's function makes.
     #[error("column \"{column}\" of relation \"{table}\" has a cast to text that cache_pg does not trust")]
     UntrustedCast { column: String, table: String },
+    /// A column whose text a function of a user's makes, and may make differently in another session.
+    #[error("text of column \"{column}\" of relation \"{table}\" is not the same in every session")]
+    UnsteadyText { column: String, table: String },
     /// The table is watched because it is below another.
     #[error("table \"{table}\" is watched with \"{above}\"")]
     WatchedAbove { table: String, above: String },
@@ -202,9 +205,11 @@ impl CacheError {
             | Self::WatchedBelow(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NoColumn { .. } => ERRCODE_UNDEFINED_COLUMN,
             Self::WatchedColumn { .. } => ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-            Self::VirtualColumn { .. } | Self::UntrustedCast { .. } | Self::ForeignTable(_) | Self::Prepare => {
-                ERRCODE_FEATURE_NOT_SUPPORTED
-            }
+            Self::VirtualColumn { .. }
+            | Self::UntrustedCast { .. }
+            | Self::UnsteadyText { .. }
+            | Self::ForeignTable(_)
+            | Self::Prepare => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::Unwatchable(_) => ERRCODE_WRONG_OBJECT_TYPE,
             Self::NotOwner(_) | Self::Restricted(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::StrangeTrigger => ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,

@@ -1,26 +1,27 @@
 //! The columns that templates name, as text.
 //!
-//! Owns what the text of a value is: that of `column::text`, under settings that are the same in every session, because
-//! a key that depended on who writes would miss. Must never look a column up by anything but its present name, nor run
-//! a function that is not PostgreSQL's or a superuser's: who changes the table may have more rights than its author.
+//! Owns which columns there are, and the settings under which values become text: the same in every session, because a
+//! key that depended on who writes would miss. Must never look a column up by anything but its present name.
 
+use super::cast::{Cast, Unfit};
 use super::rows::Row;
 use super::templates::Watch;
 use crate::error::CacheError;
 use crate::local_settings::{LocalSettings, SAFE_PATH};
 use cache_pg_rules::template::Template;
-use pgrx::pg_sys::{self, Datum, Oid};
-use pgrx::{FromDatum, IntoDatum};
+use pgrx::pg_sys::{self, Oid};
 use std::ffi::CStr;
 
-/// What the text of some types depends on: dates, times, intervals, floats, bytes, and names of tables and the like.
-const SETTINGS: [(&CStr, &str); 6] = [
+/// What the text of some types depends on: names of tables and the like, dates, times, intervals, floats, bytes, money.
+const SETTINGS: [(&CStr, &str); 8] = [
     SAFE_PATH,
-    (c"DateStyle", "ISO"),
+    (c"quote_all_identifiers", "off"),
+    (c"DateStyle", "ISO, MDY"),
     (c"TimeZone", "UTC"),
     (c"IntervalStyle", "postgres"),
     (c"extra_float_digits", "1"),
     (c"bytea_output", "hex"),
+    (c"lc_monetary", "C"),
 ];
 
 /// Types whose text is the same under any settings.
@@ -43,14 +44,6 @@ struct Column {
     cast: Cast,
 }
 
-/// How a value becomes text.
-enum Cast {
-    /// It is stored as one.
-    None,
-    Function(Oid),
-    Output(Oid),
-}
-
 /// The columns that the templates of a table name, each once.
 pub struct Columns {
     columns: Vec<Column>,
@@ -67,7 +60,7 @@ impl Columns {
     /// Finds them in `relation`, as far as they are there.
     ///
     /// # Errors
-    /// [`CacheError::VirtualColumn`], [`CacheError::UntrustedCast`].
+    /// [`CacheError::VirtualColumn`], [`CacheError::UntrustedCast`], [`CacheError::UnsteadyText`].
     ///
     /// # Safety
     /// `relation` is open.
@@ -90,11 +83,14 @@ impl Columns {
             // SAFETY: a look-up in the system caches.
             let base = unsafe { pg_sys::getBaseType(attribute.atttypid) };
             dependent |= !FIXED.contains(&base);
-            let cast = Cast::of(base);
-            if !cast.is_trusted(base) {
+            let cast = Cast::of(base).map_err(|why| {
                 // SAFETY: as the caller promises.
-                return Err(CacheError::UntrustedCast { column: name.into(), table: unsafe { table_name(relation) } });
-            }
+                let (column, table) = (name.into(), unsafe { table_name(relation) });
+                match why {
+                    Unfit::Untrusted => CacheError::UntrustedCast { column, table },
+                    Unfit::Unsteady => CacheError::UnsteadyText { column, table },
+                }
+            })?;
             columns.push(Column { name: name.into(), number: attribute.attnum, cast });
         }
         Ok(Self { columns, missing, dependent })
@@ -132,85 +128,16 @@ impl Columns {
     /// Reads a row into `values`, which keep their order from row to row, and allocates on the way.
     pub fn read(&self, row: Row, values: &mut Values) {
         values.clear();
-        values.extend(self.columns.iter().map(|column| row.get(column.number).and_then(|it| column.cast.text(it))));
+        values.extend(self.columns.iter().map(|column| {
+            // SAFETY: the value is one of the column that the cast was found for.
+            row.get(column.number).and_then(|it| unsafe { column.cast.text(it) })
+        }));
     }
 
     /// The value of a column among `values`.
     pub fn value<'v>(&self, values: &'v Values, name: &str) -> Option<&'v str> {
         let at = self.columns.iter().position(|column| column.name == name)?;
         values.get(at)?.as_deref()
-    }
-}
-
-impl Cast {
-    /// The explicit cast of a type to text, as `column::text` finds it.
-    fn of(base: Oid) -> Self {
-        use pg_sys::CoercionPathType::{COERCION_PATH_FUNC, COERCION_PATH_RELABELTYPE};
-        let (mut function, mut output, mut is_varlena) = (Oid::INVALID, Oid::INVALID, false);
-        let explicit = pg_sys::CoercionContext::COERCION_EXPLICIT;
-        // SAFETY: look-ups in the system caches.
-        unsafe {
-            match pg_sys::find_coercion_pathway(pg_sys::TEXTOID, base, explicit, &mut function) {
-                COERCION_PATH_RELABELTYPE => return Self::None,
-                COERCION_PATH_FUNC => return Self::Function(function),
-                _ if base == pg_sys::TEXTOID => return Self::None,
-                _ => pg_sys::getTypeOutputInfo(base, &mut output, &mut is_varlena),
-            }
-        }
-        Self::Output(output)
-    }
-
-    /// Whether it runs nobody's code but PostgreSQL's and that of superusers, and can be run here: of the value alone.
-    /// Output functions are C: only superusers make them. Anybody who owns a type may make a cast of it with any
-    /// function, so both must be a superuser's.
-    fn is_trusted(&self, base: Oid) -> bool {
-        let Self::Function(function) = *self else { return true };
-        // SAFETY: a look-up in the system caches.
-        if unsafe { pg_sys::get_func_nargs(function) } != 1 {
-            return false;
-        }
-        function.to_u32() < pg_sys::FirstNormalObjectId
-            || owners(function, base).is_some_and(|[maker, owner]| {
-                // SAFETY: look-ups in the system caches.
-                unsafe { pg_sys::superuser_arg(maker) && pg_sys::superuser_arg(owner) }
-            })
-    }
-
-    fn text(&self, value: Datum) -> Option<String> {
-        // SAFETY: the value is not NULL and of the type that the cast was found for.
-        unsafe {
-            match *self {
-                Self::None => String::from_datum(value, false),
-                Self::Function(function) => {
-                    let text = pg_sys::OidFunctionCall1Coll(function, pg_sys::DEFAULT_COLLATION_OID, value);
-                    String::from_datum(text, false)
-                }
-                Self::Output(function) => {
-                    Some(CStr::from_ptr(pg_sys::OidOutputFunctionCall(function, value)).to_string_lossy().into_owned())
-                }
-            }
-        }
-    }
-}
-
-/// Who owns a function and who a type.
-fn owners(function: Oid, of_type: Oid) -> Option<[Oid; 2]> {
-    use pg_sys::SysCacheIdentifier::{PROCOID, TYPEOID};
-    // SAFETY: look-ups in the system caches; the rows are released.
-    unsafe {
-        let row = pg_sys::SearchSysCache1(PROCOID as i32, function.into_datum()?);
-        if row.is_null() {
-            return None;
-        }
-        let maker = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_proc>()).proowner;
-        pg_sys::ReleaseSysCache(row);
-        let row = pg_sys::SearchSysCache1(TYPEOID as i32, of_type.into_datum()?);
-        if row.is_null() {
-            return None;
-        }
-        let owner = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_type>()).typowner;
-        pg_sys::ReleaseSysCache(row);
-        Some([maker, owner])
     }
 }
 

@@ -8,12 +8,13 @@
 //! | [`ddl`] | what follows from commands that change watched tables |
 //! | [`missing`] | columns that templates name and tables have not |
 //! | [`trigger`] | what happens when a statement has changed rows |
-//! | [`rows`], [`columns`] | the rows that a statement has changed, and their columns as text |
+//! | [`rows`], [`columns`], [`cast`] | the rows that a statement has changed, and their columns as text |
 //! | [`texts`] | keys in byte order, each once, however many |
 //!
 //! The triggers are part of the source's definition. So pg_dump keeps them, a dropped table leaves nothing behind,
 //! and there is no table of ours that could disagree with what happens.
 
+mod cast;
 mod columns;
 mod ddl;
 mod install;

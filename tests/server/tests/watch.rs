@@ -7,7 +7,7 @@ use postgres::error::SqlState;
 use xtask::cluster::{Cluster, wait_for};
 use xtask::process;
 
-/// A table, a tree of partitions and a tree of children, all watched.
+/// A table, a tree of partitions, one that was detached from it, and a tree of children, all watched.
 const WATCHED: &str = "
     CREATE TABLE plain (id integer PRIMARY KEY, name text);
     CREATE TABLE tree (id integer, part text, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
@@ -19,6 +19,7 @@ const WATCHED: &str = "
     SELECT cache_watch('plain', ARRAY['plain:{id}', 'it''s \\ {{\"{name}\"}}'], ARRAY['names']);
     SELECT cache_watch('tree', ARRAY['tree:{id}']);
     SELECT cache_watch('parent', ARRAY['parent:{id}']);
+    CREATE TABLE tree_old PARTITION OF tree FOR VALUES IN ('o'); ALTER TABLE tree DETACH PARTITION tree_old;
     INSERT INTO plain VALUES (1, 'ä'); INSERT INTO tree VALUES (1, 'a'), (2, 'b'); INSERT INTO child VALUES (1);";
 
 const WATCHES: &str = "SELECT jsonb_agg(w ORDER BY source::text) FROM cache_watches AS w";
@@ -43,6 +44,9 @@ fn everything_is_watched(client: &mut Client) -> Result<()> {
     deletes(client, "plain:3", "TRUNCATE plain")?;
     deletes(client, "tree:1", "UPDATE tree SET part = 'b' WHERE id = 1")?;
     deletes(client, "tree:2", "DELETE FROM tree_b WHERE id = 2")?;
+    deletes(client, "tree:4", "INSERT INTO tree_old VALUES (4, 'o')")?;
+    deletes(client, "tree:5", "SET session_replication_role = replica; INSERT INTO tree_old VALUES (5, 'o')")?;
+    deletes(client, "tree:6", "INSERT INTO tree VALUES (6, 'b'); RESET session_replication_role")?;
     deletes(client, "parent:1", "DELETE FROM parent")?;
     client.batch_execute("CREATE TABLE tree_c PARTITION OF tree FOR VALUES IN ('c')")?;
     deletes(client, "tree:3", "INSERT INTO tree_c VALUES (3, 'c')")?;
@@ -63,7 +67,7 @@ fn restored_by(restore: impl FnOnce(&Cluster) -> Result<()>) -> Result<()> {
     for query in [WATCHES, TRIGGERS] {
         assert_eq!(get::<serde_json::Value>(&mut client, query)?, get::<serde_json::Value>(&mut original, query)?);
     }
-    assert_eq!(get::<i64>(&mut client, "SELECT count(*) FROM cache_watches")?, 3);
+    assert_eq!(get::<i64>(&mut client, "SELECT count(*) FROM cache_watches")?, 4);
     everything_is_watched(&mut client)
 }
 

@@ -1,0 +1,28 @@
+//! Calling a function by its number.
+//!
+//! Owns the call with one argument that may return NULL, which those of PostgreSQL's own interface raise an internal
+//! error for. Must never decide whether the function may be called: the caller has.
+
+use pgrx::pg_sys::{self, Datum, Oid};
+
+/// Calls `function` with one argument, which is not NULL; None where it returns NULL. What it allocates is in the
+/// current memory context.
+///
+/// # Safety
+/// It takes one argument, of the type of `argument`, and is not polymorphic: it is not told the types of the call.
+pub unsafe fn call(function: Oid, argument: Datum) -> Option<Datum> {
+    let size = size_of::<pg_sys::FunctionCallInfoBaseData>() + size_of::<pg_sys::NullableDatum>();
+    // SAFETY: the call is laid out as FunctionCallInvoke takes it, with one argument, in the current memory context.
+    unsafe {
+        let function_info = pg_sys::palloc0(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
+        pg_sys::fmgr_info(function, function_info);
+        let call = pg_sys::palloc0(size).cast::<pg_sys::FunctionCallInfoBaseData>();
+        (*call).flinfo = function_info;
+        (*call).fncollation = pg_sys::DEFAULT_COLLATION_OID;
+        (*call).nargs = 1;
+        (*(&raw mut (*call).args).cast::<pg_sys::NullableDatum>()).value = argument;
+        let code = (*function_info).fn_addr?;
+        let value = pg_sys::ffi::pg_guard_ffi_boundary(|| code(call));
+        (!(*call).isnull).then_some(value)
+    }
+}

@@ -1,0 +1,168 @@
+//! How a value becomes text.
+//!
+//! Owns the text of `value::text`, and which types have one that a key may be made of. Must never run a function that
+//! is not PostgreSQL's or a superuser's, for who changes the table may have more rights than its author; nor one that
+//! says of itself that its text depends on more than the value, for who changes the table may have other settings.
+
+use crate::function_call;
+use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::{FromDatum, IntoDatum};
+use std::ffi::CStr;
+
+/// How a value becomes text.
+pub enum Cast {
+    /// It is stored as one.
+    None,
+    Function(Oid),
+    Output(Oid),
+}
+
+/// Why no key is made of the values of a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// A function of a user's would run, or one that must be told more than the value.
+    Untrusted,
+    /// A function that is not PostgreSQL's may make another text of the value in another session.
+    Unsteady,
+}
+
+impl Cast {
+    /// The explicit cast of a type, which is no domain, to text, as `column::text` finds it.
+    ///
+    /// # Errors
+    /// Where there is none of which a key may be made.
+    pub fn of(base: Oid) -> Result<Self, Unfit> {
+        use pg_sys::CoercionPathType::{COERCION_PATH_FUNC, COERCION_PATH_RELABELTYPE};
+        let mut function = Oid::INVALID;
+        let explicit = pg_sys::CoercionContext::COERCION_EXPLICIT;
+        // SAFETY: a look-up in the system caches.
+        let path = unsafe { pg_sys::find_coercion_pathway(pg_sys::TEXTOID, base, explicit, &mut function) };
+        match path {
+            _ if base == pg_sys::TEXTOID => Ok(Self::None),
+            COERCION_PATH_RELABELTYPE => Ok(Self::None),
+            COERCION_PATH_FUNC => check_function(function, base).map(|()| Self::Function(function)),
+            // Only superusers make output functions.
+            _ if has_steady_output(base) => Ok(Self::Output(output(base))),
+            _ => Err(Unfit::Unsteady),
+        }
+    }
+
+    /// The text of a value; None where the function returns NULL, as `value::text` is NULL then.
+    ///
+    /// # Safety
+    /// The value is not NULL, and of the type that the cast was found for.
+    pub unsafe fn text(&self, value: Datum) -> Option<String> {
+        // SAFETY: as the caller promises; an output function returns a text that ends with a zero.
+        unsafe {
+            match *self {
+                Self::None => String::from_datum(value, false),
+                Self::Function(function) => String::from_datum(function_call::call(function, value)?, false),
+                Self::Output(function) => {
+                    let text = CStr::from_ptr(function_call::call(function, value)?.cast_mut_ptr());
+                    Some(text.to_string_lossy().into_owned())
+                }
+            }
+        }
+    }
+}
+
+/// Whether a number was given when the database cluster was made.
+fn is_built_in(oid: Oid) -> bool {
+    oid.to_u32() < pg_sys::FirstNormalObjectId
+}
+
+/// Whether the function of a cast may run here: of the value alone, and of PostgreSQL's or a superuser's making. Anybody
+/// who owns a type may make a cast of it with any function there is, so both must be a superuser's.
+fn check_function(function: Oid, base: Oid) -> Result<(), Unfit> {
+    // SAFETY: look-ups in the system caches.
+    let is_superuser = |role| unsafe { pg_sys::superuser_arg(role) };
+    let found = Function::of(function).filter(|it| it.takes_value).ok_or(Unfit::Untrusted)?;
+    if is_built_in(base) && is_built_in(function) {
+        return Ok(());
+    }
+    if !(is_superuser(found.owner) && owner(base).is_some_and(is_superuser)) {
+        return Err(Unfit::Untrusted);
+    }
+    if found.is_immutable { Ok(()) } else { Err(Unfit::Unsteady) }
+}
+
+/// What the catalog says of a function.
+struct Function {
+    owner: Oid,
+    /// Whether it takes one value, and needs not be told of what type.
+    takes_value: bool,
+    is_immutable: bool,
+}
+
+impl Function {
+    fn of(function: Oid) -> Option<Self> {
+        // SAFETY: a look-up in the system caches; the row is released, its parts are copied.
+        unsafe {
+            let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as i32, function.into_datum()?);
+            if row.is_null() {
+                return None;
+            }
+            let form = &*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_proc>();
+            let takes_value = form.pronargs == 1
+                && pg_sys::get_typtype(*form.proargtypes.values.as_ptr()) as u8 != pg_sys::TYPTYPE_PSEUDO;
+            let is_immutable = form.provolatile as u8 == pg_sys::PROVOLATILE_IMMUTABLE;
+            let found = Self { owner: form.proowner, takes_value, is_immutable };
+            pg_sys::ReleaseSysCache(row);
+            Some(found)
+        }
+    }
+}
+
+fn owner(of_type: Oid) -> Option<Oid> {
+    // SAFETY: a look-up in the system caches; the row is released.
+    unsafe {
+        let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::TYPEOID as i32, of_type.into_datum()?);
+        if row.is_null() {
+            return None;
+        }
+        let owner = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_type>()).typowner;
+        pg_sys::ReleaseSysCache(row);
+        Some(owner)
+    }
+}
+
+fn output(of_type: Oid) -> Oid {
+    let (mut output, mut is_varlena) = (Oid::INVALID, false);
+    // SAFETY: a look-up in the system caches, which raises where there is no such type.
+    unsafe { pg_sys::getTypeOutputInfo(of_type, &mut output, &mut is_varlena) };
+    output
+}
+
+/// Whether the output function of a type makes the same text of a value in every session, under settings that are the
+/// same. PostgreSQL's own do, but those of arrays, ranges and rows call the output functions of what is in them.
+fn has_steady_output(kind: Oid) -> bool {
+    // SAFETY: compares addresses.
+    unsafe { pg_sys::check_stack_depth() };
+    // SAFETY: look-ups in the system caches, here and below.
+    let base = unsafe { pg_sys::getBaseType(kind) };
+    let function = output(base);
+    if is_built_in(base) {
+        return true;
+    }
+    if !is_built_in(function) {
+        return Function::of(function).is_some_and(|it| it.is_immutable);
+    }
+    // SAFETY: as above.
+    unsafe {
+        match pg_sys::get_typtype(base) as u8 {
+            pg_sys::TYPTYPE_COMPOSITE => has_steady_attributes(base),
+            pg_sys::TYPTYPE_RANGE => has_steady_output(pg_sys::get_range_subtype(base)),
+            pg_sys::TYPTYPE_MULTIRANGE => has_steady_output(pg_sys::get_multirange_range(base)),
+            _ => match pg_sys::get_element_type(base) {
+                Oid::INVALID => true,
+                element => has_steady_output(element),
+            },
+        }
+    }
+}
+
+fn has_steady_attributes(composite: Oid) -> bool {
+    // SAFETY: the descriptor is counted, and released when it is dropped; it has as many attributes as it says.
+    let descriptor = unsafe { pgrx::PgTupleDesc::from_pg(pg_sys::lookup_rowtype_tupdesc(composite, -1)) };
+    descriptor.iter().filter(|attribute| !attribute.attisdropped).all(|attribute| has_steady_output(attribute.atttypid))
+}

@@ -38,7 +38,7 @@ enum Holder {
     Transaction(TransactionId),
     /// One that is about to find out whether it may insert.
     Inserter(TransactionId, u32),
-    /// Somebody who has locked the row, without changing it.
+    /// Somebody who holds the row, whoever that is.
     Locker(pg_sys::ItemPointerData),
 }
 
@@ -58,19 +58,15 @@ pub fn change<R>(
     mut decide: impl FnMut(Option<&Row>) -> Decision<R>,
 ) -> Option<R> {
     see_own_work();
-    let mut holds_lock = false;
     loop {
-        match attempt(table, key, holds_lock, &mut decide) {
+        match attempt(table, key, contention, &mut decide) {
             Attempt::Done(result) => return Some(result),
             Attempt::Again => {
                 pgrx::check_for_interrupts!();
             }
             Attempt::Held(_) if contention == Contention::GiveUp => return None,
-            Attempt::Held(holder) => {
-                // Then the decision is made anew, and nobody else can be in its way.
-                holds_lock = matches!(holder, Holder::Locker(_));
-                wait_for(table, holder);
-            }
+            // Then the decision is made anew.
+            Attempt::Held(holder) => wait_for(table, holder),
         }
     }
 }
@@ -78,19 +74,19 @@ pub fn change<R>(
 fn attempt<R>(
     table: &Table,
     key: &str,
-    holds_lock: bool,
+    contention: Contention,
     decide: &mut impl FnMut(Option<&Row>) -> Decision<R>,
 ) -> Attempt<R> {
     let mut dirty = Dirty::new();
     if let Some(newest) = dirty.newest(table, key) {
-        let result = replace(table, key, &newest.row(), dirty.holder(), holds_lock, decide);
+        let result = replace(table, key, &newest.row(), dirty.holder(), contention, decide);
         newest.close();
         return result;
     }
     let mut scan = dirty.scan(table);
     scan.seek(key);
     let result = match scan.next() {
-        Some(row) => replace(table, key, &row, dirty.holder(), holds_lock, decide),
+        Some(row) => replace(table, key, &row, dirty.holder(), contention, decide),
         None => add(table, key, decide),
     };
     scan.close();
@@ -102,7 +98,7 @@ fn replace<R>(
     key: &str,
     row: &Row,
     holder: Option<Holder>,
-    holds_lock: bool,
+    contention: Contention,
     decide: &mut impl FnMut(Option<&Row>) -> Decision<R>,
 ) -> Attempt<R> {
     if let Some(holder) = holder {
@@ -113,10 +109,10 @@ fn replace<R>(
             note_read(table, key);
             Attempt::Done(result)
         }
-        Decision::Write(columns, result) => match write::update(table, row, &columns, holds_lock) {
+        Decision::Write(columns, result) => match write::update(table, row, &columns, contention) {
             Updated::Done => Attempt::Done(result),
             Updated::Overtaken => Attempt::Again,
-            Updated::Locked(tid) => Attempt::Held(Holder::Locker(tid)),
+            Updated::Held(tid) => Attempt::Held(Holder::Locker(tid)),
         },
     }
 }
@@ -188,7 +184,7 @@ impl Dirty {
 }
 
 fn wait_for(table: &Table, holder: Holder) {
-    // SAFETY: waits on heavyweight locks, as the executor does; a cancel or a deadlock raises. The slot is ours.
+    // SAFETY: waits on heavyweight locks, as the executor does; a cancel or a deadlock raises.
     unsafe {
         match holder {
             Holder::Transaction(writer) => pg_sys::XactLockTableWait(
@@ -198,20 +194,8 @@ fn wait_for(table: &Table, holder: Holder) {
                 pg_sys::XLTW_Oper::XLTW_None,
             ),
             Holder::Inserter(writer, token) => pg_sys::SpeculativeInsertionWait(writer, token),
-            Holder::Locker(mut tid) => {
-                let slot = pg_sys::table_slot_create(table.relation, std::ptr::null_mut());
-                pg_sys::table_tuple_lock(
-                    table.relation,
-                    &mut tid,
-                    pg_sys::GetActiveSnapshot(),
-                    slot,
-                    pg_sys::GetCurrentCommandId(false),
-                    pg_sys::LockTupleMode::LockTupleNoKeyExclusive,
-                    pg_sys::LockWaitPolicy::LockWaitBlock,
-                    0,
-                    &mut pg_sys::TM_FailureData::default(),
-                );
-                pg_sys::ExecDropSingleTupleTableSlot(slot);
+            Holder::Locker(tid) => {
+                write::hold(table, tid, pg_sys::LockWaitPolicy::LockWaitBlock);
             }
         }
     }
@@ -232,7 +216,7 @@ pub fn update_any(table: &Table, key: &str, columns: impl Fn(&Row) -> Vec<Option
     let mut updated = false;
     while !updated && let Some(row) = scan.next() {
         let free = dirty.holder().is_none();
-        updated = free && matches!(write::update(table, &row, &columns(&row), false), Updated::Done);
+        updated = free && matches!(write::update(table, &row, &columns(&row), Contention::GiveUp), Updated::Done);
     }
     scan.close();
     updated

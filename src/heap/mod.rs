@@ -17,6 +17,7 @@
 //! | [`page`] | the page that a hint names, in its buffer |
 //! | [`change`] | writing the newest version of a key's row, by waiting or by giving up |
 //! | [`write`] | storing one version of a row, and its index entry |
+//! | [`lock`] | locks on single rows |
 //! | [`upkeep`] | every row of a table, removed or replaced without waiting: maintenance, which asks nobody |
 //! | [`referrer`] | a table of somebody else that a foreign key ties to ours |
 //! | [`snapshot`] | what a snapshot sees of a transaction |
@@ -28,6 +29,7 @@ pub mod change;
 mod definition;
 pub mod follow;
 pub mod hints;
+mod lock;
 mod page;
 pub mod referrer;
 pub mod row;

@@ -54,10 +54,15 @@ impl Row {
         }
     }
 
+    /// Where it is.
+    pub(super) fn tid(&self) -> pg_sys::ItemPointerData {
+        // SAFETY: the slot holds a row of a heap, which knows its place.
+        unsafe { (*self.slot).tts_tid }
+    }
+
     /// The page that it is on.
     pub fn page(&self) -> pg_sys::BlockNumber {
-        // SAFETY: the slot holds a row of a heap, which knows its place.
-        block_of(unsafe { &(*self.slot).tts_tid })
+        block_of(&self.tid())
     }
 
     /// The bytes of the row as it is stored, without what is out of line.
@@ -66,7 +71,7 @@ impl Row {
     }
 
     /// The row as it is stored.
-    fn tuple(&self) -> &pg_sys::HeapTupleData {
+    pub(super) fn tuple(&self) -> &pg_sys::HeapTupleData {
         let mut is_copy = false;
         // SAFETY: the slot holds a row of a heap, in its buffer: nothing is copied.
         let tuple = unsafe { pg_sys::ExecFetchSlotHeapTuple(self.slot, false, &mut is_copy) };
@@ -80,14 +85,6 @@ impl Row {
         let writer = self.writer();
         // SAFETY: looks at shared memory.
         unsafe { !pg_sys::TransactionIdIsInProgress(writer) && !pg_sys::TransactionIdDidCommit(writer) }
-    }
-
-    /// Whether several transactions hold a lock on it: then they have one number together, which is none of a
-    /// transaction.
-    pub fn is_shared(&self) -> bool {
-        // SAFETY: the tuple is in the slot. What others change in these bits meanwhile only sends the caller the longer
-        // way.
-        unsafe { (*self.tuple().t_data).t_infomask & pg_sys::HEAP_XMAX_IS_MULTI as u16 != 0 }
     }
 
     /// Whether this transaction wrote this version.

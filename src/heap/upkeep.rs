@@ -3,6 +3,7 @@
 //! Like VACUUM it fires no trigger and no rule, asks no policy, and runs nobody's code. Must never wait for a row: what
 //! another transaction holds, or has changed since, stays for the next time.
 
+use super::change::Contention;
 use super::row::Row;
 use super::snapshot::{self, Version};
 use super::table::{Table, check_replica_identity};
@@ -61,8 +62,8 @@ impl Met<'_> {
 
     /// Replaces the row, if nobody holds it.
     pub fn replace(&self, columns: &[Option<Datum>]) {
-        let (Updated::Done | Updated::Overtaken | Updated::Locked(_)) =
-            write::update(self.table, &self.row, columns, false);
+        let (Updated::Done | Updated::Overtaken | Updated::Held(_)) =
+            write::update(self.table, &self.row, columns, Contention::GiveUp);
     }
 }
 
@@ -104,22 +105,7 @@ pub unsafe fn remove(relation: Relation, row: &Row, snapshot: Snapshot, is_locke
 /// # Safety
 /// `tid` is that of a row of `relation` that `snapshot` sees.
 pub unsafe fn lock(relation: Relation, tid: ItemPointer, snapshot: Snapshot) -> bool {
-    let mut failure = pg_sys::TM_FailureData::default();
-    // SAFETY: as the caller promises; the slot is ours.
-    unsafe {
-        let slot = pg_sys::table_slot_create(relation, std::ptr::null_mut());
-        let result = pg_sys::table_tuple_lock(
-            relation,
-            tid,
-            snapshot,
-            slot,
-            pg_sys::GetCurrentCommandId(true),
-            pg_sys::LockTupleMode::LockTupleExclusive,
-            pg_sys::LockWaitPolicy::LockWaitSkip,
-            0,
-            &mut failure,
-        );
-        pg_sys::ExecDropSingleTupleTableSlot(slot);
-        result == pg_sys::TM_Result::TM_Ok
-    }
+    let (mode, policy) = (pg_sys::LockTupleMode::LockTupleExclusive, pg_sys::LockWaitPolicy::LockWaitSkip);
+    // SAFETY: as the caller promises.
+    unsafe { super::lock::take(relation, tid, snapshot, mode, policy) == pg_sys::TM_Result::TM_Ok }
 }

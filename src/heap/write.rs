@@ -4,9 +4,11 @@
 //! Must never decide anything: [`super::change`] knows what is to be written, and what to do when somebody is in the
 //! way.
 
+use super::change::Contention;
+use super::lock;
 use super::row::Row;
 use super::table::Table;
-use pgrx::pg_sys::{self, Datum};
+use pgrx::pg_sys::{self, Datum, TM_Result};
 
 /// Which indexes an update must add to: none, where it is a HOT update.
 #[cfg(feature = "pg15")]
@@ -19,13 +21,44 @@ pub(super) enum Updated {
     Done,
     /// Somebody has replaced the row, or removed it.
     Overtaken,
-    /// Somebody has locked the row, without changing it.
-    Locked(pg_sys::ItemPointerData),
+    /// Somebody holds the row.
+    Held(pg_sys::ItemPointerData),
 }
 
-/// Replaces the row, unless somebody has replaced it already, or holds a lock on it. `holds_lock`: we do, and wait for
-/// those who share it.
-pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], holds_lock: bool) -> Updated {
+/// Replaces the row, unless somebody has replaced it already, or holds a lock on it that is in the way.
+///
+/// Where somebody holds the row, the lock is taken first, if that is possible without waiting: then the update waits for
+/// nobody. Where nobody does, somebody may still come between this look and that of the update. It then waits where it
+/// may, and else says so, unless the server asserts that it is never asked to.
+pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], contention: Contention) -> Updated {
+    let may_wait = contention == Contention::Wait;
+    let outcome = if row.is_held() || (!may_wait && lock::are_assertions_on()) {
+        match hold(table, row.tid(), pg_sys::LockWaitPolicy::LockWaitSkip) {
+            TM_Result::TM_Ok => replace(table, row, columns, true),
+            refused => refused,
+        }
+    } else {
+        replace(table, row, columns, may_wait)
+    };
+    match outcome {
+        TM_Result::TM_Ok => Updated::Done,
+        TM_Result::TM_BeingModified | TM_Result::TM_WouldBlock => Updated::Held(row.tid()),
+        _ => Updated::Overtaken,
+    }
+}
+
+/// Locks a version of a row as an update does that leaves its key alone.
+pub(super) fn hold(
+    table: &Table,
+    mut tid: pg_sys::ItemPointerData,
+    policy: pg_sys::LockWaitPolicy::Type,
+) -> TM_Result::Type {
+    let mode = pg_sys::LockTupleMode::LockTupleNoKeyExclusive;
+    // SAFETY: every caller has the place from a row of the table that a scan has found.
+    unsafe { lock::take(table.relation, &mut tid, pg_sys::GetActiveSnapshot(), mode, policy) }
+}
+
+fn replace(table: &Table, row: &Row, columns: &[Option<Datum>], may_wait: bool) -> TM_Result::Type {
     let mut failure = pg_sys::TM_FailureData::default();
     let mut lock_mode = pg_sys::LockTupleMode::LockTupleNoKeyExclusive;
     let mut update_indexes: UpdatedIndexes = Default::default();
@@ -33,30 +66,19 @@ pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], holds_
     // row, which stays pinned until the scan moves on. No crosscheck: the newest version is what counts.
     unsafe {
         let slot = fill_slot(table, columns);
-        let mut replace = |wait, failure: &mut pg_sys::TM_FailureData| {
-            let mut tid = (*row.slot).tts_tid;
-            pg_sys::table_tuple_update(
-                table.relation,
-                &mut tid,
-                slot,
-                pg_sys::GetCurrentCommandId(true),
-                pg_sys::GetActiveSnapshot(),
-                std::ptr::null_mut(),
-                wait,
-                failure,
-                &mut lock_mode,
-                &mut update_indexes,
-            )
-        };
-        let mut outcome = replace(holds_lock, &mut failure);
-        // PostgreSQL asks who holds the lock only where it may wait. We do not wait for ourselves.
-        if outcome == pg_sys::TM_Result::TM_BeingModified
-            && !row.is_shared()
-            && pg_sys::TransactionIdIsCurrentTransactionId(failure.xmax)
-        {
-            outcome = replace(true, &mut failure);
-        }
-        if outcome == pg_sys::TM_Result::TM_Ok {
+        let outcome = pg_sys::table_tuple_update(
+            table.relation,
+            &mut row.tid(),
+            slot,
+            pg_sys::GetCurrentCommandId(true),
+            pg_sys::GetActiveSnapshot(),
+            std::ptr::null_mut(),
+            may_wait,
+            &mut failure,
+            &mut lock_mode,
+            &mut update_indexes,
+        );
+        if outcome == TM_Result::TM_Ok {
             // Not a HOT update: the new version needs an entry of its own in the index.
             if update_indexes != UpdatedIndexes::default() {
                 let unique = match (*(*table.index()).rd_index).indisunique {
@@ -69,11 +91,7 @@ pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], holds_
             table.tell_observer(&(*slot).tts_tid, columns);
         }
         pg_sys::ExecDropSingleTupleTableSlot(slot);
-        match outcome {
-            pg_sys::TM_Result::TM_Ok => Updated::Done,
-            pg_sys::TM_Result::TM_BeingModified => Updated::Locked((*row.slot).tts_tid),
-            _ => Updated::Overtaken,
-        }
+        outcome
     }
 }
 

@@ -48,6 +48,7 @@ mod loader;
 mod local_settings;
 mod namespaces;
 mod near;
+mod patience;
 mod persistence;
 mod replication;
 mod retelling;
@@ -103,6 +104,7 @@ extern "C-unwind" fn _PG_init() {
     stats::register_if_preloading();
     heap::hints::register_if_preloading();
     wake::register_if_preloading();
+    patience::register_if_preloading();
     epoch::register_if_preloading();
     secret::register_if_preloading();
     sweep::register_if_preloading();

@@ -10,7 +10,6 @@
 use crate::backend;
 use crate::clock::Steady;
 use crate::heap::snapshot;
-use crate::settings;
 use crate::shared_memory::is_preloading;
 use crate::stats::{self, Counter};
 use crate::sweep::directory::attached;
@@ -21,26 +20,16 @@ use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// As many as bits in a word; more waiters at once share, and look again in vain now and then.
 const VARIABLES: usize = u64::BITS as usize;
 /// How often to look again without shared memory.
 const POLL_MS: i64 = 10;
-/// How often in a lease to look again at a row that is in the hands of who may wake nobody.
-const LOOKS: i64 = 100;
-
-/// What a busy machine may add to the time that computing takes, in microseconds.
-const MARGIN: i64 = 500_000;
-/// How long a commit may take on a slow disk, in microseconds.
-const BRIEFLY: i64 = 20_000;
 
 struct Shared {
     variables: UnsafeCell<[ConditionVariable; VARIABLES]>,
     unstored: [AtomicU32; VARIABLES],
-    /// The longest time that computing a value took lately, in microseconds.
-    slowest: [AtomicU64; VARIABLES],
 }
 
 // SAFETY: condition variables are made to live in shared memory, and have a lock of their own.
@@ -74,11 +63,7 @@ fn new_shared() -> Shared {
         unsafe { pg_sys::ConditionVariableInit(&mut variable) };
         variable
     });
-    Shared {
-        variables: UnsafeCell::new(variables),
-        unstored: [const { AtomicU32::new(0) }; VARIABLES],
-        slowest: [const { AtomicU64::new(0) }; VARIABLES],
-    }
+    Shared { variables: UnsafeCell::new(variables), unstored: [const { AtomicU32::new(0) }; VARIABLES] }
 }
 
 fn number_of(key: &str) -> usize {
@@ -200,43 +185,6 @@ impl Drop for Waiter<'_> {
             unsafe { pg_sys::ConditionVariableCancelSleep() };
         }
     }
-}
-
-/// A value of the key was computed in so many microseconds. What was slow is forgotten by an eighth with each that was
-/// faster.
-pub fn note_computed(key: Key, took: i64) {
-    if attached() {
-        let slowest = &WAITING.get().slowest[number_of(key.as_str())];
-        let before = slowest.load(Ordering::Relaxed);
-        let took = u64::try_from(took).unwrap_or(0).max(1);
-        slowest.store(took.max(before - before / 8), Ordering::Relaxed);
-    }
-}
-
-/// Until when to wait for a value that somebody else computes: twice as long as computing one for a key like this took
-/// lately, and a little for a busy machine; a lease where nothing is known, and never longer.
-pub fn patience(key: Key) -> Steady {
-    let lease = settings::lease();
-    let slowest = if attached() { WAITING.get().slowest[number_of(key.as_str())].load(Ordering::Relaxed) } else { 0 };
-    let patience = match i64::try_from(slowest) {
-        Ok(0) | Err(_) => lease,
-        Ok(slowest) => slowest.saturating_mul(2).saturating_add(MARGIN).min(lease),
-    };
-    in_micros(patience)
-}
-
-/// Until when to wait for a transaction that holds the row and computes nothing: most end at once.
-pub fn briefly() -> Steady {
-    in_micros(BRIEFLY)
-}
-
-/// When to look again at a row that another transaction holds: it may be one that wakes nobody.
-pub fn soon() -> Steady {
-    in_micros(settings::lease() / LOOKS)
-}
-
-fn in_micros(micros: i64) -> Steady {
-    Steady::from_now(Duration::from_micros(micros.max(0) as u64))
 }
 
 /// Whether waiting can help, and nobody can be waiting for us.

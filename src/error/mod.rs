@@ -5,6 +5,7 @@
 
 mod advice;
 mod loading;
+mod report;
 mod tag;
 mod wording;
 
@@ -17,9 +18,8 @@ use cache_pg_rules::namespace::NamespaceError;
 use cache_pg_rules::template::TemplateError;
 use cache_pg_rules::token::TokenError;
 use cache_pg_rules::ttl::TtlError;
+use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::Oid;
-use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{PgLogLevel, PgSqlErrorCode};
 use wording::quoted;
 
 /// Every error that the extension raises itself.
@@ -178,12 +178,6 @@ pub enum CacheError {
 }
 
 impl CacheError {
-    /// Raises it, as PostgreSQL raises an error of its own in the middle of something.
-    pub fn raise(self) -> ! {
-        ErrorReport::from(self).report(PgLogLevel::ERROR);
-        unreachable!("an ERROR unwinds")
-    }
-
     fn sqlstate(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
@@ -235,18 +229,5 @@ impl CacheError {
             | Self::NotPositive(..)
             | Self::Option { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
         }
-    }
-}
-
-impl From<CacheError> for ErrorReport {
-    fn from(error: CacheError) -> Self {
-        let mut report = ErrorReport::new(error.sqlstate(), error.to_string(), "cache_pg");
-        if let Some(detail) = error.detail() {
-            report = report.set_detail(detail);
-        }
-        if let Some(hint) = error.hint() {
-            report = report.set_hint(hint);
-        }
-        report
     }
 }

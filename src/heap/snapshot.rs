@@ -148,9 +148,9 @@ impl Seen {
             || self.own && current_if_assigned() == Some(version)
     }
 
-    /// Whether it sees what a (sub)transaction of others wrote, given by the number that a row carries. A subtransaction
-    /// counts as the whole transaction, as in `XidInMVCCSnapshot`: its own number is in no list of running ones. False
-    /// where nobody can say any more which transaction it was a part of.
+    /// Whether it sees what a (sub)transaction of others wrote, given by the number that a row carries. A
+    /// subtransaction counts as the whole transaction, as in `XidInMVCCSnapshot`: its own number is in no list of
+    /// running ones. False where nobody can say any more which transaction it was a part of.
     pub(super) fn contains_writer(&self, writer: TransactionId) -> bool {
         if writer == pg_sys::FrozenTransactionId || widen(writer) < self.xmin {
             return true;

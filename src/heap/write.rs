@@ -27,9 +27,9 @@ pub(super) enum Updated {
 
 /// Replaces the row, unless somebody has replaced it already, or holds a lock on it that is in the way.
 ///
-/// Where somebody holds the row, the lock is taken first, if that is possible without waiting: then the update waits for
-/// nobody. Where nobody does, somebody may still come between this look and that of the update. It then waits where it
-/// may, and else says so, unless the server asserts that it is never asked to.
+/// Where somebody holds the row, the lock is taken first, if that is possible without waiting: then the update waits
+/// for nobody. Where nobody does, somebody may still come between this look and that of the update. It then waits where
+/// it may, and else says so, unless the server asserts that it is never asked to.
 pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], contention: Contention) -> Updated {
     let may_wait = contention == Contention::Wait;
     let outcome = if row.is_held() || (!may_wait && lock::are_assertions_on()) {

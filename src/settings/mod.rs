@@ -124,8 +124,8 @@ pub fn register() {
     unsafe { pgrx::pg_sys::MarkGUCPrefixReserved(c"cache_pg".as_ptr()) };
 }
 
-/// The context of what decides how much shared memory there is. Where the library is not preloaded it means nothing, and
-/// PostgreSQL would warn in each session of what the configuration file says: that it cannot be changed any more.
+/// The context of what decides how much shared memory there is. Where the library is not preloaded it means nothing,
+/// and PostgreSQL would warn in each session of what the configuration file says: that it cannot be changed any more.
 fn of_memory() -> GucContext {
     if crate::shared_memory::is_preloading() { GucContext::Postmaster } else { GucContext::Sighup }
 }

@@ -20,6 +20,7 @@ use crate::heap::scan::View;
 use crate::heap::snapshot::{NOBODY, Seen};
 use crate::heap::table::Table;
 use crate::namespaces::Namespace;
+use crate::patience;
 use crate::secret;
 use crate::settings;
 use crate::store::look::Look;
@@ -70,7 +71,7 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -
             (Look::Stale(value), claim) => return Fetched { value: Some(value), stale: true, token: claim.granted() },
             (Look::Miss, Claim::Taken(until)) if wake::may_wait() => (until.map_or(end, |until| until.min(end)), end),
             (Look::Miss, Claim::Beside) if wake::may_wait() => {
-                let end = *beside.get_or_insert_with(|| wake::briefly().min(end));
+                let end = *beside.get_or_insert_with(|| patience::for_commit().min(end));
                 (end, end)
             }
             (Look::Miss, claim) => return Fetched { token: claim.granted(), ..Fetched::default() },
@@ -190,7 +191,7 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
 
 /// What a row that another transaction holds is to somebody who asks for a lease.
 pub fn beside<T>(table: &Table, key: Key) -> Claim<T> {
-    if flight::is_under_way(table, key) { Claim::Taken(Some(wake::soon())) } else { Claim::Beside }
+    if flight::is_under_way(table, key) { Claim::Taken(Some(patience::soon())) } else { Claim::Beside }
 }
 
 /// The row that is to carry a lease: with its value, as long as that may still be served.

@@ -23,6 +23,7 @@ use crate::heap::snapshot::{self, Seen};
 use crate::heap::table::Table;
 use crate::home::{Home, column};
 use crate::near;
+use crate::patience;
 use crate::stats::{self, Counter};
 use crate::subtransaction::attempt;
 use crate::sweep::flags;
@@ -42,7 +43,7 @@ pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) 
     wake::at_end(new.key);
     let seen = Seen { xmin: token.xmin, xmax: token.xmax, running: token.running.clone(), own: false };
     let load_us = token.age_at(now);
-    wake::note_computed(new.key, load_us);
+    patience::note_computed(new.key, load_us);
     let store = || {
         admitted(access, new.key, tags, &seen, |tagged| {
             if !access.writes_directly() {

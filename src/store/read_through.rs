@@ -23,6 +23,7 @@ use crate::heap::table::kept_open;
 use crate::home::column;
 use crate::namespaces::Deadline;
 use crate::near;
+use crate::patience;
 use crate::stats::{self, Operation};
 use crate::sweep::flags;
 use crate::wake::{self, Waiter};
@@ -50,7 +51,7 @@ pub fn get_or_load(
     load: impl Fn() -> Result<Option<Jsonb>, CacheError>,
 ) -> Result<Option<Jsonb>, CacheError> {
     let key = storing.key;
-    let patience = wake::patience(key);
+    let patience = patience::for_value(key);
     let mut beside = None;
     let unstored = wake::unstored(key);
     // A role that may not store the value claims nothing that others wait for, and waits for nobody.
@@ -87,7 +88,7 @@ pub fn get_or_load(
             Turn::Compute => return stats::apart(load),
             Turn::Wait(until) => (until, patience),
             Turn::Beside => {
-                let end = *beside.get_or_insert_with(wake::briefly);
+                let end = *beside.get_or_insert_with(patience::for_commit);
                 (end, end)
             }
         };
@@ -135,7 +136,7 @@ fn turn_of_claimant(access: &Access, key: Key) -> Result<Turn, CacheError> {
                 })
             });
             Ok(newest.unwrap_or_else(|| match flight::is_under_way(table, key) {
-                true => Newest::UnderWay(wake::soon()),
+                true => Newest::UnderWay(patience::soon()),
                 false => Newest::Held,
             }))
         })
@@ -218,7 +219,7 @@ fn store(access: &Access, storing: &Storing, value: Jsonb, seen: &Seen, started:
     let key = storing.key;
     let new = New { key, value, set_at: now, deadline: (storing.deadline)(value, now)? };
     let load_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
-    wake::note_computed(key, load_us);
+    patience::note_computed(key, load_us);
     flags::note_write();
     let started_to_store = Instant::now();
     let stored = may_be_forgotten(access, || {

@@ -109,8 +109,8 @@ pub fn note_merge() {
     REMEMBERED_IN.set(snapshot::current());
 }
 
-/// Whether `seen` sees every clear of the key's namespace, and of everything, that is committed by now. All is read under
-/// one snapshot: a fence that has gone by then is one that the collection's answers for.
+/// Whether `seen` sees every clear of the key's namespace, and of everything, that is committed by now. All is read
+/// under one snapshot: a fence that has gone by then is one that the collection's answers for.
 pub fn nothing_cleared_since(home: &Home, key: Key, seen: &Seen) -> bool {
     let collected = (!seen.own).then(|| COLLECTED.to_owned());
     sees_all_of(home, seen, [None, Some(key.namespace())].map(fence_of).into_iter().chain(collected))

@@ -19,10 +19,11 @@
 //! Whatever is in doubt is read. The sweeper forgets all bounds of a table where it is another file (TRUNCATE, VACUUM
 //! FULL: rows are elsewhere now); where it has outgrown the ranges, which double; where a step or a sweeper has failed
 //! halfway, because then the rows that it removed are back; where somebody wrote or invalidated what cannot be told by
-//! page (the executor, a tag, very many pages); and where the clock was set, by which the latest times are. A writer who finds the old layout of the ranges became visible
-//! before the sweeper forgot, and is seen. What was rolled back to a savepoint costs a visit too many. Plain SQL
-//! is told of by a trigger (`evict/by_sql.rs`). COMMIT PREPARED, and whatever happened while the library was not there
-//! or that trigger was disabled, say nothing: that is what the latest time is for. A restart begins with nothing known.
+//! page (the executor, a tag, very many pages); and where the clock was set, by which the latest times are. A writer
+//! who finds the old layout of the ranges became visible before the sweeper forgot, and is seen. What was rolled back
+//! to a savepoint costs a visit too many. Plain SQL is told of by a trigger (`evict/by_sql.rs`). COMMIT PREPARED, and
+//! whatever happened while the library was not there or that trigger was disabled, say nothing: that is what the latest
+//! time is for. A restart begins with nothing known.
 //!
 //! Memory: [`MAPS`] maps of 4 KB, and 8 bytes for each database. Databases that have the extension get one each, first
 //! come, first served; the others are read whole in every turn.

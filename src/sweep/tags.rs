@@ -13,8 +13,8 @@
 //!
 //! The fences of cleared namespaces go too, which no entry carries. A row says which transaction a late value must have
 //! seen: it goes only when every snapshot that somebody holds sees that one. A token outlives the snapshot that it was
-//! given under, so tokens of before a removal are refused (`tags::refuse_earlier_tokens`); one that sees the removal was
-//! given after it, and sees whatever was committed before.
+//! given under, so tokens of before a removal are refused (`tags::refuse_earlier_tokens`); one that sees the removal
+//! was given after it, and sees whatever was committed before.
 //!
 //! Tags are known by a hash here: where two have the same, both stay as long as one of them is carried. A round deals
 //! with a part of the tags, those whose hash falls into it, so its memory is bounded.

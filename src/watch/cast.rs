@@ -71,8 +71,8 @@ fn is_built_in(oid: Oid) -> bool {
     oid.to_u32() < pg_sys::FirstNormalObjectId
 }
 
-/// Whether the function of a cast may run here: of the value alone, and of PostgreSQL's or a superuser's making. Anybody
-/// who owns a type may make a cast of it with any function there is, so both must be a superuser's.
+/// Whether the function of a cast may run here: of the value alone, and of PostgreSQL's or a superuser's making.
+/// Anybody who owns a type may make a cast of it with any function there is, so both must be a superuser's.
 fn check_function(function: Oid, base: Oid) -> Result<(), Unfit> {
     // SAFETY: look-ups in the system caches.
     let is_superuser = |role| unsafe { pg_sys::superuser_arg(role) };

@@ -3,7 +3,8 @@
 //! Owns the event triggers: a table that comes below a watched one is watched from that moment on, and a command that
 //! takes away a column that a template names is refused, whatever its tag. They run inside the commands of everybody,
 //! so they must never run anybody's code, nor raise for what does not concern them. Must cost next to nothing where no
-//! table is watched, and must leave a restore alone, which makes the triggers of each table itself, one after the other.
+//! table is watched, and must leave a restore alone, which makes the triggers of each table itself, one after the
+//! other.
 
 use super::templates::Watch;
 use super::tree::{self, Function};

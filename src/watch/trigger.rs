@@ -77,8 +77,8 @@ fn rows(trigger: &PgTrigger) -> Result<(Rows, Rows), CacheError> {
     }
 }
 
-/// Collects what the rows make of the templates; returns whether there are any. The two walks go side by side, so that the key of a row that an update
-/// has left as it was is taken once; which row belongs to which is not relied on.
+/// Collects what the rows make of the templates; returns whether there are any. The two walks go side by side, so that
+/// the key of a row that an update has left as it was is taken once; which row belongs to which is not relied on.
 fn collect(columns: &Columns, mut old: Rows, mut new: Rows, watch: &Watch, keys: &mut Texts, tags: &mut Texts) -> bool {
     let (mut was, mut is) = (Values::new(), Values::new());
     let (mut before, mut after) = (String::new(), String::new());
@@ -138,7 +138,8 @@ fn parsed(texts: &[String]) -> Vec<Key<'_>> {
     texts.iter().filter_map(|text| Key::parse(text).ok()).collect()
 }
 
-/// Which rows there were, or what they held, nobody can say: everything goes that some row could have made of a template.
+/// Which rows there were, or what they held, nobody can say: everything goes that some row could have made of a
+/// template.
 fn cleared(watch: &Watch) -> Result<(), CacheError> {
     if watch.templates().next().is_none() {
         return Ok(());

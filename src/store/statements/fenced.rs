@@ -12,6 +12,7 @@ use crate::heap::change::{Contention, Decision, change};
 use crate::heap::snapshot::{self, Seen};
 use crate::heap::table::Table;
 use crate::local_settings::LocalSettings;
+use crate::patience;
 use crate::statement::{IntoParam, Param, Rows, Statement, statement};
 use crate::store::fence;
 use crate::store::fetch::{self, Claim};
@@ -20,7 +21,6 @@ use crate::store::look::{Fresh, Look};
 use crate::store::tags::Tagged;
 use crate::store::write::{self, New};
 use crate::subtransaction::attempt;
-use crate::wake;
 use cache_pg_rules::key::Key;
 use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -87,7 +87,7 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
         RowState::Absent => write_fenced(access, &LEASE_ABSENT, &params[..4], key, seen),
         RowState::Present => write_fenced(access, &LEASE, &params, key, seen),
     };
-    Ok(if granted { Claim::Granted(()) } else { Claim::Taken(Some(wake::soon())) })
+    Ok(if granted { Claim::Granted(()) } else { Claim::Taken(Some(patience::soon())) })
 }
 
 /// Stores a value under the lease `lease_id`.

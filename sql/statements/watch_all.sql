@@ -1,5 +1,5 @@
 -- $1 the trigger function: every watched table, what stands in tgargs, and the columns that the table has, as JSON
-SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, c.relname), t.tgargs, pg_catalog.array_to_json(ARRAY(
+SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, c.relname) COLLATE pg_catalog."C", t.tgargs, pg_catalog.array_to_json(ARRAY(
            SELECT a.attname::pg_catalog.text
            FROM pg_catalog.pg_attribute AS a
            WHERE a.attrelid OPERATOR(pg_catalog.=) t.tgrelid

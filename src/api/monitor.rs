@@ -170,7 +170,11 @@ fn cache_health() -> Result<
 > {
     // Also of tables that somebody has altered: it says why nothing is swept.
     let home = catalog::home().ok_or_else(catalog::absence)?;
-    let readings = Readings { missing_columns: watch::missing_columns(&home), ..readings::readings(&home) };
+    let readings = Readings {
+        missing_columns: watch::missing_columns(&home),
+        unwatched_tables: watch::unwatched_tables(&home),
+        ..readings::readings(&home)
+    };
     let checks = health::checks(&readings, &settings::health::thresholds());
     Ok(TableIterator::new(
         checks

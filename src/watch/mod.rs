@@ -6,7 +6,7 @@
 //! | [`tree`] | which tables have the triggers: the watched one and every table below it, those to come as well |
 //! | [`install`] | making and dropping the triggers of a table |
 //! | [`ddl`] | what follows from commands that change watched tables |
-//! | [`missing`] | columns that templates name and tables have not |
+//! | [`missing`] | what watched tables lack: columns that templates name, and triggers |
 //! | [`trigger`] | what happens when a statement has changed rows |
 //! | [`rows`], [`columns`], [`cast`] | the rows that a statement has changed, and their columns as text |
 //! | [`texts`] | keys in byte order, each once, however many |
@@ -25,5 +25,5 @@ mod texts;
 pub mod tree;
 mod trigger;
 
-pub use missing::missing_columns;
+pub use missing::{missing_columns, unwatched_tables};
 pub use templates::Watch;

@@ -106,7 +106,7 @@ fn call(function: &Function, isolation: &str) -> Result<String> {
 }
 
 /// What is done by other statements than calls of functions.
-const STATEMENTS: [&str; 30] = [
+const STATEMENTS: [&str; 36] = [
     "INSERT INTO public.source VALUES (1, 'one', 'a', '2026-01-01', 'happy', 'x')",
     "SELECT cache.cache_watch('public.source'::pg_catalog.regclass,
          '{n:\\{id\\}:\\{name\\}:\\{flag\\}:\\{at\\}:\\{mood\\}:\\{named\\}}'::pg_catalog._text, '{t}'::pg_catalog._text)",
@@ -126,6 +126,12 @@ const STATEMENTS: [&str; 30] = [
     "ALTER TABLE public.tree ADD further pg_catalog.int4",
     "DROP TABLE public.part, public.attached, public.child, public.copied, temporary",
     "ALTER TABLE public.tree DROP further",
+    "CREATE TYPE public.pair AS (one pg_catalog.int4, two public.mood[])",
+    "CREATE TABLE public.pairs OF public.pair",
+    "SELECT cache.cache_watch('public.pairs'::pg_catalog.regclass, '{p:\\{two\\}}'::pg_catalog._text)",
+    "INSERT INTO public.pairs VALUES (1, '{happy}')",
+    "ALTER TYPE public.pair RENAME ATTRIBUTE one TO three CASCADE",
+    "DROP TYPE public.pair CASCADE",
     "SELECT cache.cache_unwatch('public.tree'::pg_catalog.regclass)",
     "SELECT cache.cache_unwatch('public.parent'::pg_catalog.regclass)",
     "SELECT cache.cache_configure('n', default_ttl => '1 minute')",

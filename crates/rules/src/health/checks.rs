@@ -34,6 +34,7 @@ pub fn checks(now: &Readings, limit: &Thresholds) -> Vec<Check> {
         foreign_keys(now),
         gauge(now),
         missing_columns(now),
+        unwatched_tables(now),
     ]
 }
 
@@ -239,15 +240,26 @@ fn gauge(now: &Readings) -> Check {
     check("gauge", status, value, threshold, advice)
 }
 
-fn missing_columns(now: &Readings) -> Check {
-    let missing = &now.missing_columns;
-    let value = match missing.len() {
+/// A check that finds nothing where all is well, and is critical otherwise.
+fn none_of(name: &'static str, found: &[String], advice: &str) -> Check {
+    let value = match found.len() {
         0 => "none".into(),
-        number if number <= NAMED => missing.join(", "),
-        number => format!("{}, and {} more", missing[..NAMED].join(", "), number - NAMED),
+        number if number <= NAMED => found.join(", "),
+        number => format!("{}, and {} more", found[..NAMED].join(", "), number - NAMED),
     };
-    let status = if missing.is_empty() { Status::Ok } else { Status::Critical };
+    let status = if found.is_empty() { Status::Ok } else { Status::Critical };
+    check(name, status, value, "none".into(), advice)
+}
+
+fn missing_columns(now: &Readings) -> Check {
     let advice = "Templates of cache_watch name columns that are not there: each change of such a table clears all that its rows \
                   may have named, whole namespaces or everything. Call cache_watch for it with the columns that it has.";
-    check("missing_columns", status, value, "none".into(), advice)
+    none_of("missing_columns", &now.missing_columns, advice)
+}
+
+fn unwatched_tables(now: &Readings) -> Check {
+    let advice = "Changes of these tables are not all seen: a trigger of cache_watch is not there, or was disabled or enabled for \
+                  other roles, as ENABLE TRIGGER ALL does. Call cache_watch again, for the table that cache_watches names, and \
+                  cache_clear.";
+    none_of("unwatched_tables", &now.unwatched_tables, advice)
 }

@@ -45,6 +45,8 @@ pub struct Turn<'a> {
     pub limit: Duration,
     /// Ends the turn before its time.
     pub stop: &'a AtomicBool,
+    /// Where something waits that begins when the clients do, which have warmed up in an earlier turn.
+    pub beside: Option<&'a Barrier>,
 }
 
 /// The keys that [`Operation::SetNew`] adds and [`Operation::Delete`] deletes.
@@ -115,21 +117,23 @@ impl<'a> Client<'a> {
     }
 
     fn run(&mut self, barrier: &Barrier, alone: bool) -> Result<Outcome> {
-        let warmed = self.warm_up();
+        let warmed = if self.turn.beside.is_some() { Ok(()) } else { self.warm_up() };
         barrier.wait();
         warmed?;
+        self.turn.beside.inspect(|beside| drop(beside.wait()));
         let cpu = || affinity::cpu_time(self.session.process()).filter(|_| alone);
         let cpu_before = cpu();
         let mut times = Histogram::default();
         let start = Instant::now();
         let mut last = start;
-        while last - start < self.turn.limit && !self.turn.stop.load(Ordering::Relaxed) {
-            if !self.request()? {
-                break;
-            }
+        // Once at least, however short the turn is.
+        while self.request()? {
             let now = Instant::now();
             times.record(now - last);
             last = now;
+            if last - start >= self.turn.limit || self.turn.stop.load(Ordering::Relaxed) {
+                break;
+            }
         }
         let seconds = (last - start).as_secs_f64();
         let requests = times.count();

@@ -75,6 +75,7 @@ fn a_whole_run_comes_to_its_end_and_is_reported() {
         .count();
     assert!(cells > results.contenders.len() * Operation::ALL.len() / 2);
     assert!(results.swept.iter().all(|swept| swept.rows == results.plan.swept));
+    assert!(results.watched.iter().all(|watched| !watched.without.0.is_zero() && !watched.with.0.is_zero()));
     assert!(results.growth.iter().all(|growth| growth.pages >= 1.0));
     assert!(results.counted.iter().all(|counted| (0.0..=1.0).contains(&counted.hot) && counted.wal > 0.0));
     // Of the targets only those of sizes that a smoke test has not are unmeasured.

@@ -76,7 +76,7 @@ pub fn measure(postgres: &Arc<Postgres>, plan: &Plan, say: &dyn Fn(&str)) -> Res
 
 fn turn(session: &mut Box<dyn Session>, keys: &Keys, values: &Values, limit: Duration) -> Result<f64> {
     let (fresh, stop) = (Fresh::default(), AtomicBool::new(false));
-    let turn = Turn { operation: Operation::GetHit, keys, values, fresh: &fresh, limit, stop: &stop };
+    let turn = Turn { operation: Operation::GetHit, keys, values, fresh: &fresh, limit, stop: &stop, beside: None };
     Ok(load::take(std::slice::from_mut(session), turn)?.rate)
 }
 

@@ -157,6 +157,7 @@ impl Cell<'_> {
             fresh: &player.fresh,
             limit,
             stop: &AtomicBool::new(false),
+            beside: None,
         };
         load::take(&mut player.sessions[..self.clients], turn)
             .with_context(|| format!("{}: {}", player.contender.name(), self.operation.name()))

@@ -2,8 +2,8 @@
 //!
 //! Must never leave the workers switched off.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -110,14 +110,17 @@ impl Expired<'_> {
         let mut sweeper = self.prepare()?;
         let mut readers = readers(self.contender, SPACE)?;
         let stop = AtomicBool::new(false);
-        let without = self.read(&mut readers, &stop, self.plan.watch / 10)?;
+        let without = self.read(&mut readers, &stop, self.plan.watch / 10, None)?;
+        // A sweep may be over before a reader has warmed up: they begin together.
+        let both_begin = Barrier::new(READERS + 1);
         let with = thread::scope(|scope| {
             let sweeping = scope.spawn(|| {
+                both_begin.wait();
                 let swept = sweep_all(sweeper.as_mut());
                 stop.store(true, Ordering::Relaxed);
                 swept
             });
-            let with = self.read(&mut readers, &stop, Duration::from_secs(600));
+            let with = self.read(&mut readers, &stop, Duration::from_secs(600), Some(&both_begin));
             sweeping.join().ok().context("the sweep has panicked")??;
             with
         })?;
@@ -140,8 +143,14 @@ impl Expired<'_> {
         Ok(session)
     }
 
-    fn read(&self, readers: &mut [Box<dyn Session>], stop: &AtomicBool, limit: Duration) -> Result<Histogram> {
-        read(readers, self.plan.watched, self.values, stop, limit)
+    fn read(
+        &self,
+        readers: &mut [Box<dyn Session>],
+        stop: &AtomicBool,
+        limit: Duration,
+        beside: Option<&Barrier>,
+    ) -> Result<Histogram> {
+        read(readers, self.plan.watched, self.values, stop, limit, beside)
     }
 }
 
@@ -189,7 +198,7 @@ fn look(
     let times = thread::scope(|scope| {
         let feeding = scope.spawn(|| feed(feeder.as_mut(), values, ttl, &stop));
         thread::sleep(plan.watch.min(Duration::from_secs(u64::from(settled.seconds))));
-        let times = read(&mut readers, plan.watched, values, &AtomicBool::new(false), plan.watch / LOOKS / 2);
+        let times = read(&mut readers, plan.watched, values, &AtomicBool::new(false), plan.watch / LOOKS / 2, None);
         stop.store(true, Ordering::Relaxed);
         feeding.join().ok().context("the feeder has panicked")??;
         times
@@ -234,9 +243,11 @@ fn read(
     values: &Values,
     stop: &AtomicBool,
     limit: Duration,
+    beside: Option<&Barrier>,
 ) -> Result<Histogram> {
     let keys = Keys::new(keys, Distribution::Uniform);
-    let turn = Turn { operation: Operation::GetHit, keys: &keys, values, fresh: &Fresh::default(), limit, stop };
+    let turn =
+        Turn { operation: Operation::GetHit, keys: &keys, values, fresh: &Fresh::default(), limit, stop, beside };
     Ok(load::take(readers, turn)?.times)
 }
 

@@ -19,8 +19,8 @@ stop: tools ## stop the server of the demo and remove it
 top: tools ## show what a cache does, every second (URL=postgresql://... for one of yours)
 	@$(XTASK) top $(URL)
 
-test: tools ## get PostgreSQL, build, and run every test (PG_CONFIG=... for one PostgreSQL of yours)
-	@$(XTASK) test
+test: tools ## get PostgreSQL, build, and run every test (PG_CONFIG=... for one PostgreSQL of yours, ASSERTIONS=1)
+	@$(XTASK) test $(if $(ASSERTIONS),--assertions)
 
 lint: tools ## check the formatting and every warning
 	@$(XTASK) test --only lint

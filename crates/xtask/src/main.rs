@@ -28,6 +28,9 @@ enum Task {
         /// Suites [default: all]
         #[arg(long, value_delimiter = ',')]
         only: Vec<Suite>,
+        /// Build a PostgreSQL 18 with its own assertions on, and run the suites that contend for rows on that one
+        #[arg(long)]
+        assertions: bool,
     },
     /// Take what the golden tests printed last as what they must print
     Bless {
@@ -84,7 +87,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<()> {
     match task {
-        Task::Test { pg, only } => suites::run_and_report(&pg, &only),
+        Task::Test { pg, only, assertions } => suites::run_and_report(&pg, &only, assertions),
         Task::Bless { pg } => bless(pg),
         Task::Build { pg } => build(&pg),
         Task::Install { pg_config, destdir } => package::install_into_server(&pg_config, destdir.as_deref()),

@@ -2,6 +2,7 @@
 //!
 //! Must never guess a path: every one comes from that server's own `pg_config`.
 
+pub mod assertions;
 mod debian;
 mod discover;
 mod private;
@@ -47,6 +48,8 @@ pub struct Installation {
     pub pg_regress: Option<PathBuf>,
     /// The driver of isolation tests, if it came with this installation.
     pub pg_isolation_regress: Option<PathBuf>,
+    /// Whether it was compiled with PostgreSQL's own assertions.
+    pub has_assertions: bool,
 }
 
 impl Installation {
@@ -81,8 +84,14 @@ impl Installation {
             includedir_server: fact("INCLUDEDIR-SERVER")?.into(),
             pg_regress: tool("regress/pg_regress"),
             pg_isolation_regress: tool("isolation/pg_isolation_regress"),
+            has_assertions: fact("CONFIGURE")?.contains("--enable-cassert"),
             bindir,
         })
+    }
+
+    /// What it is called in one word: its major version, and whether it has assertions.
+    pub fn name(&self) -> String {
+        format!("{}{}", self.major, if self.has_assertions { "-asserts" } else { "" })
     }
 
     /// Where `CREATE EXTENSION` looks for control files and scripts.
@@ -168,6 +177,7 @@ mod tests {
             includedir_server: nowhere,
             pg_regress: None,
             pg_isolation_regress: None,
+            has_assertions: false,
         };
         let error = bare.require_buildable().unwrap_err().to_string();
         assert!(error.contains("postgresql-server-dev-17"), "{error}");

@@ -40,7 +40,7 @@ pub enum Suite {
     Oracle,
     /// What the README shows, run: `tests/readme`.
     Readme,
-    /// Whether the benchmark works: `benches`.
+    /// Whether the benchmark works, on the newest PostgreSQL: `benches`.
     Bench,
 }
 
@@ -62,35 +62,56 @@ impl Suite {
 }
 
 /// Runs the suites in `only` (all when empty) on the `majors` (all at hand when empty), and returns what
-/// came out. Everything is printed as it happens.
+/// came out. Everything is printed as it happens. `assertions`: in place of the usual 18, if it can be had, one with
+/// PostgreSQL's assertions for the suites that contend for rows.
 ///
 /// # Errors
 /// When no PostgreSQL can be had. A failed test is no error here.
-pub fn run(majors: &[u16], only: &[Suite]) -> Result<Summary> {
+pub fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> {
     let wanted = |suite: Suite| only.is_empty() || only.contains(&suite);
     let mut summary = Summary::default();
     let needs_server = only.is_empty() || only.iter().any(|&suite| suite != Suite::Unit);
     let at_hand = if needs_server { postgres::at_hand(majors)? } else { AtHand::default() };
+    let checking = |installation: &&Installation| installation.major == 18 && !installation.has_assertions;
+    let is_checked = assertions && at_hand.installations.iter().any(|installation| checking(&installation));
+    // It is built meanwhile.
+    let mut building = is_checked.then(postgres::assertions::begin);
     if wanted(Suite::Lint) {
         summary.add(timed("lint", None, lint::tools));
     }
     if wanted(Suite::Unit) {
         summary.add(timed("unit", None, unit));
     }
+    let newest = at_hand.installations.iter().map(|installation| installation.major).max();
     for installation in &at_hand.installations {
-        on(installation, &wanted, &mut summary);
+        let wanted_here = |suite| wanted(suite) && (suite != Suite::Bench || Some(installation.major) == newest);
+        let checked = building.take_if(|_| checking(&installation)).and_then(|building| {
+            let built = building.and_then(postgres::assertions::Building::wait);
+            let left_out = |error| {
+                let why = format!("{error:#}").replace('\n', " ") + "; the usual 18 does instead";
+                summary.add(Outcome::left_out("all", Some("18-asserts".into()), why));
+            };
+            built.map_err(left_out).ok()
+        });
+        on(installation, checked.as_ref(), &wanted_here, &mut summary);
     }
     for left_out in at_hand.left_out {
-        summary.add(Outcome::left_out("all", Some(left_out.major), left_out.why));
+        summary.add(Outcome::left_out("all", Some(left_out.major.to_string()), left_out.why));
     }
     Ok(summary)
 }
 
-/// Runs the suites that need a PostgreSQL on this one.
-fn on(installation: &Installation, wanted: &dyn Fn(Suite) -> bool, summary: &mut Summary) {
-    let major = Some(installation.major);
+/// Runs the suites that need a PostgreSQL on this one. `checked`: the same with assertions, which takes its place where
+/// rows are contended for. What is quick runs on both, because where a caller may not wait the two differ.
+fn on(
+    installation: &Installation,
+    checked: Option<&Installation>,
+    wanted: &dyn Fn(Suite) -> bool,
+    summary: &mut Summary,
+) {
+    let name = Some(installation);
     if wanted(Suite::Lint) {
-        summary.add(timed("lint", major, || lint::extension(installation)));
+        summary.add(timed("lint", name, || lint::extension(installation)));
     }
     let on_server =
         [Suite::Sql, Suite::Isolation, Suite::Server, Suite::Attack, Suite::Oracle, Suite::Readme, Suite::Bench];
@@ -98,9 +119,11 @@ fn on(installation: &Installation, wanted: &dyn Fn(Suite) -> bool, summary: &mut
         return;
     }
     let mut built = None;
-    let outcome = timed("build", major, || {
+    let outcome = timed("build", name, || {
         let package = package::build(installation)?;
-        package::install(&package, installation)?;
+        for server in [Some(installation), checked].into_iter().flatten() {
+            package::install(&package, server)?;
+        }
         built = Some(package);
         Ok(Verdict::Passed)
     });
@@ -109,40 +132,48 @@ fn on(installation: &Installation, wanted: &dyn Fn(Suite) -> bool, summary: &mut
     if wanted(Suite::Sql)
         && let Some(package) = &built
     {
-        summary.add(timed("pgspot", major, || pgspot::run(package)));
+        summary.add(timed("pgspot", name, || pgspot::run(package)));
     }
-    for suite in on_server {
-        if wanted(suite) {
+    for suite in on_server.into_iter().filter(|&suite| wanted(suite)) {
+        let servers = match suite {
+            Suite::Sql | Suite::Isolation => [Some(installation), checked],
+            Suite::Server | Suite::Oracle => [Some(checked.unwrap_or(installation)), None],
+            _ => [Some(installation), None],
+        };
+        for server in servers.into_iter().flatten() {
             summary.add(if usable {
-                timed(suite.name(), major, || match suite {
-                    Suite::Server => programs("cache_pg_server_tests", &["--test-threads=2"], installation),
-                    // What the fuzzer counts is printed.
-                    Suite::Attack => {
-                        programs("cache_pg_attack_tests", &["--test-threads=2", "--nocapture"], installation)
-                    }
-                    // One after the other: each keeps the machine busy. What they count is printed.
-                    Suite::Oracle => programs("cache_pg_oracle", &["--test-threads=1", "--nocapture"], installation),
-                    Suite::Readme => programs("cache_pg_readme_tests", &["--test-threads=2"], installation),
-                    Suite::Bench => programs("cache_pg_bench", &["--test-threads=2"], installation),
-                    _ => regress::run(suite, installation),
-                })
+                timed(suite.name(), Some(server), || on_one(suite, server))
             } else {
-                Outcome::left_out(suite.name(), major, "it was not built".to_owned())
+                Outcome::left_out(suite.name(), Some(server.name()), "it was not built".to_owned())
             });
         }
     }
 }
 
-fn timed(suite: &'static str, major: Option<u16>, run: impl FnOnce() -> Result<Verdict>) -> Outcome {
-    let version = major.map(|major| format!(" on PostgreSQL {major}"));
-    println!("\n== {suite}{}", version.unwrap_or_default());
+fn on_one(suite: Suite, installation: &Installation) -> Result<Verdict> {
+    match suite {
+        Suite::Server => programs("cache_pg_server_tests", &["--test-threads=2"], installation),
+        // What the fuzzer counts is printed.
+        Suite::Attack => programs("cache_pg_attack_tests", &["--test-threads=2", "--nocapture"], installation),
+        // One after the other: each keeps the machine busy. What they count is printed.
+        Suite::Oracle => programs("cache_pg_oracle", &["--test-threads=1", "--nocapture"], installation),
+        Suite::Readme => programs("cache_pg_readme_tests", &["--test-threads=2"], installation),
+        Suite::Bench => programs("cache_pg_bench", &["--test-threads=2"], installation),
+        _ => regress::run(suite, installation),
+    }
+}
+
+fn timed(suite: &'static str, installation: Option<&Installation>, run: impl FnOnce() -> Result<Verdict>) -> Outcome {
+    let postgres = installation.map(Installation::name);
+    let where_to = postgres.as_ref().map(|name| format!(" on PostgreSQL {name}"));
+    println!("\n== {suite}{}", where_to.unwrap_or_default());
     let start = Instant::now();
     let verdict = run().unwrap_or_else(|error| {
         eprintln!("{error:#}");
         let text = format!("{error:#}");
         Verdict::Failed(text.lines().next().unwrap_or_default().to_owned())
     });
-    Outcome { suite, major, verdict, took: start.elapsed() }
+    Outcome { suite, postgres, verdict, took: start.elapsed() }
 }
 
 fn unit() -> Result<Verdict> {
@@ -181,10 +212,10 @@ fn cargo() -> Command {
 ///
 /// # Errors
 /// As [`run`], and when a suite failed.
-pub fn run_and_report(majors: &[u16], only: &[Suite]) -> Result<()> {
+pub fn run_and_report(majors: &[u16], only: &[Suite], assertions: bool) -> Result<()> {
     announce();
     cluster::remove_leftovers()?;
-    let summary = run(majors, only)?;
+    let summary = run(majors, only, assertions)?;
     print!("\n{summary}");
     if summary.failed() > 0 {
         bail!("not everything passed");

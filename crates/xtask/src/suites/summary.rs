@@ -21,8 +21,8 @@ pub enum Verdict {
 pub struct Outcome {
     /// The suite's name.
     pub suite: &'static str,
-    /// The major version, for a suite that needs a PostgreSQL.
-    pub major: Option<u16>,
+    /// What the PostgreSQL is called, for a suite that needs one.
+    pub postgres: Option<String>,
     /// How it ended.
     pub verdict: Verdict,
     /// How long it took.
@@ -31,8 +31,8 @@ pub struct Outcome {
 
 impl Outcome {
     /// A suite that did not run.
-    pub fn left_out(suite: &'static str, major: Option<u16>, why: String) -> Self {
-        Self { suite, major, verdict: Verdict::LeftOut(why), took: Duration::ZERO }
+    pub fn left_out(suite: &'static str, postgres: Option<String>, why: String) -> Self {
+        Self { suite, postgres, verdict: Verdict::LeftOut(why), took: Duration::ZERO }
     }
 
     /// Whether it passed.
@@ -67,9 +67,9 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<10} {:<10} {:>7}  result", "suite", "PostgreSQL", "seconds")?;
         for outcome in &self.0 {
-            let major = outcome.major.map_or("-".to_owned(), |major| major.to_string());
+            let postgres = outcome.postgres.as_deref().unwrap_or("-");
             let seconds = outcome.took.as_secs_f64();
-            write!(f, "{:<10} {major:<10} {seconds:>7.1}  ", outcome.suite)?;
+            write!(f, "{:<10} {postgres:<10} {seconds:>7.1}  ", outcome.suite)?;
             match &outcome.verdict {
                 Verdict::Passed => writeln!(f, "passed")?,
                 Verdict::Failed(why) => writeln!(f, "FAILED: {why}")?,
@@ -89,7 +89,7 @@ mod tests {
         let mut summary = Summary::default();
         for verdict in [Verdict::Passed, Verdict::Failed("oh".into()), Verdict::LeftOut("no tests".into())] {
             let took = Duration::from_millis(1250);
-            summary.add(Outcome { suite: "sql", major: Some(18), verdict, took });
+            summary.add(Outcome { suite: "sql", postgres: Some("18".into()), verdict, took });
         }
         let text = summary.to_string();
         assert!(text.ends_with("\n\n1 passed, 1 failed\n"), "{text}");

@@ -1,0 +1,147 @@
+//! PostgreSQL 18 with its assertions on, which no package has: built from the source package of Debian.
+//!
+//! Must never change the system beyond the programs that the build needs, nor its list of package sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::{self, JoinHandle};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use super::{Installation, private};
+use crate::prerequisites::apt;
+use crate::{paths, process};
+
+/// The source package, and where it is. Its keys are those of Debian's archive.
+const PACKAGE: &str = "postgresql-18";
+const ARCHIVE: &str = "deb http://deb.debian.org/debian sid main";
+const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// What else is built, besides the server and its programs: what tests use.
+const PARTS: [&str; 4] = ["contrib/amcheck", "contrib/pg_stat_statements", "src/test/regress", "src/test/isolation"];
+
+/// What a finished build leaves.
+const MARKER: &str = ".cache_pg_built";
+
+/// A build that goes on while something else is done.
+pub struct Building(JoinHandle<Result<Installation>>);
+
+impl Building {
+    /// The installation, once it is there.
+    ///
+    /// # Errors
+    /// When it does not compile.
+    pub fn wait(self) -> Result<Installation> {
+        self.0.join().map_err(|_| anyhow!("its build came to an unexpected end"))?
+    }
+}
+
+/// Fetches the source, unless the installation is there already, and begins to build it.
+///
+/// # Errors
+/// When its source or what it is built with cannot be had.
+pub fn begin() -> Result<Building> {
+    let root = paths::home()?.join("postgres").join("18-assertions");
+    let parent = root.parent().context("it has no directory")?.to_owned();
+    fs::create_dir_all(&parent)?;
+    let lock = fs::File::create(parent.join("18-assertions.lock"))?;
+    lock.lock().context("cannot wait for another build")?;
+    let scratch = tempfile::tempdir_in(&parent)?;
+    let is_built = root.join(MARKER).is_file();
+    if !is_built {
+        println!("fetching the source of PostgreSQL 18, to build it with its assertions");
+        programs()?;
+    }
+    let source = if is_built { None } else { Some(source(scratch.path())?) };
+    Ok(Building(thread::spawn(move || {
+        // Held until it is built.
+        let _held = (lock, scratch);
+        if let Some(source) = source {
+            build(&source, &root)?;
+            process::output(Command::new("chmod").args(["-R", "a+rX"]).arg(&root))?;
+            fs::write(root.join(MARKER), "")?;
+        }
+        private::check(Installation::at(&root.join("bin/pg_config"))?)
+    })))
+}
+
+/// What the source is compiled with, besides the compiler.
+fn programs() -> Result<()> {
+    let missing: Vec<_> = ["make", "perl", "bison", "flex", "bzip2"]
+        .into_iter()
+        .filter(|program| process::which(program).is_none())
+        .collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false if apt::usable() => apt::install(&missing),
+        false => bail!("it is built with {}, which this user cannot install", missing.join(", ")),
+    }
+}
+
+/// Fetches the source to `dir` and unpacks it there; its directory.
+fn source(dir: &Path) -> Result<PathBuf> {
+    if process::which("apt-get").is_none() {
+        bail!("its source comes with apt-get, which this system does not have");
+    }
+    if !Path::new(KEYS).is_file() {
+        apt::install(&["debian-archive-keyring"]).context("the keys of Debian's archive are missing")?;
+    }
+    let list = dir.join("source.list");
+    fs::write(&list, ARCHIVE.replacen("deb ", &format!("deb-src [signed-by={KEYS}] "), 1) + "\n")?;
+    fs::create_dir_all(dir.join("lists/partial"))?;
+    let apt_get = |arguments: &[&str]| {
+        let own = |name: &str, value: &Path| format!("{name}={}", value.display());
+        let mut command = Command::new("apt-get");
+        command.current_dir(dir).args(["-o", &own("Dir::Etc::SourceList", &list)]);
+        command.args(["-o", "Dir::Etc::SourceParts=/dev/null", "-o", &own("Dir::State::Lists", &dir.join("lists"))]);
+        command.args(["-o", &own("Dir::Cache", &dir.join("cache"))]);
+        // It would become a user who cannot write there.
+        command.args(["-o", "APT::Sandbox::User="]);
+        process::output(command.args(arguments)).with_context(|| format!("its source cannot be had from {ARCHIVE}"))
+    };
+    apt_get(&["update", "-qq"])?;
+    apt_get(&["source", "--download-only", "-qq", PACKAGE])?;
+    let archives = entries(dir, |name| name.ends_with(".orig.tar.bz2"))?;
+    let archive = archives.first().context("the source package has no archive")?;
+    process::output(Command::new("tar").args(["--extract", "--file"]).arg(archive).current_dir(dir))?;
+    entries(dir, |name| name.starts_with("postgresql-") && !name.contains('_'))?
+        .into_iter()
+        .find(|path| path.is_dir())
+        .context("the archive has another form than it had")
+}
+
+fn entries(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if wanted(&entry.file_name().to_string_lossy()) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// Compiles the source and installs it to `root`. It may take minutes, so it leaves the processors to others.
+fn build(source: &Path, root: &Path) -> Result<()> {
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new("nice");
+        command.arg(program).args(arguments).current_dir(source);
+        // This tool may have been started by make itself.
+        for name in ["MAKEFLAGS", "MAKELEVEL", "MFLAGS"] {
+            command.env_remove(name);
+        }
+        process::output(&mut command).with_context(|| format!("{program} {} failed", arguments.join(" ")))
+    };
+    let prefix = format!("--prefix={}", root.display());
+    let without = ["--without-icu", "--without-readline", "--without-zlib"];
+    run("./configure", &[&["--quiet", "--enable-cassert", "CFLAGS=-O1 -pipe", &prefix], &without[..]].concat())?;
+    let jobs = format!("-j{}", thread::available_parallelism().map_or(1, usize::from));
+    run("make", &["-s", &jobs])?;
+    run("make", &["-s", "install"])?;
+    for part in PARTS {
+        run("make", &["-s", &jobs, "-C", part])?;
+        run("make", &["-s", "-C", part, "install"])?;
+    }
+    Ok(())
+}

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use super::Suite;
 use super::regress::Golden;
+use super::{Suite, results};
 use crate::files;
 use crate::postgres::Installation;
 
@@ -19,11 +19,10 @@ use crate::postgres::Installation;
 pub fn results(installation: &Installation) -> Result<usize> {
     let (mut seen, mut changed) = (0, 0);
     for suite in [Suite::Sql, Suite::Isolation] {
-        let Some(golden) = Golden::of(suite, installation) else {
-            continue;
-        };
+        let Some(golden) = Golden::of(suite, installation) else { continue };
+        let Some(output) = results::of_last_run(&golden.name) else { continue };
         let expected = golden.input.join("expected");
-        for entry in fs::read_dir(golden.output.join("results")).into_iter().flatten() {
+        for entry in fs::read_dir(output.join("results")).into_iter().flatten() {
             let result = entry?.path();
             let Some(name) = result.file_name().filter(|_| result.extension().is_some_and(|e| e == "out")) else {
                 continue;
@@ -32,7 +31,7 @@ pub fn results(installation: &Installation) -> Result<usize> {
             fs::create_dir_all(&expected)?;
             let target = expected.join(name);
             let printed = fs::read(&result)?;
-            if names_directory(&printed, &golden.output) {
+            if names_directory(&printed, &output) {
                 bail!("{} names the directory that it was made in: elsewhere it would differ", result.display());
             }
             if fs::read(&target).ok() != Some(printed) {

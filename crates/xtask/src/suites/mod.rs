@@ -7,6 +7,7 @@ mod house;
 mod lint;
 mod pgspot;
 mod regress;
+mod results;
 mod statements;
 mod summary;
 

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Suite, Verdict};
+use super::{Suite, Verdict, results};
 use crate::cluster::{Cluster, LIFETIME_IN_TESTS};
 use crate::files;
 use crate::paths;
@@ -24,8 +24,8 @@ pub struct Golden {
     scripts: (&'static str, &'static str),
     driver: Option<PathBuf>,
     database: &'static str,
-    /// Where results go.
-    pub output: PathBuf,
+    /// What its results are called.
+    pub name: String,
 }
 
 impl Golden {
@@ -36,13 +36,12 @@ impl Golden {
             Suite::Isolation => (("specs", "spec"), &installation.pg_isolation_regress, "regress_isolation"),
             _ => return None,
         };
-        let name = suite.name();
         Some(Self {
-            input: paths::project().join("tests").join(name),
+            input: paths::project().join("tests").join(suite.name()),
             scripts,
             driver: driver.clone(),
             database,
-            output: paths::extension_target().join("results").join(format!("{name}-pg{}", installation.major)),
+            name: format!("{}-pg{}", suite.name(), installation.name()),
         })
     }
 
@@ -52,13 +51,10 @@ impl Golden {
         names(&self.input.join(dir), extension)
     }
 
-    /// Copies the tests to the output directory and gives each that has no expected output an empty one,
+    /// Copies the tests to the directory `output` and gives each that has no expected output an empty one,
     /// because the drivers give up at the first that has none. Returns where they are.
-    fn stage(&self, names: &[String]) -> Result<PathBuf> {
-        if self.output.exists() {
-            fs::remove_dir_all(&self.output)?;
-        }
-        let staged = self.output.join("input");
+    fn stage(&self, names: &[String], output: &Path) -> Result<PathBuf> {
+        let staged = output.join("input");
         files::copy_tree(&self.input, &staged)?;
         let expected = staged.join("expected");
         fs::create_dir_all(&expected)?;
@@ -83,7 +79,8 @@ pub fn run(suite: Suite, installation: &Installation) -> Result<Verdict> {
     let Some(driver) = &golden.driver else {
         return Ok(Verdict::LeftOut(format!("PostgreSQL {} came without its driver", installation.version)));
     };
-    let staged = golden.stage(&names)?;
+    let output = results::of_this_run(&golden.name);
+    let staged = golden.stage(&names, &output)?;
     let schedule = staged.join("schedule");
     // Golden output cannot have a worker removing rows whenever it likes.
     let cluster =
@@ -91,23 +88,27 @@ pub fn run(suite: Suite, installation: &Installation) -> Result<Verdict> {
     let mut command = Command::new(driver);
     command
         .arg(format!("--inputdir={}", staged.display()))
-        .arg(format!("--outputdir={}", golden.output.display()))
+        .arg(format!("--outputdir={}", output.display()))
         .arg(format!("--bindir={}", installation.bindir.display()))
         .arg(format!("--host={}", cluster.dir().display()))
         .arg(format!("--port={}", cluster.port()))
         .args(["--user=postgres", "--encoding=UTF8", "--load-extension=cache_pg"])
         .arg(format!("--dbname={}", golden.database))
-        .current_dir(&golden.output)
+        .current_dir(&output)
         .env_remove("PGOPTIONS");
     if schedule.is_file() {
         command.arg(format!("--schedule={}", schedule.display()));
     } else {
         command.args(names);
     }
-    if process::run(&mut command).is_err() {
-        print_differences(&golden.output.join("regression.diffs"));
-        fs::write(golden.output.join("server.log"), cluster.log())?;
-        bail!("see regression.diffs and server.log in {}", golden.output.display());
+    if let Err(error) = process::run(&mut command) {
+        fs::write(output.join("server.log"), cluster.log())?;
+        let differences = output.join("regression.diffs");
+        if !differences.is_file() {
+            bail!("{error:#}: see server.log in {}", output.display());
+        }
+        print_differences(&differences);
+        bail!("see regression.diffs and server.log in {}", output.display());
     }
     Ok(Verdict::Passed)
 }

@@ -1,8 +1,10 @@
 //! Keeping the statistics across a clean restart.
 //!
 //! The postmaster writes them to a file when it stops, and reads and removes it when it starts: after a crash there is
-//! none, and counting begins anew, as that of PostgreSQL does. What was written by another version of the extension is
-//! of another shape, and is left unread. Must never keep a server from starting or stopping.
+//! none, and counting begins anew, as that of PostgreSQL does. An immediate shutdown is a crash, though it ends like any
+//! other: so the control file is asked whether the databases were shut down, before the file is written and before it is
+//! read. What was written by another version of the extension is of another shape, and is left unread. Must never keep a
+//! server from starting or stopping.
 
 use super::memory::{self, Area};
 use super::place::{self, Place};
@@ -11,11 +13,13 @@ use cache_pg_rules::places::Claim;
 use pgrx::prelude::*;
 use std::fs;
 use std::io::{self, Write};
+use std::mem::offset_of;
 use std::sync::atomic::Ordering;
 
 /// Beside those of PostgreSQL, in the data directory.
 const PATH: &str = "pg_stat/cache_pg.stat";
 const BEING_WRITTEN: &str = "pg_stat/cache_pg.stat.tmp";
+const CONTROL: &str = "global/pg_control";
 
 /// What a file begins with: it fits these types, of this version, alone.
 fn header() -> Vec<u8> {
@@ -32,7 +36,7 @@ pub fn register() {
 fn start() {
     // SAFETY: in the postmaster; the callback lives as long as the process.
     unsafe { pg_sys::on_shmem_exit(Some(at_exit), pg_sys::Datum::null()) };
-    match load() {
+    match is_shut_down().and_then(|is| if is { load() } else { Ok(()) }) {
         Err(why) if why.kind() != io::ErrorKind::NotFound => {
             pgrx::log!("cache_pg could not read its statistics from \"{PATH}\": {why}");
         }
@@ -45,10 +49,19 @@ fn start() {
 unsafe extern "C-unwind" fn at_exit(code: i32, _argument: pg_sys::Datum) {
     // After a crash nothing in shared memory is to be trusted.
     if code == 0
-        && let Err(why) = save()
+        && let Err(why) = is_shut_down().and_then(|is| if is { save() } else { Ok(()) })
     {
         pgrx::log!("cache_pg could not write its statistics to \"{PATH}\": {why}");
     }
+}
+
+/// Whether the databases were shut down, with the checkpoint that belongs to it. PostgreSQL's own reader of the control
+/// file raises where it cannot, which the postmaster must not.
+fn is_shut_down() -> io::Result<bool> {
+    use pg_sys::DBState::{DB_SHUTDOWNED, DB_SHUTDOWNED_IN_RECOVERY, Type};
+    let control = fs::read(CONTROL)?;
+    let state = control.get(offset_of!(pg_sys::ControlFileData, state)..).and_then(<[u8]>::first_chunk);
+    Ok(state.is_some_and(|state| [DB_SHUTDOWNED, DB_SHUTDOWNED_IN_RECOVERY].contains(&Type::from_ne_bytes(*state))))
 }
 
 fn save() -> io::Result<()> {

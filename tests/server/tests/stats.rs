@@ -8,7 +8,7 @@ use cache_pg_server_tests::{
 };
 use postgres::Client;
 use postgres::error::SqlState;
-use xtask::cluster::{Cluster, poll, wait_for};
+use xtask::cluster::{Cluster, StopMode, poll, wait_for};
 
 static SHARED: Shared = Shared::new();
 
@@ -91,10 +91,14 @@ fn statistics_survive_a_restart_and_begin_anew_after_a_crash() -> Result<()> {
     assert_eq!(get::<String>(&mut client, state)?, before);
     let after = client.query_one(timed, &[])?;
     assert_eq!((after.get::<_, i64>(0), after.get::<_, f64>(1)), (latency.get(0), latency.get(1)));
-    cluster.kill9()?;
-    cluster.start()?;
-    let mut client = cluster.connect("postgres")?;
-    assert_eq!(get::<i64>(&mut client, "SELECT misses FROM cache_stats WHERE scope = 'total'")?, 0);
+    let crashes: [fn(&Cluster) -> Result<()>; 2] = [Cluster::kill9, |it| it.stop(StopMode::Immediate).map(drop)];
+    for crash in crashes {
+        crash(&cluster)?;
+        cluster.start()?;
+        let mut client = cluster.connect("postgres")?;
+        assert_eq!(get::<i64>(&mut client, "SELECT misses FROM cache_stats WHERE scope = 'total'")?, 0);
+        client.batch_execute("SELECT cache_get('a:2')")?;
+    }
     Ok(())
 }
 
@@ -102,7 +106,7 @@ fn statistics_survive_a_restart_and_begin_anew_after_a_crash() -> Result<()> {
 fn a_damaged_file_of_statistics_keeps_no_server_from_starting() -> Result<()> {
     let (cluster, mut client) = cache_pg_server_tests::with_extension()?;
     client.batch_execute("SELECT cache_get('a:1')")?;
-    cluster.stop(xtask::cluster::StopMode::Fast)?;
+    cluster.stop(StopMode::Fast)?;
     let file = cluster.data_dir().join("pg_stat/cache_pg.stat");
     let mut text = std::fs::read(&file)?;
     text.iter_mut().rev().take(1000).for_each(|byte| *byte ^= 1);

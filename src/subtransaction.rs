@@ -75,6 +75,11 @@ pub fn message_of(error: &CaughtError) -> String {
     format!("{} ({:?})", report.message(), report.sql_error_code())
 }
 
+/// Whether somebody has cancelled what raised it.
+pub fn is_cancel(error: &CaughtError) -> bool {
+    sqlstate(error) == Some(PgSqlErrorCode::ERRCODE_QUERY_CANCELED)
+}
+
 fn must_pass(error: &CaughtError) -> bool {
     matches!(
         sqlstate(error),

@@ -69,9 +69,8 @@ struct Launcher {
     list_at: Steady,
     /// Whether somebody has set the clock.
     drift: Drift,
-    /// Whether the log already says that no process could be started,
+    /// Whether the log already says that no process could be started, and that there are too many databases.
     no_process: bool,
-    /// and that there are too many databases.
     no_slot: bool,
     /// Where the handles of the sweepers live: emptied whenever there are none.
     handles: PgMemoryContexts,
@@ -89,21 +88,21 @@ impl Launcher {
         let at_work = self.sweepers.len();
         self.sweepers
             .retain(|(_, sweeper)| matches!(sweeper.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted)));
-        // A sweeper that has ended may have found its database gone.
-        if now >= self.list_at || self.sweepers.len() < at_work {
-            self.list_at = now.after(LIST_EVERY.min(settings::sweep_interval()));
-            self.list_databases();
-        }
-        let (due, next) = self.due(now);
         let most = settings::max_workers();
         let free = most.saturating_sub(self.sweepers.len());
+        let (mut due, mut next) = self.due(now);
+        // A sweeper that has ended may have found its database gone, and none is sent into one that is.
+        if now >= self.list_at || self.sweepers.len() < at_work || free > 0 && !due.is_empty() {
+            self.list_databases(now);
+            (due, next) = self.due(now);
+        }
         // More at work than there may be, since the setting was lowered, count as if others waited: then they leave.
         let waiting = (self.sweepers.len() + due.len()).saturating_sub(most) as u32;
         directory::change(|directory| directory.waiting = waiting);
         for &database in due.iter().take(free) {
             self.start(database, now);
         }
-        // Whoever waits for a free process is started when one ends: that wakes us.
+        // The end of one wakes us, and another one is started.
         next.min(self.list_at).since(now).max(SHORTEST_NAP)
     }
 
@@ -192,7 +191,8 @@ impl Launcher {
     }
 
     /// Takes note of databases that are new and forgets those that are gone.
-    fn list_databases(&mut self) {
+    fn list_databases(&mut self, now: Steady) {
+        self.list_at = now.after(LIST_EVERY.min(settings::sweep_interval()));
         process::report(Some(c"listing databases"));
         // What enters the directory while we look at the catalog may be younger than what we see there.
         let known: Vec<Oid> =

@@ -9,6 +9,7 @@ use crate::clock::Steady;
 use crate::evict::evictor::Evictor;
 use crate::home::Home;
 use crate::stats::memory;
+use pgrx::pg_sys;
 use std::time::{Duration, Instant};
 
 /// The most entries that a step evicts: until it commits they are still to be seen, while others take their room.
@@ -47,6 +48,9 @@ impl Sweeper {
         if !vacuum::is_due(slot.removed, entries) || Steady::now() < slot.vacuum_at {
             return Ok(());
         }
+        // Else the table seems to be clean of what was removed within the last second.
+        // SAFETY: outside of a transaction.
+        unsafe { pg_sys::pgstat_report_stat(true) };
         let dirty = process::transaction(|| {
             let home = catalog::installed().ok().filter(|_| process::database_is_free())?;
             (!vacuum::is_clean(&home, slot.removed)).then(|| (home.schema.clone(), Locks::try_take(&home)))
@@ -56,8 +60,8 @@ impl Sweeper {
             // Who has locked it may be vacuuming it.
             Some((_, None)) => (slot.removed, LOCKED),
             Some((schema, Some(locks))) => {
-                vacuum::run(&schema, locks)?;
-                (0, started.elapsed() * BETWEEN_VACUUMS)
+                let removed = if vacuum::run(&schema, locks)? { 0 } else { slot.removed };
+                (removed, (started.elapsed() * BETWEEN_VACUUMS).max(LOCKED))
             }
             None => (0, Duration::ZERO),
         };

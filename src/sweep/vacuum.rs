@@ -2,14 +2,14 @@
 //!
 //! It looks at a table once in `autovacuum_naptime`, a minute by default, and a cache that is at its limit may have
 //! replaced all of its entries by then: its files would grow to twice the size. So the sweeper vacuums the table itself
-//! when it has removed a good part of it, as VACUUM does, and is told of in the log and the statistics like any. Must
-//! never wait for the table, nor be run in a transaction, nor begin where somebody else vacuums or alters the table: of
-//! that VACUUM would warn in the log.
+//! when it has removed a good part of it, as VACUUM does, and is told of in the log and the statistics like any. Whoever
+//! wants the table, or the database, ends it as autovacuum is ended. Must never wait for the table, nor be run in a
+//! transaction, nor begin where somebody else vacuums or alters the table: of that VACUUM would warn in the log.
 
 use super::process;
 use crate::backend;
 use crate::home::Home;
-use crate::subtransaction::message_of;
+use crate::subtransaction::{is_cancel, message_of};
 use pgrx::PgMemoryContexts;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::{LOCKMODE, LockRelId};
@@ -82,40 +82,78 @@ impl Drop for Locks {
     }
 }
 
-/// Vacuums the entries, whose locks the session has.
+/// While it lives this process counts as one of autovacuum: somebody who waits for the table for `deadlock_timeout`
+/// cancels it, and DROP DATABASE, CREATE DATABASE and their kin end it, where they would give up after five seconds.
+struct Yielding;
+
+impl Yielding {
+    fn begin() -> Self {
+        Self::mark(true);
+        Self
+    }
+
+    fn mark(yields: bool) {
+        const PROC_ARRAY_LOCK: usize = 4;
+        let flag = pg_sys::PROC_IS_AUTOVACUUM as u8;
+        // SAFETY: the flags of this process and their copy, under the lock that PostgreSQL changes them under
+        // (`vacuum_rel`); nothing here raises. What reads this flag asks for no more than a process that may be
+        // signalled. InitProcess clears it, where this process ends before.
+        unsafe {
+            let lock = &raw mut (*pg_sys::MainLWLockArray.add(PROC_ARRAY_LOCK)).lock;
+            pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
+            let process = pg_sys::MyProc;
+            let flags = if yields { (*process).statusFlags | flag } else { (*process).statusFlags & !flag };
+            (*process).statusFlags = flags;
+            *(*pg_sys::ProcGlobal).statusFlags.add((*process).pgxactoff as usize) = flags;
+            pg_sys::LWLockRelease(lock);
+        }
+    }
+}
+
+impl Drop for Yielding {
+    fn drop(&mut self) {
+        Self::mark(false);
+        // SAFETY: a flag that a handler sets. What was to be cancelled is over.
+        unsafe { (&raw mut pg_sys::QueryCancelPending).write_volatile(0) };
+    }
+}
+
+/// Vacuums the entries, whose locks the session has; false where somebody who waits has cancelled it.
 ///
 /// # Errors
 /// The message of an error that it raised.
-pub fn run(schema: &str, _locks: Locks) -> Result<(), String> {
+pub fn run(schema: &str, _locks: Locks) -> Result<bool, String> {
     let command = format!("VACUUM (SKIP_LOCKED, TRUNCATE FALSE, PARALLEL 0) {schema}.cache_entries");
     let command = CString::new(command).unwrap_or_default();
     process::report(Some(&command));
     // The command outlives the transactions that VACUUM begins and ends.
-    let mut context = PgMemoryContexts::new("cache_pg vacuum");
+    let context = PgMemoryContexts::new("cache_pg vacuum");
+    let yielding = Yielding::begin();
     let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
         // SAFETY: as PostgreSQL runs a command: outside of a transaction block, with a portal's memory, which VACUUM
-        // keeps its own in.
+        // keeps its own in. The context that is current before is one of the transaction that VACUUM ends, so nobody
+        // returns to it: the commit goes on in one that lives.
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();
             pg_sys::PortalContext = context.value();
-            context.switch_to(|_| {
-                let parsed = pgrx::PgList::<pg_sys::RawStmt>::from_pg(pg_sys::pg_parse_query(command.as_ptr()));
-                if let Some(statement) = parsed.get_ptr(0) {
-                    let state = pg_sys::make_parsestate(std::ptr::null_mut());
-                    pg_sys::ExecVacuum(state, (*statement).stmt.cast(), true);
-                }
-            });
+            pg_sys::MemoryContextSwitchTo(context.value());
+            let parsed = pgrx::PgList::<pg_sys::RawStmt>::from_pg(pg_sys::pg_parse_query(command.as_ptr()));
+            if let Some(statement) = parsed.get_ptr(0) {
+                let state = pg_sys::make_parsestate(std::ptr::null_mut());
+                pg_sys::ExecVacuum(state, (*statement).stmt.cast(), true);
+            }
             pg_sys::CommitTransactionCommand();
         }
-        Ok(())
+        Ok(true)
     }))
     .catch_others(|error: CaughtError| {
         // SAFETY: rolls back whatever was going on; the error state is flushed after this handler.
         unsafe { pg_sys::AbortCurrentTransaction() };
-        Err(message_of(&error))
+        if is_cancel(&error) { Ok(false) } else { Err(message_of(&error)) }
     })
     .execute();
+    drop(yielding);
     // SAFETY: nothing of the portal is used any more; the statistics of what was done are sent.
     unsafe {
         pg_sys::PortalContext = std::ptr::null_mut();

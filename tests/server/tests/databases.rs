@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use cache_pg_server_tests::{
-    PATIENCE, Shared, create_database, create_extension, get, launcher_rounds, rows, swept, swift_server, together,
-    write_expired,
+    PATIENCE, Shared, create_database, create_extension, get, launcher_rounds, rows, server, swept, swift_server,
+    together, write_expired,
 };
 use postgres::Client;
 use xtask::cluster::{Cluster, poll, wait_for};
@@ -124,6 +125,53 @@ fn a_dropped_database_is_forgotten_without_a_noise() -> Result<()> {
     let noise: Vec<_> = log.lines().filter(|line| errors.iter().any(|error| line.contains(error))).collect();
     // One sweeper may have been on its way.
     assert!(noise.len() <= 1, "{} lines such as {}", noise.len(), noise[0]);
+    Ok(())
+}
+
+#[test]
+fn nobody_is_sent_into_databases_that_are_gone() -> Result<()> {
+    const DATABASES: i32 = 8;
+    let cluster = server()?.conf("cache_pg.sweep_interval", "3s").start()?;
+    let mut postgres = cluster.connect("postgres")?;
+    for number in 0..DATABASES {
+        let mut client = create_database(&cluster, &format!("gone{number}"))?;
+        client.batch_execute("SELECT cache_set('k', '1', '1 millisecond')")?;
+        swept(&mut client)?;
+    }
+    for number in 0..DATABASES {
+        postgres.batch_execute(&format!("DROP DATABASE gone{number} WITH (FORCE)"))?;
+    }
+    let dropped = Instant::now();
+    poll(PATIENCE, "each to be due again, had it not gone", || Ok(dropped.elapsed() > Duration::from_secs(8)))?;
+    let log = cluster.log();
+    let noise: Vec<_> = log.lines().filter(|line| line.contains("FATAL") && line.contains("does not exist")).collect();
+    // One sweeper may have been on its way.
+    assert!(noise.len() <= 1, "{noise:?}");
+    Ok(())
+}
+
+#[test]
+fn a_long_vacuum_gives_way_to_whoever_wants_the_table_or_the_database() -> Result<()> {
+    // A tenth of a second for each page.
+    let cluster = swift_server()?
+        .conf("autovacuum", "off")
+        .conf("vacuum_cost_delay", "100ms")
+        .conf("vacuum_cost_limit", "1")
+        .start()?;
+    let mut client = create_database(&cluster, "slow")?;
+    let mut postgres = cluster.connect("postgres")?;
+    write_expired(&mut client, 50_000)?;
+    let vacuums =
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'cache_pg sweeper' AND query LIKE 'VACUUM%'
+                                  AND state = 'active' AND datname = 'slow')";
+    wait_for(&mut postgres, vacuums, PATIENCE)?;
+    client.batch_execute("SET lock_timeout = '40s'; ALTER TABLE cache_entries SET (fillfactor = 70)")?;
+    drop(client);
+    for command in ["CREATE DATABASE copy TEMPLATE slow", "DROP DATABASE slow"] {
+        wait_for(&mut postgres, vacuums, PATIENCE)?;
+        postgres.batch_execute(command)?;
+    }
+    assert!(!cluster.log().contains("sweep failed"), "{}", cluster.log());
     Ok(())
 }
 

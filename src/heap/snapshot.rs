@@ -136,9 +136,11 @@ impl Seen {
         self
     }
 
-    /// Whether it sees what the transaction wrote, and nothing that it does not see is hidden by that.
+    /// Whether it sees what the transaction wrote, and nothing that it does not see is hidden by that. What the current
+    /// one has hidden from its own snapshot, a snapshot that sees it when it has committed sees too.
     pub fn vouches_for(&self, version: Version) -> bool {
-        self.contains(version) && BLIND_IN.get() != Some(version)
+        let hides_others = || BLIND_IN.get() == Some(version) && current_if_assigned() == Some(version);
+        self.contains(version) && !hides_others()
     }
 
     /// Whether it sees what the transaction wrote.

@@ -43,3 +43,7 @@ SELECT count(*) FILTER (WHERE value IS NOT NULL) AS with_value FROM cache_entrie
 -- A key that was deleted can be set again at once.
 SELECT cache_set('del:a', '"again"') IS NOT NULL;
 SELECT cache_get('del:a');
+
+-- What a transaction has cleared or deleted without looking is no conflict for the next one.
+BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT cache_clear('del') IS NOT NULL, cache_delete('del:blind'); COMMIT;
+BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT cache_set('del:blind', '1') IS NOT NULL; COMMIT;

@@ -223,7 +223,9 @@ fn without_preloading_the_cache_stays_bounded_and_the_oldest_go() -> Result<()> 
 
 #[test]
 fn p2_an_eviction_takes_no_tombstone_and_no_lease() -> Result<()> {
-    let (_cluster, mut client) = limited(500)?;
+    // Neither ends by itself meanwhile.
+    let cluster = swift_server()?.conf("cache_pg.max_entries", "500").conf("cache_pg.lease", "1h").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
     let token: String = get(&mut client, "SELECT token FROM cache_fetch('leased')")?;
     let late: String = get(&mut client, "SELECT token FROM cache_fetch('deleted')")?;
     client.batch_execute("SELECT cache_delete('deleted')")?;

@@ -48,12 +48,13 @@ impl Evictor {
         let area = memory::area()?;
         let held = pending::held(area);
         let excess = settings::limits().excess(held);
-        let limited = memory::places().filter_map(|(name, tally)| {
+        let limited = memory::read_places(|name, tally| {
             let limits = Namespace::parse(&name).map(|it| namespaces::limits(home, it));
             let excess = limits.ok()?.excess(pending::held_of(tally));
             (!excess.is_empty()).then_some((name, excess))
         });
-        let own: HashMap<_, _> = if namespaces::has_limits(home) { limited.collect() } else { HashMap::new() };
+        let own: HashMap<_, _> =
+            if namespaces::has_limits(home) { limited.flatten().collect() } else { HashMap::new() };
         if excess.is_empty() && own.is_empty() {
             return None;
         }

@@ -1,10 +1,10 @@
 //! Keeping the statistics across a clean restart.
 //!
 //! The postmaster writes them to a file when it stops, and reads and removes it when it starts: after a crash there is
-//! none, and counting begins anew, as that of PostgreSQL does. An immediate shutdown is a crash, though it ends like any
-//! other: so the control file is asked whether the databases were shut down, before the file is written and before it is
-//! read. What was written by another version of the extension is of another shape, and is left unread. Must never keep a
-//! server from starting or stopping.
+//! none, and counting begins anew, as that of PostgreSQL does. An immediate shutdown is a crash, though it ends like
+//! any other. So the control file is asked whether the databases were shut down, before the statistics are written, and
+//! before they are read. What was written by another version of the extension is of another shape, and is left unread.
+//! Must never keep a server from starting or stopping.
 
 use super::memory::{self, Area};
 use super::place::{self, Place};

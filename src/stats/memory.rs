@@ -17,7 +17,7 @@ use crate::clock;
 use crate::shared_memory::{self, Shareable, SharedArray};
 use pgrx::pg_sys::Oid;
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 
 /// How many databases have statistics. Those that have the extension come first, first served.
 pub const AREAS: usize = 64;
@@ -139,9 +139,7 @@ pub(super) fn area_owned_by(database: u32) -> Option<&'static Area> {
 /// A database is gone: its places are free. Nobody is connected to it any more.
 pub fn forget(database: Oid) {
     let database = database.to_u32();
-    for place in place::all().iter().filter(|place| place.owner().is_some_and(|(owner, _)| owner == database)) {
-        place.leave();
-    }
+    place::forget(database);
     for area in AREA.all().iter().filter(|area| area.database.load(Ordering::Relaxed) == database) {
         area.leave();
     }
@@ -215,6 +213,20 @@ pub fn places() -> impl Iterator<Item = (String, &'static Tally)> {
     let database = area().map_or(0, |area| area.database.load(Ordering::Relaxed));
     let owned = place::all().iter().filter_map(|place| Some((place.owner()?, &place.tally)));
     owned.filter(move |((owner, _), _)| *owner == database).map(|((_, name), tally)| (name, tally))
+}
+
+/// What `read` makes of each of them. A place that got another owner meanwhile is left out: what was read there may be
+/// of either.
+pub fn read_places<R>(mut read: impl FnMut(String, &'static Tally) -> R) -> impl Iterator<Item = R> {
+    let database = area().map_or(0, |area| area.database.load(Ordering::Relaxed));
+    place::all().iter().filter_map(move |place| {
+        // Before the name: it is of this generation, or is left out as well.
+        let generation = place.tally.generation.load(Ordering::Acquire);
+        let (_, name) = place.owner().filter(|(owner, _)| *owner == database)?;
+        let read = read(name, &place.tally);
+        fence(Ordering::Acquire);
+        place.tally.is_still(generation).then_some(read)
+    })
 }
 
 /// The tallies of this backend's database: the rest, what was merged, and those of its namespaces.

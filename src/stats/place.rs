@@ -1,10 +1,10 @@
 //! A place for each namespace: one hash table for the whole server, in shared memory.
 //!
 //! Owns how a place is found and taken. To find one takes no lock: a place is free, being taken, somebody's, or left by
-//! a database that is gone, and who reads its name looks at the generation before and after. To take one takes a lock
-//! that nobody waits for. A namespace that nothing has used for a while loses its place to another one, with all that
-//! was counted for it (`rules::places` says when); its database's `merged` keeps that. Must never raise while the lock
-//! is held.
+//! a database that is gone, and who reads its name looks at the generation before and after. To take one, or to give it
+//! back, takes a lock that nobody but the launcher waits for. A namespace that nothing has used for a while loses its
+//! place to another one, with all that was counted for it (`rules::places` says when); its database's `merged` keeps
+//! that. Must never raise while the lock is held.
 
 use super::memory::{self, Tally};
 use crate::clock;
@@ -13,6 +13,7 @@ use crate::shared_memory::{self, Shareable, SharedArray};
 use cache_pg_rules::places::{self, Claim, Taken};
 use cache_pg_rules::token::hash;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// The longest namespace is shorter than the longest key.
 const MAX_NAME: usize = 512;
@@ -117,7 +118,15 @@ pub fn find_or_take(database: u32, name: &str, claim: Claim) -> Option<(&'static
     Some((place, place.take(database, name)))
 }
 
-/// The right to take places.
+/// A database is gone: its places are free. Under the lock, or a place might get another owner between the look and the
+/// change.
+pub fn forget(database: u32) {
+    let is_its = |place: &&Place| place.owner().is_some_and(|(owner, _)| owner == database);
+    let _lock = Lock::take();
+    PLACES.all().iter().filter(is_its).for_each(Place::leave);
+}
+
+/// The right to take places, and to give them back.
 struct Lock(&'static Control);
 
 impl Lock {
@@ -134,6 +143,17 @@ impl Lock {
             taken
         };
         (0..Self::TRIES).find(takes).map(|_| Self(control))
+    }
+
+    /// Waits for it, which only the launcher may. It is held for a look at all places; None where there are none.
+    fn take() -> Option<Self> {
+        while !CONTROL.all().is_empty() {
+            if let lock @ Some(_) = Self::try_take() {
+                return lock;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        None
     }
 }
 
@@ -211,8 +231,8 @@ impl Place {
         }
     }
 
-    /// Its database is gone.
-    pub fn leave(&self) {
+    /// Its database is gone. Under the lock.
+    fn leave(&self) {
         self.tally.generation.fetch_add(1, Ordering::AcqRel);
         self.state.store(LEFT, Ordering::Release);
     }

@@ -92,12 +92,15 @@ fn fill(held: Held, limits: Limits) -> (String, Option<f64>) {
 
 /// The namespace that holds most of its own limits, in words and in parts.
 fn fullest(home: &Home) -> Option<(String, f64)> {
-    let held = memory::places().filter(|_| namespaces::has_limits(home)).filter_map(|(name, tally)| {
+    if !namespaces::has_limits(home) {
+        return None;
+    }
+    let held = memory::read_places(|name, tally| {
         let limits = namespaces::limits(home, Name::parse(&name).ok()?);
         let (room, parts) = fill(tally.census.now.held(), limits);
         Some((format!("{room} in \"{name}\""), parts?))
     });
-    held.max_by(|(_, one), (_, other)| one.total_cmp(other))
+    held.flatten().max_by(|(_, one), (_, other)| one.total_cmp(other))
 }
 
 fn of_the_hand() -> Readings {
@@ -146,18 +149,18 @@ fn uncounted() -> u64 {
 }
 
 fn largest() -> Option<(String, u64)> {
-    let sizes = memory::places().map(|(name, tally)| (name, tally.census.counted.largest.load(Ordering::Relaxed)));
+    let sizes = memory::read_places(|name, tally| (name, tally.census.counted.largest.load(Ordering::Relaxed)));
     sizes.filter(|&(_, size)| size > 0).max_by_key(|&(_, size)| size)
 }
 
 /// A read finds one value: of more values than reads, the rest was not read.
 fn unread() -> Option<(String, f64)> {
-    let shares = memory::places().filter_map(|(name, tally)| {
+    let shares = memory::read_places(|name, tally| {
         let written = written(&tally.counters);
         let share = 1.0 - tally.counters.get(Counter::Hits) as f64 / written as f64;
         (written >= ENOUGH).then_some((name, share.max(0.0)))
     });
-    shares.max_by(|(_, one), (_, other)| one.total_cmp(other))
+    shares.flatten().max_by(|(_, one), (_, other)| one.total_cmp(other))
 }
 
 fn written(counters: &counter::Counters) -> u64 {
@@ -209,28 +212,27 @@ fn unsafe_to_forget() -> bool {
 
 /// What each namespace has done, and how it is configured.
 pub fn of_namespaces(home: &Home) -> Vec<Namespace> {
-    let mut all: Vec<_> = memory::places()
-        .map(|(name, tally)| {
-            let get = |counter| tally.counters.get(counter);
-            let parsed = Name::parse(&name).ok();
-            let options = parsed.map(|name| namespaces::named(home, name));
-            let limits = parsed.map_or(Limits::default(), |name| namespaces::limits(home, name));
-            Namespace {
-                hits: get(Counter::Hits),
-                misses: get(Counter::Misses),
-                written: written(&tally.counters),
-                refused: get(Counter::FillsRefused),
-                loads: get(Counter::Loads),
-                load_time: Duration::from_micros(get(Counter::LoadTime)),
-                waits: get(Counter::Waits),
-                expired: get(Counter::Expired),
-                has_grace: options.as_ref().is_some_and(|options| options.has_grace()),
-                ttl: options.map_or(Duration::ZERO, |options| options.usual_ttl()),
-                room: room_of(std::iter::once(tally), limits),
-                name,
-            }
-        })
-        .collect();
+    let mut all: Vec<_> = memory::read_places(|name, tally| {
+        let get = |counter| tally.counters.get(counter);
+        let parsed = Name::parse(&name).ok();
+        let options = parsed.map(|name| namespaces::named(home, name));
+        let limits = parsed.map_or(Limits::default(), |name| namespaces::limits(home, name));
+        Namespace {
+            hits: get(Counter::Hits),
+            misses: get(Counter::Misses),
+            written: written(&tally.counters),
+            refused: get(Counter::FillsRefused),
+            loads: get(Counter::Loads),
+            load_time: Duration::from_micros(get(Counter::LoadTime)),
+            waits: get(Counter::Waits),
+            expired: get(Counter::Expired),
+            has_grace: options.as_ref().is_some_and(|options| options.has_grace()),
+            ttl: options.map_or(Duration::ZERO, |options| options.usual_ttl()),
+            room: room_of(std::iter::once(tally), limits),
+            name,
+        }
+    })
+    .collect();
     all.sort_by(|one, other| one.name.cmp(&other.name));
     all
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 /// What was counted in a database: the total first, then its namespaces by name, what was merged, and the rest.
 pub fn of(area: &Area) -> Vec<Row> {
-    let mut rows: Vec<Row> = memory::places().map(|(name, tally)| Row::of("namespace", Some(name), tally)).collect();
+    let mut rows: Vec<Row> = memory::read_places(|name, tally| Row::of("namespace", Some(name), tally)).collect();
     let merged = area.merged_namespaces.load(Ordering::Relaxed) as i64;
     let known = rows.len() as i64;
     rows.sort_by(|one, other| one.namespace.cmp(&other.namespace));

@@ -2,9 +2,9 @@
 //!
 //! It looks at a table once in `autovacuum_naptime`, a minute by default, and a cache that is at its limit may have
 //! replaced all of its entries by then: its files would grow to twice the size. So the sweeper vacuums the table itself
-//! when it has removed a good part of it, as VACUUM does, and is told of in the log and the statistics like any. Whoever
-//! wants the table, or the database, ends it as autovacuum is ended. Must never wait for the table, nor be run in a
-//! transaction, nor begin where somebody else vacuums or alters the table: of that VACUUM would warn in the log.
+//! when it has removed a good part of it, as VACUUM does, and is told of in the log and the statistics like any. It is
+//! ended for somebody who wants the table, or the database, as autovacuum is. Must never wait for the table, nor be run
+//! in a transaction, nor begin where somebody else vacuums or alters the table: of that VACUUM would warn in the log.
 
 use super::process;
 use crate::backend;

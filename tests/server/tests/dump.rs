@@ -1,12 +1,13 @@
-//! Backups: pg_dump takes what was configured along and leaves the entries, which nobody would want back.
+//! Backups and upgrades: pg_dump takes what was configured along and leaves the entries, which nobody would want back;
+//! pg_upgrade takes all.
 
 use anyhow::Result;
 use cache_pg_server_tests::{
-    create_extension, every_verb_works, get, rows, sqlstate, swept, swift_server, write_expired,
+    PATIENCE, create_extension, every_verb_works, get, left_out, rows, sqlstate, swept, swift_server, write_expired,
 };
 use postgres::Client;
 use postgres::error::SqlState;
-use xtask::cluster::Cluster;
+use xtask::cluster::{Cluster, StopMode, wait_for};
 use xtask::process;
 
 /// A cache in use: entries, namespaces and grants.
@@ -83,4 +84,43 @@ fn a_dump_restored_by_psql_has_namespaces_and_grants_but_no_entries() -> Result<
     original.batch_execute("CREATE DATABASE restored")?;
     cluster.psql_file("restored", &file)?;
     is_restored(&cluster, &mut original)
+}
+
+#[test]
+fn pg_upgrade_takes_entries_and_all_that_was_configured_along() -> Result<()> {
+    let old = swift_server()?.start()?;
+    if !old.installation().bindir.join("pg_upgrade").is_file() {
+        return left_out("pg_upgrade");
+    }
+    let mut client = create_extension(&old, "postgres")?;
+    client.batch_execute(
+        "CREATE ROLE app LOGIN;
+         GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries TO app;
+         SELECT cache_configure('n', default_ttl => '3 hours');
+         CREATE TABLE tenant (slug text PRIMARY KEY, plan text);
+         INSERT INTO tenant VALUES ('x', 'free');
+         SELECT cache_watch('tenant', ARRAY['tenant:{slug}'], ARRAY['of:{slug}']);
+         SELECT cache_set('tenant:x', '1', '1 day'), cache_set('tagged', '1', '1 day', tags => '{of:x}'),
+                cache_set('k', '1', '1 day'), cache_set('deleted', '1', '1 day');
+         SELECT cache_delete('deleted')",
+    )?;
+    drop(client);
+    old.stop(StopMode::Fast)?;
+    let new = swift_server()?.start()?;
+    new.stop(StopMode::Fast)?;
+    let mut upgrade = new.installation().command("pg_upgrade");
+    let bindir = &new.installation().bindir;
+    upgrade.arg("-b").arg(bindir).arg("-B").arg(bindir).arg("-d").arg(old.data_dir()).arg("-D").arg(new.data_dir());
+    process::output(process::as_server_user(upgrade.args(["-U", "postgres"]))?.current_dir(new.dir()))?;
+    new.start()?;
+    let mut client = new.connect("postgres")?;
+    let found = "SELECT array_agg(key ORDER BY key COLLATE \"C\") = '{k,tagged,tenant:x}' FROM cache_keys() AS key";
+    assert!(get::<bool>(&mut client, found)?);
+    assert!(get::<bool>(&mut client, "SELECT cache_set('n:k', '1') > now() + interval '2 hours'")?);
+    client.batch_execute("UPDATE tenant SET plan = 'pro'")?;
+    assert!(get::<bool>(&mut client, "SELECT cache_get('tenant:x') IS NULL AND cache_get('tagged') IS NULL")?);
+    every_verb_works(&mut new.connect_as("app", "postgres")?)?;
+    client.batch_execute("SELECT cache_clear()")?;
+    write_expired(&mut client, 100)?;
+    wait_for(&mut client, "SELECT NOT EXISTS (SELECT FROM cache_entries WHERE key LIKE 'expired:%')", PATIENCE)
 }

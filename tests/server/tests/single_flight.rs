@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use cache_pg_server_tests::{PATIENCE, create_extension, get, server, sqlstate, together_with, with_extension};
+use cache_pg_server_tests::{PATIENCE, create_extension, get, server, sqlstate, together_with};
 use postgres::Client;
 use postgres::error::SqlState;
 use serde_json::{Value, json};
@@ -18,6 +18,13 @@ const WAIT: &str = "40 seconds";
 
 /// What `cache_fetch` has answered: value, stale, token.
 type Fetched = (Option<Value>, bool, Option<String>);
+
+/// A server on which no lease ends by itself, however long a loader takes on a busy machine.
+fn patient() -> Result<(Cluster, Client)> {
+    let cluster = server()?.conf("cache_pg.lease", "1h").start()?;
+    let client = create_extension(&cluster, "postgres")?;
+    Ok((cluster, client))
+}
 
 fn fetch(client: &mut Client, wait: &str) -> Result<Fetched> {
     let fetch = "SELECT found, value, stale, token FROM cache_fetch('n:k', $1::text::interval)";
@@ -34,7 +41,7 @@ fn fill(client: &mut Client, value: &str, token: &str) -> Result<bool> {
 
 #[test]
 fn a_hundred_fetches_of_a_cold_key_load_it_once() -> Result<()> {
-    let (cluster, mut client) = with_extension()?;
+    let (cluster, mut client) = patient()?;
     let loads = together_with(
         CLIENTS,
         |_| cluster.connect("postgres"),
@@ -58,7 +65,7 @@ fn a_hundred_fetches_of_a_cold_key_load_it_once() -> Result<()> {
 
 #[test]
 fn when_the_loader_gives_up_one_of_those_who_wait_gets_the_token() -> Result<()> {
-    let (cluster, _client) = with_extension()?;
+    let (cluster, _client) = patient()?;
     let given_up = AtomicUsize::new(0);
     let filled = together_with(
         20,
@@ -85,7 +92,7 @@ fn when_the_loader_gives_up_one_of_those_who_wait_gets_the_token() -> Result<()>
 
 #[test]
 fn with_a_stale_value_nobody_waits() -> Result<()> {
-    let (cluster, mut client) = with_extension()?;
+    let (cluster, mut client) = patient()?;
     client.batch_execute(
         "SELECT cache_configure('n', stale_for => '1 hour');
          SELECT cache_set('n:k', '\"stale\"', '1 millisecond')",
@@ -113,7 +120,7 @@ fn with_a_stale_value_nobody_waits() -> Result<()> {
 
 #[test]
 fn a_hundred_calls_of_get_or_set_for_a_cold_key_compute_it_once() -> Result<()> {
-    let (cluster, mut client) = with_extension()?;
+    let (cluster, mut client) = patient()?;
     client.batch_execute("CREATE SEQUENCE computed")?;
     let call = format!(
         "SELECT cache_get_or_set('n:k', 'SELECT to_jsonb(nextval(''computed'')) FROM pg_sleep({})')",
@@ -128,7 +135,7 @@ fn a_hundred_calls_of_get_or_set_for_a_cold_key_compute_it_once() -> Result<()> 
 
 #[test]
 fn the_error_of_a_loader_reaches_its_own_caller_only() -> Result<()> {
-    let (cluster, mut client) = with_extension()?;
+    let (cluster, mut client) = patient()?;
     client.batch_execute("CREATE SEQUENCE computed")?;
     // The first fails. All who wait for it are released, and may compute at the same time.
     let call = "SELECT cache_get_or_set('n:k', 'SELECT to_jsonb(1 / least(nextval(''computed'') - 1, 1)) FROM pg_sleep(0.05)')";
@@ -153,8 +160,7 @@ fn the_error_of_a_loader_reaches_its_own_caller_only() -> Result<()> {
 /// A caller whose query never ends, and one who waits for it; then `end` ends the first. Its lease is longer than
 /// anybody's patience: only a lease that is given back helps the second.
 fn ends_early(end: &str) -> Result<()> {
-    let cluster: Cluster = server()?.conf("cache_pg.lease", "1h").start()?;
-    let mut client = create_extension(&cluster, "postgres")?;
+    let (cluster, mut client) = patient()?;
     // What the second must not miss is over in a moment: it is tried often, each time with a key for which nothing is
     // known of how long computing takes (keys that differ in the last letter share nothing).
     for round in 'a'..='z' {

@@ -93,7 +93,7 @@ fn no_call_tells_what_another_tenant_has() -> Result<()> {
         "to_jsonb(array(SELECT cache_get_many(ARRAY['{key}'])::text))",
         "to_jsonb(array(SELECT cache_keys(after => '{key}')))",
         "to_jsonb(array(SELECT f::text FROM cache_fetch('{key}') AS f))",
-        "to_jsonb(array(SELECT f::text FROM cache_fetch('{key}', '2 seconds') AS f))",
+        "to_jsonb(array(SELECT f::text FROM cache_fetch('{key}', '10 seconds') AS f))",
         "cache_get_or_set('{key}', 'SELECT 1')",
         "cache_take('{key}')",
         "cache_delete('{key}')",
@@ -107,7 +107,7 @@ fn no_call_tells_what_another_tenant_has() -> Result<()> {
         "cache_try_set('{key}', '1')",
         "cache_set_many(jsonb_build_object('{key}', 1))",
     ] {
-        a.batch_execute("SET lock_timeout = '1500ms'")?;
+        a.batch_execute("SET lock_timeout = '6s'")?;
         // What writes waits for a key that somebody has locked, as an INSERT does, and tells by an error or by "none
         // there" whether one exists. What reads, fetches or computes tells nothing at all.
         let writes = ["add", "replace", "cas", "touch", "incr", "set('", "set_many", "try_set", "take", "delete"];
@@ -120,7 +120,7 @@ fn no_call_tells_what_another_tenant_has() -> Result<()> {
             let sql = format!("SELECT to_jsonb({})", call.replace("{key}", &format!("oracle_b:{key}")));
             let (outcome, took) = timed(|| run(&mut a, &sql))?;
             assert_ne!(outcome, Ok(Some("true".to_owned())), "{call}: {key}");
-            told.push((key, outcome, took > Duration::from_millis(1400)));
+            told.push((key, outcome, took > Duration::from_secs(5)));
         }
         for (key, outcome, slow) in told.iter().filter(|_| !is_write) {
             assert_eq!((outcome, slow), (&told[0].1, &told[0].2), "{call}: {key}");

@@ -5,6 +5,7 @@
 //! [`package::install_into_server`], which is what a user asks for by name.
 
 pub mod cluster;
+pub mod coverage;
 pub mod demo;
 pub mod files;
 pub mod package;

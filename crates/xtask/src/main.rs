@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::suites::{self, Suite};
-use xtask::{demo, package, postgres, top};
+use xtask::{coverage, demo, package, postgres, top};
 
 /// The developer's tool of cache_pg.
 #[derive(Parser)]
@@ -31,6 +31,18 @@ enum Task {
         /// Build a PostgreSQL 18 with its own assertions on, and run the suites that contend for rows on that one
         #[arg(long)]
         assertions: bool,
+    },
+    /// Run tests with a library that counts, and print which lines of the extension they do not reach
+    Coverage {
+        /// Suites [default: all that try the extension]
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<Suite>,
+    },
+    /// Run suites with the library that is installed
+    #[command(hide = true)]
+    Installed {
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<Suite>,
     },
     /// Take what the golden tests printed last as what they must print
     Bless {
@@ -88,6 +100,11 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Test { pg, only, assertions } => suites::run_and_report(&pg, &only, assertions),
+        Task::Coverage { only } => coverage::run(&only),
+        Task::Installed { only } => {
+            print!("\n{}", suites::run_installed(&only)?);
+            Ok(())
+        }
         Task::Bless { pg } => bless(pg),
         Task::Build { pg } => build(&pg),
         Task::Install { pg_config, destdir } => package::install_into_server(&pg_config, destdir.as_deref()),

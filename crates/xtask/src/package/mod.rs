@@ -35,13 +35,26 @@ pub struct Package {
 /// # Errors
 /// When something to build it with is missing, or it does not compile.
 pub fn build(installation: &Installation) -> Result<Package> {
+    build_with(installation, &[])
+}
+
+/// The same, with arguments to the compiler for the extension itself.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with(installation: &Installation, arguments: &[&str]) -> Result<Package> {
     installation.require_buildable()?;
     println!("building cache_pg for PostgreSQL {}", installation.version);
     // All majors are built to the same file: nobody may build another one before this one is packaged.
     fs::create_dir_all(paths::extension_target())?;
     let lock = fs::File::create(paths::extension_target().join("package.lock"))?;
     lock.lock().context("cannot lock the target directory")?;
-    process::run(cargo(installation, "build")?.args(["--release", "--lib"]).args(selection(installation)))?;
+    let mut command = cargo(installation, if arguments.is_empty() { "build" } else { "rustc" })?;
+    command.args(["--release", "--lib"]).args(selection(installation));
+    if !arguments.is_empty() {
+        command.arg("--").args(arguments);
+    }
+    process::run(&mut command)?;
     assemble(installation)
 }
 

@@ -164,6 +164,19 @@ fn on_one(suite: Suite, installation: &Installation) -> Result<Verdict> {
     }
 }
 
+/// Runs the suites in `only` on the usual PostgreSQL, with the library that is installed there.
+///
+/// # Errors
+/// When there is none. A failed test is no error here.
+pub fn run_installed(only: &[Suite]) -> Result<Summary> {
+    let installation = postgres::under_test()?;
+    let mut summary = Summary::default();
+    for &suite in only {
+        summary.add(timed(suite.name(), Some(&installation), || on_one(suite, &installation)));
+    }
+    Ok(summary)
+}
+
 fn timed(suite: &'static str, installation: Option<&Installation>, run: impl FnOnce() -> Result<Verdict>) -> Outcome {
     let postgres = installation.map(Installation::name);
     let where_to = postgres.as_ref().map(|name| format!(" on PostgreSQL {name}"));

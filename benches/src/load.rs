@@ -120,7 +120,9 @@ impl<'a> Client<'a> {
         let warmed = if self.turn.beside.is_some() { Ok(()) } else { self.warm_up() };
         barrier.wait();
         warmed?;
-        self.turn.beside.inspect(|beside| drop(beside.wait()));
+        if let Some(beside) = self.turn.beside {
+            beside.wait();
+        }
         let cpu = || affinity::cpu_time(self.session.process()).filter(|_| alone);
         let cpu_before = cpu();
         let mut times = Histogram::default();

@@ -56,6 +56,7 @@ fn beside_pgbench() {
                 fresh: &Fresh::default(),
                 limit: Duration::from_secs(1),
                 stop: &AtomicBool::new(false),
+                beside: None,
             };
             ours.push(load::take(std::slice::from_mut(&mut session), turn).unwrap().rate);
             let mut pgbench = installation.command("pgbench");

@@ -15,10 +15,12 @@ DELETE FROM cache_entries;
 UPDATE moods SET mood = 'none' WHERE id = 1;
 SELECT string_agg(key, ' ') FROM gone;
 -- An output function, too.
+SET client_min_messages = warning;
 CREATE TYPE null_out;
 CREATE FUNCTION null_out_in(cstring) RETURNS null_out LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
 CREATE FUNCTION null_out_out(null_out) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'pg_stat_get_backend_start';
 CREATE TYPE null_out (INPUT = null_out_in, OUTPUT = null_out_out, LIKE = integer);
+RESET client_min_messages;
 CREATE TABLE nulls (it null_out, id integer);
 SELECT cache_watch('nulls', ARRAY['null:{it}', 'id:{id}']);
 DELETE FROM cache_entries;
@@ -60,10 +62,12 @@ RESET lc_monetary;
 SELECT * FROM gone;
 
 -- A function of a user's that says that its text depends on more is refused, wherever it is in the type.
+SET client_min_messages = warning;
 CREATE TYPE unsteady;
 CREATE FUNCTION unsteady_in(cstring) RETURNS unsteady LANGUAGE internal IMMUTABLE STRICT AS 'textin';
 CREATE FUNCTION unsteady_out(unsteady) RETURNS cstring LANGUAGE internal STABLE STRICT AS 'textout';
 CREATE TYPE unsteady (INPUT = unsteady_in, OUTPUT = unsteady_out, LIKE = text);
+RESET client_min_messages;
 CREATE CAST (unsteady AS text) WITHOUT FUNCTION AS IMPLICIT;
 CREATE DOMAIN unsteady_domain AS unsteady;
 CREATE DOMAIN unsteady_domains AS unsteady_domain[];

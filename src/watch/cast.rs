@@ -47,6 +47,12 @@ impl Cast {
         }
     }
 
+    /// Whether there is a type of this number, with a cast of which a key may be made.
+    pub fn exists(kind: Oid) -> bool {
+        // SAFETY: look-ups in the system caches; the first says whether there is such a type.
+        unsafe { pg_sys::get_typtype(kind) != 0 && Self::of(pg_sys::getBaseType(kind)).is_ok() }
+    }
+
     /// The text of a value; None where the function returns NULL, as `value::text` is NULL then.
     ///
     /// # Safety

@@ -44,11 +44,18 @@ struct Column {
     cast: Cast,
 }
 
+/// Why nobody can say what a row has in a column that a template names.
+#[derive(Debug, Clone, Copy)]
+enum Unknown {
+    Missing,
+    Virtual,
+    Unfit(Unfit),
+}
+
 /// The columns that the templates of a table name, each once.
 pub struct Columns {
     columns: Vec<Column>,
-    /// The names of those that the table has not.
-    missing: Vec<String>,
+    unknown: Vec<(String, Unknown)>,
     /// Whether the text of one of them depends on settings.
     dependent: bool,
 }
@@ -57,63 +64,55 @@ pub struct Columns {
 pub type Values = Vec<Option<String>>;
 
 impl Columns {
-    /// Finds them in `relation`, as far as they are there.
-    ///
-    /// # Errors
-    /// [`CacheError::VirtualColumn`], [`CacheError::UntrustedCast`], [`CacheError::UnsteadyText`].
+    /// Finds them in `relation`.
     ///
     /// # Safety
     /// `relation` is open.
-    pub unsafe fn find(relation: pg_sys::Relation, watch: &Watch) -> Result<Self, CacheError> {
-        let (mut columns, mut missing) = (Vec::<Column>::new(), Vec::<String>::new());
-        let mut dependent = false;
+    pub unsafe fn find(relation: pg_sys::Relation, watch: &Watch) -> Self {
+        let mut found = Self { columns: Vec::new(), unknown: Vec::new(), dependent: false };
         for name in watch.templates().flat_map(|template| template.columns()) {
-            if columns.iter().any(|column| column.name == name) || missing.iter().any(|it| it == name) {
+            if found.columns.iter().any(|column| column.name == name) || found.is_unknown(name) {
                 continue;
             }
             // SAFETY: as the caller promises.
-            let Some(attribute) = (unsafe { attribute(relation, name) }) else {
-                missing.push(name.into());
-                continue;
-            };
-            if attribute.attgenerated == b'v' as std::ffi::c_char {
-                // SAFETY: as the caller promises.
-                return Err(CacheError::VirtualColumn { column: name.into(), table: unsafe { table_name(relation) } });
-            }
-            // SAFETY: a look-up in the system caches.
-            let base = unsafe { pg_sys::getBaseType(attribute.atttypid) };
-            dependent |= !FIXED.contains(&base);
-            let cast = Cast::of(base).map_err(|why| {
-                // SAFETY: as the caller promises.
-                let (column, table) = (name.into(), unsafe { table_name(relation) });
-                match why {
-                    Unfit::Untrusted => CacheError::UntrustedCast { column, table },
-                    Unfit::Unsteady => CacheError::UnsteadyText { column, table },
+            match unsafe { attribute(relation, name) }.ok_or(Unknown::Missing).and_then(cast) {
+                Ok((number, base, cast)) => {
+                    found.dependent |= !FIXED.contains(&base);
+                    found.columns.push(Column { name: name.into(), number, cast });
                 }
-            })?;
-            columns.push(Column { name: name.into(), number: attribute.attnum, cast });
+                Err(why) => found.unknown.push((name.into(), why)),
+            }
         }
-        Ok(Self { columns, missing, dependent })
+        found
     }
 
-    /// Refuses templates that name a column which `relation` has not.
+    /// Refuses templates that name a column of which `relation` has no text.
     ///
     /// # Errors
-    /// [`CacheError::NoColumn`].
+    /// [`CacheError::NoColumn`], [`CacheError::VirtualColumn`], [`CacheError::UntrustedCast`],
+    /// [`CacheError::UnsteadyText`].
     ///
     /// # Safety
     /// `relation` is open, and the one that they were looked for in.
     pub unsafe fn check(&self, relation: pg_sys::Relation) -> Result<(), CacheError> {
-        match self.missing.first().cloned() {
-            // SAFETY: as the caller promises.
-            Some(column) => Err(CacheError::NoColumn { column, table: unsafe { table_name(relation) } }),
-            None => Ok(()),
-        }
+        let Some((column, why)) = self.unknown.first().cloned() else { return Ok(()) };
+        // SAFETY: as the caller promises.
+        let table = unsafe { table_name(relation) };
+        Err(match why {
+            Unknown::Missing => CacheError::NoColumn { column, table },
+            Unknown::Virtual => CacheError::VirtualColumn { column, table },
+            Unknown::Unfit(Unfit::Untrusted) => CacheError::UntrustedCast { column, table },
+            Unknown::Unfit(Unfit::Unsteady) => CacheError::UnsteadyText { column, table },
+        })
     }
 
-    /// Whether they are all there that a template names.
+    /// Whether they say what a row makes of the template.
     pub fn suffice(&self, template: &Template) -> bool {
-        !template.columns().any(|name| self.missing.iter().any(|it| it == name))
+        !template.columns().any(|name| self.is_unknown(name))
+    }
+
+    fn is_unknown(&self, name: &str) -> bool {
+        self.unknown.iter().any(|(it, _)| it == name)
     }
 
     /// Runs `work` under settings that make a value's text the same in every session.
@@ -139,6 +138,16 @@ impl Columns {
         let at = self.columns.iter().position(|column| column.name == name)?;
         values.get(at)?.as_deref()
     }
+}
+
+/// The number of a column, its type, a domain's base, and how that becomes text.
+fn cast(attribute: pg_sys::FormData_pg_attribute) -> Result<(i16, Oid, Cast), Unknown> {
+    if attribute.attgenerated as u8 == b'v' {
+        return Err(Unknown::Virtual);
+    }
+    // SAFETY: a look-up in the system caches.
+    let base = unsafe { pg_sys::getBaseType(attribute.atttypid) };
+    Ok((attribute.attnum, base, Cast::of(base).map_err(Unknown::Unfit)?))
 }
 
 /// # Safety

@@ -1,13 +1,15 @@
 //! What watched tables lack.
 //!
-//! Owns the look at all of them: columns that templates name, and triggers. A command that would take a column away is
-//! refused, and tables that come below get their triggers, where event triggers run: they may be disabled, and so may
-//! the triggers of a table. Must never lock a table: an operator looks while somebody holds it.
+//! Owns the look at all of them: columns that templates name, with a text, and triggers. A command that would take a
+//! column away is refused, and tables that come below get their triggers, where event triggers run: they may be
+//! disabled, and so may the triggers of a table. Must never lock a table: an operator looks while somebody holds it.
 
+use super::cast::Cast;
 use super::templates::Watch;
 use super::tree::Function;
 use crate::home::Home;
 use crate::statement::{IntoParam, Statement, statement};
+use std::collections::HashMap;
 
 static ALL: Statement = statement!("watch_all.sql", [OIDOID]);
 static UNWATCHED: Statement = statement!("watch_unwatched.sql", [OIDOID]);
@@ -18,24 +20,24 @@ pub fn unwatched_tables(home: &Home) -> Vec<String> {
     UNWATCHED.read_newest(home, &[function.oid.param()], |rows| rows.column(1))
 }
 
-/// Each column that a template names and its table has not, in words.
+/// Each column that a template names and its table has not, or has no text of that may be taken, in words.
 pub fn missing_columns(home: &Home) -> Vec<String> {
     let Some(function) = Function::find(home) else { return Vec::new() };
     ALL.read_newest(home, &[function.oid.param()], |rows| {
         let of_table = |row| {
             let watch = Watch::of_trigger(&rows.get::<Vec<u8>>(row, 2)?)?;
-            let columns: Vec<String> = serde_json::from_str(&rows.get::<String>(row, 3)?).ok()?;
-            Some(missing(&rows.get::<String>(row, 1)?, &watch, &columns))
+            let types = rows.get::<String>(row, 3).and_then(|types| serde_json::from_str(&types).ok());
+            Some(missing(&rows.get::<String>(row, 1)?, &watch, &types.unwrap_or_default()))
         };
         (0..rows.len()).filter_map(of_table).flatten().collect()
     })
 }
 
-fn missing(table: &str, watch: &Watch, columns: &[String]) -> Vec<String> {
+fn missing(table: &str, watch: &Watch, types: &HashMap<String, u32>) -> Vec<String> {
     let mut missing = Vec::new();
     for name in watch.templates().flat_map(|template| template.columns()) {
         let words = format!("{name} of {table}");
-        if !columns.iter().any(|column| column == name) && !missing.contains(&words) {
+        if !types.get(name).is_some_and(|&kind| Cast::exists(kind.into())) && !missing.contains(&words) {
             missing.push(words);
         }
     }

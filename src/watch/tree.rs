@@ -182,10 +182,10 @@ fn lock_below(home: &Home, oid: Oid, mode: i32) {
     }
 }
 
-/// Whether a table has the columns that the templates name.
+/// Whether a table has the columns that the templates name, and a text of each.
 ///
 /// # Errors
-/// As [`Columns::find`] and [`Columns::check`].
+/// As [`Columns::check`].
 pub fn check_columns(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
     // SAFETY: opened and closed in pairs; an error of PostgreSQL leaves the closing to the abort. A table below may
     // have been dropped.
@@ -194,7 +194,7 @@ pub fn check_columns(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
         if relation.is_null() {
             return Ok(());
         }
-        let checked = Columns::find(relation, watch).and_then(|columns| columns.check(relation));
+        let checked = Columns::find(relation, watch).check(relation);
         pg_sys::relation_close(relation, pg_sys::NoLock as i32);
         checked
     }

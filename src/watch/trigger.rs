@@ -36,11 +36,11 @@ fn cache_watch_trigger(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport
 }
 
 /// Deletes the keys and invalidates the tags of the rows as they were and as they are. What the rows make of a template
-/// with a column that is not there, nobody knows.
+/// with a column that is not there, or has no text that may be taken, nobody knows.
 fn changed(trigger: &PgTrigger, watch: Watch) -> Result<(), CacheError> {
     let (old, new) = rows(trigger)?;
     // SAFETY: the relation that the trigger fired on is open.
-    let columns = unsafe { Columns::find(trigger.trigger_data().tg_relation, &watch) }?;
+    let columns = unsafe { Columns::find(trigger.trigger_data().tg_relation, &watch) };
     let (watch, unknown) = watch.split(|template| columns.suffice(template));
     let (mut keys, mut tags) = (Texts::default(), Texts::default());
     let has_rows = columns.under_fixed_settings(|| collect(&columns, old, new, &watch, &mut keys, &mut tags));

@@ -252,8 +252,9 @@ fn none_of(name: &'static str, found: &[String], advice: &str) -> Check {
 }
 
 fn missing_columns(now: &Readings) -> Check {
-    let advice = "Templates of cache_watch name columns that are not there: each change of such a table clears all that its rows \
-                  may have named, whole namespaces or everything. Call cache_watch for it with the columns that it has.";
+    let advice = "Templates of cache_watch name columns that are not there, or that become text by a function which is not run for \
+                  them: each change of such a table clears all that its rows may have named, whole namespaces or everything. \
+                  Call cache_watch for it with columns that it has.";
     none_of("missing_columns", &now.missing_columns, advice)
 }
 

@@ -80,7 +80,7 @@ pub struct Readings {
     pub uncounted: u64,
     /// Foreign keys that point at entries, each with its table.
     pub references: Vec<String>,
-    /// Columns that templates of watched tables name and that are not there, each with its table.
+    /// Columns that templates of watched tables name and that are not there, or have no text, each with its table.
     pub missing_columns: Vec<String>,
     /// Watched tables, and tables below these, of which not every change is seen.
     pub unwatched_tables: Vec<String>,

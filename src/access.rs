@@ -14,6 +14,7 @@ use crate::error::CacheError;
 use crate::home::Home;
 use crate::local_settings::LocalSettings;
 use crate::subtransaction::attempt;
+use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, AclMode, Oid};
 use std::rc::Rc;
 
@@ -102,6 +103,12 @@ impl Access {
     /// Whether rows may be written below the executor.
     pub fn writes_directly(&self) -> bool {
         self.is_unrestricted && self.home.has_own_columns && self.home.has_only_own_constraints
+    }
+
+    /// The errors by which PostgreSQL says that the caller may not store a value which it may well compute: those of
+    /// policies.
+    pub fn refusals(&self) -> &'static [PgSqlErrorCode] {
+        if self.is_under_policies { &[PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE] } else { &[] }
     }
 
     /// As [`Access::run`], for work that locks rows. The hand may remove one of them at that very moment, or somebody

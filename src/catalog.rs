@@ -117,7 +117,8 @@ fn look_up() -> Option<Home> {
             altered: shapes
                 .into_iter()
                 .find_map(|(table, shape)| Some((shape.table, difference(table, shape)?)))
-                .or_else(|| (rows.get(0, 14) != Some(true)).then(no_key)),
+                .or_else(|| (rows.get(0, 14) != Some(true)).then(no_key))
+                .or_else(|| (rows.get(0, 15) != Some(true)).then(no_tag)),
             schema: rows.get(0, 1)?,
             entries,
             owner: rows.get(0, 3)?,
@@ -138,6 +139,12 @@ fn look_up() -> Option<Home> {
 /// What is said of `cache_entries` with another primary key, or none.
 fn no_key() -> (&'static str, String) {
     (column::SHAPE.table, "It had a primary key on the column key alone.".into())
+}
+
+/// What is said of `cache_tags` with other indexes.
+fn no_tag() -> (&'static str, String) {
+    let how = "It had an index on the column tag, and none that is unique, on an expression or with a condition.";
+    (tag_column::SHAPE.table, how.into())
 }
 
 /// How a table differs from the one that was made. It is not locked: whoever is going to rely on the answer has locked

@@ -18,6 +18,27 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
+/// Runs `work`; None, with nothing of it left, when it raised what others are the reason of at this moment, or one of
+/// `refusals`. Every other error passes: what cannot be done must not look as if somebody had been in the way.
+pub fn attempt_beside_others<R>(refusals: &[PgSqlErrorCode], work: impl FnOnce() -> R) -> Option<R> {
+    match within(work, true) {
+        Ok(result) => Some(result),
+        Err(error)
+            if sqlstate(&error).is_some_and(|code| OF_CONTENTION.contains(&code) || refusals.contains(&code)) =>
+        {
+            None
+        }
+        Err(error) => error.rethrow(),
+    }
+}
+
+/// A conflict, a deadlock, a lock that could not be had at once.
+const OF_CONTENTION: [PgSqlErrorCode; 3] = [
+    PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+    PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED,
+    PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+];
+
 /// Runs `work` and undoes it; the SQLSTATE that it raised, if it did. Passes on what [`attempt`] does, and errors of
 /// `others`.
 pub fn rehearse(others: &[PgSqlErrorCode], work: impl FnOnce()) -> Option<PgSqlErrorCode> {

@@ -54,7 +54,16 @@ SELECT pg_catalog.quote_ident(n.nspname),
        EXISTS (
            SELECT FROM pg_catalog.pg_index AS i
            WHERE i.indrelid OPERATOR(pg_catalog.=) entries.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate
-             AND i.indnatts OPERATOR(pg_catalog.=) 1 AND i.indkey[0] OPERATOR(pg_catalog.=) 1)
+             AND i.indnatts OPERATOR(pg_catalog.=) 1 AND i.indkey[0] OPERATOR(pg_catalog.=) 1),
+       -- By the first column of one of them rows of tags are found, and all can be kept up: Table::by_first_column.
+       (SELECT coalesce(pg_catalog.bool_and(of_tags.is_plain) AND pg_catalog.bool_or(of_tags.finds_texts), false)
+        FROM (SELECT c.relam OPERATOR(pg_catalog.=) 403 AND NOT i.indisunique AND i.indexprs IS NULL AND i.indpred IS NULL,
+                     i.indisvalid AND i.indkey[0] OPERATOR(pg_catalog.=) 1
+                         AND i.indcollation[0] OPERATOR(pg_catalog.=) 950 AND o.opcfamily OPERATOR(pg_catalog.=) 1994
+              FROM pg_catalog.pg_index AS i
+              JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+              JOIN pg_catalog.pg_opclass AS o ON o.oid OPERATOR(pg_catalog.=) i.indclass[0]
+              WHERE i.indrelid OPERATOR(pg_catalog.=) tags.oid AND i.indislive) AS of_tags (is_plain, finds_texts))
 FROM pg_catalog.pg_extension AS e
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
 JOIN pg_catalog.pg_class AS entries

@@ -37,7 +37,8 @@ fn cache_fetch(
     let now = clock::now();
     let wait = wait.map_or(0, |wait| clock::after(now, wait).0.saturating_sub(now.0).max(0));
     let wait = Duration::from_micros(wait as u64);
-    let fetched = observe(Operation::Get, "cache_fetch", key.as_str(), || store::fetch(&access, key, &namespace, wait));
+    let fetched =
+        observe(Operation::Get, "cache_fetch", key.as_str(), || store::fetch(&access, key, &namespace, wait))?;
     stats::read_stale(key, fetched.value, fetched.stale);
     evict::note_read(key, fetched.value.is_some());
     Ok(TableIterator::once((fetched.value.is_some(), fetched.value, fetched.stale, fetched.token)))
@@ -65,7 +66,7 @@ fn cache_fill(
     let took = token.as_ref().map(|token| token.age_at(now.0));
     stats::count_loaded(key, took);
     let Some(token) = token else { return Ok(false) };
-    let stored = observe(Operation::Fill, "cache_fill", key.as_str(), || store::fill(&access, &new, &token, tags));
+    let stored = observe(Operation::Fill, "cache_fill", key.as_str(), || store::fill(&access, &new, &token, tags))?;
     stats::count_filled(key, value, stored);
     Ok(stored)
 }
@@ -75,7 +76,8 @@ fn cache_fill(
 fn cache_release(key: Option<&str>, token: Option<&str>) -> Result<bool, ErrorReport> {
     let access = access::check(verb_under(token))?;
     let key = self::key(key)?;
-    Ok(self::token(token, key)?.is_some_and(|token| store::release(&access, key, &token)))
+    let token = self::token(token, key)?;
+    Ok(token.map_or(Ok(false), |token| store::release(&access, key, &token))?)
 }
 
 /// What is about to be done: nothing where there is no token, so that one line of code does for both, on a standby too.

@@ -83,7 +83,7 @@ impl CacheError {
             Self::Encoding => "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0 makes one.".into(),
             Self::Reshaped { table: "cache_entries", .. } => {
                 "Alter it back, or DROP EXTENSION cache_pg CASCADE and create it again. More columns may stand behind those \
-                 of CREATE EXTENSION."
+                 of CREATE EXTENSION, if they take NULL or have a default."
                     .into()
             }
             Self::Reshaped { .. } => "Alter it back, or DROP EXTENSION cache_pg CASCADE and create it again.".into(),

@@ -112,9 +112,19 @@ impl Shape {
                     return Some(format!("Column {name} had the collation \"C\"."));
                 }
             }
-            (!self.is_open && count > self.columns.len()).then(|| "It has more columns.".into())
+            if !self.is_open {
+                return (count > self.columns.len()).then(|| "It has more columns.".into());
+            }
+            let further = (self.columns.len()..count).map(|number| &*attribute(shape, number));
+            let needed = further.into_iter().find(|it| !it.attisdropped && it.attnotnull && !is_filled(it))?;
+            Some(format!("Column {} takes no NULL and has no default.", needed.name()))
         }
     }
+}
+
+/// Whether a column gets a value by itself: a default, or one that is generated.
+fn is_filled(column: &FormData_pg_attribute) -> bool {
+    column.atthasdef || column.attidentity != 0 || column.attgenerated != 0
 }
 
 /// An attribute, by its number from 0.

@@ -13,6 +13,7 @@ use crate::clock::{self, Steady};
 use crate::datum::{Jsonb, Timestamp};
 use crate::durability::may_be_forgotten;
 use crate::epoch;
+use crate::error::CacheError;
 use crate::evict::growth::{self, Growth};
 use crate::heap::change::{Contention, Decision, change};
 use crate::heap::row::Row;
@@ -45,7 +46,10 @@ pub struct Fetched {
 ///
 /// The token vouches for what is read after this call, so after a wait it may be of a later snapshot than the
 /// statement's.
-pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -> Fetched {
+///
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -> Result<Fetched, CacheError> {
     let end = Steady::from_now(wait);
     let mut beside = None;
     let mut seen = Seen::by_statement().for_others();
@@ -59,27 +63,29 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -
         let early = matches!(&found, Look::Fresh(fresh) if namespace.refreshes_early(fresh));
         let asks = early || !matches!(found, Look::Fresh(_));
         let claim = if asks && backend::may_write() && *may_lease.get_or_init(ask) {
-            claim(access, key, &seen, early)
+            claim(access, key, &seen, early)?
         } else {
             Claim::No
         };
         let (until, end) = match (found, claim) {
             (Look::Fresh(fresh), claim) => {
-                return Fetched { value: Some(fresh.value), stale: false, token: claim.granted() };
+                return Ok(Fetched { value: Some(fresh.value), stale: false, token: claim.granted() });
             }
-            (_, Claim::Overtaken(value)) => return Fetched { value: Some(value), ..Fetched::default() },
-            (Look::Stale(value), claim) => return Fetched { value: Some(value), stale: true, token: claim.granted() },
+            (_, Claim::Overtaken(value)) => return Ok(Fetched { value: Some(value), ..Fetched::default() }),
+            (Look::Stale(value), claim) => {
+                return Ok(Fetched { value: Some(value), stale: true, token: claim.granted() });
+            }
             (Look::Miss, Claim::Taken(until)) if wake::may_wait() => (until.map_or(end, |until| until.min(end)), end),
             (Look::Miss, Claim::Beside) if wake::may_wait() => {
                 let end = *beside.get_or_insert_with(|| patience::for_commit().min(end));
                 (end, end)
             }
-            (Look::Miss, claim) => return Fetched { token: claim.granted(), ..Fetched::default() },
+            (Look::Miss, claim) => return Ok(Fetched { token: claim.granted(), ..Fetched::default() }),
         };
         if Steady::now() >= end {
             // Others may have found the claim taken while it was ours.
             wake::now(key);
-            return Fetched::default();
+            return Ok(Fetched::default());
         }
         match &waiter {
             // What happened before there was somebody to wake is seen by another look.
@@ -130,9 +136,9 @@ impl<T> Claim<T> {
 
 /// Asks for the right to compute a value from what `seen` sees, for a caller who may store it; `also_live`: of a live
 /// entry too.
-fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim<String> {
+fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Claim<String>, CacheError> {
     if !flight::claim(key) {
-        return Claim::Taken(None);
+        return Ok(Claim::Taken(None));
     }
     flags::note_write();
     wake::at_end(key);
@@ -146,18 +152,17 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Claim<Strin
         write::writing(access, |table| Ok(lease_row(access, table, key, lease, seen, also_live)))
     };
     let claim = may_be_forgotten(access, || fill::without_raising(access, ask));
-    let claim = claim.unwrap_or_default();
     flight::release(key);
-    if matches!(claim, Claim::No | Claim::Overtaken(_)) {
+    if !matches!(claim, Ok(Claim::Granted(()) | Claim::Taken(_) | Claim::Beside)) {
         // Somebody may have found the claim taken, and wait for what will not come. Who goes on to wait wakes nobody:
         // two of them would do nothing else.
         wake::now(key);
     }
-    claim.map(|()| {
+    Ok(claim?.map(|()| {
         let Seen { xmin, xmax, running, .. } = seen.clone();
         let (issued_at, lease, epoch) = (now.0, settings::lease(), epoch::current());
         Token { issued_at, lease, lease_id: id, epoch, xmin, xmax, running }.encode(key.as_str(), &secret::of_tokens())
-    })
+    }))
 }
 
 /// Writes the lease into the key's row, or into a new one, unless somebody holds it.

@@ -25,7 +25,7 @@ use crate::home::{Home, column};
 use crate::near;
 use crate::patience;
 use crate::stats::{self, Counter};
-use crate::subtransaction::attempt;
+use crate::subtransaction::attempt_beside_others;
 use crate::sweep::flags;
 use crate::wake;
 use cache_pg_rules::key::Key;
@@ -34,11 +34,14 @@ use cache_pg_rules::token::Token;
 use super::write::New;
 
 /// Stores a value that was computed under `token`, and says whether it did.
-pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) -> bool {
+///
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) -> Result<bool, CacheError> {
     flags::note_write();
     let now = clock::now().0;
     if !token.is_honoured_at(now) || token.epoch != epoch::current() {
-        return false;
+        return Ok(false);
     }
     wake::at_end(new.key);
     let seen = Seen { xmin: token.xmin, xmax: token.xmax, running: token.running.clone(), own: false };
@@ -54,11 +57,11 @@ pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) 
             })
         })
     };
-    let stored = may_be_forgotten(access, || without_raising(access, store)).unwrap_or(false);
+    let stored = may_be_forgotten(access, || without_raising(access, store))?;
     if stored {
         near::key(&access.home, new.key);
     }
-    stored
+    Ok(stored)
 }
 
 /// Lets `store` write a value that `seen` led to, with its tags as they are to be remembered, unless something was
@@ -131,7 +134,10 @@ pub fn put_if(
 }
 
 /// Gives a lease back: the holder could not compute the value. Returns whether it still had it.
-pub fn release(access: &Access, key: Key, token: &Token) -> bool {
+///
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn release(access: &Access, key: Key, token: &Token) -> Result<bool, CacheError> {
     flags::note_write();
     wake::at_end(key);
     let give_back = || {
@@ -148,7 +154,7 @@ pub fn release(access: &Access, key: Key, token: &Token) -> bool {
             Ok(released.unwrap_or(false))
         })
     };
-    may_be_forgotten(access, || without_raising(access, give_back)).unwrap_or(false)
+    may_be_forgotten(access, || without_raising(access, give_back))
 }
 
 fn holds_lease(row: &Row, id: i64) -> bool {
@@ -156,7 +162,8 @@ fn holds_lease(row: &Row, id: i64) -> bool {
 }
 
 /// Runs `work`; false where it raised what is nothing to the caller: a conflict of SERIALIZABLE, or, through the
-/// executor, of REPEATABLE READ. Below the executor nothing else raises for contention, and a subtransaction is saved.
+/// executor, of REPEATABLE READ, or what a policy says of the value. Below the executor nothing else raises for
+/// contention, and a subtransaction is saved. Whatever else it raises passes.
 pub fn without_raising<R: Default>(
     access: &Access,
     work: impl FnOnce() -> Result<R, CacheError>,
@@ -164,5 +171,5 @@ pub fn without_raising<R: Default>(
     if access.writes_directly() && !backend::is_serializable() {
         return work();
     }
-    attempt(work).unwrap_or(Ok(R::default()))
+    attempt_beside_others(access.refusals(), work).unwrap_or(Ok(R::default()))
 }

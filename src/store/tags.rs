@@ -126,7 +126,7 @@ fn sees_all_of(home: &Home, seen: &Seen, tags: impl IntoIterator<Item = String>)
         rows.0.close();
         sees_all
     })
-    .unwrap_or_default()
+    .unwrap_or_else(|| CacheError::Altered("cache_tags").raise())
 }
 
 /// Whether no tag of the entry has been invalidated since it was written.
@@ -196,14 +196,14 @@ fn change_generations(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
 /// A scan of `cache_tags`.
 struct Rows(Scan);
 
-fn reading<R: Default>(home: &Home, view: View, work: impl FnOnce(&mut Rows) -> R) -> R {
+fn reading<R>(home: &Home, view: View, work: impl FnOnce(&mut Rows) -> R) -> R {
     Table::by_first_column(home.tags, &tag_column::SHAPE, Purpose::Read, |table| {
         let mut rows = Rows(Scan::open(table, view));
         let result = work(&mut rows);
         rows.0.close();
         result
     })
-    .unwrap_or_default()
+    .unwrap_or_else(|| CacheError::Altered("cache_tags").raise())
 }
 
 impl Rows {

@@ -20,10 +20,8 @@ use crate::store::image::{Lease, latest_lease, load_time};
 use crate::store::look::{Fresh, Look};
 use crate::store::tags::Tagged;
 use crate::store::write::{self, New};
-use crate::subtransaction::attempt;
+use crate::subtransaction::attempt_beside_others;
 use cache_pg_rules::key::Key;
-use pgrx::PgLogLevel;
-use pgrx::pg_sys::panic::ErrorReport;
 
 static LOOK: Statement = statement!("look.sql", [TEXTOID, TIMESTAMPTZOID]);
 static LEASE: Statement =
@@ -119,12 +117,14 @@ pub fn fill_unleased(
 /// been removed once ours is there: from then on nobody can come and go unseen, but until then a trigger may have taken
 /// its time. Says whether it did.
 fn write_fenced(access: &Access, statement: &Statement, params: &[Param], key: Key, seen: &Seen) -> bool {
-    let written = attempt(|| {
+    let written = attempt_beside_others(access.refusals(), || {
         let _at_once = LocalSettings::new(&[(c"lock_timeout", "1ms")]);
         let written = update(access, statement, params);
         let passes = |table: &Table| Ok(fence::nothing_was_removed(table, key, seen));
-        if written && !write::writing(access, passes).unwrap_or(false) {
-            ErrorReport::from(CacheError::Serialization).report(PgLogLevel::ERROR);
+        match write::writing(access, passes) {
+            Ok(passes) if written && !passes => CacheError::Serialization.raise(),
+            Err(error) => error.raise(),
+            Ok(_) => {}
         }
         written
     });
@@ -175,9 +175,6 @@ enum RowState {
 }
 
 fn row_of(access: &Access, key: Key, seen: &Seen) -> Result<RowState, CacheError> {
-    if !access.home.may_be_walked {
-        return Ok(RowState::Overtaken);
-    }
     write::writing(access, |table| {
         let newest = change(table, key.as_str(), Contention::GiveUp, |row| {
             Decision::Leave(match row {

@@ -16,8 +16,8 @@ $$;
 CREATE TABLE altered_source (id integer);
 SELECT cache_watch('altered_source', ARRAY['altered:{id}']);
 -- Every function that reads or writes, and a trigger of cache_watch.
-CREATE FUNCTION all_refusals() RETURNS TABLE (refusal text, calls bigint) LANGUAGE sql AS $$
-    SELECT refusal(call), count(*)
+CREATE FUNCTION all_refusals() RETURNS TABLE (told text, calls bigint) LANGUAGE sql AS $$
+    SELECT * FROM (SELECT refusal(call), count(*)
     FROM unnest(ARRAY[
         'cache_get(''altered:k'')', 'cache_set(''altered:k'', ''2'')', 'cache_set(''altered:k'', ''2'', tags => ''{t}'')',
         'cache_add(''altered:k'', ''2'')', 'cache_replace(''altered:k'', ''2'')', 'cache_cas(''altered:k'', ''2'', ''3'')',
@@ -33,7 +33,7 @@ CREATE FUNCTION all_refusals() RETURNS TABLE (refusal text, calls bigint) LANGUA
     SELECT refusal('INSERT INTO altered_source VALUES (1)'), 1
     UNION ALL
     SELECT 'quietly: ' || concat_ws(' ', cache_get_or_null('altered:k')::text, cache_try_set('altered:k', '2')), 2
-    ORDER BY 2 DESC, 1 COLLATE "C"
+    ) AS all_told (told, calls) ORDER BY calls DESC, told COLLATE "C"
 $$;
 SELECT * FROM all_refusals();
 
@@ -88,6 +88,93 @@ SELECT after('ALTER EXTENSION cache_pg DROP TABLE cache_entries');
 SELECT after('ALTER TABLE cache_entries ADD COLUMN note text');
 SELECT after('ALTER TABLE cache_entries ADD COLUMN note text, ADD COLUMN number bigint DEFAULT 7');
 SELECT after('ALTER TABLE cache_entries ALTER COLUMN lease_until TYPE timestamptz(3)');
+-- Unless no row can be written without them.
+SELECT after('TRUNCATE cache_entries; ALTER TABLE cache_entries ADD COLUMN note text NOT NULL');
+SELECT after('TRUNCATE cache_entries; ALTER TABLE cache_entries ADD COLUMN note text PRIMARY KEY, DROP CONSTRAINT cache_entries_pkey');
+
+-- Every verb does what it says or raises: what cannot be done is not passed over. Says what did not come about.
+CREATE FUNCTION verbs() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    token text;
+    failed text := '';
+BEGIN
+    SELECT f.token INTO token FROM cache_fetch('altered:f') AS f;
+    failed := failed || CASE WHEN token IS NULL THEN 'fetch ' ELSE '' END;
+    failed := failed || CASE WHEN cache_fill('altered:f', '1', token, tags => '{t}') THEN '' ELSE 'fill ' END;
+    SELECT f.token INTO token FROM cache_fetch('altered:r') AS f;
+    failed := failed || CASE WHEN cache_release('altered:r', token) THEN '' ELSE 'release ' END;
+    failed := failed || CASE WHEN cache_get_or_set('altered:c', 'SELECT 2', tags => '{t}') = '2' THEN '' ELSE 'get_or_set ' END;
+    PERFORM cache_set('altered:s', '3', tags => '{t}');
+    failed := failed || CASE WHEN cache_get('altered:s') = '3' THEN '' ELSE 'set ' END;
+    failed := failed || CASE WHEN cache_touch('altered:s') THEN '' ELSE 'touch ' END;
+    failed := failed || CASE WHEN cache_add('altered:a', '4') AND NOT cache_add('altered:a', '5') THEN '' ELSE 'add ' END;
+    failed := failed || CASE WHEN cache_incr('altered:i') + cache_incr('altered:i') = 3 THEN '' ELSE 'incr ' END;
+    failed := failed || CASE WHEN cache_take('altered:a') = '4' THEN '' ELSE 'take ' END;
+    failed := failed || CASE WHEN cache_exists('altered:a') THEN 'taken ' ELSE '' END;
+    failed := failed || CASE WHEN (SELECT count(*) FROM cache_get_many('{altered:f,altered:c,altered:s}')) = 3 THEN '' ELSE 'get_many ' END;
+    PERFORM cache_invalidate_tags('t');
+    failed := failed || CASE WHEN EXISTS (SELECT FROM cache_get_many('{altered:f,altered:c,altered:s}')) THEN 'invalidate ' ELSE '' END;
+    failed := failed || CASE WHEN cache_delete('altered:i') THEN '' ELSE 'delete ' END;
+    failed := failed || CASE WHEN cache_exists('altered:i') THEN 'deleted ' ELSE '' END;
+    PERFORM cache_set_many('{"altered:x": 1, "altered:y": 2}');
+    failed := failed || CASE WHEN cache_clear('altered') = 2 THEN '' ELSE 'clear ' END;
+    failed := failed || CASE WHEN cache_exists('altered:x') THEN 'cleared ' ELSE '' END;
+    RETURN coalesce('failed: ' || nullif(failed, ''), 'nothing failed');
+END
+$$;
+CREATE FUNCTION verbs_or_error() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN verbs();
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE || ' ' || SQLERRM;
+END
+$$;
+\set and_sweep 'UPDATE cache_entries SET expires_at = \'-infinity\', stale_until = NULL, lease_until = NULL, lease_id = NULL; SELECT cache_sweep(100000) > 0; SELECT count(*) FROM cache_entries;'
+SELECT cache_clear() IS NOT NULL;
+SELECT verbs(); :and_sweep
+ALTER TABLE cache_entries ADD COLUMN note text;
+SELECT verbs(); :and_sweep
+ALTER TABLE cache_entries DROP COLUMN note;
+SELECT verbs(); :and_sweep
+ALTER TABLE cache_entries ADD COLUMN note text NOT NULL DEFAULT 'n', ADD COLUMN number bigint GENERATED ALWAYS AS IDENTITY,
+    ADD COLUMN size integer NOT NULL GENERATED ALWAYS AS (octet_length(key)) STORED;
+SELECT verbs(); :and_sweep
+ALTER TABLE cache_entries ALTER COLUMN note DROP DEFAULT;
+SELECT verbs_or_error();
+ALTER TABLE cache_entries DROP COLUMN note, DROP COLUMN number, DROP COLUMN size;
+CREATE INDEX further ON cache_entries (updated_at);
+CREATE INDEX further_of_tags ON cache_tags (version);
+SELECT verbs(); :and_sweep
+DROP INDEX further, further_of_tags;
+ALTER TABLE cache_entries ADD CONSTRAINT further CHECK (octet_length(key) < 500);
+SELECT verbs(); :and_sweep
+-- A constraint of somebody's is told, by whatever function meets it.
+ALTER TABLE cache_entries DROP CONSTRAINT further, ADD CONSTRAINT further CHECK (lease_id IS NULL);
+SELECT verbs_or_error();
+ALTER TABLE cache_entries DROP CONSTRAINT further, ADD CONSTRAINT further CHECK (value <> '1');
+SELECT verbs_or_error();
+ALTER TABLE cache_entries DROP CONSTRAINT further, ADD CONSTRAINT further CHECK (value <> '2');
+SELECT verbs_or_error();
+ALTER TABLE cache_entries DROP CONSTRAINT further;
+CREATE DOMAIN never_null AS text NOT NULL;
+ALTER TABLE cache_entries ADD COLUMN note never_null;
+SELECT verbs_or_error();
+ALTER TABLE cache_entries DROP COLUMN note;
+DROP DOMAIN never_null;
+CREATE UNIQUE INDEX further ON cache_entries (created_at, (key IS NOT NULL));
+SELECT refusal('SELECT cache_set_many(''{"altered:x": 1, "altered:y": 2}'')') ~ '^23505';
+DROP INDEX further;
+-- So is a table that no computed value can be stored in.
+CREATE ACCESS METHOD regress_heap TYPE TABLE HANDLER heap_tableam_handler;
+ALTER TABLE cache_entries SET ACCESS METHOD regress_heap;
+SELECT verbs_or_error();
+SELECT refusal('SELECT cache_get_or_set(''altered:none'', ''SELECT 1'')');
+SELECT refusal('SELECT cache_sweep()');
+ALTER TABLE cache_entries SET ACCESS METHOD heap;
+DROP ACCESS METHOD regress_heap;
+SELECT cache_clear() IS NOT NULL;
+SELECT verbs(); :and_sweep
+SELECT cache_set('altered:k', '1', tags => '{t}') IS NOT NULL;
 
 -- The same of the other tables.
 SELECT after('ALTER TABLE cache_tags ALTER COLUMN generation TYPE numeric');
@@ -119,6 +206,11 @@ ALTER TABLE cache_tags ALTER COLUMN generation TYPE numeric;
 SELECT * FROM all_refusals();
 ROLLBACK;
 
+BEGIN;
+DROP INDEX cache_tags_tag;
+SELECT * FROM all_refusals();
+ROLLBACK;
+
 -- A query or a loader that alters a table itself, between the look at it and the store: what cannot be altered in use is
 -- refused, and a trigger has its say.
 CREATE FUNCTION command(text) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN EXECUTE $1; RETURN 1; END $$;
@@ -143,7 +235,6 @@ SELECT within('DROP EXTENSION cache_pg CASCADE');
 RESET client_min_messages;
 SELECT within('CREATE INDEX late ON cache_entries (expires_at)');
 SELECT within('CREATE TRIGGER late BEFORE INSERT ON cache_entries FOR EACH ROW EXECUTE FUNCTION late()');
-DROP TRIGGER late ON cache_entries;
 -- So does a loader.
 CREATE FUNCTION altering(key text) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -161,4 +252,4 @@ SELECT cache_set('altered:k', '1', tags => '{t}') IS NOT NULL, cache_get('altere
 SELECT cache_unconfigure('altered');
 SELECT cache_clear() IS NOT NULL;
 DROP TABLE altered_source;
-DROP FUNCTION all_refusals, after, refusal;
+DROP FUNCTION all_refusals, after, verbs, verbs_or_error, refusal;

@@ -1,6 +1,7 @@
 -- The cache that people write by hand, under the names of the extension's functions: the transaction that changes the
 -- source deletes, a miss loads, and the loader upserts. It is here to be caught.
 CREATE TABLE naive (key text PRIMARY KEY, value jsonb NOT NULL, tags text[], expires_at timestamptz NOT NULL);
+CREATE VIEW cache_entries AS SELECT key FROM naive;
 
 CREATE FUNCTION cache_configure(namespace text, stale_for interval, loader regprocedure) RETURNS void
     LANGUAGE sql AS '';

@@ -1,40 +1,47 @@
 //! Chance: what a session does next, and how long it waits before it does.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-use crate::view::{ROWS, View};
+use crate::view::{GROUPS, ROWS, View, group_of};
 
 /// The isolation levels, the usual one most often.
 const LEVELS: [&str; 5] = ["READ COMMITTED", "READ COMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"];
 
+/// For how long all sessions look at the same group.
+const ATTENTION: Duration = Duration::from_millis(700);
+
 /// One session's.
 #[derive(Debug)]
-pub struct Dice(StdRng);
+pub struct Dice {
+    chance: StdRng,
+    start: Instant,
+}
 
 impl Dice {
-    /// What session `number` of a run does by chance. How the sessions meet is up to the machine.
-    pub fn new(seed: u64, number: usize) -> Self {
-        Self(StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(number as u64)))
+    /// What session `number` of a run that began at `start` does by chance. How the sessions meet is up to the machine.
+    pub fn new(seed: u64, number: usize, start: Instant) -> Self {
+        let chance = StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(number as u64));
+        Self { chance, start }
     }
 
     /// A number from 0 up to but not `sides`.
     pub fn roll(&mut self, sides: usize) -> usize {
-        self.0.random_range(0..sides)
+        self.chance.random_range(0..sides)
     }
 
     /// True so many times of a hundred.
     pub fn percent(&mut self, times: u32) -> bool {
-        self.0.random_ratio(times, 100)
+        self.chance.random_ratio(times, 100)
     }
 
     /// One of several.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from.choose(&mut self.0).copied().unwrap_or(from[0])
+        from.choose(&mut self.chance).copied().unwrap_or(from[0])
     }
 
     /// An isolation level.
@@ -42,16 +49,40 @@ impl Dice {
         self.pick(&LEVELS)
     }
 
-    /// An entry.
+    /// A row, mostly of the group that all look at by now. They look at one group after the other, so that the keys of
+    /// the others grow cold: they expire, their tombstones are swept, and somebody comes back to them with an old
+    /// snapshot.
+    pub fn row(&mut self) -> usize {
+        if self.percent(10) {
+            return self.roll(ROWS);
+        }
+        self.row_of(self.turn())
+    }
+
+    /// A row of the group that they have just looked away from.
+    pub fn cold_row(&mut self) -> usize {
+        self.row_of(self.turn() + GROUPS - 1)
+    }
+
+    fn turn(&self) -> usize {
+        (self.start.elapsed().as_millis() / ATTENTION.as_millis()) as usize
+    }
+
+    fn row_of(&mut self, turn: usize) -> usize {
+        let rows: Vec<_> = (0..ROWS).filter(|&row| group_of(row) == turn % GROUPS).collect();
+        self.pick(&rows)
+    }
+
+    /// An entry that shows such a row.
     pub fn view(&mut self) -> View {
-        let all: Vec<_> = View::all().collect();
-        self.pick(&all)
+        let row = self.row();
+        self.pick(&View::showing(row))
     }
 
     /// One to three rows, in order.
     pub fn rows(&mut self) -> Vec<usize> {
         let count = 1 + self.roll(3);
-        let mut rows: Vec<_> = (0..count).map(|_| self.roll(ROWS)).collect();
+        let mut rows: Vec<_> = (0..count).map(|_| self.row()).collect();
         rows.sort_unstable();
         rows.dedup();
         rows

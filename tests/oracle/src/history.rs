@@ -178,6 +178,11 @@ impl History {
         self.violations.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether anything was found so far.
+    pub fn has_violations(&self) -> bool {
+        !self.violations.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     fn violation(&self, row: usize, what: &str) {
         let mut found = format!("at {} {what}", seconds(self.start.elapsed()));
         let mut violations = self.violations.lock().unwrap_or_else(PoisonError::into_inner);

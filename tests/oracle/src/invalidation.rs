@@ -17,7 +17,8 @@ pub fn delete(session: &mut Session, rows: &[usize], versions: &[Version]) -> Ou
     rows.iter().for_each(|&row| session.run.history.note(row, session.number, &format!("deletes its key, way {way}")));
     match way {
         0..=2 => return session.call::<i64>("SELECT cache_delete_many($1)", &[&keys]).map(drop),
-        3 => {
+        // Seldom: for a while after it nothing is stored that an old snapshot shows, and no other fault comes to light.
+        3 if session.dice.percent(10) => {
             let namespace = session.dice.pick(&[Some(ROW), None]);
             return session.call::<i64>("SELECT cache_clear($1)", &[&namespace]).map(drop);
         }

@@ -22,8 +22,9 @@ pub fn load(session: &mut Session, token: Option<Token>) -> Outcome<()> {
     let Some(token) = token else { return Ok(()) };
     session.dice.pause();
     match session.dice.roll(20) {
-        0..=1 => return release(session, &token),
-        2 => return Ok(()),
+        0..=2 => return release(session, &token),
+        // Abandoned: the lease runs out.
+        3..=4 => return Ok(()),
         _ => {}
     }
     maybe_switch(session);
@@ -93,7 +94,8 @@ pub fn fill(session: &mut Session, token: &Token, value: &Value) -> Outcome<()> 
     Ok(())
 }
 
-fn release(session: &mut Session, token: &Token) -> Outcome<()> {
+/// Gives the token back.
+pub fn release(session: &mut Session, token: &Token) -> Outcome<()> {
     session.run.tally.add(Count::Released);
     session.call::<bool>("SELECT cache_release($1, $2)", &[&token.view.key(), &token.text]).map(drop)
 }

@@ -6,7 +6,9 @@ use anyhow::Result;
 use postgres::Client;
 use xtask::cluster::{Builder, Cluster};
 
+use crate::run::Step;
 use crate::view::CONFIGURED;
+use crate::{administrator, keeper, partitioner, reader, sweeper, writer};
 
 /// A cache.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,9 +23,13 @@ pub enum Mode {
     WithTrigger,
     /// The extension, with room for a few entries, so that live ones are evicted all the time.
     Tiny,
+    /// The extension, with tables that are emptied, rewritten and altered.
+    Altered,
     /// The extension, with writers who tell it nothing: it watches the source.
     Watched,
-    /// The same, but nothing is watched. It is here to be caught.
+    /// The same, and the source has partitions, which come and go.
+    Partitioned,
+    /// As watched, but nothing is. It is here to be caught.
     Unwatched,
 }
 
@@ -48,7 +54,32 @@ impl Mode {
 
     /// Whether writers tell the cache what they change.
     pub(crate) fn is_told(self) -> bool {
-        !matches!(self, Self::Watched | Self::Unwatched)
+        !matches!(self, Self::Watched | Self::Partitioned | Self::Unwatched)
+    }
+
+    /// How many sessions do what.
+    pub(crate) fn sessions(self) -> Vec<(usize, Step)> {
+        let writers_and_readers = [(4, writer::step as Step), (12, reader::step), (2, sweeper::step)];
+        let more: &[(usize, Step)] = match self {
+            Self::Altered => &[(6, keeper::step), (2, administrator::step)],
+            // No keepers: a snapshot of the source keeps its partitions where they are.
+            Self::Partitioned => &[(2, partitioner::step)],
+            _ => &[(6, keeper::step)],
+        };
+        [&writers_and_readers, more].concat()
+    }
+
+    /// Whether some of them alter tables.
+    pub(crate) fn has_administrators(self) -> bool {
+        matches!(self, Self::Altered | Self::Partitioned)
+    }
+
+    /// The table that is cached.
+    pub(crate) fn source(self) -> &'static str {
+        match self {
+            Self::Partitioned => include_str!("../sql/partitioned.sql"),
+            _ => include_str!("../sql/source.sql"),
+        }
     }
 
     /// Creates the cache.
@@ -59,9 +90,9 @@ impl Mode {
         let scripts: &[&str] = match self {
             Self::Naive => &[naive],
             Self::None => &[naive, direct],
-            Self::Extension | Self::Tiny | Self::Unwatched => &[extension],
+            Self::Extension | Self::Tiny | Self::Altered | Self::Unwatched => &[extension],
             Self::WithTrigger => &[extension, TRIGGER],
-            Self::Watched => &[extension, WATCH],
+            Self::Watched | Self::Partitioned => &[extension, WATCH],
         };
         for script in scripts {
             client.batch_execute(script)?;
@@ -86,7 +117,9 @@ impl fmt::Display for Mode {
             Self::Extension => "the extension's",
             Self::WithTrigger => "the extension's, with a trigger on its table,",
             Self::Tiny => "the extension's, with hardly any room,",
+            Self::Altered => "the extension's, with tables that are altered,",
             Self::Watched => "the extension's, with nothing but a watch to tell it,",
+            Self::Partitioned => "the extension's, with nothing but a watch on partitions to tell it,",
             Self::Unwatched => "the extension's, with nobody to tell it,",
         })
     }

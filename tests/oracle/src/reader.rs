@@ -6,6 +6,7 @@ use postgres::types::FromSqlOwned;
 use serde_json::Value;
 
 use crate::loader::{self, Token};
+use crate::savepoint;
 use crate::session::{Blame, Failure, Outcome, Session};
 use crate::tally::Count;
 use crate::view::View;
@@ -41,11 +42,11 @@ fn in_a_transaction(session: &mut Session) -> Outcome<()> {
         let view = session.dice.view();
         match session.dice.roll(4) {
             0 => get(session, "SELECT cache_get($1)", view)?,
-            1 => get_or_set(session, view)?,
-            2 => {
+            1 => savepoint::maybe(session, |session| get_or_set(session, view))?,
+            2 => savepoint::maybe(session, |session| {
                 let token = fetch(session, view)?;
-                loader::load_within(session, token)?;
-            }
+                loader::load_within(session, token)
+            })?,
             _ => {
                 let token = fetch(session, view)?;
                 // The transaction ends before the loader begins: what it saw may be old by then.
@@ -59,7 +60,8 @@ fn in_a_transaction(session: &mut Session) -> Outcome<()> {
     session.end(end)
 }
 
-fn get(session: &mut Session, sql: &'static str, view: View) -> Outcome<()> {
+/// Reads a value that a function returns.
+pub fn get(session: &mut Session, sql: &'static str, view: View) -> Outcome<()> {
     let read = session.about_to_read(sql, view);
     let found: Option<Value> = session.call(sql, &[&view.key()])?;
     if let Some(value) = &found {
@@ -86,7 +88,7 @@ fn get_many(session: &mut Session) -> Outcome<()> {
 }
 
 /// Reads with `cache_fetch`, and brings back the token if there is one.
-fn fetch(session: &mut Session, view: View) -> Outcome<Option<Token>> {
+pub fn fetch(session: &mut Session, view: View) -> Outcome<Option<Token>> {
     let wait = session.dice.pick(&["0", "0", "0", "20 ms", "300 ms"]);
     let read = session.about_to_read("cache_fetch", view);
     let Fetched { value, stale, token } = ask(session, view, wait)?;
@@ -127,7 +129,8 @@ pub fn ask(session: &mut Session, view: View, wait: &str) -> Outcome<Fetched> {
     Ok(Fetched { value, stale: column(row, 2)?, token: token.map(|text| Token { view, text }) })
 }
 
-fn get_or_set(session: &mut Session, view: View) -> Outcome<()> {
+/// Reads with `cache_get_or_set`.
+pub fn get_or_set(session: &mut Session, view: View) -> Outcome<()> {
     let read = session.about_to_read("cache_get_or_set", view);
     let value = ask_or_set(session, view)?;
     session.run.tally.add(Count::Hits);

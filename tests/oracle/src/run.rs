@@ -11,19 +11,21 @@ use postgres::Client;
 use xtask::cluster::{Cluster, LIFETIME_IN_TESTS};
 
 use crate::dice::Dice;
+use crate::fault::Fault;
 use crate::history::History;
 use crate::mode::Mode;
 use crate::session::{Outcome, Session};
 use crate::tally::{Count, Tally};
 use crate::view::ROWS;
-use crate::{reader, sweeper, writer};
 
 /// What is to be run.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The cache that is tried.
     pub mode: Mode,
-    /// For how long.
+    /// What is wrong with it.
+    pub fault: Fault,
+    /// For how long; a cache that is there to be caught, until it is.
     pub time: Duration,
     /// What chance is derived from.
     pub seed: u64,
@@ -41,7 +43,8 @@ pub struct Run {
     cluster: Cluster,
     /// Held for writing while the server is down.
     up: RwLock<()>,
-    end: Instant,
+    /// When it began.
+    pub start: Instant,
     failed: AtomicBool,
     blamed: Mutex<Vec<String>>,
 }
@@ -51,6 +54,8 @@ pub struct Run {
 pub struct Summary {
     /// The same plan may find the same again.
     pub plan: Plan,
+    /// For how long it ran.
+    pub took: Duration,
     /// What happened.
     pub tally: Tally,
     /// Reads that returned what they must not.
@@ -59,16 +64,18 @@ pub struct Summary {
     pub blamed: Vec<String>,
 }
 
-const WRITERS: usize = 4;
-const READERS: usize = 16;
-const SWEEPERS: usize = 2;
 /// The shortest and the longest time between two crashes, in milliseconds.
-const BETWEEN_CRASHES: [usize; 2] = [1_500, 5_000];
+const BETWEEN_CRASHES: [usize; 2] = [1_500, 6_000];
 
 /// What a kind of session does again and again.
-type Step = fn(&mut Session) -> Outcome<()>;
+pub type Step = fn(&mut Session) -> Outcome<()>;
 
 impl Plan {
+    /// Whether it runs only until something is found.
+    fn is_to_be_caught(&self) -> bool {
+        self.fault != Fault::None || matches!(self.mode, Mode::Naive | Mode::Unwatched)
+    }
+
     /// Runs it.
     ///
     /// # Errors
@@ -76,11 +83,13 @@ impl Plan {
     pub fn run(self) -> Result<Summary> {
         let cluster = self.mode.server()?.lifetime(self.time + LIFETIME_IN_TESTS).start()?;
         let mut client = cluster.connect("postgres")?;
-        client.batch_execute(include_str!("../sql/source.sql"))?;
+        client.batch_execute(self.mode.source())?;
+        client.batch_execute(include_str!("../sql/loader.sql"))?;
         client.execute("INSERT INTO source SELECT id, 0 FROM generate_series(0, $1) AS id", &[&(ROWS as i32 - 1)])?;
         self.mode.create(&mut client)?;
+        self.fault.seed(&mut client)?;
         let run = Run {
-            end: Instant::now() + self.time,
+            start: Instant::now(),
             plan: self,
             history: History::new(),
             tally: Tally::default(),
@@ -90,16 +99,18 @@ impl Plan {
             blamed: Mutex::default(),
         };
         run.sessions()?;
+        let took = run.start.elapsed();
         let Run { plan, history, tally, blamed, .. } = run;
         let blamed = blamed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(Summary { plan, tally, violations: history.violations(), blamed })
+        Ok(Summary { plan, took, tally, violations: history.violations(), blamed })
     }
 }
 
 impl Run {
-    /// Whether there is time left, and nothing has failed.
+    /// Whether there is time left, nothing has failed, and nobody is caught.
     pub fn goes_on(&self) -> bool {
-        Instant::now() < self.end && !self.failed.load(Ordering::Relaxed)
+        let is_caught = self.plan.is_to_be_caught() && self.history.has_violations();
+        self.start.elapsed() < self.plan.time && !is_caught && !self.failed.load(Ordering::Relaxed)
     }
 
     /// A connection; waits while the server is down. Its lease is its own: nothing depends on that all have the same.
@@ -109,7 +120,7 @@ impl Run {
     pub fn connect(&self, dice: &mut Dice) -> Result<Client> {
         let _up = self.up.read().unwrap_or_else(PoisonError::into_inner);
         let mut client = self.cluster.connect("postgres")?;
-        let lease = dice.pick(&["100ms", "300ms", "2s"]);
+        let lease = dice.pick(&["100ms", "100ms", "100ms", "300ms", "2s"]);
         client.batch_execute(&format!("SET cache_pg.lease = '{lease}'"))?;
         Ok(client)
     }
@@ -128,18 +139,19 @@ impl Run {
     }
 
     fn sessions(&self) -> Result<()> {
-        let kinds = [(WRITERS, writer::step as Step), (READERS, reader::step), (SWEEPERS, sweeper::step)];
+        let kinds = self.plan.mode.sessions();
         let steps = kinds.iter().flat_map(|&(count, step)| std::iter::repeat_n(step, count));
         thread::scope(|scope| {
             let sessions: Vec<_> = steps
                 .enumerate()
                 .map(|(number, step)| scope.spawn(move || self.watched(|| Session::new(self, number)?.repeat(step))))
                 .collect();
-            let crashes = self.watched(|| self.crashes());
-            for session in sessions {
-                session.join().map_err(|_| anyhow!("a session panicked"))??;
-            }
-            crashes
+            // A seeded fault has to be found without: each crash ends what had begun to show it.
+            let crashes = if self.plan.fault == Fault::None { self.watched(|| self.crashes()) } else { Ok(()) };
+            let ended: Vec<_> = sessions.into_iter().map(|session| session.join()).collect();
+            // First, because a server that does not come back is lost to all sessions.
+            crashes?;
+            ended.into_iter().try_for_each(|ended| ended.map_err(|_| anyhow!("a session panicked"))?)
         })
     }
 
@@ -153,7 +165,7 @@ impl Run {
     }
 
     fn crashes(&self) -> Result<()> {
-        let mut dice = Dice::new(self.plan.seed, WRITERS + READERS + SWEEPERS);
+        let mut dice = Dice::new(self.plan.seed, usize::MAX, self.start);
         let [shortest, longest] = BETWEEN_CRASHES;
         loop {
             let next = Instant::now() + Duration::from_millis((shortest + dice.roll(longest - shortest)) as u64);
@@ -188,8 +200,8 @@ impl Run {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { mode, time, seed } = &self.plan;
-        writeln!(f, "{mode} cache, {} s, seed {seed}", time.as_secs())?;
+        let Plan { mode, fault, seed, .. } = &self.plan;
+        writeln!(f, "{mode} cache, {fault:?} wrong, {:.1} s, seed {seed}", self.took.as_secs_f64())?;
         write!(f, "{}", self.tally)?;
         writeln!(f, "{:>10} violations", self.violations.len())
     }

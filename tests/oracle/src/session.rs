@@ -3,11 +3,12 @@
 //! Must never forget an error: each is the crash, a conflict that is counted, or the end of the run.
 
 use anyhow::Context;
-use postgres::error::SqlState;
+use postgres::error::{DbError, SqlState};
 use postgres::types::{FromSqlOwned, ToSql};
 use postgres::{Client, Row};
 
 use crate::dice::Dice;
+use crate::fault::Fault;
 use crate::history::{Floors, Read};
 use crate::run::Run;
 use crate::tally::Count;
@@ -47,9 +48,9 @@ pub struct Session<'a> {
     pub number: usize,
     /// Its chance.
     pub dice: Dice,
-    /// In a transaction that keeps its snapshot: the floors of before it began.
-    snapshot: Option<Floors>,
     clients: [Client; 2],
+    /// Of each in a transaction that keeps its snapshot: the floors of before it began.
+    snapshots: [Option<Floors>; 2],
 }
 
 impl<'a> Session<'a> {
@@ -58,9 +59,9 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When the server does not let it in.
     pub fn new(run: &'a Run, number: usize) -> anyhow::Result<Self> {
-        let mut dice = Dice::new(run.plan.seed, number);
+        let mut dice = Dice::new(run.plan.seed, number, run.start);
         let clients = [run.connect(&mut dice)?, run.connect(&mut dice)?];
-        Ok(Self { run, number, dice, snapshot: None, clients })
+        Ok(Self { run, number, dice, clients, snapshots: [None; 2] })
     }
 
     /// Does `step` until the time is up, whatever fails in between.
@@ -70,7 +71,7 @@ impl<'a> Session<'a> {
     pub fn repeat(mut self, mut step: impl FnMut(&mut Self) -> Outcome<()>) -> anyhow::Result<()> {
         while self.run.goes_on() {
             let outcome = step(&mut self);
-            self.snapshot = None;
+            self.snapshots = [None; 2];
             match outcome {
                 Ok(()) => {}
                 Err(Failure::Conflict) => self.roll_back_quietly(),
@@ -93,26 +94,27 @@ impl<'a> Session<'a> {
     /// Goes on with the other connection, as through a pooler.
     pub fn switch(&mut self) {
         self.clients.swap(0, 1);
+        self.snapshots.swap(0, 1);
     }
 
     /// Starts a transaction.
     pub fn begin(&mut self, level: &str) -> Outcome<()> {
         if level != "READ COMMITTED" {
-            self.snapshot = Some(self.run.history.floors());
+            self.snapshots[0] = Some(self.run.history.floors());
         }
         self.execute(&format!("BEGIN ISOLATION LEVEL {level}"))
     }
 
     /// Ends a transaction.
     pub fn end(&mut self, how: &str) -> Outcome<()> {
-        self.snapshot = None;
+        self.snapshots[0] = None;
         self.execute(how)
     }
 
     /// A read of `view` that is about to be sent.
     pub fn about_to_read(&self, call: &'static str, view: View) -> Read {
         self.run.tally.add(Count::Reads);
-        self.run.history.about_to_read(self.number, call, view, self.snapshot)
+        self.run.history.about_to_read(self.number, call, view, self.snapshots[0])
     }
 
     /// Runs statements that return nothing.
@@ -153,10 +155,11 @@ impl<'a> Session<'a> {
             return Failure::Lost;
         }
         let deadlock = code == &SqlState::T_R_DEADLOCK_DETECTED;
-        if !deadlock && code != &SqlState::T_R_SERIALIZATION_FAILURE {
+        let count = if self.is_of_administrators(raised, blame) {
+            Count::Altered
+        } else if !deadlock && code != &SqlState::T_R_SERIALIZATION_FAILURE {
             return Failure::Trouble(anyhow::Error::new(error).context(sql.to_owned()));
-        }
-        self.run.tally.add(if raised.message().contains("read/write dependencies") {
+        } else if raised.message().contains("read/write dependencies") {
             Count::Dependencies
         } else if blame == Blame::Cache || deadlock {
             let log = if deadlock { self.run.log_of_deadlock() } else { String::new() };
@@ -164,12 +167,37 @@ impl<'a> Session<'a> {
             Count::Blamed
         } else {
             Count::Conflicts
-        });
+        };
+        self.run.tally.add(count);
         Failure::Conflict
+    }
+
+    /// Whether an error is the fault of who alters tables: no other session locks a table against others, nor gives up
+    /// waiting, nor takes a partition away.
+    fn is_of_administrators(&self, raised: &DbError, blame: Blame) -> bool {
+        let says =
+            |text| raised.message().contains(text) || raised.detail().is_some_and(|detail| detail.contains(text));
+        match *raised.code() {
+            _ if !self.run.plan.mode.has_administrators() => false,
+            SqlState::T_R_DEADLOCK_DETECTED => says("Lock on relation"),
+            SqlState::LOCK_NOT_AVAILABLE => blame == Blame::Caller,
+            SqlState::CHECK_VIOLATION => says("no partition of relation"),
+            // A definition that is frozen too early is there twice for a while.
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => self.run.plan.fault == Fault::Definition,
+            _ => false,
+        }
     }
 
     /// Where the server has crashed meanwhile, the next statement will tell.
     fn roll_back_quietly(&mut self) {
         self.clients.iter_mut().for_each(|client| drop(client.batch_execute("ROLLBACK")));
     }
+}
+
+/// Does `work` on the other connection.
+pub fn elsewhere<T>(session: &mut Session, work: impl FnOnce(&mut Session) -> Outcome<T>) -> Outcome<T> {
+    session.switch();
+    let outcome = work(session);
+    session.switch();
+    outcome
 }

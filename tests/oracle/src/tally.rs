@@ -30,6 +30,8 @@ counts! {
     Refused: "fills refused",
     /// Tokens given back.
     Released: "releases",
+    /// Old snapshots, held until somebody else had changed what they see, or had had the time to.
+    Kept: "old snapshots",
     /// Transactions that changed the source and committed.
     Commits: "commits",
     /// Those that rolled back.
@@ -38,12 +40,18 @@ counts! {
     InDoubt: "commits in doubt",
     /// Prepared transactions that a crash has left to be ended.
     Prepared: "prepared transactions left",
+    /// Commands that alter the tables of the cache, or empty them.
+    Commands: "tables altered",
+    /// ATTACH and DETACH.
+    Partitions: "partitions attached or detached",
     /// Calls that delete or invalidate.
     Invalidations: "invalidations",
     /// Rows that the sessions swept themselves; the worker sweeps too.
     Swept: "rows swept",
     /// Serialization failures of reads and writes of the source, and of blind sets.
     Conflicts: "conflicts of the caller's own",
+    /// Errors that come of altering tables: locks not to be had, deadlocks about them, rows without a partition.
+    Altered: "errors for altered tables",
     /// Those that `SERIALIZABLE` found among what transactions had read, whoever made them read it.
     Dependencies: "read/write dependencies",
     /// Those that were raised by a function that promises not to (P5).

@@ -5,8 +5,11 @@
 use std::ops::Range;
 
 /// Few, so that everybody meets everybody.
-pub const ROWS: usize = 6;
-const GROUP: usize = 3;
+pub const ROWS: usize = 9;
+/// Into how many groups they fall.
+pub const GROUPS: usize = 3;
+/// How many rows are a group; `load` of `sql/loader.sql` knows it too.
+const GROUP: usize = ROWS / GROUPS;
 
 /// An entry, by what it shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,15 +23,9 @@ pub enum View {
 }
 
 impl View {
-    /// Every one there is.
-    pub fn all() -> impl Iterator<Item = Self> {
-        let pages = (0..ROWS / GROUP).map(Self::Page);
-        (0..ROWS).map(Self::Row).chain((0..ROWS).map(Self::Tagged)).chain(pages)
-    }
-
     /// Those that show `row`.
     pub fn showing(row: usize) -> [Self; 3] {
-        [Self::Row(row), Self::Tagged(row), Self::Page(row / GROUP)]
+        [Self::Row(row), Self::Tagged(row), Self::Page(group_of(row))]
     }
 
     /// Its key in the cache.
@@ -81,5 +78,10 @@ pub fn tag(row: usize) -> String {
 
 /// The tag of everything that shows a row of the same group.
 pub fn group_tag(row: usize) -> String {
-    format!("group-{}", row / GROUP)
+    format!("group-{}", group_of(row))
+}
+
+/// The group of a row.
+pub fn group_of(row: usize) -> usize {
+    row / GROUP
 }

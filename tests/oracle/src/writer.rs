@@ -4,35 +4,30 @@
 
 use serde_json::Value;
 
+use crate::change::{Change, Elsewhere};
 use crate::invalidation::{delete, invalidate_tags, set};
 use crate::loader::{self, Token};
 use crate::mode::Mode;
 use crate::reader;
-use crate::session::{Failure, Outcome, Session};
-use crate::source::{self, UPDATE, Version};
+use crate::session::{Outcome, Session};
+use crate::source::{self, UPDATE};
 use crate::tally::Count;
-use crate::view::{ROWS, View, tag};
+use crate::view::{View, tag};
 
-/// What one transaction changes.
-#[derive(Debug, Default)]
-struct Change {
-    versions: Vec<Version>,
-    /// Whether COMMIT was sent.
-    committing: bool,
-    /// A token that the transaction got before its end, and what everybody else could read at that time.
-    leaked: Option<(Token, Value)>,
-}
+/// A token that a transaction got before its end, and what everybody else could read at that time.
+type Leaked = (Token, Value);
 
 /// Changes something, and waits a little.
 pub fn step(session: &mut Session) -> Outcome<()> {
-    let mut change = Change::default();
-    let outcome = match session.dice.roll(5) {
-        0 => in_one_statement(session, &mut change),
-        _ => in_a_transaction(session, &mut change),
-    };
-    change.settle(session, &outcome);
-    outcome?;
-    if let Some((token, value)) = change.leaked {
+    if session.dice.percent(20) {
+        let row = session.dice.row();
+        in_one_statement(session, row)?;
+        session.dice.pause();
+        return Ok(());
+    }
+    let mut leaked = None;
+    Change::run(session, |session, change| in_a_transaction(session, change, &mut leaked))?;
+    if let Some((token, value)) = leaked {
         loader::fill(session, &token, &value)?;
     }
     session.dice.pause();
@@ -40,52 +35,12 @@ pub fn step(session: &mut Session) -> Outcome<()> {
     Ok(())
 }
 
-impl Change {
-    fn committing(&mut self, session: &Session) {
-        self.committing = true;
-        self.versions.iter().for_each(|&(row, version)| session.run.history.committing(row, session.number, version));
-    }
-
-    /// Tells the history what became of it; `Ok` says whether it committed.
-    fn settle(&self, session: &Session, outcome: &Outcome<bool>) {
-        let Session { run, number, .. } = session;
-        match outcome {
-            Ok(true) => {
-                run.tally.add(Count::Commits);
-                self.versions.iter().for_each(|&(row, version)| run.history.committed(row, *number, version));
-            }
-            Err(Failure::Lost) if self.committing => {
-                run.tally.add(Count::InDoubt);
-                self.versions.iter().for_each(|&(row, version)| {
-                    run.history.note(row, *number, &format!("does not know whether {version} is committed"));
-                });
-            }
-            Ok(false) | Err(_) => {
-                run.tally.add(Count::RolledBack);
-                self.versions.iter().for_each(|&(row, version)| run.history.rolled_back(row, *number, version));
-            }
-        }
-    }
-
-    /// Stores some of what it has changed, and changes it again: what was stored in between must go, too.
-    fn store_and_change_again(&mut self, session: &mut Session) -> Outcome<()> {
-        if session.dice.percent(50) {
-            set(session, &self.versions)?;
-        }
-        for (row, version) in &mut self.versions {
-            fill_its_own(session, *row)?;
-            if let [(_, newer)] = source::change(session, &[*row])?[..] {
-                session.run.history.rolled_back(*row, session.number, *version);
-                *version = newer;
-            }
-        }
-        Ok(())
-    }
+/// The shortest way: the statement is the transaction.
+pub fn in_one_statement(session: &mut Session, row: usize) -> Outcome<()> {
+    Change::run(session, |session, change| try_in_one_statement(session, row, change)).map(drop)
 }
 
-/// The shortest way: the statement is the transaction.
-fn in_one_statement(session: &mut Session, change: &mut Change) -> Outcome<bool> {
-    let row = session.dice.roll(ROWS);
+fn try_in_one_statement(session: &mut Session, row: usize, change: &mut Change) -> Outcome<bool> {
     let version = session.run.history.attempt(row, session.number);
     change.versions.push((row, version));
     change.committing(session);
@@ -101,7 +56,7 @@ fn in_one_statement(session: &mut Session, change: &mut Change) -> Outcome<bool>
     Ok(!changed.is_empty())
 }
 
-fn in_a_transaction(session: &mut Session, change: &mut Change) -> Outcome<bool> {
+fn in_a_transaction(session: &mut Session, change: &mut Change, leaked: &mut Option<Leaked>) -> Outcome<bool> {
     let level = session.dice.level();
     let rows = session.dice.rows();
     session.begin(level)?;
@@ -112,6 +67,7 @@ fn in_a_transaction(session: &mut Session, change: &mut Change) -> Outcome<bool>
     if session.dice.percent(15) && !waits_to_the_end {
         undone(session)?;
     }
+    maybe_as_replica(session, 20)?;
     let told = session.run.plan.mode.is_told();
     let tags_first = session.dice.percent(30);
     if told && tags_first {
@@ -127,7 +83,7 @@ fn in_a_transaction(session: &mut Session, change: &mut Change) -> Outcome<bool>
     if told {
         delete(session, &rows, &change.versions)?;
     } else if session.dice.percent(30) {
-        change.store_and_change_again(session)?;
+        store_and_change_again(session, change)?;
     }
     if kept {
         session.execute("RELEASE kept")?;
@@ -136,7 +92,7 @@ fn in_a_transaction(session: &mut Session, change: &mut Change) -> Outcome<bool>
         invalidate_tags(session, &rows)?;
     }
     match session.dice.roll(12) {
-        0 => change.leaked = leak(session, rows[0])?,
+        0 => *leaked = leak(session, rows[0])?,
         1 => fill_its_own(session, rows[0])?,
         _ => {}
     }
@@ -145,23 +101,35 @@ fn in_a_transaction(session: &mut Session, change: &mut Change) -> Outcome<bool>
         session.end("ROLLBACK")?;
         return Ok(false);
     }
-    change.committing(session);
-    match change.versions.last() {
-        Some((_, version)) if session.dice.percent(10) => in_two_phases(session, *version)?,
-        _ => session.end("COMMIT")?,
-    }
-    Ok(true)
+    change.commit(session, Elsewhere::Maybe)
 }
 
-/// A crash between the two leaves it to whoever brings the server back ([`crate::run`]).
-fn in_two_phases(session: &mut Session, version: i64) -> Outcome<()> {
-    session.end(&format!("PREPARE TRANSACTION '{version}'"))?;
-    session.dice.pause();
-    session.execute(&format!("COMMIT PREPARED '{version}'"))
+/// Stores some of what it has changed, and changes it again: what was stored in between must go, too.
+fn store_and_change_again(session: &mut Session, change: &mut Change) -> Outcome<()> {
+    if session.dice.percent(50) {
+        set(session, &change.versions)?;
+    }
+    for (row, version) in &mut change.versions {
+        fill_its_own(session, *row)?;
+        if let [(_, newer)] = source::change(session, &[*row])?[..] {
+            session.run.history.rolled_back(*row, session.number, *version);
+            *version = newer;
+        }
+    }
+    Ok(())
+}
+
+/// So many times of a hundred the transaction is one that applies what a publisher has sent: no triggers fire but those
+/// made for that.
+pub fn maybe_as_replica(session: &mut Session, percent: u32) -> Outcome<()> {
+    match session.dice.percent(percent) {
+        true => session.execute("SET LOCAL session_replication_role = replica"),
+        false => Ok(()),
+    }
 }
 
 /// Fetches something that shows `row`, and reads the source on another connection, which does not see the change yet.
-fn leak(session: &mut Session, row: usize) -> Outcome<Option<(Token, Value)>> {
+fn leak(session: &mut Session, row: usize) -> Outcome<Option<Leaked>> {
     let view = session.dice.pick(&View::showing(row));
     let Some(token) = reader::ask(session, view, "0")?.token else { return Ok(None) };
     session.switch();
@@ -178,7 +146,7 @@ fn fill_its_own(session: &mut Session, row: usize) -> Outcome<()> {
 
 /// Does it all to one row, and takes it back.
 fn undone(session: &mut Session) -> Outcome<()> {
-    let row = session.dice.roll(ROWS);
+    let row = session.dice.row();
     session.execute("SAVEPOINT undone")?;
     let versions = source::change(session, &[row])?;
     if session.run.plan.mode.is_told() {

@@ -1,0 +1,40 @@
+//! A judge that can tell: it convicts the caches that are here to be caught, and each fault that the extension once
+//! had. A run ends as soon as something is found.
+
+mod common;
+
+use anyhow::Result;
+use cache_pg_oracle::fault::Fault;
+use cache_pg_oracle::mode::Mode;
+
+fn convicted(mode: Mode, fault: Fault) -> Result<()> {
+    // Seconds are enough, but on a busy machine.
+    let summary = common::run(mode, fault, 120)?;
+    assert!(!summary.violations.is_empty(), "it has found nothing:\n{summary}");
+    Ok(())
+}
+
+#[test]
+fn the_judge_catches_a_cache_that_deletes_and_upserts() -> Result<()> {
+    convicted(Mode::Naive, Fault::None)
+}
+
+#[test]
+fn the_judge_catches_a_cache_that_nobody_tells_of_changes() -> Result<()> {
+    convicted(Mode::Unwatched, Fault::None)
+}
+
+#[test]
+fn the_judge_catches_a_placeholder_that_hides_a_removed_tombstone() -> Result<()> {
+    convicted(Mode::Extension, Fault::Placeholder)
+}
+
+#[test]
+fn the_judge_catches_a_truncated_table_that_passes_for_whole() -> Result<()> {
+    convicted(Mode::Altered, Fault::Definition)
+}
+
+#[test]
+fn the_judge_catches_a_detached_partition_that_loses_a_trigger() -> Result<()> {
+    convicted(Mode::Partitioned, Fault::Detached)
+}

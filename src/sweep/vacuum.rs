@@ -122,7 +122,7 @@ impl Drop for Yielding {
 ///
 /// # Errors
 /// The message of an error that it raised.
-pub fn run(schema: &str, _locks: Locks) -> Result<bool, String> {
+pub fn run(schema: &str, mut locks: Locks) -> Result<bool, String> {
     let command = format!("VACUUM (SKIP_LOCKED, TRUNCATE FALSE, PARALLEL 0) {schema}.cache_entries");
     let command = CString::new(command).unwrap_or_default();
     process::report(Some(&command));
@@ -154,6 +154,10 @@ pub fn run(schema: &str, _locks: Locks) -> Result<bool, String> {
     })
     .execute();
     drop(yielding);
+    if outcome != Ok(true) {
+        // To roll back gives the locks of the session back, too.
+        locks.0.clear();
+    }
     // SAFETY: nothing of the portal is used any more; the statistics of what was done are sent.
     unsafe {
         pg_sys::PortalContext = std::ptr::null_mut();

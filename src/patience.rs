@@ -55,14 +55,14 @@ pub fn note_computed(key: Key, took: i64) {
     }
 }
 
-/// Until when to wait for a value that somebody else computes: twice as long as computing one for a key like this took
-/// lately, and a little for a busy machine; a lease where nothing is known, and never longer.
+/// Until when to wait for a value that somebody else computes: as long as computing one for a key like this took lately,
+/// and a little for a busy machine; a lease where nothing is known, and never longer.
 pub fn for_value(key: Key) -> Steady {
     let lease = settings::lease();
     let slowest = lately(key).map_or(0, |slowest| slowest.load(Ordering::Relaxed));
     let patience = match i64::try_from(slowest) {
         Ok(0) | Err(_) => lease,
-        Ok(slowest) => slowest.saturating_mul(2).saturating_add(MARGIN).min(lease),
+        Ok(slowest) => slowest.saturating_add(MARGIN).min(lease),
     };
     in_micros(patience)
 }

@@ -42,7 +42,7 @@ pub fn delete(access: &Access, mut keys: Vec<Key>) -> Result<i64, CacheError> {
         near::key(&access.home, key);
     }
     if !access.writes_directly() {
-        return Ok(super::statements::delete(access, &keys, tombstone()));
+        return super::statements::delete(access, &keys, tombstone());
     }
     write::writing(access, |table| {
         let (mut gone, mut scratch) = (0, Scratch::new());
@@ -63,7 +63,7 @@ pub fn take(access: &Access, key: Key) -> Result<Option<Jsonb>, CacheError> {
     wake::at_end(key);
     near::key(&access.home, key);
     if !access.writes_directly() {
-        return Ok(super::statements::take(access, key, tombstone()));
+        return super::statements::take(access, key, tombstone());
     }
     write::writing(access, |table| {
         Ok(bury(access, table, key, Bury::Always, |live| live.get::<Jsonb>(column::VALUE)).flatten())

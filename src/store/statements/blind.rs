@@ -9,6 +9,7 @@ use crate::datum::{Jsonb, Timestamp};
 use crate::error::CacheError;
 use crate::heap::change::{Contention, Decision, change};
 use crate::heap::snapshot::{self, Seen};
+use crate::heap::table::Table;
 use crate::home::Home;
 use crate::namespaces::Deadline;
 use crate::statement::{IntoParam, Statement, statement};
@@ -127,35 +128,41 @@ fn write_unremoved<'a, R>(
 const TRIES: usize = 5;
 
 /// Keys are in byte order; tombstones are written `now` and stay `until`.
-pub fn delete(access: &Access, keys: &[Key], (now, until): (Timestamp, Timestamp)) -> i64 {
-    let keys: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
-    let params = [keys.param(), now.param(), until.param()];
-    note_blind();
-    access.run_beside_others(|home| DELETE.write_blindly(home, &params, |rows| rows.get(0, 1))).unwrap_or(0)
+///
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn delete(access: &Access, keys: &[Key], (now, until): (Timestamp, Timestamp)) -> Result<i64, CacheError> {
+    let names: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
+    let params = [names.param(), now.param(), until.param()];
+    let gone = access.run_beside_others(|home| DELETE.write_blindly(home, &params, |rows| rows.get(0, 1)));
+    note_buried(access, keys)?;
+    Ok(gone.unwrap_or(0))
 }
 
-pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> Option<Jsonb> {
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> Result<Option<Jsonb>, CacheError> {
     let locked = [key.as_str().param()];
     let buried = [key.as_str().param(), now.param(), until.param()];
     let mut tries = 0;
-    note_blind();
     // Another session may set the key in between: its value is the one to take.
     while access.is_unrestricted || tries < TRIES {
         if let Some(value) =
             access.run_beside_others(|home| LOCK_LIVE.write_blindly(home, &locked, |rows| rows.get(0, 1)))
         {
-            delete(access, &[key], (now, until));
-            return Some(value);
+            delete(access, &[key], (now, until))?;
+            return Ok(Some(value));
         }
         if access.run_beside_others(|home| BURY_ABSENT.write_blindly(home, &buried, |rows| rows.len() > 0)) {
-            return None;
+            note_buried(access, &[key])?;
+            return Ok(None);
         }
         tries += 1;
         pgrx::check_for_interrupts!();
     }
     // What may not be taken may still be deleted: that the caller must be able to rely on.
-    delete(access, &[key], (now, until));
-    None
+    delete(access, &[key], (now, until))?;
+    Ok(None)
 }
 
 /// Waits for the transactions that hold rows of what is cleared: the statement does not see what they have written.
@@ -170,25 +177,41 @@ pub fn clear(
     let keys = || namespace.map(Namespace::keys);
     let [from, before, unnamed] = range::bounds(keys());
     let params = [from, before, unnamed, now.param(), until.param()];
-    note_blind();
-    if access.home.may_be_walked {
+    let each = |work: &dyn Fn(&Table, &str)| {
         write::writing(access, |table| {
             let mut keys = Keys::new(keys());
             while let Some(batch) = keys.next_batch(table) {
                 for key in batch {
                     pgrx::check_for_interrupts!();
-                    change(table, &key, Contention::Wait, |_| Decision::Leave(()));
+                    work(table, &key);
                 }
             }
             Ok(())
-        })?;
+        })
+    };
+    each(&|table, key| {
+        change(table, key, Contention::Wait, |_| Decision::Leave(()));
+    })?;
+    let gone = access.run_beside_others(|home| CLEAR.write_blindly(home, &params, |rows| rows.get(0, 1)));
+    if backend::has_old_snapshot() {
+        each(&|table, key| Key::parse(key).into_iter().for_each(|key| note_buried_key(table, key)))?;
     }
-    Ok(access.run_beside_others(|home| CLEAR.write_blindly(home, &params, |rows| rows.get(0, 1))).unwrap_or(0))
+    Ok(gone.unwrap_or(0))
 }
 
-/// What a statement buries under an old snapshot may be anything.
-fn note_blind() {
-    if backend::has_old_snapshot() {
+/// Takes note where a statement has buried what this transaction's snapshot does not see.
+fn note_buried(access: &Access, keys: &[Key]) -> Result<(), CacheError> {
+    if !backend::has_old_snapshot() {
+        return Ok(());
+    }
+    write::writing(access, |table| {
+        keys.iter().for_each(|&key| note_buried_key(table, key));
+        Ok(())
+    })
+}
+
+fn note_buried_key(table: &Table, key: Key) {
+    if !fence::nothing_was_removed(table, key, &Seen::by_statement()) {
         snapshot::note_blind(snapshot::current());
     }
 }

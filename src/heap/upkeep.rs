@@ -91,11 +91,14 @@ pub unsafe fn remove(relation: Relation, row: &Row, snapshot: Snapshot, is_locke
         };
         let outcome = delete(is_locked, &mut failure);
         // An update through the executor has locked the row first, and its new version keeps the lock. We do not wait
-        // for ourselves.
+        // for ourselves, nor for somebody who has locked the row besides since: with a lock of our own nobody can.
         let is_own = outcome == pg_sys::TM_Result::TM_BeingModified
             && !row.is_shared()
             && pg_sys::TransactionIdIsCurrentTransactionId(failure.xmax);
-        let outcome = if is_own { delete(true, &mut failure) } else { outcome };
+        let outcome = match is_own && lock(relation, &raw mut (*row.slot).tts_tid, snapshot) {
+            true => delete(true, &mut failure),
+            false => outcome,
+        };
         outcome == pg_sys::TM_Result::TM_Ok
     }
 }

@@ -222,6 +222,12 @@ pub fn kept_open<R>(tables: &[Oid], work: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Locks a table for reading to the end of the transaction, unless that means to wait for somebody.
+pub fn try_lock(table: Oid) -> bool {
+    // SAFETY: locks by number, in a transaction.
+    unsafe { pg_sys::ConditionalLockRelationOid(table, Purpose::Read.lock()) }
+}
+
 /// The page of a row.
 pub fn block_of(tid: &pg_sys::ItemPointerData) -> pg_sys::BlockNumber {
     (u32::from(tid.ip_blkid.bi_hi) << 16) | u32::from(tid.ip_blkid.bi_lo)

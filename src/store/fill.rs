@@ -20,7 +20,7 @@ use crate::heap::change::{Contention, Decision, change};
 use crate::heap::row::Row;
 use crate::heap::scan::View;
 use crate::heap::snapshot::{self, Seen};
-use crate::heap::table::Table;
+use crate::heap::table::{Table, try_lock};
 use crate::home::{Home, column};
 use crate::near;
 use crate::patience;
@@ -73,7 +73,8 @@ pub fn admitted(
     seen: &Seen,
     store: impl FnOnce(Option<Tagged>) -> Result<bool, CacheError>,
 ) -> Result<bool, CacheError> {
-    if !flight::begin_fill(key) {
+    // A TRUNCATE of the tags holds them, and then waits for fills.
+    if !try_lock(access.home.tags) || !flight::begin_fill(key) {
         stats::count(key, Counter::FillsBarred, 1);
         return Ok(false);
     }

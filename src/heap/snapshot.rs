@@ -160,8 +160,12 @@ impl Seen {
         // SAFETY: look at this backend's state and at pg_subtrans, which reaches back to the oldest transaction that
         // this backend's snapshots may have to ask for.
         unsafe {
-            !pg_sys::TransactionIdPrecedes(writer, pg_sys::TransactionXmin)
-                && self.contains(widen(pg_sys::SubTransGetTopmostTransaction(writer)))
+            if pg_sys::TransactionIdPrecedes(writer, pg_sys::TransactionXmin) {
+                return false;
+            }
+            let whole = pg_sys::SubTransGetTopmostTransaction(writer);
+            widen(whole) < self.xmin
+                || !pg_sys::TransactionIdPrecedes(whole, pg_sys::TransactionXmin) && self.contains(widen(whole))
         }
     }
 }

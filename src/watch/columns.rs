@@ -86,7 +86,8 @@ impl Columns {
         found
     }
 
-    /// Refuses templates that name a column of which `relation` has no text.
+    /// Refuses templates that name a column of which `relation` has no text; `but_unfit`: a type whose text may not be
+    /// made is no reason.
     ///
     /// # Errors
     /// [`CacheError::NoColumn`], [`CacheError::VirtualColumn`], [`CacheError::UntrustedCast`],
@@ -94,8 +95,10 @@ impl Columns {
     ///
     /// # Safety
     /// `relation` is open, and the one that they were looked for in.
-    pub unsafe fn check(&self, relation: pg_sys::Relation) -> Result<(), CacheError> {
-        let Some((column, why)) = self.unknown.first().cloned() else { return Ok(()) };
+    pub unsafe fn check(&self, relation: pg_sys::Relation, but_unfit: bool) -> Result<(), CacheError> {
+        let is_reason = |why: &Unknown| !but_unfit || !matches!(why, Unknown::Unfit(_));
+        let reason = self.unknown.iter().find(|(_, why)| is_reason(why));
+        let Some((column, why)) = reason.cloned() else { return Ok(()) };
         // SAFETY: as the caller promises.
         let table = unsafe { table_name(relation) };
         Err(match why {

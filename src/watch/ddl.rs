@@ -38,7 +38,7 @@ fn cache_watch_ddl(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let Some(function) = Function::find(&home) else { return Ok(()) };
     match event {
         Event::Dropped => dropped(&home, &function)?,
-        Event::Ended { puts_below } => ended(&home, &function, puts_below)?,
+        Event::Ended { puts_below, changes_types } => ended(&home, &function, puts_below, changes_types)?,
     }
     Ok(())
 }
@@ -49,10 +49,11 @@ fn dropped(home: &Home, function: &Function) -> Result<(), CacheError> {
         let table = |row| Some((rows.get(row, 1)?, Watch::of_trigger(&rows.get::<Vec<u8>>(row, 2)?)?));
         (0..rows.len()).filter_map(table).collect()
     });
-    tables.iter().try_for_each(|(table, watch)| tree::check_columns(*table, watch).map_err(as_watched))
+    tables.iter().try_for_each(|(table, watch)| tree::check_columns(*table, watch, true).map_err(as_watched))
 }
 
-fn ended(home: &Home, function: &Function, puts_below: bool) -> Result<(), CacheError> {
+/// A type whose cast has become unfit since the table was watched is nobody's fault here: somebody else may own it.
+fn ended(home: &Home, function: &Function, puts_below: bool, changes_types: bool) -> Result<(), CacheError> {
     let touched: Vec<Touched> = TOUCHED.read_newest(home, &[function.oid.param(), puts_below.param()], |rows| {
         let told = |row, column| Watch::of_trigger(&rows.get::<Vec<u8>>(row, column)?);
         let touched = |row| Some(Touched { table: rows.get(row, 1)?, own: told(row, 2), inherited: told(row, 3) });
@@ -60,7 +61,7 @@ fn ended(home: &Home, function: &Function, puts_below: bool) -> Result<(), Cache
     });
     for it in touched {
         if let Some(watch) = it.own {
-            tree::check_columns(it.table, &watch).map_err(as_watched)?;
+            tree::check_columns(it.table, &watch, !changes_types).map_err(as_watched)?;
         }
         if let Some(watch) = it.inherited {
             tree::watch_below(home, function, it.table, &watch.argument)?;
@@ -85,6 +86,8 @@ enum Event {
     Ended {
         /// Whether it may have put a table below another: CREATE TABLE, ATTACH PARTITION, INHERIT.
         puts_below: bool,
+        /// Whether it may have given a column another type.
+        changes_types: bool,
     },
 }
 
@@ -115,26 +118,27 @@ impl Event {
         use pg_sys::NodeTag::*;
         use pg_sys::ObjectType::{OBJECT_ATTRIBUTE, OBJECT_COLUMN};
         // SAFETY: as the caller promises; a list has as many cells as it says.
-        let puts_below = unsafe {
+        let (puts_below, changes_types) = unsafe {
             match (*command).type_ {
-                T_CreateStmt | T_CreateForeignTableStmt | T_CreateSchemaStmt | T_ImportForeignSchemaStmt => true,
+                T_CreateStmt | T_CreateForeignTableStmt | T_CreateSchemaStmt | T_ImportForeignSchemaStmt => {
+                    (true, true)
+                }
                 T_RenameStmt => {
                     let what = (*command.cast::<pg_sys::RenameStmt>()).renameType;
                     if !matches!(what, OBJECT_COLUMN | OBJECT_ATTRIBUTE) {
                         return None;
                     }
-                    false
+                    (false, false)
                 }
                 T_AlterTableStmt => {
                     let parts = (*command.cast::<pg_sys::AlterTableStmt>()).cmds;
                     let parts = pgrx::PgList::<pg_sys::AlterTableCmd>::from_pg(parts);
-                    parts
-                        .iter_ptr()
-                        .any(|part| matches!((*part).subtype, Part::AT_AttachPartition | Part::AT_AddInherit))
+                    let has = |wanted: &[Part::Type]| parts.iter_ptr().any(|part| wanted.contains(&(*part).subtype));
+                    (has(&[Part::AT_AttachPartition, Part::AT_AddInherit]), has(&[Part::AT_AlterColumnType]))
                 }
                 _ => return None,
             }
         };
-        Some(Self::Ended { puts_below })
+        Some(Self::Ended { puts_below, changes_types })
     }
 }

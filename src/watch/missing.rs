@@ -2,7 +2,8 @@
 //!
 //! Owns the look at all of them: columns that templates name, with a text, and triggers. A command that would take a
 //! column away is refused, and tables that come below get their triggers, where event triggers run: they may be
-//! disabled, and so may the triggers of a table. Must never lock a table: an operator looks while somebody holds it.
+//! disabled, and so may the triggers of a table. Must never lock a watched table: an operator looks while somebody
+//! holds it. (A column of a row type locks that type's relation for a moment.)
 
 use super::cast::Cast;
 use super::templates::Watch;

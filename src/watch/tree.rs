@@ -100,7 +100,7 @@ pub fn watch(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
     let (home, function) = begin("cache_watch")?;
     let table = lock(&home, &function, oid)?;
     table.check_below()?;
-    check_columns(oid, watch)?;
+    check_columns(oid, watch, false)?;
     remove(&home, &function, oid);
     install(&home, &function, oid, &watch.argument);
     Ok(())
@@ -182,11 +182,12 @@ fn lock_below(home: &Home, oid: Oid, mode: i32) {
     }
 }
 
-/// Whether a table has the columns that the templates name, and a text of each.
+/// Whether a table has the columns that the templates name, and a text of each; `but_unfit`: one that may not be made
+/// counts as well.
 ///
 /// # Errors
 /// As [`Columns::check`].
-pub fn check_columns(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
+pub fn check_columns(oid: Oid, watch: &Watch, but_unfit: bool) -> Result<(), CacheError> {
     // SAFETY: opened and closed in pairs; an error of PostgreSQL leaves the closing to the abort. A table below may
     // have been dropped.
     unsafe {
@@ -194,7 +195,7 @@ pub fn check_columns(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
         if relation.is_null() {
             return Ok(());
         }
-        let checked = Columns::find(relation, watch).check(relation);
+        let checked = Columns::find(relation, watch).check(relation, but_unfit);
         pg_sys::relation_close(relation, pg_sys::NoLock as i32);
         checked
     }

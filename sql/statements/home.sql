@@ -42,7 +42,12 @@ SELECT pg_catalog.quote_ident(n.nspname),
                WHERE c.conrelid OPERATOR(pg_catalog.=) entries.oid
                  AND c.contype OPERATOR(pg_catalog.<>) ALL ('{p,n}'::pg_catalog."char"[])
                  AND c.conname OPERATOR(pg_catalog.<>) ALL (
-                     '{cache_entries_key_check,cache_entries_load_us_check,cache_entries_lease_check,cache_entries_tags_check}'::pg_catalog.name[])),
+                     '{cache_entries_key_check,cache_entries_load_us_check,cache_entries_lease_check,cache_entries_tags_check}'::pg_catalog.name[]))
+           -- Those after the fifth may be NULL.
+           AND NOT EXISTS (
+               SELECT FROM pg_catalog.pg_attribute AS a
+               WHERE a.attrelid OPERATOR(pg_catalog.=) entries.oid AND a.attnotnull
+                 AND a.attnum OPERATOR(pg_catalog.>) 5::pg_catalog.int2),
        entries.relpersistence OPERATOR(pg_catalog.=) 'u' OR tags.relpersistence OPERATOR(pg_catalog.=) 'u',
        entries.relrowsecurity,
        -- A heap: with its first columns as they were made, enough to remove rows.

@@ -1,7 +1,7 @@
 //! How long to wait for what others do.
 //!
-//! Owns how long computing took lately, for keys with the same hash, in shared memory. Must never let anybody wait for
-//! longer than a lease.
+//! Owns, in shared memory, how long computing a value took lately and whether one came to nothing. Must never let
+//! anybody wait for longer than a lease, nor let what comes of one key release those who wait for another.
 
 use crate::clock::Steady;
 use crate::settings;
@@ -14,8 +14,10 @@ use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How many hashes of keys are told apart.
-const HASHES: usize = 64;
+/// How many keys are told apart at least: what two of them share is kept for both.
+const SLOTS: usize = 4096;
+/// How much of a key's hash says whether what a slot says is of that key.
+const OF_HASH: u32 = 48;
 /// What a busy machine may add to the time that computing takes, in microseconds.
 const MARGIN: i64 = 500_000;
 /// How long a commit may take on a slow disk, in microseconds.
@@ -23,43 +25,72 @@ const BRIEFLY: i64 = 20_000;
 /// How often in a lease to look again at a row that is in the hands of who may wake nobody.
 const LOOKS: i64 = 100;
 
-/// The longest time that computing a value took lately, in microseconds.
-struct Lately([AtomicU64; HASHES]);
+/// What is known of the keys of one slot.
+struct Slot {
+    /// The longest time that computing a value took lately, in microseconds.
+    slowest: AtomicU64,
+    /// The last key for which a computation ended without a value to be stored, by its hash, below a counter.
+    unstored: AtomicU64,
+}
+
+struct Shared([Slot; SLOTS]);
 
 // SAFETY: atomic numbers may live in shared memory.
-unsafe impl PGRXSharedMemory for Lately {}
+unsafe impl PGRXSharedMemory for Shared {}
 
-static LATELY: PgAtomic<Lately> = unsafe {
+static COMPUTING: PgAtomic<Shared> = unsafe {
     // SAFETY: the name is used once.
-    PgAtomic::new(c"cache_pg load times")
+    PgAtomic::new(c"cache_pg computing")
 };
 
 /// Reserves shared memory, where the library is being preloaded.
 pub fn register_if_preloading() {
     if is_preloading() {
-        pg_shmem_init!(LATELY = Lately([const { AtomicU64::new(0) }; HASHES]));
+        pg_shmem_init!(
+            COMPUTING = Shared([const { Slot { slowest: AtomicU64::new(0), unstored: AtomicU64::new(0) } }; SLOTS])
+        );
     }
 }
 
-fn lately(key: Key) -> Option<&'static AtomicU64> {
-    attached().then(|| &LATELY.get().0[hash(key.as_str()) as usize % HASHES])
+/// The slot of a key, and the hash by which it is known there.
+fn slot(key: Key) -> Option<(&'static Slot, u64)> {
+    let hash = hash(key.as_str());
+    attached().then(|| (&COMPUTING.get().0[hash as usize % SLOTS], hash >> (u64::BITS - OF_HASH)))
+}
+
+/// A number that changes when a computation for the key ends without a value to be stored. Whoever waited for one that
+/// did need not wait for another.
+pub fn unstored(key: Key) -> u64 {
+    let of_key = |(slot, hash): (&Slot, u64)| {
+        let last = slot.unstored.load(Ordering::Relaxed);
+        if last & ((1 << OF_HASH) - 1) == hash { last } else { 0 }
+    };
+    slot(key).map_or(0, of_key)
+}
+
+/// A computation for the key has ended without a value to be stored.
+pub fn note_unstored(key: Key) {
+    if let Some((slot, hash)) = slot(key) {
+        let counter = (slot.unstored.load(Ordering::Relaxed) >> OF_HASH).wrapping_add(1);
+        slot.unstored.store(counter << OF_HASH | hash, Ordering::Relaxed);
+    }
 }
 
 /// A value of the key was computed in so many microseconds. What was slow is forgotten by an eighth with each that was
 /// faster.
 pub fn note_computed(key: Key, took: i64) {
-    if let Some(slowest) = lately(key) {
+    if let Some((Slot { slowest, .. }, _)) = slot(key) {
         let before = slowest.load(Ordering::Relaxed);
         let took = u64::try_from(took).unwrap_or(0).max(1);
         slowest.store(took.max(before - before / 8), Ordering::Relaxed);
     }
 }
 
-/// Until when to wait for a value that somebody else computes: as long as computing one for a key like this took lately,
-/// and a little for a busy machine; a lease where nothing is known, and never longer.
+/// Until when to wait for a value that somebody else computes: as long as computing one for a key like this took
+/// lately, and a little for a busy machine; a lease where nothing is known, and never longer.
 pub fn for_value(key: Key) -> Steady {
     let lease = settings::lease();
-    let slowest = lately(key).map_or(0, |slowest| slowest.load(Ordering::Relaxed));
+    let slowest = slot(key).map_or(0, |(slot, _)| slot.slowest.load(Ordering::Relaxed));
     let patience = match i64::try_from(slowest) {
         Ok(0) | Err(_) => lease,
         Ok(slowest) => slowest.saturating_add(MARGIN).min(lease),

@@ -20,7 +20,6 @@ use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// As many as bits in a word; more waiters at once share, and look again in vain now and then.
 const VARIABLES: usize = u64::BITS as usize;
@@ -29,7 +28,6 @@ const POLL_MS: i64 = 10;
 
 struct Shared {
     variables: UnsafeCell<[ConditionVariable; VARIABLES]>,
-    unstored: [AtomicU32; VARIABLES],
 }
 
 // SAFETY: condition variables are made to live in shared memory, and have a lock of their own.
@@ -63,7 +61,7 @@ fn new_shared() -> Shared {
         unsafe { pg_sys::ConditionVariableInit(&mut variable) };
         variable
     });
-    Shared { variables: UnsafeCell::new(variables), unstored: [const { AtomicU32::new(0) }; VARIABLES] }
+    Shared { variables: UnsafeCell::new(variables) }
 }
 
 fn number_of(key: &str) -> usize {
@@ -190,19 +188,6 @@ impl Drop for Waiter<'_> {
 /// Whether waiting can help, and nobody can be waiting for us.
 pub fn may_wait() -> bool {
     backend::may_write() && !backend::has_old_snapshot() && snapshot::current_if_assigned().is_none()
-}
-
-/// How many computations for keys like this one ended without a value to be stored. Whoever waited for one that did
-/// need not wait for another.
-pub fn unstored(key: Key) -> u32 {
-    if attached() { WAITING.get().unstored[number_of(key.as_str())].load(Ordering::Relaxed) } else { 0 }
-}
-
-/// A computation for the key has ended without a value to be stored.
-pub fn note_unstored(key: Key) {
-    if attached() {
-        WAITING.get().unstored[number_of(key.as_str())].fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// What `pg_stat_activity` shows as the reason of the wait: `CacheFill` from PostgreSQL 17 on, `Extension` before.

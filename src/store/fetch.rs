@@ -75,7 +75,7 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -
             (Look::Stale(value), claim) => {
                 return Ok(Fetched { value: Some(value), stale: true, token: claim.granted() });
             }
-            (Look::Miss, Claim::Taken(until)) if wake::may_wait() => (until.map_or(end, |until| until.min(end)), end),
+            (Look::Miss, Claim::Taken(until)) if wake::may_wait() => (until.min(end), end),
             (Look::Miss, Claim::Beside) if wake::may_wait() => {
                 let end = *beside.get_or_insert_with(|| patience::for_commit().min(end));
                 (end, end)
@@ -106,7 +106,7 @@ pub enum Claim<T> {
     /// Somebody has stored a value meanwhile.
     Overtaken(Jsonb),
     /// Somebody else is computing it; when to look again, where that does not depend on being woken.
-    Taken(Option<Steady>),
+    Taken(Steady),
     /// Another transaction holds the row, and computes nothing: it may end at once, or never.
     Beside,
     /// Not to be had here: what would be stored could be stale, or nothing may be written.
@@ -138,7 +138,8 @@ impl<T> Claim<T> {
 /// entry too.
 fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Claim<String>, CacheError> {
     if !flight::claim(key) {
-        return Ok(Claim::Taken(None));
+        // Who has it may go without waking anybody.
+        return Ok(Claim::Taken(patience::soon()));
     }
     flags::note_write();
     wake::at_end(key);
@@ -176,7 +177,7 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
                 return Decision::Leave(overtaken(row));
             }
             if let Some(other) = lease_in_force(row, now) {
-                return Decision::Leave(Claim::Taken(Some(Steady::when(other.until))));
+                return Decision::Leave(Claim::Taken(Steady::when(other.until)));
             }
         }
         if !fence::passes(table, key, row, seen) {
@@ -196,7 +197,7 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
 
 /// What a row that another transaction holds is to somebody who asks for a lease.
 pub fn beside<T>(table: &Table, key: Key) -> Claim<T> {
-    if flight::is_under_way(table, key) { Claim::Taken(Some(patience::soon())) } else { Claim::Beside }
+    if flight::is_under_way(table, key) { Claim::Taken(patience::soon()) } else { Claim::Beside }
 }
 
 /// The row that is to carry a lease: with its value, as long as that may still be served.

@@ -53,7 +53,7 @@ pub fn get_or_load(
     let key = storing.key;
     let patience = patience::for_value(key);
     let mut beside = None;
-    let unstored = wake::unstored(key);
+    let unstored = patience::unstored(key);
     // A role that may not store the value claims nothing that others wait for, and waits for nobody.
     let may_store = OnceCell::new();
     let ask = || trial::may_store(access, key, storing.tags);
@@ -74,7 +74,8 @@ pub fn get_or_load(
                 }
                 turn?
             }
-            _ => turn_of_others(patience),
+            // Who has it may go without waking anybody.
+            _ => turn_of_others(patience::soon()),
         };
         let (until, end) = match turn {
             Turn::Take(value) => return Ok(Some(value)),
@@ -92,7 +93,7 @@ pub fn get_or_load(
                 (end, end)
             }
         };
-        if Steady::now() >= end || wake::unstored(key) != unstored {
+        if Steady::now() >= end || patience::unstored(key) != unstored {
             // Others may have found the claim taken while it was ours.
             wake::now(key);
             return stats::apart(load);
@@ -210,7 +211,7 @@ struct Unstored<'a>(Key<'a>);
 
 impl Drop for Unstored<'_> {
     fn drop(&mut self) {
-        wake::note_unstored(self.0);
+        patience::note_unstored(self.0);
     }
 }
 

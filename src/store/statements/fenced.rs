@@ -5,18 +5,17 @@
 //! no longer than a `lock_timeout` of a millisecond. What raises all the same is caught by the caller.
 
 use crate::access::Access;
-use crate::clock;
+use crate::clock::{self, Steady};
 use crate::datum::Jsonb;
 use crate::error::CacheError;
 use crate::heap::change::{Contention, Decision, change};
 use crate::heap::snapshot::{self, Seen};
 use crate::heap::table::Table;
 use crate::local_settings::LocalSettings;
-use crate::patience;
 use crate::statement::{IntoParam, Param, Rows, Statement, statement};
 use crate::store::fence;
 use crate::store::fetch::{self, Claim};
-use crate::store::image::{Lease, latest_lease, load_time};
+use crate::store::image::{Lease, latest_lease, lease_in_force, load_time};
 use crate::store::look::{Fresh, Look};
 use crate::store::tags::Tagged;
 use crate::store::write::{self, New};
@@ -85,7 +84,21 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
         RowState::Absent => write_fenced(access, &LEASE_ABSENT, &params[..4], key, seen),
         RowState::Present => write_fenced(access, &LEASE, &params, key, seen),
     };
-    Ok(if granted { Claim::Granted(()) } else { Claim::Taken(Some(patience::soon())) })
+    if granted { Ok(Claim::Granted(())) } else { refused(access, key) }
+}
+
+/// Why a lease was refused: somebody has one, or holds the row.
+fn refused(access: &Access, key: Key) -> Result<Claim<()>, CacheError> {
+    write::writing(access, |table| {
+        let lease = change(table, key.as_str(), Contention::GiveUp, |row| {
+            Decision::Leave(row.and_then(|row| lease_in_force(row, clock::now())))
+        });
+        Ok(match lease {
+            Some(Some(lease)) => Claim::Taken(Steady::when(lease.until)),
+            Some(None) => Claim::Beside,
+            None => fetch::beside(table, key),
+        })
+    })
 }
 
 /// Stores a value under the lease `lease_id`.

@@ -46,6 +46,7 @@ fn compute_beside_holders(through_executor: bool) -> Result<()> {
         "UPDATE cache_entries SET value = '2'",
         "SELECT cache_set('n:k', '2')",
         "SELECT cache_invalidate_tags('t'); SELECT cache_sweep()",
+        "SELECT FROM cache_entries FOR UPDATE",
     ] {
         client.batch_execute("SELECT cache_set('n:k', '1', tags => '{t}'), cache_invalidate_tags('t')")?;
         client.batch_execute(&format!("BEGIN; {held}"))?;
@@ -112,6 +113,36 @@ fn an_error_of_a_loader_releases_all_who_wait_at_once() -> Result<()> {
         ensure!(sqlstate(first.join().ok().context("the first panicked")?)? == SqlState::DIVISION_BY_ZERO);
         for other in others {
             ensure!(other.join().ok().context("one panicked")?? == json!(1));
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn what_comes_of_other_keys_releases_nobody() -> Result<()> {
+    let (cluster, mut client) = with_long_leases()?;
+    client.batch_execute(
+        "CREATE SEQUENCE calls;
+         CREATE FUNCTION compute() RETURNS jsonb LANGUAGE sql AS
+             'SELECT to_jsonb(nextval(''calls'')) FROM pg_advisory_lock_shared(1)';
+         SELECT pg_advisory_lock(1)",
+    )?;
+    let call = "SELECT cache_get_or_set('n:k', 'SELECT compute()')";
+    let waiting =
+        |on: &str| format!("SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%compute()%' AND {on}");
+    thread::scope(|scope| {
+        let mut first = impatient(&cluster)?;
+        let first = scope.spawn(move || get::<Value>(&mut first, call));
+        wait_for(&mut client, &waiting("wait_event = 'advisory'"), PATIENCE)?;
+        let mut second = impatient(&cluster)?;
+        let second = scope.spawn(move || get::<Value>(&mut second, call));
+        wait_for(&mut client, &waiting("wait_event IN ('Extension', 'CacheFill')"), PATIENCE)?;
+        client.batch_execute(
+            "SELECT count(cache_get_or_set('other:' || i, 'SELECT NULL::jsonb')) FROM generate_series(1, 400) AS i",
+        )?;
+        client.batch_execute("SELECT pg_advisory_unlock(1)")?;
+        for caller in [first, second] {
+            ensure!(caller.join().ok().context("one panicked")?? == json!(1), "it was computed twice");
         }
         Ok(())
     })

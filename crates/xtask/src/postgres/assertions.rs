@@ -19,9 +19,10 @@ const ARCHIVE: &str = "deb http://deb.debian.org/debian sid main";
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// What else is built, besides the server and its programs: what tests use.
-const PARTS: [&str; 4] = ["contrib/amcheck", "contrib/pg_stat_statements", "src/test/regress", "src/test/isolation"];
+const PARTS: [&str; 5] =
+    ["contrib/amcheck", "contrib/pg_stat_statements", "contrib/pg_surgery", "src/test/regress", "src/test/isolation"];
 
-/// What a finished build leaves.
+/// What a finished build leaves: a file with the names of these parts.
 const MARKER: &str = ".cache_pg_built";
 
 /// A build that goes on while something else is done.
@@ -48,7 +49,7 @@ pub fn begin() -> Result<Building> {
     let lock = fs::File::create(parent.join("18-assertions.lock"))?;
     lock.lock().context("cannot wait for another build")?;
     let scratch = tempfile::tempdir_in(&parent)?;
-    let is_built = root.join(MARKER).is_file();
+    let is_built = fs::read_to_string(root.join(MARKER)).is_ok_and(|parts| parts == PARTS.join("\n"));
     if !is_built {
         println!("fetching the source of PostgreSQL 18, to build it with its assertions");
         programs()?;
@@ -60,7 +61,7 @@ pub fn begin() -> Result<Building> {
         if let Some(source) = source {
             build(&source, &root)?;
             process::output(Command::new("chmod").args(["-R", "a+rX"]).arg(&root))?;
-            fs::write(root.join(MARKER), "")?;
+            fs::write(root.join(MARKER), PARTS.join("\n"))?;
         }
         private::check(Installation::at(&root.join("bin/pg_config"))?)
     })))

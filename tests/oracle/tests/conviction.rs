@@ -3,7 +3,7 @@
 
 mod common;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use cache_pg_oracle::fault::Fault;
 use cache_pg_oracle::mode::Mode;
 
@@ -31,6 +31,12 @@ fn the_judge_catches_a_placeholder_that_hides_a_removed_tombstone() -> Result<()
 
 #[test]
 fn the_judge_catches_a_truncated_table_that_passes_for_whole() -> Result<()> {
+    // Not every PostgreSQL comes with what seeds it.
+    if !xtask::postgres::under_test()?.extension_dir().join("pg_surgery.control").is_file() {
+        ensure!(std::env::var_os("CACHE_PG_ALL").is_none(), "there is no pg_surgery");
+        println!("left out: there is no pg_surgery");
+        return Ok(());
+    }
     convicted(Mode::Altered, Fault::Definition)
 }
 

@@ -116,9 +116,9 @@ pub fn nothing_cleared_since(home: &Home, key: Key, seen: &Seen) -> bool {
     sees_all_of(home, seen, [None, Some(key.namespace())].map(fence_of).into_iter().chain(collected))
 }
 
-/// Whether `seen` sees every change of these tags that is committed by now. For a snapshot that is held, nothing is known
-/// of those that stood in a file which the table has left since (TRUNCATE). A token is refused by the clear that a
-/// TRUNCATE brings about; which part of which transaction has defined the table, nobody may know any more.
+/// Whether `seen` sees every change of these tags that is committed by now. For a snapshot that is held, nothing is
+/// known of those that stood in a file which the table has left since (TRUNCATE). A token is refused by the clear that
+/// a TRUNCATE brings about; which part of which transaction has defined the table, nobody may know any more.
 fn sees_all_of(home: &Home, seen: &Seen, tags: impl IntoIterator<Item = String>) -> bool {
     Table::by_first_column(home.tags, &tag_column::SHAPE, Purpose::Read, |table| {
         let mut rows = Rows(Scan::open(table, View::Latest));

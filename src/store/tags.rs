@@ -120,14 +120,11 @@ pub fn nothing_cleared_since(home: &Home, key: Key, seen: &Seen) -> bool {
 /// known of those that stood in a file which the table has left since (TRUNCATE). A token is refused by the clear that
 /// a TRUNCATE brings about; which part of which transaction has defined the table, nobody may know any more.
 fn sees_all_of(home: &Home, seen: &Seen, tags: impl IntoIterator<Item = String>) -> bool {
-    Table::by_first_column(home.tags, &tag_column::SHAPE, Purpose::Read, |table| {
-        let mut rows = Rows(Scan::open(table, View::Latest));
+    reading(home, View::Latest, |rows| {
+        let keeps_all = !seen.own || rows.table.keeps_what_was_removed_since(seen);
         let sees = |tag: String| rows.versions(&tag).into_iter().all(|version| seen.vouches_for(version));
-        let sees_all = (!seen.own || table.keeps_what_was_removed_since(seen)) && tags.into_iter().all(sees);
-        rows.0.close();
-        sees_all
+        keeps_all && tags.into_iter().all(sees)
     })
-    .unwrap_or_else(|| CacheError::Altered("cache_tags").raise())
 }
 
 /// Whether no tag of the entry has been invalidated since it was written.
@@ -195,22 +192,25 @@ fn change_generations(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
 }
 
 /// A scan of `cache_tags`.
-struct Rows(Scan);
+struct Rows<'a> {
+    table: &'a Table,
+    scan: Scan,
+}
 
 fn reading<R>(home: &Home, view: View, work: impl FnOnce(&mut Rows) -> R) -> R {
     Table::by_first_column(home.tags, &tag_column::SHAPE, Purpose::Read, |table| {
-        let mut rows = Rows(Scan::open(table, view));
+        let mut rows = Rows { table, scan: Scan::open(table, view) };
         let result = work(&mut rows);
-        rows.0.close();
+        rows.scan.close();
         result
     })
     .unwrap_or_else(|| CacheError::Altered("cache_tags").raise())
 }
 
-impl Rows {
+impl Rows<'_> {
     fn of(&mut self, tag: &str) -> impl Iterator<Item = Row> {
-        self.0.seek(tag);
-        std::iter::from_fn(|| self.0.next())
+        self.scan.seek(tag);
+        std::iter::from_fn(|| self.scan.next())
     }
 
     fn generation(&mut self, tag: &str) -> i64 {

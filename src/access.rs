@@ -13,7 +13,7 @@ use crate::catalog;
 use crate::error::CacheError;
 use crate::home::Home;
 use crate::local_settings::LocalSettings;
-use crate::subtransaction::attempt;
+use crate::subtransaction::attempt_beside_others;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, AclMode, Oid};
 use std::rc::Rc;
@@ -117,7 +117,7 @@ impl Access {
     pub fn run_beside_others<R>(&self, work: impl Fn(&Home) -> R) -> R {
         if backend::has_old_snapshot() {
             for _ in 0..TRIES {
-                if let Some(result) = attempt(|| self.run(&work)) {
+                if let Some(result) = attempt_beside_others(&[], || self.run(&work)) {
                     return result;
                 }
             }

@@ -52,6 +52,15 @@ enum Unknown {
     Unfit(Unfit),
 }
 
+/// What is asked of the columns that templates name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// That they are there.
+    Columns,
+    /// That they are there, and become text by what may run here.
+    Texts,
+}
+
 /// The columns that the templates of a table name, each once.
 pub struct Columns {
     columns: Vec<Column>,
@@ -86,8 +95,7 @@ impl Columns {
         found
     }
 
-    /// Refuses templates that name a column of which `relation` has no text; `but_unfit`: a type whose text may not be
-    /// made is no reason.
+    /// Refuses templates that name a column that `relation` has not, or of which it has no text where that is wanted.
     ///
     /// # Errors
     /// [`CacheError::NoColumn`], [`CacheError::VirtualColumn`], [`CacheError::UntrustedCast`],
@@ -95,8 +103,8 @@ impl Columns {
     ///
     /// # Safety
     /// `relation` is open, and the one that they were looked for in.
-    pub unsafe fn check(&self, relation: pg_sys::Relation, but_unfit: bool) -> Result<(), CacheError> {
-        let is_reason = |why: &Unknown| !but_unfit || !matches!(why, Unknown::Unfit(_));
+    pub unsafe fn check(&self, relation: pg_sys::Relation, wanted: Wanted) -> Result<(), CacheError> {
+        let is_reason = |why: &Unknown| wanted == Wanted::Texts || !matches!(why, Unknown::Unfit(_));
         let reason = self.unknown.iter().find(|(_, why)| is_reason(why));
         let Some((column, why)) = reason.cloned() else { return Ok(()) };
         // SAFETY: as the caller promises.

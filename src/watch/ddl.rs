@@ -6,6 +6,7 @@
 //! table is watched, and must leave a restore alone, which makes the triggers of each table itself, one after the
 //! other.
 
+use super::columns::Wanted;
 use super::templates::Watch;
 use super::tree::{self, Function};
 use crate::catalog;
@@ -49,7 +50,7 @@ fn dropped(home: &Home, function: &Function) -> Result<(), CacheError> {
         let table = |row| Some((rows.get(row, 1)?, Watch::of_trigger(&rows.get::<Vec<u8>>(row, 2)?)?));
         (0..rows.len()).filter_map(table).collect()
     });
-    tables.iter().try_for_each(|(table, watch)| tree::check_columns(*table, watch, true).map_err(as_watched))
+    tables.iter().try_for_each(|(table, watch)| tree::check_columns(*table, watch, Wanted::Columns).map_err(as_watched))
 }
 
 /// A type whose cast has become unfit since the table was watched is nobody's fault here: somebody else may own it.
@@ -61,7 +62,8 @@ fn ended(home: &Home, function: &Function, puts_below: bool, changes_types: bool
     });
     for it in touched {
         if let Some(watch) = it.own {
-            tree::check_columns(it.table, &watch, !changes_types).map_err(as_watched)?;
+            let wanted = if changes_types { Wanted::Texts } else { Wanted::Columns };
+            tree::check_columns(it.table, &watch, wanted).map_err(as_watched)?;
         }
         if let Some(watch) = it.inherited {
             tree::watch_below(home, function, it.table, &watch.argument)?;

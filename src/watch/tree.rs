@@ -5,7 +5,7 @@
 //! it had the lock for true. The triggers are made as the owner of their function, because only its owner may create
 //! triggers with it: a trigger with templates of one's own could delete any key.
 
-use super::columns::Columns;
+use super::columns::{Columns, Wanted};
 use super::install::{install, remove};
 use super::templates::Watch;
 use crate::catalog;
@@ -100,7 +100,7 @@ pub fn watch(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
     let (home, function) = begin("cache_watch")?;
     let table = lock(&home, &function, oid)?;
     table.check_below()?;
-    check_columns(oid, watch, false)?;
+    check_columns(oid, watch, Wanted::Texts)?;
     remove(&home, &function, oid);
     install(&home, &function, oid, &watch.argument);
     Ok(())
@@ -182,12 +182,11 @@ fn lock_below(home: &Home, oid: Oid, mode: i32) {
     }
 }
 
-/// Whether a table has the columns that the templates name, and a text of each; `but_unfit`: one that may not be made
-/// counts as well.
+/// Whether the columns of a table that the templates name are as wanted.
 ///
 /// # Errors
 /// As [`Columns::check`].
-pub fn check_columns(oid: Oid, watch: &Watch, but_unfit: bool) -> Result<(), CacheError> {
+pub fn check_columns(oid: Oid, watch: &Watch, wanted: Wanted) -> Result<(), CacheError> {
     // SAFETY: opened and closed in pairs; an error of PostgreSQL leaves the closing to the abort. A table below may
     // have been dropped.
     unsafe {
@@ -195,7 +194,7 @@ pub fn check_columns(oid: Oid, watch: &Watch, but_unfit: bool) -> Result<(), Cac
         if relation.is_null() {
             return Ok(());
         }
-        let checked = Columns::find(relation, watch).check(relation, but_unfit);
+        let checked = Columns::find(relation, watch).check(relation, wanted);
         pg_sys::relation_close(relation, pg_sys::NoLock as i32);
         checked
     }

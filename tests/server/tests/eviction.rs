@@ -58,8 +58,7 @@ fn p8_the_limit_holds_in_a_burst_of_ten_times_as_many() -> Result<()> {
         })
         .map(drop)
     })?;
-    // On a busy machine a writer may be held up between what it has begun to evict and its commit.
-    assert!(most as f64 <= 1.2 * MOST as f64, "there were {most}");
+    assert!(most as f64 <= 1.1 * MOST as f64, "there were {most}");
     wait_for(&mut client, &format!("SELECT count(*) <= {MOST} FROM cache_entries"), PATIENCE)?;
     let left: i64 = get(&mut client, ENTRIES)?;
     assert!(left as f64 > 0.8 * MOST as f64, "{left} are left");

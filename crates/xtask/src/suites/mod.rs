@@ -75,26 +75,27 @@ pub fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> 
     let at_hand = if needs_server { postgres::at_hand(majors)? } else { AtHand::default() };
     let checking = |installation: &&Installation| installation.major == 18 && !installation.has_assertions;
     let is_checked = assertions && at_hand.installations.iter().any(|installation| checking(&installation));
-    // It is built meanwhile.
-    let mut building = is_checked.then(postgres::assertions::begin);
+    // It is built beside the lints, and waited for before any test: a build would disturb what is measured.
+    let building = is_checked.then(postgres::assertions::begin);
     if wanted(Suite::Lint) {
         summary.add(timed("lint", None, lint::tools));
     }
     if wanted(Suite::Unit) {
         summary.add(timed("unit", None, unit));
     }
+    let checked = building.and_then(|building| {
+        let built = building.and_then(postgres::assertions::Building::wait);
+        let left_out = |error| {
+            let why = format!("{error:#}").replace('\n', " ") + "; the usual 18 does instead";
+            summary.add(Outcome::left_out("all", Some("18-asserts".into()), why));
+        };
+        built.map_err(left_out).ok()
+    });
     let newest = at_hand.installations.iter().map(|installation| installation.major).max();
     for installation in &at_hand.installations {
         let wanted_here = |suite| wanted(suite) && (suite != Suite::Bench || Some(installation.major) == newest);
-        let checked = building.take_if(|_| checking(&installation)).and_then(|building| {
-            let built = building.and_then(postgres::assertions::Building::wait);
-            let left_out = |error| {
-                let why = format!("{error:#}").replace('\n', " ") + "; the usual 18 does instead";
-                summary.add(Outcome::left_out("all", Some("18-asserts".into()), why));
-            };
-            built.map_err(left_out).ok()
-        });
-        on(installation, checked.as_ref(), &wanted_here, &mut summary);
+        let checked = checked.as_ref().filter(|_| checking(&installation));
+        on(installation, checked, &wanted_here, &mut summary);
     }
     for left_out in at_hand.left_out {
         summary.add(Outcome::left_out("all", Some(left_out.major.to_string()), left_out.why));

@@ -14,9 +14,9 @@ use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How many keys are told apart at least: what two of them share is kept for both.
+/// How many slots there are. Keys whose hashes fall into one slot share it.
 const SLOTS: usize = 4096;
-/// How much of a key's hash says whether what a slot says is of that key.
+/// How many bits of a key's hash a slot keeps, to tell which key it speaks of.
 const OF_HASH: u32 = 48;
 /// What a busy machine may add to the time that computing takes, in microseconds.
 const MARGIN: i64 = 500_000;
@@ -58,8 +58,8 @@ fn slot(key: Key) -> Option<(&'static Slot, u64)> {
     attached().then(|| (&COMPUTING.get().0[hash as usize % SLOTS], hash >> (u64::BITS - OF_HASH)))
 }
 
-/// A number that changes when a computation for the key ends without a value to be stored. Whoever waited for one that
-/// did need not wait for another.
+/// A number that changes when a computation for the key ends without a value to be stored. Callers who waited for
+/// that one need not wait for another.
 pub fn unstored(key: Key) -> u64 {
     let of_key = |(slot, hash): (&Slot, u64)| {
         let last = slot.unstored.load(Ordering::Relaxed);
@@ -76,8 +76,7 @@ pub fn note_unstored(key: Key) {
     }
 }
 
-/// A value of the key was computed in so many microseconds. What was slow is forgotten by an eighth with each that was
-/// faster.
+/// A value of the key was computed in so many microseconds. Each faster one lowers the longest time by an eighth.
 pub fn note_computed(key: Key, took: i64) {
     if let Some((Slot { slowest, .. }, _)) = slot(key) {
         let before = slowest.load(Ordering::Relaxed);

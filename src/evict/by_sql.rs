@@ -17,7 +17,7 @@ use cache_pg_rules::key::Key;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-/// The row trigger, after each change. It is enabled always, so that what a session that replays changes writes counts
+/// The row trigger, after each change. It is enabled always, so that writes of a session with the replica role count
 /// too.
 #[pg_extern(sql = false)]
 fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {

@@ -38,7 +38,7 @@ enum Holder {
     Transaction(TransactionId),
     /// One that is about to find out whether it may insert.
     Inserter(TransactionId, u32),
-    /// Somebody who holds the row, whoever that is.
+    /// A transaction that holds a lock on the row.
     Locker(pg_sys::ItemPointerData),
 }
 

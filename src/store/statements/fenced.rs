@@ -181,7 +181,7 @@ fn text_of(seen: &Seen) -> String {
 enum RowState {
     Absent,
     Present,
-    /// Another transaction is writing it, which means that for a lease.
+    /// Another transaction is writing it; with the answer for a caller who asks for a lease.
     Held(Claim<()>),
     /// It was written since `seen`, and may be gone.
     Overtaken,

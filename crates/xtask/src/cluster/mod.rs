@@ -44,7 +44,7 @@ pub struct Cluster {
     dir: PathBuf,
     port: u16,
     settings: Mutex<Settings>,
-    /// What the server finds in its environment beside its own.
+    /// Variables of its environment, beside those of this process.
     environment: Vec<(String, OsString)>,
     /// The postmaster, while it runs.
     server: Arc<Mutex<Option<Child>>>,

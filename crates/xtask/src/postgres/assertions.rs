@@ -18,11 +18,11 @@ const PACKAGE: &str = "postgresql-18";
 const ARCHIVE: &str = "deb http://deb.debian.org/debian sid main";
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// What else is built, besides the server and its programs: what tests use.
+/// The parts that tests use, built besides the server and its programs.
 const PARTS: [&str; 5] =
     ["contrib/amcheck", "contrib/pg_stat_statements", "contrib/pg_surgery", "src/test/regress", "src/test/isolation"];
 
-/// What a finished build leaves: a file with the names of these parts.
+/// A file with the names of these parts, which a finished build leaves.
 const MARKER: &str = ".cache_pg_built";
 
 /// A build that goes on while something else is done.
@@ -67,7 +67,7 @@ pub fn begin() -> Result<Building> {
     })))
 }
 
-/// What the source is compiled with, besides the compiler.
+/// Installs the programs that the build needs, besides the compiler.
 fn programs() -> Result<()> {
     let missing: Vec<_> = ["make", "perl", "bison", "flex", "bzip2"]
         .into_iter()

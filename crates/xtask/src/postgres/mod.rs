@@ -89,7 +89,7 @@ impl Installation {
         })
     }
 
-    /// What it is called in one word: its major version, and whether it has assertions.
+    /// Its name in one word: the major version, and whether it has assertions.
     pub fn name(&self) -> String {
         format!("{}{}", self.major, if self.has_assertions { "-asserts" } else { "" })
     }

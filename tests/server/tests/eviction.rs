@@ -58,7 +58,9 @@ fn p8_the_limit_holds_in_a_burst_of_ten_times_as_many() -> Result<()> {
         })
         .map(drop)
     })?;
-    assert!(most as f64 <= 1.1 * MOST as f64, "there were {most}");
+    // Entries that an eviction removes are still to be seen until its commit: at most 1000 for each writer, who evicts
+    // no more at a commit, and 250 of a step of the sweeper.
+    assert!(most <= MOST + CLIENTS * 1000 + 250, "there were {most}");
     wait_for(&mut client, &format!("SELECT count(*) <= {MOST} FROM cache_entries"), PATIENCE)?;
     let left: i64 = get(&mut client, ENTRIES)?;
     assert!(left as f64 > 0.8 * MOST as f64, "{left} are left");

@@ -7,13 +7,13 @@
 //! Why not always as the caller? A delete is an upsert of a tombstone inside; SQL would ask for INSERT and UPDATE
 //! to delete, and for SELECT to write. The owner's rights make the grants mean what they say.
 
-use crate::as_owner::AsOwner;
-use crate::backend;
 use crate::catalog;
+use crate::catalog::Home;
 use crate::error::CacheError;
-use crate::home::Home;
-use crate::local_settings::LocalSettings;
-use crate::subtransaction::attempt_beside_others;
+use crate::pg::as_owner::AsOwner;
+use crate::pg::backend;
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::subtransaction::attempt_beside_others;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, AclMode, Oid};
 use std::rc::Rc;

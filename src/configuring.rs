@@ -4,12 +4,12 @@
 //! does, and nothing else of the owner's. Must never lend the owner's rights to code that hangs on the table: where
 //! somebody's trigger or rule does, the caller needs the privileges that SQL asks for.
 
-use crate::as_owner::AsOwner;
 use crate::catalog;
+use crate::catalog::Home;
 use crate::error::CacheError;
-use crate::home::Home;
-use crate::local_settings::LocalSettings;
 use crate::namespaces::WrittenFor;
+use crate::pg::as_owner::AsOwner;
+use crate::pg::local_settings::LocalSettings;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
 
 /// Refuses what is called in an index expression, a loader or the like, for whoever happens to evaluate it.

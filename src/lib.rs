@@ -1,71 +1,65 @@
 //! cache_pg: a cache inside PostgreSQL.
 //!
+//! Each module may use only those below it in this table; the lint refuses any other import.
+//!
 //! | module | what it owns |
 //! |---|---|
-//! | [`api`] | the SQL functions: what they take, what they return, nothing else |
+//! | [`api`] | the SQL functions: their arguments and results, nothing else |
+//! | [`sweep`] | removing what is due and making room: the launcher, the sweepers, writers at their commit |
+//! | [`watch`] | watched tables: changes of their rows delete keys and invalidate tags |
+//! | [`replication`] | what a subscription brings into the tables of the cache |
+//! | [`persistence`] | whether the tables of the cache are logged |
 //! | [`store`] | looking up, writing and deleting entries, as a plain Rust interface |
-//! | [`namespaces`] | what `cache_configure` has set, and the deadline that follows for an entry |
-//! | [`near`] | telling the caches of applications what they must forget |
-//! | [`watch`] | watched tables: whose rows delete keys and invalidate tags when they change |
-//! | [`sweep`] | the clock hand that removes what is due, the launcher and the sweepers |
-//! | [`evict`] | making room: a cache that is full keeps what is used |
-//! | [`access`], [`configuring`], [`as_owner`] | who may do what, and as whom a statement runs |
-//! | [`backend`] | what this process knows of itself |
-//! | [`catalog`], [`home`] | where the extension's tables are in this database |
-//! | [`heap`] | tables below the executor |
-//! | [`loader`], [`local_settings`], [`advisory`] | running what computes a value, and what that leaves in the session |
-//! | [`function_call`] | calling a function that may return NULL |
+//! | [`evict`] | the ledger: what is in the cache, what was read lately, what has been evicted |
 //! | [`wake`] | waiting for a value that another session computes |
+//! | [`patience`] | how long a caller waits |
+//! | [`stats`] | counters, gauges and latencies |
+//! | [`near`] | the messages to near caches |
+//! | [`durability`] | commits that do not wait for the disk |
+//! | [`access`] | privileges, and as whom a statement runs |
+//! | [`configuring`] | the rights of `cache_configure` and its kin |
+//! | [`namespaces`] | the options of namespaces, and the deadline that follows for an entry |
+//! | [`loader`] | running the code that computes a value |
+//! | [`entry`] | an entry, as its row says it |
+//! | [`catalog`] | the extension's tables in this database |
+//! | [`heap`] | tables below the executor |
 //! | [`statement`] | kept plans: every SQL statement of the extension runs through it |
-//! | [`transaction`] | what is done at its end, asked for in one place |
-//! | [`durability`], [`epoch`] | commits that do not wait for the disk; which run of the server this is |
-//! | [`secret`] | what this server knows and nobody else |
-//! | [`persistence`], [`replication`] | whether the tables of the cache are logged; what a subscription brings into them |
-//! | [`stats`], [`shared_memory`] | what the cache does, counted; arrays in shared memory |
-//! | [`subtransaction`], [`retelling`] | going on after an error; telling it again in full |
-//! | [`settings`], [`error`], [`clock`], [`datum`], [`scratch`] | settings, errors, time, values on their way through, memory |
+//! | [`settings`] | the settings `cache_pg.*` |
+//! | [`shared`] | shared memory: the state that all processes of the server share |
+//! | [`pg`] | the ground: PostgreSQL and pgrx, as the rest uses them |
+//! | [`error`] | every error, with its SQLSTATE, detail and hint |
 //!
-//! The rules that need no PostgreSQL (keys, deadlines, pacing) are the crate `cache_pg_rules`. SQL stands in
-//! `sql/*.sql`, the statements that the functions run in `sql/statements/*.sql`. DESIGN.md says why.
+//! The rules that need no PostgreSQL (keys, deadlines, pacing) are the crate `cache_pg_rules`. The SQL of the schema is
+//! in `sql/*.sql`, the statements that the functions run are in `sql/statements/*.sql`. DESIGN.md says why.
 
 mod access;
-mod advisory;
 mod api;
-mod as_owner;
-mod backend;
 mod catalog;
-mod clock;
 mod configuring;
-mod datum;
 mod durability;
-mod epoch;
+mod entry;
 mod error;
 mod evict;
-mod function_call;
 mod heap;
-mod home;
 mod loader;
-mod local_settings;
 mod namespaces;
 mod near;
 mod patience;
 mod persistence;
+mod pg;
 mod replication;
-mod retelling;
-mod scratch;
-mod secret;
 mod settings;
-mod shared_memory;
+mod shared;
 mod statement;
 mod stats;
 mod store;
-mod subtransaction;
 mod sweep;
-mod transaction;
 mod wake;
 mod watch;
 
+use pg::transaction::{self, Hooks};
 use pgrx::prelude::*;
+use shared::flags;
 
 pgrx::pg_module_magic!(name, version);
 
@@ -99,14 +93,17 @@ extern "C-unwind" fn _PG_init() {
     error::silence_backtraces();
     settings::register();
     catalog::watch();
-    transaction::register();
+    transaction::register(Hooks {
+        // Room is made before the others tell of what has been done.
+        transaction: [sweep::at_end_of_transaction, flags::at_end_of_transaction, near::at_end_of_transaction],
+        subtransaction: evict::pending::at_subtransaction,
+    });
     evict::file::watch();
     stats::register_if_preloading();
     heap::hints::register_if_preloading();
     wake::register_if_preloading();
     patience::register_if_preloading();
-    epoch::register_if_preloading();
-    secret::register_if_preloading();
-    sweep::register_if_preloading();
+    shared::register_if_preloading();
     evict::register_if_preloading();
+    sweep::register_if_preloading();
 }

@@ -10,13 +10,13 @@
 //! end the transaction; what it sets is undone, and the session's advisory locks are put back. Cursors of the
 //! transaction are shared with the caller, as PostgreSQL shares them there.
 
-use crate::advisory;
-use crate::as_owner::AsOwner;
-use crate::datum::Jsonb;
 use crate::error::{CacheError, LoadError};
-use crate::function_call;
-use crate::local_settings::LocalSettings;
-use crate::retelling::Retelling;
+use crate::pg::advisory;
+use crate::pg::as_owner::AsOwner;
+use crate::pg::datum::Jsonb;
+use crate::pg::function_call;
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::retelling::Retelling;
 use crate::statement;
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys::{self, Oid};

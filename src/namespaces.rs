@@ -7,13 +7,13 @@ mod table;
 
 pub use table::WrittenFor;
 
-use crate::backend;
 use crate::catalog;
-use crate::clock;
-use crate::datum::{Jsonb, Timestamp};
+use crate::catalog::Home;
 use crate::error::CacheError;
-use crate::home::Home;
 use crate::loader::Loader;
+use crate::pg::backend;
+use crate::pg::clock;
+use crate::pg::datum::{Jsonb, Timestamp};
 use crate::settings;
 use crate::stats::tally;
 use crate::store::Fresh;

@@ -3,10 +3,10 @@
 //! Owns the messages on the channel `cache_pg`, sent with NOTIFY at the commit, for namespaces that `notify` is on for.
 //! Others pay a look at a flag. What a savepoint has taken back is told all the same: it costs a near cache a look-up.
 
+use crate::catalog::Home;
 use crate::error::CacheError;
-use crate::home::Home;
 use crate::namespaces;
-use crate::transaction;
+use crate::pg::transaction;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
 use cache_pg_rules::near::{Changes, Message};

@@ -3,10 +3,10 @@
 //! Owns, in shared memory, how long computing a value took lately and whether one came to nothing. Must never let
 //! anybody wait for longer than a lease, nor let what comes of one key release those who wait for another.
 
-use crate::clock::Steady;
+use crate::pg::backend::is_preloading;
+use crate::pg::clock::Steady;
 use crate::settings;
-use crate::shared_memory::is_preloading;
-use crate::sweep::directory::attached;
+use crate::shared::directory::attached;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::token::hash;
 use pgrx::prelude::*;

@@ -4,10 +4,10 @@
 //! one transaction. Must never leave them mixed: where a crash emptied the tags alone, it would bring invalidated
 //! entries back.
 
-use crate::as_owner::AsOwner;
+use crate::catalog::Home;
 use crate::error::CacheError;
-use crate::home::Home;
-use crate::local_settings::LocalSettings;
+use crate::pg::as_owner::AsOwner;
+use crate::pg::local_settings::LocalSettings;
 use crate::statement::{self, Statement, statement};
 use crate::store::tags;
 use std::str::FromStr;

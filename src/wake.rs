@@ -7,12 +7,12 @@
 //! transaction, wakes nobody: a row in such hands is looked at again now and then. Must never be waited for without a
 //! limit, nor with a lock or uncommitted work that others may be waiting for.
 
-use crate::backend;
-use crate::clock::Steady;
 use crate::heap::snapshot;
-use crate::shared_memory::is_preloading;
+use crate::pg::backend;
+use crate::pg::backend::is_preloading;
+use crate::pg::clock::Steady;
+use crate::shared::directory::attached;
 use crate::stats::{self, Counter};
-use crate::sweep::directory::attached;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::token::hash;
 use pgrx::pg_sys::{self, ConditionVariable};

@@ -2,8 +2,8 @@
 
 use super::key;
 use crate::access::{self, Verb};
-use crate::clock;
 use crate::namespaces;
+use crate::pg::clock;
 use crate::stats::{self, Counter, Operation, observe};
 use crate::store;
 use pgrx::datum::Interval;

@@ -2,8 +2,8 @@
 
 use super::{key, keys};
 use crate::access::{self, Verb};
-use crate::datum::Jsonb;
 use crate::error::CacheError;
+use crate::pg::datum::Jsonb;
 use crate::stats::{self, Counter, Operation, observe};
 use crate::store;
 use cache_pg_rules::key::Key;

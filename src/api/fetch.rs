@@ -2,12 +2,12 @@
 
 use super::{key, tags};
 use crate::access::{self, Verb};
-use crate::clock;
-use crate::datum::Jsonb;
 use crate::error::CacheError;
 use crate::evict;
 use crate::namespaces;
-use crate::secret;
+use crate::pg::clock;
+use crate::pg::datum::Jsonb;
+use crate::shared::secret;
 use crate::stats::{self, Operation, observe};
 use crate::store::{self, New};
 use cache_pg_rules::key::Key;

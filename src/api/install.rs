@@ -1,8 +1,8 @@
 //! What CREATE EXTENSION checks and says.
 
 use crate::error::CacheError;
+use crate::shared::directory;
 use crate::stats::memory;
-use crate::sweep::directory;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

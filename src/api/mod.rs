@@ -18,9 +18,9 @@ pub mod tags;
 pub mod watch;
 pub mod write;
 
-use crate::datum::{Jsonb, TextArray};
 use crate::error::CacheError;
 use crate::evict;
+use crate::pg::datum::{Jsonb, TextArray};
 use crate::stats;
 use crate::store::MOST_TAGS;
 use cache_pg_rules::key::Key;

@@ -3,16 +3,16 @@
 //! Counters are of this database. Who may look is granted there: pg_monitor.
 
 use super::namespace;
-use crate::backend;
 use crate::catalog;
-use crate::clock::Steady;
-use crate::datum::Timestamp;
 use crate::error::CacheError;
+use crate::pg::backend;
+use crate::pg::clock::Steady;
+use crate::pg::datum::Timestamp;
 use crate::settings;
+use crate::shared::{directory, flags};
 use crate::stats::memory::{self, Area};
 use crate::stats::rows::{self, Row};
 use crate::stats::{Operation, readings};
-use crate::sweep::{directory, flags};
 use crate::watch;
 use cache_pg_rules::health::Readings;
 use cache_pg_rules::{advice, health, histogram};

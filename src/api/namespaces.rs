@@ -1,12 +1,12 @@
 //! Functions that configure namespaces. EXECUTE is the owner's to grant; a loader takes the rights of its owner, too.
 
 use super::namespace;
-use crate::clock;
 use crate::configuring;
-use crate::datum::{Regprocedure, Timestamp};
 use crate::error::CacheError;
 use crate::loader;
 use crate::namespaces;
+use crate::pg::clock;
+use crate::pg::datum::{Regprocedure, Timestamp};
 use crate::settings;
 use crate::statement::{IntoParam, Statement, statement};
 use pgrx::datum::Interval;

@@ -2,12 +2,12 @@
 
 use super::{key, key_range, keys, note_read};
 use crate::access::{self, Verb};
-use crate::clock;
-use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
 use crate::error::CacheError;
+use crate::pg::clock;
+use crate::pg::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use crate::pg::subtransaction::attempt;
 use crate::stats::{self, Operation, observe};
 use crate::store;
-use crate::subtransaction::attempt;
 use cache_pg_rules::key::Key;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::pg_sys::panic::ErrorReport;

@@ -2,11 +2,11 @@
 
 use super::{key, note_read, tags};
 use crate::access::{self, Verb};
-use crate::clock;
-use crate::datum::Jsonb;
 use crate::error::CacheError;
 use crate::loader;
 use crate::namespaces;
+use crate::pg::clock;
+use crate::pg::datum::Jsonb;
 use crate::stats::{self, Operation, observe};
 use crate::store::{self, Storing};
 use pgrx::datum::Interval;

@@ -4,15 +4,16 @@
 //! further than what the caller sees.
 
 use crate::access::{self, Verb};
-use crate::backend;
-use crate::clock;
+use crate::catalog::Home;
 use crate::durability::forgettable;
+use crate::entry::latest_lease;
 use crate::error::CacheError;
-use crate::heap::snapshot::{see_own_work, with_latest};
-use crate::home::Home;
+use crate::heap::snapshot::see_own_work;
+use crate::pg::active_snapshot::under_latest;
+use crate::pg::backend;
+use crate::pg::clock;
 use crate::settings;
 use crate::statement::{IntoParam, Statement, statement};
-use crate::store::latest_lease;
 use crate::sweep::{hand, tags};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -67,7 +68,7 @@ fn sweep(home: &Home, only: Option<&HashSet<String>>, most: u32) -> Result<u32, 
     loop {
         // What this very statement has replaced is not for the hand to remove.
         see_own_work();
-        let Some(step) = with_latest(|| hand::step(home, only, page, PAGES, most - removed, clock::now())) else {
+        let Some(step) = under_latest(|| hand::step(home, only, page, PAGES, most - removed, clock::now())) else {
             break;
         };
         removed += step.removed;

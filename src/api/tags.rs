@@ -2,7 +2,7 @@
 
 use super::tag_names;
 use crate::access::{self, Verb};
-use crate::datum::{BigintArray, TextArray};
+use crate::pg::datum::{BigintArray, TextArray};
 use crate::statement;
 use crate::stats::{self, Operation, observe};
 use crate::store;

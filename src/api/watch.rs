@@ -1,7 +1,7 @@
 //! Functions that watch tables. EXECUTE is the owner's to grant, and each asks for the ownership of the table.
 
-use crate::datum::Regclass;
 use crate::error::CacheError;
+use crate::pg::datum::Regclass;
 use crate::watch::{self, Watch};
 use pgrx::pg_sys::Oid;
 use pgrx::pg_sys::panic::ErrorReport;

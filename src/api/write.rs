@@ -2,15 +2,15 @@
 
 use super::{key, tags};
 use crate::access::{self, Access, Verb};
-use crate::clock;
-use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
 use crate::error::CacheError;
 use crate::namespaces::{self, Deadline};
+use crate::pg::clock;
+use crate::pg::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use crate::pg::subtransaction::attempt;
 use crate::settings;
 use crate::statement::{IntoParam, Statement, statement};
 use crate::stats::{self, Counter, Operation, observe};
 use crate::store::{self, Condition, New};
-use crate::subtransaction::attempt;
 use cache_pg_rules::key::Key;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -164,7 +164,7 @@ fn cache_set_many(
     }
     let tags = self::tags(tags)?;
     let now = clock::now();
-    let entries: Vec<(String, Jsonb)> = EACH.read(&access.home, &[entries.param()], |rows| {
+    let entries: Vec<(String, Jsonb)> = EACH.read(&*access.home, &[entries.param()], |rows| {
         (0..rows.len()).filter_map(|row| Some((rows.get(row, 1)?, rows.get(row, 2)?))).collect()
     });
     let new = entries

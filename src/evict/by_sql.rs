@@ -7,12 +7,12 @@
 use super::file;
 use super::growth::{self, Growth};
 use crate::catalog;
-use crate::clock;
+use crate::catalog::{Home, column};
+use crate::entry::due_at;
 use crate::error::CacheError;
 use crate::heap::row::Row;
-use crate::home::{Home, column};
-use crate::store::due_at;
-use crate::sweep::{flags, ranges};
+use crate::pg::clock;
+use crate::shared::{flags, ranges};
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

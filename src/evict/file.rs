@@ -3,27 +3,17 @@
 //! TRUNCATE, VACUUM FULL and their kin put the table into another file, and say nothing of what is in it; so does a
 //! crash, after which shared memory is empty. The gauges are of one file, the area's: a transaction that changes the
 //! file says so at its commit, and a writer, or the sweeper, that finds the gauges to be of another file estimates what
-//! there is from a sample of pages before it judges by them. The next whole turn counts. Must never change the file of
+//! there is before it judges by them (`sweep::estimate`). The next whole turn counts. Must never change the file of
 //! an area without the lock on the table that a writer holds to the end of its transaction, or to change the file.
 
-use super::pending;
+use crate::pg::transaction;
 use crate::stats::census;
 use crate::stats::memory;
-use crate::sweep::hand::Entries;
-use crate::sweep::sample::Estimate;
-use crate::transaction;
-use cache_pg_rules::ledger::Change;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
-/// From how many pages an estimate is made: that takes about a millisecond, once.
-const SAMPLE: u32 = 128;
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-/// What was counted may differ from what is said by this part of it, and by so many entries: others write meanwhile.
-const EXACT: u64 = 64;
-/// The bytes of an entry that is large.
-const LARGE: u64 = 1024;
 
 thread_local! {
     /// The file that this backend has written to last.
@@ -120,51 +110,4 @@ pub fn at_end(is_committed: bool) {
 /// Whether the gauges are of the file that this backend has written to last.
 pub fn is_known() -> bool {
     memory::area().is_none_or(|area| area.file.load(Ordering::Relaxed) == CURRENT.get())
-}
-
-/// Estimates what there is, unless that is known. What the current transaction has added is left out, because it is
-/// added at the commit. Under a snapshot of now.
-pub fn get_to_know(entries: &Entries) {
-    let Some(area) = memory::area() else { return };
-    let (file, known) = (entries.file().to_u32(), area.file.load(Ordering::Relaxed));
-    if known == file {
-        return;
-    }
-    let found = entries.estimate(SAMPLE);
-    area.table.store(entries.table().to_u32(), Ordering::Relaxed);
-    // Others may estimate at the same time: one of them is believed.
-    if area.file.compare_exchange(known, file, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-        learn(&found);
-    }
-}
-
-fn learn(found: &Estimate) {
-    census::learn(|tally| {
-        let (found, own) = (found.of(tally), pending::change_of(tally));
-        Change { entries: found.entries - own.entries, bytes: found.bytes - own.bytes }
-    });
-}
-
-/// Whether the gauges say more than there is, as prepared transactions that are rolled back make them; then they are
-/// set right, for nobody's entries are to go for what is not there. Where not all pages are read, only the number of
-/// all entries tells. Under a snapshot of now.
-pub fn correct_overstated(entries: &Entries) -> bool {
-    let Some(area) = memory::area() else { return false };
-    let found = entries.estimate(SAMPLE);
-    let is_overstated = if found.looked.is_whole() {
-        memory::tallies().any(|tally| {
-            let (said, there) = (pending::held_of(tally), found.of(tally));
-            is_more(said.entries, there.entries, 1) || is_more(said.bytes, there.bytes, LARGE)
-        })
-    } else {
-        found.looked.contradicts(pending::held(area).entries)
-    };
-    if is_overstated {
-        learn(&found);
-    }
-    is_overstated
-}
-
-fn is_more(said: u64, there: i64, one: u64) -> bool {
-    said - said / EXACT > there.max(0) as u64 + EXACT * one
 }

@@ -6,9 +6,9 @@
 //! hash, and each counts for many (SHARDS, Waldspurger et al., FAST '15). Must never be locked: a note that two write
 //! at once is lost.
 
-use crate::clock;
-use crate::datum::Timestamp;
-use crate::shared_memory::{self, Shareable, SharedArray};
+use crate::pg::clock;
+use crate::pg::datum::Timestamp;
+use crate::shared::array::{self, Shareable, SharedArray};
 use crate::stats::Counter;
 use crate::stats::memory::{self, Area};
 use crate::stats::tally;
@@ -39,7 +39,7 @@ static ALL: SharedArray<Ghost> = SharedArray::new(c"cache_pg ghosts", || GHOSTS)
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
-    shared_memory::reserve(&ALL);
+    array::reserve(&ALL);
 }
 
 /// The place of a key, where it belongs to the sample.

@@ -4,12 +4,12 @@
 //! makes of it is not known then. The hand weighs it anew when it comes by. Must never wait.
 
 use super::{pending, recency};
-use crate::datum::Jsonb;
+use crate::catalog::{Home, column};
+use crate::entry::served_until;
 use crate::heap::row::Row;
-use crate::home::{Home, column};
 use crate::namespaces;
+use crate::pg::datum::Jsonb;
 use crate::stats::census;
-use crate::store::served_until;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::ledger::Change;
 use cache_pg_rules::limit::Limits;
@@ -28,6 +28,12 @@ pub fn weight(key: usize, value: usize) -> i64 {
 /// What the entry in a row weighs, by the same measure.
 pub fn weight_of(key: &str, row: &Row) -> i64 {
     weight(key.len(), row.datum(column::VALUE).map_or(0, |value| Jsonb(value).size()))
+}
+
+/// The bytes that a row takes, with its index entry and what it has out of line.
+pub fn footprint(row: &Row) -> u64 {
+    let value = row.datum(column::VALUE).map_or(0, |value| Jsonb(value).out_of_line_size());
+    census::footprint(row.size(), row.text(column::KEY).map_or(0, str::len), value)
 }
 
 /// Whether the entry in a row is in what the gauge says. It was added when it was written; but a turn of the hand

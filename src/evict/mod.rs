@@ -6,9 +6,6 @@
 //! | [`growth`], [`by_sql`] | what writes add, and those of plain SQL |
 //! | [`pending`] | what the current transaction has added, until it commits |
 //! | [`file`] | in which file the entries lie, and whether the gauges are of it |
-//! | [`evictor`] | which entries go |
-//! | [`writer`] | writers that make room themselves, where the hand does not keep up or there is none |
-//! | [`sampled`] | the same without shared memory |
 //! | [`ghosts`] | shared memory: what has gone, to tell what more room would give |
 //!
 //! An eviction is the plain removal of a live entry, as the hand removes what is due: it touches no tombstone and no
@@ -16,14 +13,11 @@
 //! was read, and the oldest of a sample go.
 
 mod by_sql;
-pub mod evictor;
 pub mod file;
 pub mod ghosts;
 pub mod growth;
 pub mod pending;
 pub mod recency;
-mod sampled;
-pub mod writer;
 
 use cache_pg_rules::key::Key;
 
@@ -38,7 +32,7 @@ pub fn note_read(key: Key, is_hit: bool) {
 
 /// Reserves shared memory, where the library is being preloaded.
 pub fn register_if_preloading() {
-    if crate::shared_memory::is_preloading() {
+    if crate::pg::backend::is_preloading() {
         recency::register();
         ghosts::register();
     }

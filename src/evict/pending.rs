@@ -6,10 +6,10 @@
 //! ledger of this backend. Must never raise, nor wait.
 
 use super::file;
+use crate::pg::transaction;
 use crate::settings;
 use crate::stats::memory::{self, Area, Tally};
 use crate::stats::tally;
-use crate::transaction;
 use cache_pg_rules::ledger::{Change, Ledger};
 use cache_pg_rules::limit::{Held, Limits, Need};
 use cache_pg_rules::namespace::Namespace;

@@ -6,7 +6,7 @@
 //! hit.
 
 use crate::settings;
-use crate::shared_memory::{self, Shareable, SharedArray};
+use crate::shared::array::{self, Shareable, SharedArray};
 use crate::stats::memory::{self, Area};
 use cache_pg_rules::eviction::{self, Level, Place, Use};
 use cache_pg_rules::token::hash;
@@ -23,7 +23,7 @@ static BYTES: SharedArray<Byte> = SharedArray::new(c"cache_pg recency", settings
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
-    shared_memory::reserve(&BYTES);
+    array::reserve(&BYTES);
 }
 
 /// A live entry was read.

@@ -9,21 +9,16 @@
 //! search begins anew. Where nothing is to be inserted, a look-up with an ordinary snapshot confirms that there is
 //! nothing.
 
+pub use super::lock::Contention;
+
 use super::follow::Newest;
 use super::row::Row;
 use super::scan::{Scan, View};
 use super::snapshot::see_own_work;
 use super::table::Table;
 use super::write::{self, Updated};
-use crate::backend;
+use crate::pg::backend;
 use pgrx::pg_sys::{self, Datum, SnapshotData, TransactionId};
-
-/// What to do where another transaction holds the row, or may be about to insert it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Contention {
-    Wait,
-    GiveUp,
-}
 
 /// What is to become of a row.
 pub enum Decision<R> {

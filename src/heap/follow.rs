@@ -9,8 +9,8 @@
 use super::hints::{self, spot_of};
 use super::page::{make_room, pin, visible};
 use super::row::Row;
+use super::shape::FIRST;
 use super::table::Table;
-use crate::home::column;
 use cache_pg_rules::hint::Spot;
 use pgrx::pg_sys::{self, Datum, HeapTupleData, LOCKMODE, Oid, Relation, SnapshotData};
 
@@ -69,7 +69,7 @@ impl Newest {
             kept.write(tuple);
             pg_sys::ExecStorePinnedBufferHeapTuple(kept, slot, buffer);
             let newest = Self { slot };
-            if newest.row().text(column::KEY) == Some(key) {
+            if newest.row().text(FIRST) == Some(key) {
                 return Some(newest);
             }
             newest.close();
@@ -140,6 +140,6 @@ unsafe fn read<R>(
             ..Default::default()
         };
         let row = Row::in_slot(&raw mut slot);
-        if row.text(column::KEY) == Some(key) { take(&row) } else { None }
+        if row.text(FIRST) == Some(key) { take(&row) } else { None }
     }
 }

@@ -5,9 +5,9 @@
 //! taken back, and none can be wrong. Must never be waited for: neither side takes a lock.
 
 use super::table::{Table, block_of};
-use crate::backend;
+use crate::pg::backend;
 use crate::settings;
-use crate::shared_memory::{self, Shareable, SharedArray};
+use crate::shared::array::{self, Shareable, SharedArray};
 use cache_pg_rules::hint::{Hint, Spot, Tag, WAYS};
 use cache_pg_rules::token::hash;
 use pgrx::FromDatum;
@@ -27,8 +27,8 @@ static BUCKETS: SharedArray<Bucket> =
 
 /// Reserves shared memory, where the library is being preloaded.
 pub fn register_if_preloading() {
-    if shared_memory::is_preloading() {
-        shared_memory::reserve(&BUCKETS);
+    if backend::is_preloading() {
+        array::reserve(&BUCKETS);
     }
 }
 

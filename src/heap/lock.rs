@@ -8,6 +8,13 @@ use super::row::Row;
 use pgrx::pg_sys::{self, ItemPointer, LockTupleMode, LockWaitPolicy, Relation, Snapshot, TM_Result};
 use std::sync::OnceLock;
 
+/// What to do where another transaction holds the row, or may be about to insert it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contention {
+    Wait,
+    GiveUp,
+}
+
 /// Locks a version of a row, or says why not. Takes nothing where the transaction holds as much.
 ///
 /// # Safety

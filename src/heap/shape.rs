@@ -29,6 +29,9 @@ impl<T: statement::Column> Column<T> {
     }
 }
 
+/// The first column of a table whose rows are found by it: its key, a text.
+pub const FIRST: Column<String> = Column::numbered(1);
+
 impl<T> Column<T> {
     /// Its number, from 1.
     pub const fn number(self) -> usize {

@@ -43,21 +43,6 @@ pub fn see_own_work() {
     unsafe { pg_sys::CommandCounterIncrement() };
 }
 
-/// Runs `work` under a snapshot of now. While a query is run in parallel PostgreSQL refuses to make one, and then it is
-/// the query's.
-pub fn with_latest<R>(work: impl FnOnce() -> R) -> R {
-    // SAFETY: pushed and popped in pairs; an error in between ends the (sub)transaction, which pops it too.
-    unsafe {
-        let is_parallel = pg_sys::IsInParallelMode();
-        let snapshot = if is_parallel { pg_sys::GetActiveSnapshot() } else { pg_sys::GetLatestSnapshot() };
-        pg_sys::PushActiveSnapshot(snapshot);
-    }
-    let result = work();
-    // SAFETY: as above.
-    unsafe { pg_sys::PopActiveSnapshot() };
-    result
-}
-
 /// The (sub)transaction that wrote a version of a row; `FrozenTransactionId` of a frozen one, which keeps a number that
 /// means nothing any more: two thousand million transactions later it is one of the future.
 ///

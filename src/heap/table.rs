@@ -6,8 +6,7 @@ use super::definition;
 use super::referrer;
 use super::shape::Shape;
 use super::snapshot::Seen;
-use crate::backend::has_old_snapshot;
-use crate::evict::file;
+use crate::pg::backend::has_old_snapshot;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
 use std::cell::{Cell, OnceCell};
 
@@ -60,7 +59,7 @@ pub unsafe fn check_replica_identity(relation: pg_sys::Relation, kind: pg_sys::C
 
 /// An open heap and its index.
 pub struct Table {
-    pub(super) relation: pg_sys::Relation,
+    pub relation: pg_sys::Relation,
     /// The index by which rows are found, and how it is locked.
     primary: (Oid, LOCKMODE),
     /// The same, once it is open: a row that is found by a hint and updated on its own page needs none.
@@ -136,12 +135,6 @@ impl Table {
                 false => writer.is_some_and(|writer| seen.contains_writer(writer)),
             }
         }
-    }
-
-    /// Takes note of the file that it lies in.
-    pub fn note_file(&self) {
-        // SAFETY: the relation is open.
-        unsafe { file::note(self.relation) };
     }
 
     /// The index by which rows are found, which is open from now on.

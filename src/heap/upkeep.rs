@@ -3,7 +3,7 @@
 //! Like VACUUM it fires no trigger and no rule, asks no policy, and runs nobody's code. Must never wait for a row: what
 //! another transaction holds, or has changed since, stays for the next time.
 
-use super::change::Contention;
+use super::lock::Contention;
 use super::row::Row;
 use super::snapshot::{self, Version};
 use super::table::{Table, check_replica_identity};

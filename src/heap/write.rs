@@ -4,8 +4,7 @@
 //! Must never decide anything: [`super::change`] knows what is to be written, and what to do when somebody is in the
 //! way.
 
-use super::change::Contention;
-use super::lock;
+use super::lock::{self, Contention};
 use super::row::Row;
 use super::table::Table;
 use pgrx::pg_sys::{self, Datum, TM_Result};

@@ -5,13 +5,13 @@
 //! found that whoever named it has the rights of its owner. Must never run code of somebody's to read them.
 
 use super::Namespace;
-use crate::clock;
-use crate::datum::Timestamp;
+use crate::catalog::{Home, namespace_column};
 use crate::error::CacheError;
 use crate::heap::row::Row;
-use crate::heap::snapshot::with_latest;
-use crate::home::{Home, namespace_column};
 use crate::loader::{self, Loader};
+use crate::pg::active_snapshot::under_latest;
+use crate::pg::clock;
+use crate::pg::datum::Timestamp;
 use cache_pg_rules::ttl::Ttl;
 use pgrx::AnyElement;
 use pgrx::datum::Interval;
@@ -31,7 +31,7 @@ pub(super) struct Table {
 }
 
 /// Reads the table with the newest snapshot, whatever the caller's is: the copy outlives the transaction. While a query
-/// is run in parallel it is the query's snapshot ([`with_latest`]), so the leader keeps nothing; a worker ends with it.
+/// is run in parallel it is the query's snapshot ([`under_latest`]), so the leader keeps nothing; a worker ends with it.
 pub(super) fn read(home: &Home) -> Table {
     // SAFETY: variables of this backend.
     let is_settled = unsafe { !pg_sys::IsInParallelMode() || pg_sys::ParallelWorkerNumber >= 0 };
@@ -41,7 +41,7 @@ pub(super) fn read(home: &Home) -> Table {
     unsafe {
         let relation = pg_sys::table_open(home.namespaces, pg_sys::AccessShareLock as LOCKMODE);
         namespace_column::SHAPE.verify(relation);
-        with_latest(|| {
+        under_latest(|| {
             let scan = pg_sys::table_beginscan(relation, pg_sys::GetActiveSnapshot(), 0, std::ptr::null_mut());
             let slot = pg_sys::table_slot_create(relation, std::ptr::null_mut());
             while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {

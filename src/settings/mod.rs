@@ -127,7 +127,7 @@ pub fn register() {
 /// The context of what decides how much shared memory there is. Where the library is not preloaded it means nothing,
 /// and PostgreSQL would warn in each session of what the configuration file says: that it cannot be changed any more.
 fn of_memory() -> GucContext {
-    if crate::shared_memory::is_preloading() { GucContext::Postmaster } else { GucContext::Sighup }
+    if crate::pg::backend::is_preloading() { GucContext::Postmaster } else { GucContext::Sighup }
 }
 
 /// `cache_pg.default_ttl` in microseconds.

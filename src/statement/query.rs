@@ -4,10 +4,10 @@
 //! where it is not one query of one column, and its result is taken by the type that PostgreSQL says it has. Must never
 //! put the text into another one.
 
-use super::{Connection, Param, prepare, values_and_nulls};
-use crate::datum::Jsonb;
+use super::spi::{Connection, Param, prepare, values_and_nulls};
 use crate::error::{CacheError, LoadError};
-use crate::retelling::Retelling;
+use crate::pg::datum::Jsonb;
+use crate::pg::retelling::Retelling;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
 

@@ -3,8 +3,8 @@
 //! Owns the rows of the statement that has just run, and how a column becomes a value of Rust. What is read from them
 //! is copied out; must never be kept longer than the connection, nor taken for another type than the rows have.
 
-use crate::datum::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
 use crate::error::CacheError;
+use crate::pg::datum::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
 use pgrx::FromDatum;
 use pgrx::datum::Interval;
 use pgrx::pg_sys::{self, Datum, Oid};

@@ -6,12 +6,13 @@
 use super::gauge::Gauge;
 use super::memory::{self, Tally};
 use super::tally;
-use crate::clock;
+use crate::pg::clock;
 use cache_pg_rules::correction::set_right;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::ledger::Change;
 use cache_pg_rules::places::Claim;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Some rows of a namespace.
 #[repr(C)]
@@ -208,4 +209,9 @@ pub fn footprint(row: u64, key: usize, out_of_line: u64) -> u64 {
     // At the end of a page what is left is too small for another row: half of one in the mean.
     let used = FILLED - (row / 2).min(FILLED / 2);
     row * PAGE / used + out_of_line + INDEX_ITEM + key as u64 * 3 / 2
+}
+
+/// How long it is until it is time to count again what there is, where a sweep takes `interval`.
+pub fn until_next(interval: Duration) -> Duration {
+    cache_pg_rules::pace::until_count(at(), interval, clock::now().0)
 }

@@ -3,8 +3,8 @@
 use super::latency::{self, Operation};
 use super::memory::{self, Tally};
 use super::tally;
-use crate::backend;
-use crate::datum::Jsonb;
+use crate::pg::backend;
+use crate::pg::datum::Jsonb;
 use crate::settings;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;

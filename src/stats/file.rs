@@ -8,7 +8,7 @@
 
 use super::memory::{self, Area};
 use super::place::{self, Place};
-use crate::shared_memory::{self, Shareable};
+use crate::shared::array::{self, Shareable};
 use cache_pg_rules::places::Claim;
 use pgrx::prelude::*;
 use std::fs;
@@ -29,7 +29,7 @@ fn header() -> Vec<u8> {
 
 /// Called by the postmaster while it loads libraries.
 pub fn register() {
-    shared_memory::when_attached(start);
+    array::when_attached(start);
 }
 
 /// Runs in the postmaster whenever the shared memory is new.

@@ -12,9 +12,9 @@ use super::gauge::Gauge;
 use super::latency::Histogram;
 use super::place::{self, Place};
 use super::sweeps::Sweeps;
-use crate::backend;
-use crate::clock;
-use crate::shared_memory::{self, Shareable, SharedArray};
+use crate::pg::backend;
+use crate::pg::clock;
+use crate::shared::array::{self, Shareable, SharedArray};
 use pgrx::pg_sys::Oid;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
@@ -98,7 +98,7 @@ thread_local! {
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
-    shared_memory::reserve(&AREA);
+    array::reserve(&AREA);
     place::register();
 }
 

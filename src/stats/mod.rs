@@ -37,7 +37,7 @@ pub use place::tick;
 
 /// Reserves shared memory, where the library is being preloaded.
 pub fn register_if_preloading() {
-    if crate::shared_memory::is_preloading() {
+    if crate::pg::backend::is_preloading() {
         memory::register();
         file::register();
     }

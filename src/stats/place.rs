@@ -7,9 +7,9 @@
 //! that. Must never raise while the lock is held.
 
 use super::memory::{self, Tally};
-use crate::clock;
+use crate::pg::clock;
 use crate::settings;
-use crate::shared_memory::{self, Shareable, SharedArray};
+use crate::shared::array::{self, Shareable, SharedArray};
 use cache_pg_rules::places::{self, Claim, Taken};
 use cache_pg_rules::token::hash;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -58,8 +58,8 @@ static CONTROL: SharedArray<Control> = SharedArray::new(c"cache_pg namespaces co
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
-    shared_memory::reserve(&PLACES);
-    shared_memory::reserve(&CONTROL);
+    array::reserve(&PLACES);
+    array::reserve(&CONTROL);
 }
 
 /// All places.

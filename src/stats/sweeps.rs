@@ -3,9 +3,9 @@
 //! Written by the sweeper of a database alone; where the hand is now is in `sweep::directory`.
 
 use super::memory;
-use crate::clock::{self, Steady};
-use crate::sweep::directory::Turn;
-use crate::sweep::step::Step;
+use crate::pg::clock::{self, Steady};
+use crate::shared::directory::Turn;
+use cache_pg_rules::step::Step;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// The longest error message that is kept.

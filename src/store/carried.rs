@@ -3,9 +3,9 @@
 //!
 //! Owns which arrays are tags. Must never raise, nor look at more bytes than tags of ours can take.
 
-use crate::datum::{BigintArray, TextArray};
+use crate::catalog::column;
 use crate::heap::row::Row;
-use crate::home::column;
+use crate::pg::datum::{BigintArray, TextArray};
 use cache_pg_rules::key::{Key, MAX_KEY_BYTES};
 use pgrx::pg_sys::{self, ArrayType, Datum, Oid, varlena};
 

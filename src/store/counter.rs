@@ -3,10 +3,8 @@
 //! Must never lose an increment: the newest version of the row counts, after whoever holds it has ended.
 
 use super::image::{Image, is_live};
-use super::{fence, write};
+use super::{announce, fence, open};
 use crate::access::Access;
-use crate::clock;
-use crate::datum::Jsonb;
 use crate::durability::may_be_forgotten;
 use crate::error::CacheError;
 use crate::evict::growth::{self, Growth};
@@ -14,9 +12,8 @@ use crate::heap::change::{Contention, Decision, change};
 use crate::heap::scan::View;
 use crate::heap::snapshot;
 use crate::namespaces::Deadline;
-use crate::near;
-use crate::sweep::flags;
-use crate::wake;
+use crate::pg::clock;
+use crate::pg::datum::Jsonb;
 use cache_pg_rules::counter::CounterError;
 use cache_pg_rules::key::Key;
 
@@ -25,9 +22,7 @@ use cache_pg_rules::key::Key;
 /// # Errors
 /// [`CacheError::NotAnInteger`], [`CacheError::CounterOverflow`], [`CacheError::Serialization`].
 pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result<i64, CacheError> {
-    flags::note_write();
-    wake::at_end(key);
-    near::key(&access.home, key);
+    let announced = announce::value(&access.home, key);
     may_be_forgotten(access, || {
         if !access.writes_directly() {
             return super::statements::incr(access, key, delta, deadline);
@@ -35,7 +30,7 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
         let version = snapshot::current();
         let mut sum = Ok(0);
         let mut growth = Growth::default();
-        write::writing(access, |table| {
+        open::changing(access, &announced, |table| {
             change(table, key.as_str(), Contention::Wait, |row| {
                 let now = clock::now();
                 let live = row.filter(|row| is_live(&access.home, row, now, View::Latest)).map(Image::of);

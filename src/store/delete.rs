@@ -4,12 +4,12 @@
 //! transaction, also where there was no row. A delete is blind: it buries the newest version at every isolation level,
 //! and what others did to the key since the caller's snapshot is no conflict.
 
-use super::image::{Image, NEVER, is_live, version_of};
+use super::image::{Image, is_live};
 use super::range::Keys;
-use super::{fence, flight, tags, write};
+use super::{announce, fence, flight, open, tags};
 use crate::access::Access;
-use crate::clock;
-use crate::datum::{Jsonb, Timestamp};
+use crate::catalog::column;
+use crate::entry::{NEVER, version_of};
 use crate::error::CacheError;
 use crate::evict::growth::{self, Growth};
 use crate::heap::change::{Contention, Decision, change};
@@ -17,12 +17,10 @@ use crate::heap::row::Row;
 use crate::heap::scan::View;
 use crate::heap::snapshot;
 use crate::heap::table::Table;
-use crate::home::column;
-use crate::near;
-use crate::scratch::Scratch;
+use crate::pg::clock;
+use crate::pg::datum::{Jsonb, Timestamp};
+use crate::pg::scratch::Scratch;
 use crate::settings;
-use crate::sweep::flags;
-use crate::wake;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
 
@@ -36,15 +34,11 @@ const TOMBSTONE_LEASES: i64 = 2;
 pub fn delete(access: &Access, mut keys: Vec<Key>) -> Result<i64, CacheError> {
     keys.sort_unstable();
     keys.dedup();
-    flags::note_write();
-    for &key in &keys {
-        wake::at_end(key);
-        near::key(&access.home, key);
-    }
+    let announced = announce::values(&access.home, keys.iter().copied());
     if !access.writes_directly() {
         return super::statements::delete(access, &keys, tombstone());
     }
-    write::writing(access, |table| {
+    open::changing(access, &announced, |table| {
         let (mut gone, mut scratch) = (0, Scratch::new());
         for key in keys {
             pgrx::check_for_interrupts!();
@@ -59,13 +53,11 @@ pub fn delete(access: &Access, mut keys: Vec<Key>) -> Result<i64, CacheError> {
 /// # Errors
 /// [`CacheError::Altered`].
 pub fn take(access: &Access, key: Key) -> Result<Option<Jsonb>, CacheError> {
-    flags::note_write();
-    wake::at_end(key);
-    near::key(&access.home, key);
+    let announced = announce::value(&access.home, key);
     if !access.writes_directly() {
         return super::statements::take(access, key, tombstone());
     }
-    write::writing(access, |table| {
+    open::changing(access, &announced, |table| {
         Ok(bury(access, table, key, Bury::Always, |live| live.get::<Jsonb>(column::VALUE)).flatten())
     })
 }
@@ -76,9 +68,7 @@ pub fn take(access: &Access, key: Key) -> Result<Option<Jsonb>, CacheError> {
 /// # Errors
 /// [`CacheError::Altered`].
 pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, CacheError> {
-    flags::note_write();
-    wake::all_at_end();
-    near::namespace(&access.home, namespace);
+    let announced = announce::namespace(&access.home, namespace);
     tags::refuse_earlier(&access.home, namespace)?;
     // Whoever stores a value just now has looked at the fence already: its entry must be there before the table is
     // read.
@@ -86,7 +76,7 @@ pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, Cache
     if !access.writes_directly() {
         return super::statements::clear(access, namespace, tombstone());
     }
-    write::writing(access, |table| {
+    open::changing(access, &announced, |table| {
         let (mut gone, mut scratch) = (0, Scratch::new());
         let mut keys = Keys::new(namespace.map(Namespace::keys));
         while let Some(batch) = keys.next_batch(table) {

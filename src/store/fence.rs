@@ -6,13 +6,13 @@
 //! whoever still holds the snapshot finds it there, unless the table was truncated or written anew: it must lie in the
 //! file in which the snapshot found it. No clock is involved.
 
-use super::image::version_of;
-use crate::backend::has_old_snapshot;
+use crate::entry::version_of;
 use crate::error::CacheError;
 use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};
 use crate::heap::snapshot::{self, NOBODY, Seen, Version};
 use crate::heap::table::Table;
+use crate::pg::backend::has_old_snapshot;
 use cache_pg_rules::key::Key;
 #[cfg(any(feature = "pg15", feature = "pg16"))]
 use pgrx::pg_sys;

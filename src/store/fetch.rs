@@ -5,14 +5,12 @@
 //! it holds no transaction, lock or connection. Its row keeps the version that it had, so a lease is no write to the
 //! fence.
 
-use super::image::{Image, Lease, NEVER, is_live, lease_in_force};
-use super::{fence, fill, flight, look, statements, trial, write};
+use super::image::{Image, is_live};
+use super::types::{Claim, Look};
+use super::{announce, fence, fill, flight, look, open, statements, trial};
 use crate::access::Access;
-use crate::backend;
-use crate::clock::{self, Steady};
-use crate::datum::{Jsonb, Timestamp};
 use crate::durability::may_be_forgotten;
-use crate::epoch;
+use crate::entry::{Lease, NEVER, lease_in_force};
 use crate::error::CacheError;
 use crate::evict::growth::{self, Growth};
 use crate::heap::change::{Contention, Decision, change};
@@ -22,10 +20,12 @@ use crate::heap::snapshot::{NOBODY, Seen};
 use crate::heap::table::Table;
 use crate::namespaces::Namespace;
 use crate::patience;
-use crate::secret;
+use crate::pg::backend;
+use crate::pg::clock::{self, Steady};
+use crate::pg::datum::{Jsonb, Timestamp};
 use crate::settings;
-use crate::store::look::Look;
-use crate::sweep::flags;
+use crate::shared::secret;
+use crate::shared::server_run;
 use crate::wake::{self, Waiter};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::token::Token;
@@ -97,43 +97,6 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -
     }
 }
 
-/// What came of asking for the right to compute a value. `T` is what it is granted with: nothing more than the lease in
-/// the row, or a token.
-#[derive(Default)]
-pub enum Claim<T> {
-    /// It is the caller's.
-    Granted(T),
-    /// Somebody has stored a value meanwhile.
-    Overtaken(Jsonb),
-    /// Somebody else is computing it; when to look again, where that does not depend on being woken.
-    Taken(Steady),
-    /// Another transaction holds the row, and computes nothing: it may end at once, or never.
-    Beside,
-    /// Not to be had here: what would be stored could be stale, or nothing may be written.
-    #[default]
-    No,
-}
-
-impl<T> Claim<T> {
-    /// What it was granted with.
-    fn granted(self) -> Option<T> {
-        match self {
-            Self::Granted(with) => Some(with),
-            _ => None,
-        }
-    }
-
-    fn map<U>(self, with: impl FnOnce(T) -> U) -> Claim<U> {
-        match self {
-            Self::Granted(granted) => Claim::Granted(with(granted)),
-            Self::Overtaken(value) => Claim::Overtaken(value),
-            Self::Taken(until) => Claim::Taken(until),
-            Self::Beside => Claim::Beside,
-            Self::No => Claim::No,
-        }
-    }
-}
-
 /// Asks for the right to compute a value from what `seen` sees, for a caller who may store it; `also_live`: of a live
 /// entry too.
 fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Claim<String>, CacheError> {
@@ -141,8 +104,7 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Clai
         // Who has it may go without waking anybody.
         return Ok(Claim::Taken(patience::soon()));
     }
-    flags::note_write();
-    wake::at_end(key);
+    let announced = announce::row(key);
     let id = backend::random() as i64;
     let now = clock::now();
     let lease = Lease { until: Timestamp(now.0.saturating_add(settings::lease())), id };
@@ -150,7 +112,7 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Clai
         if !access.writes_directly() {
             return statements::lease(access, key, lease, seen, also_live);
         }
-        write::writing(access, |table| Ok(lease_row(access, table, key, lease, seen, also_live)))
+        open::changing(access, &announced, |table| Ok(lease_row(access, table, key, lease, seen, also_live)))
     };
     let claim = may_be_forgotten(access, || fill::without_raising(access, ask));
     flight::release(key);
@@ -161,8 +123,9 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Clai
     }
     Ok(claim?.map(|()| {
         let Seen { xmin, xmax, running, .. } = seen.clone();
-        let (issued_at, lease, epoch) = (now.0, settings::lease(), epoch::current());
-        Token { issued_at, lease, lease_id: id, epoch, xmin, xmax, running }.encode(key.as_str(), &secret::of_tokens())
+        let (issued_at, lease, server_run) = (now.0, settings::lease(), server_run::current());
+        Token { issued_at, lease, lease_id: id, server_run, xmin, xmax, running }
+            .encode(key.as_str(), &secret::of_tokens())
     }))
 }
 
@@ -192,12 +155,7 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
     if matches!(claim, Some(Claim::Granted(()))) {
         growth::note(&access.home, key, growth);
     }
-    claim.unwrap_or_else(|| beside(table, key))
-}
-
-/// What a row that another transaction holds is to somebody who asks for a lease.
-pub fn beside<T>(table: &Table, key: Key) -> Claim<T> {
-    if flight::is_under_way(table, key) { Claim::Taken(patience::soon()) } else { Claim::Beside }
+    claim.unwrap_or_else(|| flight::beside(table, key))
 }
 
 /// The row that is to carry a lease: with its value, as long as that may still be served.
@@ -212,7 +170,7 @@ fn placeholder(access: &Access, row: &Row, lease: Lease, now: Timestamp) -> Imag
 
 /// A value that was stored since the caller looked; with an old snapshot, nobody may see it.
 fn overtaken(row: &Row) -> Claim<()> {
-    match row.get::<Jsonb>(crate::home::column::VALUE) {
+    match row.get::<Jsonb>(crate::catalog::column::VALUE) {
         Some(value) if !backend::has_old_snapshot() => Claim::Overtaken(value),
         _ => Claim::No,
     }

@@ -5,15 +5,15 @@
 //! has not lost transaction numbers in a crash since: it was written after the snapshot was taken. Must never wait, and
 //! never raise for contention: what is in the way refuses the fill.
 
-use super::image::{Image, is_live, version_of};
+use super::announce::{self, Announced};
+use super::image::{Image, is_live};
 use super::tags::{self, Tagged};
-use super::{flight, statements, write};
+use super::types::New;
+use super::{flight, open, statements};
 use crate::access::Access;
-use crate::backend;
-use crate::clock;
-use crate::datum::TextArray;
+use crate::catalog::column;
 use crate::durability::may_be_forgotten;
-use crate::epoch;
+use crate::entry::version_of;
 use crate::error::CacheError;
 use crate::evict::growth::{self, Growth};
 use crate::heap::change::{Contention, Decision, change};
@@ -21,29 +21,26 @@ use crate::heap::row::Row;
 use crate::heap::scan::View;
 use crate::heap::snapshot::{self, Seen};
 use crate::heap::table::{Table, try_lock};
-use crate::home::{Home, column};
-use crate::near;
 use crate::patience;
+use crate::pg::backend;
+use crate::pg::clock;
+use crate::pg::datum::TextArray;
+use crate::pg::subtransaction::attempt_beside_others;
+use crate::shared::server_run;
 use crate::stats::{self, Counter};
-use crate::subtransaction::attempt_beside_others;
-use crate::sweep::flags;
-use crate::wake;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::token::Token;
-
-use super::write::New;
 
 /// Stores a value that was computed under `token`, and says whether it did.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
 pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) -> Result<bool, CacheError> {
-    flags::note_write();
     let now = clock::now().0;
-    if !token.is_honoured_at(now) || token.epoch != epoch::current() {
+    if !token.is_honoured_at(now) || token.server_run != server_run::current() {
         return Ok(false);
     }
-    wake::at_end(new.key);
+    let announced = announce::row(new.key);
     let seen = Seen { xmin: token.xmin, xmax: token.xmax, running: token.running.clone(), own: false };
     let load_us = token.age_at(now);
     patience::note_computed(new.key, load_us);
@@ -52,14 +49,14 @@ pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) 
             if !access.writes_directly() {
                 return Ok(statements::fill(access, new, token.lease_id, &seen, tagged, load_us));
             }
-            put_if(access, new, tagged, load_us, |_, row| {
+            put_if(access, &announced, new, tagged, load_us, |_, row| {
                 row.is_some_and(|row| holds_lease(row, token.lease_id) && seen.contains(version_of(row)))
             })
         })
     };
     let stored = may_be_forgotten(access, || without_raising(access, store))?;
     if stored {
-        near::key(&access.home, new.key);
+        announced.stored(&access.home, new.key);
     }
     Ok(stored)
 }
@@ -78,7 +75,7 @@ pub fn admitted(
         stats::count(key, Counter::FillsBarred, 1);
         return Ok(false);
     }
-    let stored = match admit(&access.home, key, tags, seen) {
+    let stored = match tags::check_freshness(&access.home, key, tags, seen) {
         Some(tagged) => store(tagged),
         None => Ok(false),
     };
@@ -86,28 +83,17 @@ pub fn admitted(
     stored
 }
 
-/// The tags of an entry as they are to be remembered; None where `seen` misses an invalidation of them, or a clear.
-pub fn admit(home: &Home, key: Key, tags: Option<TextArray>, seen: &Seen) -> Option<Option<Tagged>> {
-    // The number comes before the generations are read, see `tags`.
-    snapshot::current();
-    let tagged = match tags {
-        None => None,
-        Some(tags) => Some(Tagged::seen_by(home, tags, seen)?),
-    };
-    // Last, because who removes a tag that nobody carries says so here (`sweep::tags`).
-    tags::nothing_cleared_since(home, key, seen).then_some(tagged)
-}
-
 /// Writes the entry where nobody holds its row and `may` finds nothing against it.
 pub fn put_if(
     access: &Access,
+    announced: &Announced,
     new: &New,
     tagged: Option<Tagged>,
     load_us: i64,
     may: impl Fn(&Table, Option<&Row>) -> bool,
 ) -> Result<bool, CacheError> {
     let version = snapshot::current();
-    write::writing(access, |table| {
+    open::changing(access, announced, |table| {
         let mut growth = Growth::default();
         let stored = change(table, new.key.as_str(), Contention::GiveUp, |row| {
             if !may(table, row) {
@@ -139,13 +125,12 @@ pub fn put_if(
 /// # Errors
 /// [`CacheError::Altered`].
 pub fn release(access: &Access, key: Key, token: &Token) -> Result<bool, CacheError> {
-    flags::note_write();
-    wake::at_end(key);
+    let announced = announce::row(key);
     let give_back = || {
         if !access.writes_directly() {
             return Ok(statements::release(access, key, token.lease_id));
         }
-        write::writing(access, |table| {
+        open::changing(access, &announced, |table| {
             let released = change(table, key.as_str(), Contention::GiveUp, |row| match row {
                 Some(row) if holds_lease(row, token.lease_id) => {
                     Decision::Write(Image { lease: None, ..Image::of(row) }.columns(), true)

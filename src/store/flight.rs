@@ -6,13 +6,15 @@
 //! numbers tell nobody about keys: `pg_locks` shows them to every role. Waiting for a value is [`crate::wake`]'s, and
 //! no lock: so it cannot deadlock.
 
-use crate::backend;
+use super::types::Claim;
+use crate::catalog::column;
 use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};
 use crate::heap::snapshot::{self, NOBODY, Version};
 use crate::heap::table::Table;
-use crate::home::column;
-use crate::secret;
+use crate::patience;
+use crate::pg::backend;
+use crate::shared::secret;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG, LockAcquireResult};
@@ -71,6 +73,11 @@ pub fn is_under_way(table: &Table, key: Key) -> bool {
     let found = scan.find(key.as_str(), |row| row.is_uncommitted_of_others() && is_computed(row)).is_some();
     scan.close();
     found
+}
+
+/// What a row that another transaction holds is to somebody who asks for a lease.
+pub fn beside<T>(table: &Table, key: Key) -> Claim<T> {
+    if is_under_way(table, key) { Claim::Taken(patience::soon()) } else { Claim::Beside }
 }
 
 /// Keeps fills of a namespace, or all, from being stored to the end of this transaction, and waits for those that are

@@ -1,29 +1,17 @@
-//! A row of `cache_entries`, as it is read and as it is written.
+//! A version of a row of `cache_entries`, as it is read and as it is written.
 //!
-//! Owns what the columns mean and what "live" is, for whatever fits their types: whoever may write the table may have
-//! written anything. Must never keep a datum longer than the scan stays on its row.
+//! Owns the order of the columns and what "live" is. Must never keep a datum longer than the scan stays on its row.
 
 use super::tags::{self, Tagged};
-use crate::datum::{Jsonb, TextArray, Timestamp};
+use crate::catalog::{Home, column};
+use crate::entry::{Lease, NEVER, is_live_at, load_time, version_of};
 use crate::heap::row::Row;
 use crate::heap::scan::View;
-use crate::heap::shape::Column;
-use crate::heap::snapshot::{self, NOBODY, Version};
-use crate::home::{Home, column};
-use crate::settings;
-use crate::stats::census;
+use crate::heap::snapshot::Version;
+use crate::pg::datum::{Jsonb, TextArray, Timestamp};
 use cache_pg_rules::key::Key;
 use pgrx::IntoDatum;
 use pgrx::pg_sys::Datum;
-
-/// The right to compute a value that is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
-    /// Until when nobody else gets it.
-    pub until: Timestamp,
-    /// A random number that the holder's token carries.
-    pub id: i64,
-}
 
 /// One version of a row.
 #[derive(Debug, Clone, Copy)]
@@ -41,9 +29,6 @@ pub struct Image {
     pub value: Option<Jsonb>,
     pub tagged: Option<Tagged>,
 }
-
-/// `created_at` where nothing was live before.
-pub const NEVER: Timestamp = Timestamp(i64::MIN);
 
 impl Image {
     /// A row that holds nothing: every key starts like this.
@@ -105,115 +90,7 @@ impl Image {
     }
 }
 
-/// The transaction that last wrote the value. A number that no transaction can have had says nothing.
-pub fn version_of(row: &Row) -> Version {
-    version_in(row).filter(|&version| snapshot::is_possible(version)).unwrap_or(NOBODY)
-}
-
-fn version_in(row: &Row) -> Option<Version> {
-    row.datum(column::VERSION).map(|datum| datum.value() as Version)
-}
-
-fn moment<T>(row: &Row, column: Column<T>) -> Option<i64> {
-    row.datum(column).map(|datum| datum.value() as i64)
-}
-
-/// Whether a row cannot be one that the extension wrote: it is a miss, and goes when the hand comes by. Its tags are
-/// another question ([`tags::hold`]), and so is how long it is kept ([`due_at`]).
-pub fn is_damaged(row: &Row) -> bool {
-    let is_key = row.text(column::KEY).is_some_and(|key| Key::parse(key).is_ok());
-    !is_key || !has_possible_version(row)
-}
-
-/// Whether some transaction can have written it.
-pub fn has_possible_version(row: &Row) -> bool {
-    version_in(row).is_some_and(snapshot::is_possible)
-}
-
-/// The longest time that computing a value can take, as a lease can last (`cache_pg.lease`): a day, in microseconds.
-const LONGEST_LOAD: i64 = 86_400_000_000;
-/// A session may have a shorter lease than others: theirs count all the same, up to the default of ten seconds.
-const USUAL_LEASE: i64 = 10_000_000;
-/// Nothing is kept for longer than this after its deadline: a year.
-const LONGEST_GRACE: i64 = 366 * 86_400_000_000;
-
-/// How long it took to compute a value, as far as that is possible.
-pub fn load_time(micros: i64) -> Option<i64> {
-    (0..=LONGEST_LOAD).contains(&micros).then_some(micros)
-}
-
-/// The latest end that a lease which is in force can have: what would end later is none, or plain SQL could keep a row
-/// from being evicted, and everybody from a token, for as long as it likes.
-pub fn latest_lease(now: Timestamp) -> Timestamp {
-    Timestamp(now.0.saturating_add(longest_lease()))
-}
-
-fn longest_lease() -> i64 {
-    settings::lease().max(USUAL_LEASE)
-}
-
-/// The lease of a row, where its time is not over, and no longer than a lease can be.
-pub fn lease_in_force(row: &Row, now: Timestamp) -> Option<Lease> {
-    let lease = moment(row, column::LEASE_UNTIL).zip(moment(row, column::LEASE_ID));
-    let lease = lease.map(|(until, id)| Lease { until: Timestamp(until), id });
-    lease.filter(|lease| lease.until > now && lease.until <= latest_lease(now))
-}
-
-/// When a row is due: at its deadline or the end of its grace, but not before the end of a lease on it. What the
-/// extension would not keep for so long is due at once.
-pub fn due_at(row: &Row, now: Timestamp) -> i64 {
-    // The last column first: then the row is deformed once.
-    let has_value = row.has(column::VALUE);
-    let lease = lease_in_force(row, now);
-    let expires_at = moment(row, column::EXPIRES_AT).unwrap_or(i64::MIN);
-    let end = moment(row, column::STALE_UNTIL).unwrap_or(expires_at);
-    let end = match has_value {
-        true => end.max(expires_at).min(expires_at.saturating_add(LONGEST_GRACE)),
-        // A tombstone is kept for two leases, and nothing depends on that.
-        false if end > now.0.saturating_add(2 * longest_lease()) => i64::MIN,
-        false => end,
-    };
-    lease.map_or(end, |lease| lease.until.0.max(end))
-}
-
-/// When a row that the extension writes may go. `moment` has its columns.
-pub fn removable_at(moment: impl Fn(Column<Timestamp>) -> Option<i64>) -> i64 {
-    let lease_until = moment(column::LEASE_UNTIL);
-    let end = moment(column::STALE_UNTIL).or_else(|| moment(column::EXPIRES_AT)).unwrap_or(i64::MAX);
-    lease_until.map_or(end, |lease_until| lease_until.max(end))
-}
-
-/// Until when a value may be served.
-pub fn served_until(row: &Row) -> i64 {
-    let expires_at = moment(row, column::EXPIRES_AT).unwrap_or(i64::MIN);
-    let end = moment(row, column::STALE_UNTIL).unwrap_or(expires_at);
-    end.max(expires_at).min(expires_at.saturating_add(LONGEST_GRACE))
-}
-
-/// Whether a row has a value, within its grace or not, that nobody is about to compute anew.
-pub fn may_be_evicted(row: &Row, now: Timestamp) -> bool {
-    row.has(column::VALUE) && lease_in_force(row, now).is_none()
-}
-
-/// When a row was written; [`NEVER`] where what it says of that is not possible.
-pub fn written_at(row: &Row, now: Timestamp) -> Timestamp {
-    let written_at = moment(row, column::UPDATED_AT).filter(|at| (0..=now.0).contains(at));
-    written_at.map_or(NEVER, Timestamp)
-}
-
-/// The bytes that a row takes, with its index entry and what it has out of line.
-pub fn footprint(row: &Row) -> u64 {
-    let value = row.datum(column::VALUE).map_or(0, |value| Jsonb(value).out_of_line_size());
-    census::footprint(row.size(), row.text(column::KEY).map_or(0, str::len), value)
-}
-
 /// Whether a row holds a live entry: it has a value, its deadline has not come, and no tag was invalidated since.
 pub fn is_live(home: &Home, row: &Row, now: Timestamp, view: View) -> bool {
     is_live_at(row, now) && tags::hold(home, row, view)
-}
-
-/// The same, whatever has become of its tags.
-pub fn is_live_at(row: &Row, now: Timestamp) -> bool {
-    let is_there = row.has(column::VALUE);
-    is_there && moment(row, column::EXPIRES_AT).is_some_and(|deadline| deadline > now.0) && has_possible_version(row)
 }

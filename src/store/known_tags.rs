@@ -4,8 +4,8 @@
 
 use super::carried;
 use super::tags::generation_of_few;
+use crate::catalog::{Home, column};
 use crate::heap::row::Row;
-use crate::home::{Home, column};
 use std::collections::HashMap;
 
 /// How many rows of a tag are read. Plain SQL can write any number; of a tag with more it is taken for granted that it

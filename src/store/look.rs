@@ -1,31 +1,21 @@
-//! A look at a key that also sees what is past its deadline.
+//! Looking keys up where nothing but privileges has a say: by a hint, else through the index.
 
-use super::find::find;
-use super::image::{has_possible_version, is_live_at, load_time, served_until};
+use super::types::{Fresh, Look};
 use super::{statements, tags};
 use crate::access::Access;
-use crate::clock;
-use crate::datum::{Jsonb, Timestamp};
+use crate::catalog::column;
+use crate::durability::may_be_forgotten;
+use crate::entry::{has_possible_version, is_live_at, load_time, served_until};
 use crate::heap::row::Row;
-use crate::heap::scan::View;
-use crate::home::column;
+use crate::heap::scan::{Scan, View};
+use crate::heap::table::{Purpose, Table};
+use crate::heap::{follow, hints};
+use crate::pg::backend;
+use crate::pg::clock;
+use crate::pg::datum::{Jsonb, Timestamp};
 use cache_pg_rules::key::Key;
-
-/// A live entry.
-pub struct Fresh {
-    pub value: Jsonb,
-    pub expires_at: Timestamp,
-    /// Microseconds that it took to compute.
-    pub load_us: Option<i64>,
-}
-
-/// What there is.
-pub enum Look {
-    Fresh(Fresh),
-    /// A value past its deadline, within the `stale_for` of its namespace.
-    Stale(Jsonb),
-    Miss,
-}
+use pgrx::pg_sys::Oid;
+use std::cell::Cell;
 
 /// Looks a key up as `view` shows it.
 pub fn look(access: &Access, key: Key, view: View) -> Look {
@@ -54,4 +44,91 @@ pub(super) fn is_served(access: &Access, row: &Row, now: Timestamp, view: View) 
         && served_until(row) > now.0
         && has_possible_version(row)
         && tags::hold(&access.home, row, view)
+}
+
+/// What `take` makes of the row of a key that `view` shows and `wanted` takes: by a hint, else through the index.
+pub fn find<R>(
+    access: &Access,
+    key: Key,
+    view: View,
+    wanted: impl Fn(&Row) -> bool,
+    take: impl Fn(&Row) -> Option<R>,
+) -> Option<R> {
+    let key = key.as_str();
+    let entries = access.home.entries;
+    let has_old_snapshot = backend::has_old_snapshot();
+    let by_hint = matches!(view, View::Statement) && !has_old_snapshot;
+    let take_wanted = |row: &Row| if wanted(row) { take(row) } else { None };
+    let through_index = |table: &Table| {
+        let mut scan = Scan::open(table, view);
+        let row = if has_old_snapshot { scan.find_own(key, &wanted) } else { scan.find(key, &wanted) };
+        if by_hint && row.is_some() {
+            hints::note(key, scan.spot());
+        }
+        let found = row.and_then(|row| take(&row));
+        scan.close();
+        found
+    };
+    may_be_forgotten(access, || {
+        let hinted = if by_hint { follow::follow(entries, key, take_wanted) } else { None };
+        hinted.or_else(|| Table::by_primary_key(entries, Purpose::Read, through_index).flatten())
+    })
+}
+
+/// Hands to `take` the number and the row of each of these keys, which are in byte order, each once, that the calling
+/// statement sees and `wanted` takes.
+pub fn find_many(access: &Access, keys: &[&str], wanted: impl Fn(&Row) -> bool, take: impl FnMut(usize, &Row)) {
+    let entries = access.home.entries;
+    may_be_forgotten(access, || match backend::has_old_snapshot() {
+        true => find_each(entries, keys, wanted, take),
+        false => find_together(entries, keys, wanted, take),
+    });
+}
+
+/// One after the other.
+fn find_each(entries: Oid, keys: &[&str], wanted: impl Fn(&Row) -> bool, mut take: impl FnMut(usize, &Row)) {
+    Table::by_primary_key(entries, Purpose::Read, |table| {
+        let mut scan = Scan::open(table, View::Statement);
+        for (number, key) in keys.iter().enumerate() {
+            pgrx::check_for_interrupts!();
+            if let Some(row) = scan.find_own(key, &wanted) {
+                take(number, &row);
+            }
+        }
+        scan.close();
+    });
+}
+
+/// By hints, and what is left in one scan of the index.
+fn find_together(entries: Oid, keys: &[&str], wanted: impl Fn(&Row) -> bool, mut take: impl FnMut(usize, &Row)) {
+    let found: Vec<Cell<bool>> = keys.iter().map(|_| Cell::new(false)).collect();
+    let mut take_wanted = |number: usize, row: &Row| {
+        let is_first = !found[number].get() && wanted(row);
+        if is_first {
+            found[number].set(true);
+            take(number, row);
+        }
+        is_first
+    };
+    follow::follow_many(entries, keys, |number, row| {
+        take_wanted(number, row);
+    });
+    let left: Vec<&str> = keys.iter().zip(&found).filter(|(_, found)| !found.get()).map(|(key, _)| *key).collect();
+    if left.is_empty() {
+        return;
+    }
+    Table::by_primary_key(entries, Purpose::Read, |table| {
+        let mut scan = Scan::open(table, View::Statement);
+        scan.seek_any(&left);
+        while let Some(row) = scan.next() {
+            pgrx::check_for_interrupts!();
+            let Some(number) = row.text(column::KEY).and_then(|key| keys.binary_search(&key).ok()) else {
+                continue;
+            };
+            if take_wanted(number, &row) {
+                hints::note(keys[number], scan.spot());
+            }
+        }
+        scan.close();
+    });
 }

@@ -11,7 +11,9 @@
 //! |---|---|
 //! | [`image`] | a row: what its columns mean, and what "live" is |
 //! | [`carried`] | its tags, read without trust |
-//! | [`read`], [`find`], [`look`], [`range`] | looking up: live entries, what is past its deadline, the keys of a namespace |
+//! | [`types`] | what the verbs take and return |
+//! | [`read`], [`look`], [`range`] | looking up: live entries, entries past their deadline, the keys of a namespace |
+//! | [`announce`], [`open`] | telling of a change; opening the table for one |
 //! | [`write`], [`counter`], [`delete`] | the blind verbs |
 //! | [`fetch`], [`fill`], [`read_through`] | computing what is missing, once, and storing it only if it cannot be stale |
 //! | [`fence`], [`flight`] | what may not be stored any more; who is computing or storing right now |
@@ -20,17 +22,18 @@
 //! | [`tag_policies`] | which tags a caller may invalidate, clear or see under row security |
 //! | [`statements`] | the same through the executor, where policies, triggers or indexes have a say |
 
+mod announce;
 mod carried;
 mod counter;
 mod delete;
 mod fence;
 mod fetch;
 mod fill;
-mod find;
 mod flight;
 mod image;
 pub mod known_tags;
 mod look;
+mod open;
 mod range;
 mod read;
 mod read_through;
@@ -38,6 +41,7 @@ mod statements;
 mod tag_policies;
 pub mod tags;
 mod trial;
+mod types;
 mod write;
 
 pub use carried::MOST_TAGS;
@@ -45,10 +49,9 @@ pub use counter::incr;
 pub use delete::{clear, delete, take};
 pub use fetch::fetch;
 pub use fill::{fill, release};
-pub use image::{NEVER, due_at, footprint, is_damaged, latest_lease, may_be_evicted, served_until, written_at};
-pub use look::Fresh;
 pub use read::{entry, expires_at, get, get_many, keys};
 pub use read_through::{Storing, get_or_load};
 pub use tag_policies::{check_clear, check_tags, hold as tags_hold};
 pub use trial::check_key;
-pub use write::{Condition, New, put, put_many, touch};
+pub use types::{Condition, Fresh, New};
+pub use write::{put, put_many, touch};

@@ -1,8 +1,8 @@
 //! Keys of a namespace, or all, in byte order.
 
+use crate::catalog::column;
 use crate::heap::scan::{Scan, View};
 use crate::heap::table::Table;
-use crate::home::column;
 use crate::statement::{IntoParam, Param};
 use cache_pg_rules::key::{Key, MAX_KEY_BYTES};
 use cache_pg_rules::namespace::{KeyRange, Namespace};

@@ -4,17 +4,17 @@
 //! is asked seldom, a statement runs through the executor. Both give the same answers. An unlogged cache is empty on a
 //! standby.
 
-use super::find::{find, find_many};
 use super::image::is_live;
+use super::look::{find, find_many};
 use super::range;
 use crate::access::Access;
-use crate::backend;
-use crate::clock;
-use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use crate::catalog::column;
 use crate::heap::row::Row;
 use crate::heap::scan::View;
 use crate::heap::snapshot::{Version, is_possible};
-use crate::home::column;
+use crate::pg::backend;
+use crate::pg::clock;
+use crate::pg::datum::{Jsonb, TextArray, Timestamp, Xid8};
 use crate::statement::{IntoParam, Statement, statement};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::KeyRange;

@@ -6,29 +6,27 @@
 //! nothing, and nobody for longer than computing takes. Must never fail for what others do, nor return a value past its
 //! deadline, which its caller could not tell from a live one.
 
-use super::image::{is_live, lease_in_force};
-use super::look::{self, Look};
-use super::write::New;
-use super::{fence, fill, flight, statements, trial, write};
+use super::image::is_live;
+use super::types::{Look, New};
+use super::{announce, fence, fill, flight, look, open, statements, trial};
 use crate::access::{self, Access, Verb};
-use crate::backend;
-use crate::clock::{self, Steady};
-use crate::datum::{Jsonb, TextArray, Timestamp};
+use crate::catalog::column;
 use crate::durability::may_be_forgotten;
+use crate::entry::lease_in_force;
 use crate::error::CacheError;
 use crate::heap::change::{Contention, Decision, change};
 use crate::heap::scan::View;
 use crate::heap::snapshot::Seen;
 use crate::heap::table::kept_open;
-use crate::home::column;
 use crate::namespaces::Deadline;
-use crate::near;
 use crate::patience;
+use crate::pg::active_snapshot::{under_latest, under_transaction};
+use crate::pg::backend;
+use crate::pg::clock::{self, Steady};
+use crate::pg::datum::{Jsonb, TextArray, Timestamp};
 use crate::stats::{self, Operation};
-use crate::sweep::flags;
 use crate::wake::{self, Waiter};
 use cache_pg_rules::key::Key;
-use pgrx::pg_sys;
 use std::cell::OnceCell;
 use std::time::Instant;
 
@@ -126,7 +124,7 @@ fn turn_of_claimant(access: &Access, key: Key) -> Result<Turn, CacheError> {
         return Ok(Turn::Load);
     }
     let newest = may_be_forgotten(access, || {
-        write::writing(access, |table| {
+        open::examining(access, |table| {
             let newest = change(table, key.as_str(), Contention::GiveUp, |row| {
                 let now = clock::now();
                 Decision::Leave(match row {
@@ -182,24 +180,23 @@ fn load_and_store(
     load: impl Fn() -> Result<Option<Jsonb>, CacheError>,
 ) -> Result<Option<Jsonb>, CacheError> {
     let started = Instant::now();
-    // SAFETY: pushed and popped in pairs; an error of PostgreSQL ends the (sub)transaction, which pops it too. With an
-    // old snapshot the transaction's own one is the latest that it may see.
-    unsafe {
-        let snapshot =
-            if backend::has_old_snapshot() { pg_sys::GetTransactionSnapshot() } else { pg_sys::GetLatestSnapshot() };
-        pg_sys::PushActiveSnapshot(snapshot);
-    }
-    let seen = Seen::by_statement();
     let unstored = Unstored(storing.key);
-    let loaded = kept_open(&[access.home.entries, access.home.tags], load);
-    let stored = match loaded {
-        // The code that has run may have made a trigger or a policy in this transaction, or changed the role.
-        Ok(Some(value)) => access::check(Verb::Fill).and_then(|access| store(&access, storing, value, &seen, started)),
-        _ => Ok(false),
+    // The snapshot is held until the value is stored: what it does not see cannot leave the heap meanwhile.
+    let load_and_store = || {
+        let seen = Seen::by_statement();
+        let loaded = kept_open(&[access.home.entries, access.home.tags], load);
+        let stored = match loaded {
+            // The code that has run may have made a trigger or a policy in this transaction, or changed the role.
+            Ok(Some(value)) => {
+                access::check(Verb::Fill).and_then(|access| store(&access, storing, value, &seen, started))
+            }
+            _ => Ok(false),
+        };
+        (loaded, stored)
     };
-    // The snapshot was held until now: what it does not see could not have left the heap.
-    // SAFETY: as above.
-    unsafe { pg_sys::PopActiveSnapshot() };
+    // With an old snapshot the transaction's own one is the latest that it may see.
+    let (loaded, stored) =
+        if backend::has_old_snapshot() { under_transaction(load_and_store) } else { under_latest(load_and_store) };
     if stored? {
         std::mem::forget(unstored);
     }
@@ -221,7 +218,7 @@ fn store(access: &Access, storing: &Storing, value: Jsonb, seen: &Seen, started:
     let new = New { key, value, set_at: now, deadline: (storing.deadline)(value, now)? };
     let load_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
     patience::note_computed(key, load_us);
-    flags::note_write();
+    let announced = announce::row(key);
     let started_to_store = Instant::now();
     let stored = may_be_forgotten(access, || {
         fill::without_raising(access, || {
@@ -229,14 +226,16 @@ fn store(access: &Access, storing: &Storing, value: Jsonb, seen: &Seen, started:
                 if !access.writes_directly() {
                     return statements::fill_unleased(access, &new, seen, tagged, load_us);
                 }
-                fill::put_if(access, &new, tagged, load_us, |table, row| fence::passes(table, key, row, seen))
+                fill::put_if(access, &announced, &new, tagged, load_us, |table, row| {
+                    fence::passes(table, key, row, seen)
+                })
             })
         })
     })?;
     stats::latency::record(Operation::Fill, started_to_store.elapsed());
     stats::count_filled(key, value, stored);
     if stored {
-        near::key(&access.home, key);
+        announced.stored(&access.home, key);
     }
     Ok(stored)
 }

@@ -7,8 +7,8 @@
 use super::tags::fence_of;
 use super::{carried, trial};
 use crate::access::{self, Access};
-use crate::datum::{BigintArray, TextArray};
 use crate::error::{CacheError, TagVerb};
+use crate::pg::datum::{BigintArray, TextArray};
 use crate::statement::{IntoParam, Statement, statement};
 use cache_pg_rules::namespace::Namespace;
 

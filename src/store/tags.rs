@@ -10,17 +10,17 @@
 //! for.
 
 use super::carried::{self, Carried};
-use crate::backend;
-use crate::datum::{BigintArray, TextArray};
+use crate::catalog::{Home, column, tag_column};
 use crate::error::CacheError;
 use crate::heap::change;
 use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};
 use crate::heap::snapshot::{self, NOBODY, Seen, Version};
 use crate::heap::table::{Purpose, Table};
-use crate::home::{Home, column, tag_column};
 use crate::near;
-use crate::sweep::{flags, ranges};
+use crate::pg::backend;
+use crate::pg::datum::{BigintArray, TextArray};
+use crate::shared::{flags, ranges};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::Datum;
@@ -109,9 +109,21 @@ pub fn note_merge() {
     REMEMBERED_IN.set(snapshot::current());
 }
 
+/// The tags of an entry as they are to be remembered; None where `seen` misses an invalidation of them, or a clear.
+pub fn check_freshness(home: &Home, key: Key, tags: Option<TextArray>, seen: &Seen) -> Option<Option<Tagged>> {
+    // The number comes before the generations are read, see above.
+    snapshot::current();
+    let tagged = match tags {
+        None => None,
+        Some(tags) => Some(Tagged::seen_by(home, tags, seen)?),
+    };
+    // Last, because who removes a tag that nobody carries says so here (`sweep::tags`).
+    nothing_cleared_since(home, key, seen).then_some(tagged)
+}
+
 /// Whether `seen` sees every clear of the key's namespace, and of everything, that is committed by now. All is read
 /// under one snapshot: a fence that has gone by then is one that the collection's answers for.
-pub fn nothing_cleared_since(home: &Home, key: Key, seen: &Seen) -> bool {
+fn nothing_cleared_since(home: &Home, key: Key, seen: &Seen) -> bool {
     let collected = (!seen.own).then(|| COLLECTED.to_owned());
     sees_all_of(home, seen, [None, Some(key.namespace())].map(fence_of).into_iter().chain(collected))
 }

@@ -6,14 +6,14 @@
 //! no lock on rows, leave nothing, and take no transaction number.
 
 use crate::access::Access;
-use crate::clock;
-use crate::datum::{TextArray, Timestamp};
+use crate::catalog::Home;
 use crate::error::CacheError;
-use crate::home::Home;
-use crate::local_settings::LocalSettings;
+use crate::pg::clock;
+use crate::pg::datum::{TextArray, Timestamp};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::subtransaction::rehearse;
 use crate::settings;
 use crate::statement::{IntoParam, Param, Statement, statement};
-use crate::subtransaction::rehearse;
 use cache_pg_rules::key::Key;
 use pgrx::PgSqlErrorCode;
 

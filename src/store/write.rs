@@ -7,69 +7,43 @@
 //! At REPEATABLE READ and SERIALIZABLE a write to a key raises 40001 where another transaction has written it since the
 //! snapshot, as an UPDATE does, also where the hand has removed the row since. A lease or a touch is no write.
 
-use super::image::{Image, is_live, removable_at};
-use super::tags::Tagged;
-use super::{fence, fill};
+use super::announce::{self, Announced};
+use super::image::{Image, is_live};
+use super::tags::{self, Tagged};
+use super::types::{Condition, New};
+use super::{fence, open};
 use crate::access::Access;
-use crate::backend;
-use crate::clock;
-use crate::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use crate::catalog::column;
 use crate::durability::may_be_forgotten;
 use crate::error::CacheError;
 use crate::evict::growth::{self, Growth};
 use crate::heap::change::{Contention, Decision, change};
-use crate::heap::hints;
 use crate::heap::row::Row;
 use crate::heap::scan::View;
 use crate::heap::snapshot::{self, Seen};
-use crate::heap::table::{Purpose, Table, block_of};
-use crate::home::column;
+use crate::heap::table::Table;
 use crate::namespaces::Deadline;
-use crate::near;
-use crate::scratch::Scratch;
-use crate::sweep::{flags, ranges};
-use crate::wake;
+use crate::pg::backend;
+use crate::pg::clock;
+use crate::pg::datum::{Jsonb, TextArray};
+use crate::pg::scratch::Scratch;
 use cache_pg_rules::key::Key;
-use pgrx::pg_sys::{Datum, ItemPointerData};
-
-/// What must hold for a write to happen.
-#[derive(Clone, Copy)]
-pub enum Condition {
-    /// Nothing.
-    Always,
-    /// No live entry has the key.
-    Absent,
-    /// A live entry has the key.
-    Live,
-    /// A live entry has the key, last written by this transaction.
-    Version(Xid8),
-}
-
-/// An entry to be written.
-pub struct New<'a> {
-    pub key: Key<'a>,
-    pub value: Jsonb,
-    /// When it was set: the moment that the deadline counts from.
-    pub set_at: Timestamp,
-    pub deadline: Deadline,
-}
 
 /// Writes an entry if `condition` holds, and says whether it did.
 ///
 /// # Errors
 /// [`CacheError::Serialization`].
 pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condition) -> Result<bool, CacheError> {
-    flags::note_write();
-    wake::at_end(new.key);
+    let announced = announce::row(new.key);
     let written = may_be_forgotten(access, || {
         let tagged = tagged(access, new.key, tags)?;
         if access.writes_directly() {
-            return writing(access, |table| put_one(access, table, new, tagged, condition));
+            return open::changing(access, &announced, |table| put_one(access, table, new, tagged, condition));
         }
         super::statements::put(access, new, tagged, condition)
     })?;
     if written {
-        near::key(&access.home, new.key);
+        announced.stored(&access.home, new.key);
     }
     Ok(written)
 }
@@ -79,11 +53,7 @@ pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condi
 /// # Errors
 /// [`CacheError::Serialization`].
 pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result<usize, CacheError> {
-    flags::note_write();
-    for new in new {
-        wake::at_end(new.key);
-        near::key(&access.home, new.key);
-    }
+    let announced = announce::values(&access.home, new.iter().map(|new| new.key));
     may_be_forgotten(access, || {
         // Under an old snapshot each key's namespace is asked.
         let shared = match backend::has_old_snapshot() {
@@ -95,7 +65,7 @@ pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result
             let of_all = new.iter().try_fold(None, |_, new| of(new.key))?;
             return super::statements::put_many(access, new, of_all);
         }
-        writing(access, |table| {
+        open::changing(access, &announced, |table| {
             let mut scratch = Scratch::new();
             for new in new {
                 let tagged = of(new.key)?;
@@ -111,7 +81,7 @@ pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result
 /// or the key's namespace was cleared, since.
 fn tagged(access: &Access, key: Key, tags: Option<TextArray>) -> Result<Option<Tagged>, CacheError> {
     if backend::has_old_snapshot() {
-        return fill::admit(&access.home, key, tags, &Seen::by_statement()).ok_or(CacheError::Serialization);
+        return tags::check_freshness(&access.home, key, tags, &Seen::by_statement()).ok_or(CacheError::Serialization);
     }
     Ok(tags.and_then(|tags| Tagged::now(&access.home, tags)))
 }
@@ -168,13 +138,12 @@ fn same_value(row: &Row, value: Jsonb) -> Option<Jsonb> {
 /// # Errors
 /// [`CacheError::Serialization`].
 pub fn touch(access: &Access, key: Key, deadline: Deadline) -> Result<bool, CacheError> {
-    flags::note_write();
-    wake::at_end(key);
+    let announced = announce::row(key);
     may_be_forgotten(access, || {
         if !access.writes_directly() {
             return super::statements::touch(access, key, deadline);
         }
-        change_live(access, key, |live| {
+        change_live(access, &announced, key, |live| {
             let Deadline { expires_at, stale_until } = deadline;
             (Image { expires_at, stale_until, ..Image::of(live) }, ())
         })
@@ -183,9 +152,14 @@ pub fn touch(access: &Access, key: Key, deadline: Deadline) -> Result<bool, Cach
 }
 
 /// Replaces the row of a live entry by what `next` makes of it; None where there is none.
-fn change_live<R>(access: &Access, key: Key, next: impl Fn(&Row) -> (Image, R)) -> Result<Option<R>, CacheError> {
+fn change_live<R>(
+    access: &Access,
+    announced: &Announced,
+    key: Key,
+    next: impl Fn(&Row) -> (Image, R),
+) -> Result<Option<R>, CacheError> {
     let mut conflict = Ok(());
-    let changed = writing(access, |table| {
+    let changed = open::changing(access, announced, |table| {
         Ok(change(table, key.as_str(), Contention::Wait, |row| {
             conflict = fence::check_unchanged(table, key, row);
             match row.filter(|row| is_live(&access.home, row, clock::now(), View::Latest)) {
@@ -199,24 +173,4 @@ fn change_live<R>(access: &Access, key: Key, next: impl Fn(&Row) -> (Image, R)) 
     })?;
     conflict?;
     Ok(changed.flatten())
-}
-
-/// Opens the table of entries for [`change`].
-pub(super) fn writing<R>(access: &Access, work: impl FnOnce(&Table) -> Result<R, CacheError>) -> Result<R, CacheError> {
-    let observed = |table: &Table| {
-        table.observe(note);
-        table.note_file();
-        work(table)
-    };
-    Table::by_primary_key(access.home.entries, Purpose::Write, observed)
-        .unwrap_or(Err(CacheError::Altered("cache_entries")))
-}
-
-/// Notes where a row was written, and when it may go; a value for those who will read it.
-fn note(table: &Table, tid: &ItemPointerData, columns: &[Option<Datum>]) {
-    let of = |number: usize| columns[number - 1];
-    ranges::note(block_of(tid), removable_at(|column| of(column.number()).map(|datum| datum.value() as i64)));
-    if let (Some(key), Some(_)) = (of(column::KEY.number()), of(column::VALUE.number())) {
-        hints::note_written(table, key, tid);
-    }
 }

@@ -2,15 +2,15 @@
 //!
 //! Owns the end of a turn, and when the next begins. Must never look at the table.
 
-use super::directory::{Presence, Slot, Turn};
-use super::flags;
-use super::step::Step;
 use super::sweeper::Sweeper;
-use crate::clock::{self, Steady};
+use crate::pg::clock::{self, Steady};
 use crate::settings;
+use crate::shared::directory::{Presence, Slot, Turn};
+use crate::shared::flags;
 use crate::stats::latency::{self, Operation};
 use crate::stats::{census, memory, sweeps};
 use cache_pg_rules::pace;
+use cache_pg_rules::step::Step;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl Sweeper {
             let interval = settings::sweep_interval();
             let next_due = turn.next_due.map(|at| Duration::from_micros(at.saturating_sub(now.0).max(0) as u64));
             let quiet = pace::quiet(interval, next_due);
-            quiet_until = Steady::from_now(if turn.whole { quiet } else { quiet.min(until_count()) });
+            quiet_until = Steady::from_now(if turn.whole { quiet } else { quiet.min(census::until_next(interval)) });
             let length = pace::next_turn(turn.length, interval, turn.found);
             *turn = Turn { length, pages: turn.pages, ..Turn::default() };
         }
@@ -62,9 +62,4 @@ impl Sweeper {
 fn is_room_in_question() -> bool {
     memory::area().is_some_and(|area| settings::limits().are_reached(area.total.held()))
         || memory::places().any(|(_, tally)| tally.is_configured.load(Ordering::Relaxed))
-}
-
-/// How long it is until it is time to count what there is.
-pub(super) fn until_count() -> Duration {
-    pace::until_count(census::at(), settings::sweep_interval(), clock::now().0)
 }

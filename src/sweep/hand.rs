@@ -1,77 +1,23 @@
-//! One step of the clock hand: walk some pages, remove what is due, wait for nobody.
+//! One step of the clock hand: walk some pages, remove the rows that are due, wait for nobody.
 //!
-//! What is due: a row whose time is over, and an entry one of whose tags was invalidated. Owns the walk over the table
-//! below the executor: a TID range scan, and a delete that gives up on a row that another transaction holds. Like
-//! VACUUM it asks no policy and fires no trigger and no rule, whoever calls it. Must never remove what the caller of
-//! `cache_sweep()` may not see: then it is told which keys.
+//! A row is due when its time is over, or when one of its tags was invalidated. A delete gives up on a row that another
+//! transaction holds. Must never remove what the caller of `cache_sweep()` may not see: then it is told which keys.
 
+use super::entries::{By, Entries, Evicting, Fate, open_for};
 use super::references::{References, place_of};
-use super::step::Step;
-use crate::datum::Timestamp;
-use crate::evict::evictor::Evictor;
-use crate::evict::{file, growth};
+use crate::catalog::{Home, column};
+use crate::entry::{due_at, written_at};
+use crate::evict::growth::{self, footprint};
 use crate::heap::row::Row;
-use crate::heap::table::{block_of, check_replica_identity};
 use crate::heap::upkeep::remove;
-use crate::home::{Home, column};
+use crate::pg::datum::Timestamp;
 use crate::stats::census::Rows;
 use crate::stats::{Counter, LONGEST, bounded};
-use crate::store::known_tags::Known;
-use crate::store::{due_at, footprint, is_damaged, may_be_evicted, written_at};
 use crate::wake;
+use cache_pg_rules::step::Step;
 use pgrx::pg_sys::{self, BlockNumber};
 use std::collections::HashSet;
-
-/// Locks the table for [`open`] to the end of the transaction, unless that means to wait for somebody.
-pub fn try_lock(home: &Home) -> bool {
-    // SAFETY: locks by number, in a transaction.
-    unsafe { pg_sys::ConditionalLockRelationOid(home.entries, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) }
-}
-
-/// `cache_entries`, open.
-pub struct Entries<'a> {
-    pub(super) home: &'a Home,
-    pub(super) relation: pg_sys::Relation,
-    by: By,
-    /// The only keys that may go; None: all may.
-    only: Option<&'a HashSet<String>>,
-}
-
-/// On whose behalf the table is walked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum By {
-    /// The sweeper of the database, which alone counts the rows that stay.
-    Sweeper,
-    /// Any session or process.
-    Anybody,
-    /// A transaction at its commit. It asks no tag whether it was invalidated: the rows of a tag may be many, and here
-    /// nothing can be cancelled.
-    Commit,
-}
-
-/// Opens the table, which the current transaction has locked, and hands it to `work`; None where it is gone.
-pub fn open<R>(home: &Home, by: By, work: impl FnOnce(&Entries) -> R) -> Option<R> {
-    open_for(home, by, None, work)
-}
-
-fn open_for<R>(home: &Home, by: By, only: Option<&HashSet<String>>, work: impl FnOnce(&Entries) -> R) -> Option<R> {
-    let locked = pg_sys::NoLock as pg_sys::LOCKMODE;
-    // SAFETY: the table is locked; it may have been dropped before that.
-    let relation = unsafe { pg_sys::try_table_open(home.entries, locked) };
-    if relation.is_null() {
-        return None;
-    }
-    // SAFETY: the relation is open.
-    unsafe {
-        check_replica_identity(relation, pg_sys::CmdType::CMD_DELETE);
-        file::note(relation);
-    }
-    let result = work(&Entries { home, relation, by, only });
-    // SAFETY: the relation is open; closing it keeps the lock. An error in between ends the transaction, which closes
-    // it.
-    unsafe { pg_sys::table_close(relation, locked) };
-    Some(result)
-}
+use std::ops::ControlFlow;
 
 /// Walks up to `pages` pages from `from` on and removes up to `most` rows that are due at `now`; None where the table
 /// is gone. `only`: rows of these keys alone; None: all.
@@ -89,23 +35,6 @@ pub fn step(
 }
 
 impl Entries<'_> {
-    /// How many pages it has.
-    pub fn pages(&self) -> BlockNumber {
-        // SAFETY: the relation is open.
-        unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, pg_sys::ForkNumber::MAIN_FORKNUM) }
-    }
-
-    /// Which it is.
-    pub fn table(&self) -> pg_sys::Oid {
-        self.home.entries
-    }
-
-    /// The file that it lies in: another one after TRUNCATE, VACUUM FULL and their kin.
-    pub fn file(&self) -> pg_sys::Oid {
-        // SAFETY: the relation is open and locked.
-        unsafe { (*(*self.relation).rd_rel).relfilenode }
-    }
-
     /// As [`step`].
     pub fn step(&self, from: BlockNumber, pages: BlockNumber, most: u32, now: Timestamp) -> Step {
         let total = self.pages();
@@ -121,73 +50,47 @@ impl Entries<'_> {
     }
 
     /// Walks the pages from `from` to before `end`, which exist, and removes up to `most` rows that are due at `now`,
-    /// or that `evictor` wants to go. Under the active snapshot.
+    /// or that `evicting` wants to go. Under the active snapshot.
     pub fn walk(
         &self,
         from: BlockNumber,
         end: BlockNumber,
         most: u32,
         now: Timestamp,
-        mut evictor: Option<&mut Evictor>,
+        mut evicting: Option<&mut dyn Evicting>,
     ) -> Step {
         let mut step = Step { next: end, ..Step::default() };
         let free = References::of(self.home)
-            .map(|references| self.free_to_go((from, end), most, now, evictor.as_deref(), &references));
+            .map(|references| self.free_to_go((from, end), most, now, evicting.as_deref(), &references));
         let mut known = self.known_tags();
         let mut rows = Rows::default();
-        let mut least = tid(from, 1);
-        let mut greatest = tid(end - 1, u16::MAX);
-        // SAFETY: the scan and its slot live until the end of this function, the bounds as long; a snapshot is active.
-        // An error in between ends the transaction, which releases what they hold.
-        unsafe {
-            let snapshot = pg_sys::GetActiveSnapshot();
-            let scan = pg_sys::table_beginscan_tidrange(self.relation, snapshot, &mut least, &mut greatest);
-            let slot = pg_sys::table_slot_create(self.relation, std::ptr::null_mut());
-            let forward = pg_sys::ScanDirection::ForwardScanDirection;
-            while pg_sys::table_scan_getnextslot_tidrange(scan, forward, slot) {
-                if step.removed >= most {
-                    // The rest of this page is for the next step, and so is what it finds there.
-                    step.next = block_of(&(*slot).tts_tid);
-                    break;
-                }
-                step.found.rows += 1;
-                let row = Row::in_slot(slot);
-                if !row.text(column::KEY).is_some_and(|key| self.may_go(key)) {
-                    continue;
-                }
-                let fate = match &free {
-                    Some(free) => free.get(&place_of(&(*slot).tts_tid)).copied(),
-                    None => self.fate(&row, now, &mut known, evictor.as_deref()),
-                };
-                let goes = fate.is_some_and(|_| remove(self.relation, &row, snapshot, free.is_some()));
-                self.account(&mut step, &mut rows, &row, now, (fate, goes));
-                if let Some(evictor) = evictor.as_deref_mut().filter(|_| goes && fate == Some(Fate::Evicted)) {
-                    evictor.note(&row, now);
-                }
+        self.walk_rows((from, end - 1), |row, tid| {
+            // SAFETY: the scan stands on the row.
+            let place = place_of(unsafe { &*tid });
+            if step.removed >= most {
+                // The rest of this page is for the next step, and so is what it finds there.
+                step.next = place.0;
+                return ControlFlow::Break(());
             }
-            pg_sys::ExecDropSingleTupleTableSlot(slot);
-            pg_sys::table_endscan(scan);
-        }
+            step.found.rows += 1;
+            if !row.text(column::KEY).is_some_and(|key| self.may_go(key)) {
+                return ControlFlow::Continue(());
+            }
+            let fate = match &free {
+                Some(free) => free.get(&place).copied(),
+                None => self.fate(row, now, &mut known, evicting.as_deref()),
+            };
+            // SAFETY: the active snapshot sees the row.
+            let removed = |_| unsafe { remove(self.relation, row, pg_sys::GetActiveSnapshot(), free.is_some()) };
+            let goes = fate.is_some_and(removed);
+            self.account(&mut step, &mut rows, row, now, (fate, goes));
+            if let Some(evicting) = evicting.as_deref_mut().filter(|_| goes && fate == Some(Fate::Evicted)) {
+                evicting.note(row, now);
+            }
+            ControlFlow::Continue(())
+        });
         step.read = step.next.saturating_sub(from).max(1);
         step
-    }
-
-    /// The generations of tags for a new walk.
-    pub(super) fn known_tags(&self) -> Known {
-        if self.by == By::Commit { Known::nothing() } else { Known::default() }
-    }
-
-    /// Whether the row of a key is any business of whoever sweeps.
-    pub(super) fn may_go(&self, key: &str) -> bool {
-        self.only.is_none_or(|only| only.contains(key))
-    }
-
-    /// Why a row is to go; None: it stays.
-    pub(super) fn fate(&self, row: &Row, now: Timestamp, known: &mut Known, evictor: Option<&Evictor>) -> Option<Fate> {
-        if due_at(row, now) <= now.0 || is_damaged(row) || !known.hold(self.home, row) {
-            return Some(Fate::Due);
-        }
-        evictor.filter(|evictor| may_be_evicted(row, now) && evictor.wants(row)).map(|_| Fate::Evicted)
     }
 
     /// Takes note of a row, and of what has become of it.
@@ -224,19 +127,4 @@ impl Entries<'_> {
             tally.inspect(|tally| tally.counters.add(Counter::Expired, has_value.into()));
         }
     }
-}
-
-/// Why a row goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// Its time is over, or a tag of it was invalidated.
-    Due,
-    /// Room is needed.
-    Evicted,
-}
-
-pub(super) fn tid(block: BlockNumber, offset: u16) -> pg_sys::ItemPointerData {
-    let mut tid = pg_sys::ItemPointerData::default();
-    pgrx::itemptr::item_pointer_set_all(&mut tid, block, offset);
-    tid
 }

@@ -3,11 +3,12 @@
 //! Connected to the shared catalogs only, so that it holds no database open; it cannot look inside one, and learns
 //! from the directory what the sweepers found. Must never sweep itself, and never wait for a sweeper.
 
-use super::directory::{self, Presence};
-use super::{flags, process};
-use crate::backend;
-use crate::clock::{self, Steady};
+use super::process;
+use crate::pg::backend;
+use crate::pg::clock::{self, Steady};
 use crate::settings;
+use crate::shared::directory::{self, Presence};
+use crate::shared::flags;
 use crate::stats;
 use cache_pg_rules::backoff;
 use cache_pg_rules::drift::Drift;

@@ -2,16 +2,17 @@
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`hand`] | walking some pages: remove what is due, wait for nobody |
-//! | [`step`], [`account`] | what a step has done, and what follows from it |
-//! | [`sample`] | single pages: how a cache is kept bounded where nothing is known of it |
+//! | [`entries`] | the table, open: its rows one after the other, and which of them go |
+//! | [`hand`] | one step over some pages: remove what is due, wait for nobody |
+//! | [`account`] | what follows from a step |
+//! | [`evictor`] | which live entries go while room is needed |
+//! | [`at_commit`] | writers that make room themselves, where the sweeper does not keep up or there is none |
+//! | [`sampled`], [`sample`] | the same without shared memory; single pages of the table |
+//! | [`estimate`] | setting the gauges right by a sample |
 //! | [`references`] | rows that a foreign key points at: they stay |
 //! | [`walk`] | one step of a turn: past the ranges where nothing is due, through the others |
-//! | [`ranges`] | shared memory: when each range of a table must be read |
 //! | [`tags`] | keeping the table of tags small |
 //! | [`vacuum`] | giving room back, where autovacuum would come too late |
-//! | [`directory`] | shared memory: which databases have the extension, where the hand stands in each |
-//! | [`flags`] | shared memory: what backends tell the worker |
 //! | [`launcher`] | one process: starts a sweeper where a visit is due |
 //! | [`sweeper`] | short-lived processes: the turns of the hand in one database |
 //! | [`room`] | evicting, and vacuuming |
@@ -31,33 +32,31 @@
 //! `shared_preload_libraries` there is no shared memory and no process, and `cache_sweep()` does the same work.
 
 mod account;
-pub mod directory;
-pub mod flags;
+mod at_commit;
+pub mod entries;
+mod estimate;
+mod evictor;
 pub mod hand;
 mod launcher;
 mod process;
-pub mod ranges;
 pub mod references;
 mod room;
-pub mod sample;
-pub mod step;
+mod sample;
+mod sampled;
 mod sweeper;
 pub mod tags;
 mod vacuum;
 mod walk;
 
+pub use at_commit::at_end_of_transaction;
+
 use pgrx::pg_sys;
 
-/// Reserves shared memory and registers the launcher, where the library is being preloaded.
+/// Registers the launcher, where the library is being preloaded.
 pub fn register_if_preloading() {
     // SAFETY: a flag that the postmaster sets before it loads libraries.
     let upgrading = unsafe { pg_sys::IsBinaryUpgrade };
-    if crate::shared_memory::is_preloading() {
-        directory::register();
-        flags::register();
-        ranges::register();
-        if !upgrading {
-            launcher::register();
-        }
+    if crate::pg::backend::is_preloading() && !upgrading {
+        launcher::register();
     }
 }

@@ -3,8 +3,9 @@
 //! Owns the lessons of pgrx's own worker helpers: a SIGTERM interrupts a running statement, a reload reaches the
 //! settings, an error rolls back and the process goes on.
 
-use crate::backend;
-use crate::subtransaction::message_of;
+use crate::pg::active_snapshot::under_transaction;
+use crate::pg::backend;
+use crate::pg::subtransaction::message_of;
 use pgrx::prelude::*;
 use pgrx::{PgTryBuilder, pg_sys};
 use std::ffi::CStr;
@@ -98,9 +99,7 @@ pub fn transaction<R>(work: impl FnOnce() -> R) -> Result<R, String> {
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();
-            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-            let result = work();
-            pg_sys::PopActiveSnapshot();
+            let result = under_transaction(work);
             pg_sys::CommitTransactionCommand();
             Ok(result)
         }

@@ -5,15 +5,14 @@
 //! waiting, before the question is asked for good; who comes later waits, and finds the row gone. Must never wait, nor
 //! run code of whoever made the foreign key.
 
-use super::hand::{Entries, Fate};
-use crate::datum::Timestamp;
-use crate::evict::evictor::Evictor;
+use super::entries::{Entries, Evicting, Fate};
+use crate::catalog::{Home, column};
 use crate::heap::referrer;
 use crate::heap::row::Row;
-use crate::heap::snapshot::with_latest;
 use crate::heap::table::block_of;
 use crate::heap::upkeep::lock;
-use crate::home::{Home, column};
+use crate::pg::active_snapshot::under_latest;
+use crate::pg::datum::Timestamp;
 use crate::statement::{IntoParam, Statement, statement};
 use pgrx::pg_sys::{self, BlockNumber, Oid};
 use std::collections::{HashMap, HashSet};
@@ -54,7 +53,7 @@ impl References {
     fn keep_free(&self, keys: &mut HashSet<String>) {
         for &(table, column) in &self.0 {
             match column {
-                Some(column) if !keys.is_empty() => with_latest(|| referrer::take_found(table, column, keys)),
+                Some(column) if !keys.is_empty() => under_latest(|| referrer::take_found(table, column, keys)),
                 Some(_) => return,
                 None => keys.clear(),
             }
@@ -76,14 +75,14 @@ impl Entries<'_> {
         (from, end): (BlockNumber, BlockNumber),
         most: u32,
         now: Timestamp,
-        evictor: Option<&Evictor>,
+        evicting: Option<&dyn Evicting>,
         references: &References,
     ) -> HashMap<Place, Fate> {
         let mut known = self.known_tags();
         let mut chosen = Vec::new();
         self.each_row((from, end - 1), |row: &Row, tid| {
             if let Some(key) = row.text(column::KEY).filter(|key| self.may_go(key))
-                && let Some(fate) = self.fate(row, now, &mut known, evictor)
+                && let Some(fate) = self.fate(row, now, &mut known, evicting)
             {
                 // SAFETY: the scan stands on the row.
                 chosen.push((key.to_owned(), unsafe { *tid }, fate));

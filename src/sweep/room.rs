@@ -1,13 +1,14 @@
 //! Making room, and giving it back: what a sweeper does beside its turns when entries are to go, or have gone.
 
-use super::directory::{self, Slot};
+use super::evictor::Evictor;
 use super::sweeper::Sweeper;
 use super::vacuum::{self, Locks};
-use super::{flags, process, walk};
+use super::{process, walk};
 use crate::catalog;
-use crate::clock::Steady;
-use crate::evict::evictor::Evictor;
-use crate::home::Home;
+use crate::catalog::Home;
+use crate::pg::clock::Steady;
+use crate::shared::directory::{self, Slot};
+use crate::shared::flags;
 use crate::stats::memory;
 use pgrx::pg_sys;
 use std::time::{Duration, Instant};

@@ -3,37 +3,18 @@
 //!
 //! Must never wait, as the hand does not.
 
-use super::hand::{Entries, tid};
+use super::entries::Entries;
 use super::references::{References, place_of};
-use crate::backend;
-use crate::clock;
-use crate::datum::Timestamp;
+use crate::catalog::column;
+use crate::entry::written_at;
+use crate::evict::growth::footprint;
 use crate::heap::row::Row;
 use crate::heap::upkeep::remove;
-use crate::home::column;
-use crate::stats::census::Rows;
-use crate::stats::memory::Tally;
-use crate::store::{footprint, may_be_evicted, tags, written_at};
+use crate::pg::clock;
+use crate::pg::datum::Timestamp;
 use crate::wake;
 use cache_pg_rules::key::Key;
-use cache_pg_rules::ledger::Change;
-use cache_pg_rules::sample::Looked;
 use pgrx::pg_sys::{self, BlockNumber};
-use std::collections::{BTreeSet, HashMap};
-
-/// About how many entries there are, by tally.
-pub struct Estimate {
-    sums: HashMap<*const Tally, Change>,
-    /// On how many pages of how many this was seen.
-    pub looked: Looked,
-}
-
-impl Estimate {
-    /// Those of one tally.
-    pub fn of(&self, tally: &'static Tally) -> Change {
-        self.sums.get(&std::ptr::from_ref(tally)).copied().unwrap_or_default()
-    }
-}
 
 impl Entries<'_> {
     /// Hands each live entry of a page to `see`: its key, when it was written, and the bytes that it takes.
@@ -44,36 +25,6 @@ impl Entries<'_> {
                 see(key, written_at(row, now), footprint(row));
             }
         });
-    }
-
-    /// About how many entries there are of each tally, by a look at so many pages. Under the active snapshot.
-    pub fn estimate(&self, sample: u32) -> Estimate {
-        let pages = self.pages();
-        let chosen: BTreeSet<u32> = if pages <= sample {
-            (0..pages).collect()
-        } else {
-            // One of each part of the table: its parts may be filled differently.
-            let nth = |part: u32| {
-                (u64::from(part) * u64::from(pages) + backend::random() % u64::from(pages)) / u64::from(sample)
-            };
-            (0..sample).map(|part| nth(part) as u32).collect()
-        };
-        let (mut rows, mut sums) = (Rows::default(), HashMap::<_, Change>::new());
-        for &page in &chosen {
-            self.each_entry(page, clock::now(), |row, _| {
-                if let Some(tally) = row.text(column::KEY).and_then(|key| rows.of(key)) {
-                    let one = Change { entries: 1, bytes: footprint(row) as i64 };
-                    let sum = sums.entry(std::ptr::from_ref(tally)).or_default();
-                    *sum = sum.and(one);
-                }
-            });
-        }
-        let of_all = |seen: i64| seen * i64::from(pages) / chosen.len().max(1) as i64;
-        let seen = sums.values().map(|sum| sum.entries.max(0) as u64).sum();
-        for sum in sums.values_mut() {
-            *sum = Change { entries: of_all(sum.entries), bytes: of_all(sum.bytes) };
-        }
-        Estimate { sums, looked: Looked { seen, read: chosen.len() as u64, pages: pages.into() } }
     }
 
     /// Removes the entries of a page that `goes` says are to go, by their key and when they were written, and hands
@@ -111,34 +62,5 @@ impl Entries<'_> {
                 count(key, row, now);
             }
         });
-    }
-
-    /// Hands every tag of every row to `visit`.
-    pub fn each_tag(&self, mut visit: impl FnMut(&str)) {
-        let Some(last) = self.pages().checked_sub(1) else { return };
-        self.each_row((0, last), |row, _| tags::of(row).for_each(|tag| visit(&tag)));
-    }
-
-    fn each_entry(&self, page: BlockNumber, now: Timestamp, mut visit: impl FnMut(&Row, pg_sys::ItemPointer)) {
-        self.each_row((page, page), |row, tid| {
-            if may_be_evicted(row, now) {
-                visit(row, tid);
-            }
-        });
-    }
-
-    pub(super) fn each_row(&self, pages: (BlockNumber, BlockNumber), mut visit: impl FnMut(&Row, pg_sys::ItemPointer)) {
-        let (mut least, mut greatest) = (tid(pages.0, 1), tid(pages.1, u16::MAX));
-        // SAFETY: as in `Entries::walk`.
-        unsafe {
-            let snapshot = pg_sys::GetActiveSnapshot();
-            let scan = pg_sys::table_beginscan_tidrange(self.relation, snapshot, &mut least, &mut greatest);
-            let slot = pg_sys::table_slot_create(self.relation, std::ptr::null_mut());
-            while pg_sys::table_scan_getnextslot_tidrange(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
-                visit(&Row::in_slot(slot), &raw mut (*slot).tts_tid);
-            }
-            pg_sys::ExecDropSingleTupleTableSlot(slot);
-            pg_sys::table_endscan(scan);
-        }
     }
 }

@@ -3,19 +3,19 @@
 //! It stays while the next step is near and leaves when it is not, when another database waits for a process, or
 //! when somebody wants to drop, rename or copy this one. One small transaction a step; must never wait for a lock.
 
-use super::account::until_count;
-use super::directory::{self, Presence, Slot, Turn};
-use super::hand;
-use super::step::Step;
-use super::{flags, process, ranges, tags, walk};
-use crate::backend;
+use super::entries;
+use super::{process, tags, walk};
 use crate::catalog;
-use crate::clock::{self, Steady};
 use crate::error::CacheError;
+use crate::pg::backend;
+use crate::pg::clock::{self, Steady};
 use crate::settings;
+use crate::shared::directory::{self, Presence, Slot, Turn};
+use crate::shared::{flags, ranges};
 use crate::stats::{census, sweeps};
 use cache_pg_rules::backoff;
 use cache_pg_rules::pace;
+use cache_pg_rules::step::Step;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
 use std::ffi::CString;
@@ -90,7 +90,7 @@ impl Sweeper {
                 // Before the transaction takes its snapshot: what commits after that flags itself again.
                 flags::clear_written(self.slot);
                 ranges::begin_turn(self.slot);
-                self.turn.whole = until_count().is_zero();
+                self.turn.whole = census::until_next(settings::sweep_interval()).is_zero();
                 sweeps::begin_turn();
                 census::begin();
             }
@@ -137,7 +137,7 @@ impl Sweeper {
             };
         };
         // What was found may have changed until the lock was there; then the next visit begins anew.
-        if !hand::try_lock(&home) || catalog::home().is_none_or(|locked| !Rc::ptr_eq(&home, &locked)) {
+        if !entries::try_lock(&home) || catalog::home().is_none_or(|locked| !Rc::ptr_eq(&home, &locked)) {
             return Ok(Visit::Locked);
         }
         if let Err(altered) = home.check() {
@@ -168,7 +168,7 @@ impl Sweeper {
         self.note(|slot| slot.collect_at = Steady::from_now(tags::EVERY));
         process::report(Some(c"collecting tags"));
         process::transaction(|| match catalog::home() {
-            Some(home) if process::database_is_free() && hand::try_lock(&home) && home.check().is_ok() => {
+            Some(home) if process::database_is_free() && entries::try_lock(&home) && home.check().is_ok() => {
                 tags::collect(&home).map_err(|error| error.to_string())
             }
             _ => Ok(()),

@@ -19,14 +19,15 @@
 //! Tags are known by a hash here: where two have the same, both stay as long as one of them is carried. A round deals
 //! with a part of the tags, those whose hash falls into it, so its memory is bounded.
 
-use super::hand::{self, By};
-use crate::backend;
+use super::entries::{self, By};
+use crate::catalog::{Home, tag_column};
 use crate::error::CacheError;
 use crate::heap::row::Row;
-use crate::heap::snapshot::{self, Seen, Version, see_own_work, with_latest};
+use crate::heap::snapshot::{self, Seen, Version, see_own_work};
 use crate::heap::table::{Purpose, Table};
 use crate::heap::{change, upkeep::Met};
-use crate::home::{Home, tag_column};
+use crate::pg::active_snapshot::under_latest;
+use crate::pg::backend;
 use crate::store::tags;
 use cache_pg_rules::token::hash;
 use pgrx::IntoDatum;
@@ -57,7 +58,7 @@ pub fn collect(home: &Home) -> Result<(), CacheError> {
         table.check_removal();
         let pages = table.pages();
         if pages <= FEW_PAGES {
-            with_latest(|| {
+            under_latest(|| {
                 table.each(|met| {
                     drop_impossible(met);
                 });
@@ -66,10 +67,10 @@ pub fn collect(home: &Home) -> Result<(), CacheError> {
         }
         let parts = u64::from(pages / PART) + 1;
         let part = Part { parts, number: backend::random() % parts };
-        with_latest(|| merge(table, part));
+        under_latest(|| merge(table, part));
         see_own_work();
         let horizon = table.horizon();
-        with_latest(|| remove_fences(table, horizon) | remove_unused(home, table, part, horizon))
+        under_latest(|| remove_fences(table, horizon) | remove_unused(home, table, part, horizon))
     });
     match removed.ok_or(CacheError::Altered("cache_tags"))? {
         true => tags::refuse_earlier_tokens(home),
@@ -159,7 +160,7 @@ fn remove_unused(home: &Home, table: &Table, part: Part, horizon: Version) -> bo
     if unused.is_empty() {
         return false;
     }
-    let looked = hand::open(home, By::Anybody, |entries| {
+    let looked = entries::open(home, By::Anybody, |entries| {
         entries.each_tag(|tag| {
             unused.remove(&hash(tag));
         });

@@ -7,9 +7,9 @@
 //! in a transaction, nor begin where somebody else vacuums or alters the table: of that VACUUM would warn in the log.
 
 use super::process;
-use crate::backend;
-use crate::home::Home;
-use crate::subtransaction::{is_cancel, message_of};
+use crate::catalog::Home;
+use crate::pg::backend;
+use crate::pg::subtransaction::{is_cancel, message_of};
 use pgrx::PgMemoryContexts;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::{LOCKMODE, LockRelId};

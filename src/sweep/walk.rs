@@ -3,17 +3,20 @@
 //! Owns the order of [`Ranges`]' protocol: raise, snapshot, read, lower. Must run at READ COMMITTED, where every
 //! snapshot is a new one.
 
-use super::hand::{self, By};
-use super::ranges::Ranges;
-use super::step::Step;
-use crate::datum::Timestamp;
-use crate::evict::evictor::Evictor;
+use super::entries::{self, By};
+use super::estimate;
+use super::evictor::Evictor;
+use crate::catalog::Home;
 use crate::evict::file;
-use crate::home::Home;
+use crate::pg::active_snapshot::under_transaction;
+use crate::pg::datum::Timestamp;
 use crate::settings;
+use crate::shared::ranges::Ranges;
+use crate::stats::census;
 use cache_pg_rules::pace::LONGEST_QUIET;
 use cache_pg_rules::ranges::at_latest;
-use pgrx::pg_sys::{self, BlockNumber};
+use cache_pg_rules::step::Step;
+use pgrx::pg_sys::BlockNumber;
 
 /// Reads up to `pages` pages from `from` on where something may be due at `now`, in a `whole` turn all, and removes up
 /// to `most` rows that are due; None where the table is gone.
@@ -27,9 +30,9 @@ pub fn step(
     most: u32,
     now: Timestamp,
 ) -> Option<Step> {
-    hand::open(home, By::Sweeper, |entries| {
+    entries::open(home, By::Sweeper, |entries| {
         let total = entries.pages();
-        let Some(ranges) = Ranges::of(slot, entries.file(), total) else {
+        let Some(ranges) = Ranges::of(slot, entries.file(), total, census::forget) else {
             return entries.step(from, pages, most, now);
         };
         let first = if from < total { from } else { 0 };
@@ -50,7 +53,7 @@ pub fn step(
             if ranges.starts_at(page) {
                 ranges.raise(page, at_latest(now.0, LONGEST_QUIET, settings::sweep_interval()));
             }
-            let part = under_new_snapshot(|| entries.walk(page, part_end, most - step.removed, now, None));
+            let part = under_transaction(|| entries.walk(page, part_end, most - step.removed, now, None));
             // What has not got beyond the first page of a range is not under way for the next step, but begins again.
             let broken_off = (part.next == page).then_some(now.0);
             if let Some(deadline) = part.next_due.into_iter().chain(broken_off).min() {
@@ -71,27 +74,17 @@ pub fn step(
 /// Returns how many it has removed. From a table that was truncated meanwhile, none: what there seems to be too much of
 /// has gone.
 pub fn evict(slot: usize, home: &Home, pages: BlockNumber, most: u32, evictor: &mut Evictor) -> Step {
-    let evicted = hand::open(home, By::Anybody, |entries| {
+    let evicted = entries::open(home, By::Anybody, |entries| {
         if !file::is_known() {
             // Then the next step judges by what is found here.
-            under_new_snapshot(|| file::get_to_know(entries));
+            under_transaction(|| estimate::get_to_know(entries));
             return Step::default();
         }
         if Ranges::are_of_another(slot, entries.file()) {
-            Ranges::of(slot, entries.file(), entries.pages());
+            Ranges::of(slot, entries.file(), entries.pages(), census::forget);
             return Step::default();
         }
-        under_new_snapshot(|| evictor.next(entries, pages, most))
+        under_transaction(|| evictor.next(entries, pages, most))
     });
     evicted.unwrap_or_default()
-}
-
-fn under_new_snapshot<R>(work: impl FnOnce() -> R) -> R {
-    // SAFETY: in a transaction at READ COMMITTED; an error in between ends it, which pops the snapshot.
-    unsafe {
-        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-        let result = work();
-        pg_sys::PopActiveSnapshot();
-        result
-    }
 }

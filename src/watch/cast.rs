@@ -4,7 +4,7 @@
 //! is not PostgreSQL's or a superuser's, for who changes the table may have more rights than its author; nor one that
 //! says of itself that its text depends on more than the value, for who changes the table may have other settings.
 
-use crate::function_call;
+use crate::pg::function_call;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{FromDatum, IntoDatum};
 use std::ffi::CStr;

@@ -7,7 +7,7 @@ use super::cast::{Cast, Unfit};
 use super::rows::Row;
 use super::templates::Watch;
 use crate::error::CacheError;
-use crate::local_settings::{LocalSettings, SAFE_PATH};
+use crate::pg::local_settings::{LocalSettings, SAFE_PATH};
 use cache_pg_rules::template::Template;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::CStr;

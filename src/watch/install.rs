@@ -4,8 +4,8 @@
 //! the time it is looked up, and a command would run other people's event triggers. Must never be called for a table
 //! that is not locked.
 
-use crate::as_owner::AsOwner;
-use crate::home::Home;
+use crate::catalog::Home;
+use crate::pg::as_owner::AsOwner;
 use crate::statement::{IntoParam, Statement, statement};
 use crate::watch::tree::Function;
 use pgrx::pg_sys::{self, Oid};

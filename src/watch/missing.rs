@@ -8,7 +8,7 @@
 use super::cast::Cast;
 use super::templates::Watch;
 use super::tree::Function;
-use crate::home::Home;
+use crate::catalog::Home;
 use crate::statement::{IntoParam, Statement, statement};
 use std::collections::HashMap;
 

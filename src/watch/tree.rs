@@ -9,9 +9,9 @@ use super::columns::{Columns, Wanted};
 use super::install::{install, remove};
 use super::templates::Watch;
 use crate::catalog;
+use crate::catalog::Home;
 use crate::configuring;
 use crate::error::CacheError;
-use crate::home::Home;
 use crate::statement::{IntoParam, Statement, statement};
 use pgrx::pg_sys::{self, Oid};
 

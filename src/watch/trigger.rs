@@ -10,7 +10,7 @@ use super::templates::Watch;
 use super::texts::Texts;
 use crate::access;
 use crate::error::CacheError;
-use crate::scratch::Scratch;
+use crate::pg::scratch::Scratch;
 use crate::stats::{self, Counter};
 use crate::store;
 use cache_pg_rules::key::Key;

@@ -12,6 +12,7 @@
 //! | [`counter`] | what counts as an integer |
 //! | [`near`] | what near caches are told |
 //! | [`pace`] | how fast the clock hand walks the table |
+//! | [`step`] | what one step of a sweep has done |
 //! | [`eviction`] | which entries go when there is no room |
 //! | [`ghost`] | what more room would give |
 //! | [`correction`] | how far a turn of the sweeper corrects what a gauge says |
@@ -53,6 +54,7 @@ pub mod ranges;
 pub mod refresh;
 pub mod sample;
 pub mod secret;
+pub mod step;
 pub mod template;
 pub mod token;
 pub mod trace;

@@ -43,7 +43,7 @@ pub struct Token {
     /// The number of the lease.
     pub lease_id: i64,
     /// The run of the server in which it was given.
-    pub epoch: u64,
+    pub server_run: u64,
     /// The oldest transaction that was running.
     pub xmin: u64,
     /// The first one that had not begun.
@@ -70,7 +70,7 @@ impl Token {
         bytes.extend(self.issued_at.to_le_bytes());
         bytes.extend(self.lease.to_le_bytes());
         bytes.extend(self.lease_id.to_le_bytes());
-        bytes.extend(self.epoch.to_le_bytes());
+        bytes.extend(self.server_run.to_le_bytes());
         bytes.extend(self.xmin.to_le_bytes());
         put_varint(&mut bytes, self.xmax - self.xmin);
         let mut last = self.xmin;
@@ -104,7 +104,7 @@ impl Token {
             return Err(TokenError::Malformed);
         }
         let lease_id = i64::from_le_bytes(take(&mut rest)?);
-        let epoch = u64::from_le_bytes(take(&mut rest)?);
+        let server_run = u64::from_le_bytes(take(&mut rest)?);
         let xmin = u64::from_le_bytes(take(&mut rest)?);
         let xmax = xmin.checked_add(take_varint(&mut rest)?).ok_or(TokenError::Malformed)?;
         let mut running = Vec::new();
@@ -113,7 +113,7 @@ impl Token {
             last = last.checked_add(take_varint(&mut rest)?).ok_or(TokenError::Malformed)?;
             running.push(last);
         }
-        Ok(Self { issued_at, lease, lease_id, epoch, xmin, xmax, running })
+        Ok(Self { issued_at, lease, lease_id, server_run, xmin, xmax, running })
     }
 }
 
@@ -160,17 +160,17 @@ mod tests {
     fn token() -> impl Strategy<Value = Token> {
         let numbers = prop::collection::vec(0..=u64::MAX / 2, 0..50);
         let words = (any::<i64>(), LEASES, any::<i64>(), any::<u64>());
-        (words, numbers).prop_map(|((issued_at, lease, lease_id, epoch), mut running)| {
+        (words, numbers).prop_map(|((issued_at, lease, lease_id, server_run), mut running)| {
             running.sort_unstable();
             let xmin = running.first().copied().unwrap_or(700);
             let xmax = running.last().copied().unwrap_or(700) + 1;
-            Token { issued_at, lease, lease_id, epoch, xmin, xmax, running }
+            Token { issued_at, lease, lease_id, server_run, xmin, xmax, running }
         })
     }
 
     #[test]
     fn a_token_is_good_for_two_leases_and_for_a_clock_that_was_set_back() {
-        let token = Token { issued_at: 1000, lease: 10, lease_id: 0, epoch: 0, xmin: 3, xmax: 3, running: vec![] };
+        let token = Token { issued_at: 1000, lease: 10, lease_id: 0, server_run: 0, xmin: 3, xmax: 3, running: vec![] };
         for (now, honoured, age) in [
             (i64::MIN, false, 0),
             (989, false, 0),

@@ -3,20 +3,21 @@
 //! Each is one statement, atomic by the unique index; liveness is judged after the row is locked, not before.
 
 use crate::access::Access;
-use crate::backend;
-use crate::clock;
-use crate::datum::{Jsonb, Timestamp};
+use crate::catalog::Home;
 use crate::error::CacheError;
 use crate::heap::change::{Contention, Decision, change};
 use crate::heap::snapshot::{self, Seen};
 use crate::heap::table::Table;
-use crate::home::Home;
 use crate::namespaces::Deadline;
+use crate::pg::backend;
+use crate::pg::clock;
+use crate::pg::datum::{Jsonb, Timestamp};
 use crate::statement::{IntoParam, Statement, statement};
 use crate::store::fence;
+use crate::store::open;
 use crate::store::range::{self, Keys};
 use crate::store::tags::Tagged;
-use crate::store::write::{self, Condition, New};
+use crate::store::types::{Condition, New};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
 
@@ -114,7 +115,7 @@ fn write_unremoved<'a, R>(
 ) -> Result<R, CacheError> {
     let written = access.run_beside_others(write);
     if backend::has_old_snapshot() {
-        write::writing(access, |table| {
+        open::examining(access, |table| {
             let seen = Seen::by_statement();
             let has_all = |key| fence::nothing_was_removed(table, key, &seen);
             if keys.into_iter().all(has_all) { Ok(()) } else { Err(CacheError::Serialization) }
@@ -178,7 +179,7 @@ pub fn clear(
     let [from, before, unnamed] = range::bounds(keys());
     let params = [from, before, unnamed, now.param(), until.param()];
     let each = |work: &dyn Fn(&Table, &str)| {
-        write::writing(access, |table| {
+        open::examining(access, |table| {
             let mut keys = Keys::new(keys());
             while let Some(batch) = keys.next_batch(table) {
                 for key in batch {
@@ -204,7 +205,7 @@ fn note_buried(access: &Access, keys: &[Key]) -> Result<(), CacheError> {
     if !backend::has_old_snapshot() {
         return Ok(());
     }
-    write::writing(access, |table| {
+    open::examining(access, |table| {
         keys.iter().for_each(|&key| note_buried_key(table, key));
         Ok(())
     })

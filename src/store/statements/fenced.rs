@@ -5,21 +5,21 @@
 //! no longer than a `lock_timeout` of a millisecond. What raises all the same is caught by the caller.
 
 use crate::access::Access;
-use crate::clock::{self, Steady};
-use crate::datum::Jsonb;
+use crate::entry::{Lease, latest_lease, lease_in_force, load_time};
 use crate::error::CacheError;
 use crate::heap::change::{Contention, Decision, change};
 use crate::heap::snapshot::{self, Seen};
 use crate::heap::table::Table;
-use crate::local_settings::LocalSettings;
+use crate::pg::clock::{self, Steady};
+use crate::pg::datum::Jsonb;
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::subtransaction::attempt_beside_others;
 use crate::statement::{IntoParam, Param, Rows, Statement, statement};
 use crate::store::fence;
-use crate::store::fetch::{self, Claim};
-use crate::store::image::{Lease, latest_lease, lease_in_force, load_time};
-use crate::store::look::{Fresh, Look};
+use crate::store::flight;
+use crate::store::open;
 use crate::store::tags::Tagged;
-use crate::store::write::{self, New};
-use crate::subtransaction::attempt_beside_others;
+use crate::store::types::{Claim, Fresh, Look, New};
 use cache_pg_rules::key::Key;
 
 static LOOK: Statement = statement!("look.sql", [TEXTOID, TIMESTAMPTZOID]);
@@ -89,14 +89,14 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
 
 /// Why a lease was refused: somebody has one, or holds the row.
 fn refused(access: &Access, key: Key) -> Result<Claim<()>, CacheError> {
-    write::writing(access, |table| {
+    open::examining(access, |table| {
         let lease = change(table, key.as_str(), Contention::GiveUp, |row| {
             Decision::Leave(row.and_then(|row| lease_in_force(row, clock::now())))
         });
         Ok(match lease {
             Some(Some(lease)) => Claim::Taken(Steady::when(lease.until)),
             Some(None) => Claim::Beside,
-            None => fetch::beside(table, key),
+            None => flight::beside(table, key),
         })
     })
 }
@@ -134,7 +134,7 @@ fn write_fenced(access: &Access, statement: &Statement, params: &[Param], key: K
         let _at_once = LocalSettings::new(&[(c"lock_timeout", "1ms")]);
         let written = update(access, statement, params);
         let passes = |table: &Table| Ok(fence::nothing_was_removed(table, key, seen));
-        match write::writing(access, passes) {
+        match open::examining(access, passes) {
             Ok(passes) if written && !passes => CacheError::Serialization.raise(),
             Err(error) => error.raise(),
             Ok(_) => {}
@@ -188,7 +188,7 @@ enum RowState {
 }
 
 fn row_of(access: &Access, key: Key, seen: &Seen) -> Result<RowState, CacheError> {
-    write::writing(access, |table| {
+    open::examining(access, |table| {
         let newest = change(table, key.as_str(), Contention::GiveUp, |row| {
             Decision::Leave(match row {
                 _ if !fence::passes(table, key, row, seen) => RowState::Overtaken,
@@ -196,6 +196,6 @@ fn row_of(access: &Access, key: Key, seen: &Seen) -> Result<RowState, CacheError
                 None => RowState::Absent,
             })
         });
-        Ok(newest.unwrap_or_else(|| RowState::Held(fetch::beside(table, key))))
+        Ok(newest.unwrap_or_else(|| RowState::Held(flight::beside(table, key))))
     })
 }

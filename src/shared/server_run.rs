@@ -3,9 +3,8 @@
 //! A crash or a failover may lose transactions that had committed without waiting for the disk, or for a standby. A
 //! value that was computed from them must not be stored afterwards, so a token says in which run it was given.
 
-use crate::clock;
-use crate::shared_memory::is_preloading;
-use crate::sweep::directory;
+use super::directory;
+use crate::pg::clock;
 use pgrx::prelude::*;
 use pgrx::{PgAtomic, pg_shmem_init, pg_sys};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,12 +14,10 @@ static BOOT: PgAtomic<AtomicU64> = unsafe {
     PgAtomic::new(c"cache_pg boot")
 };
 
-/// Reserves shared memory, where the library is being preloaded.
-pub fn register_if_preloading() {
-    if is_preloading() {
-        // Filled anew whenever shared memory is: also after a crash that the postmaster survives.
-        pg_shmem_init!(BOOT = AtomicU64::new(clock::now().0 as u64));
-    }
+/// Reserves the shared memory. Called by the postmaster while it loads libraries.
+pub fn register() {
+    // Filled anew whenever shared memory is: also after a crash that the postmaster survives.
+    pg_shmem_init!(BOOT = AtomicU64::new(clock::now().0 as u64));
 }
 
 /// The current run: another number after a restart, a crash or a promotion. Not to be asked during recovery.

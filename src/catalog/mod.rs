@@ -3,9 +3,12 @@
 //! Owns the answer, looked up once in a backend and forgotten when PostgreSQL says that something about the tables
 //! or a schema has changed. Must never trust the search path: names are those of the extension's own schema.
 
+mod tables;
+
+pub use tables::{Home, column, namespace_column, tag_column};
+
 use crate::error::CacheError;
 use crate::heap::shape::Shape;
-use crate::home::{Home, column, namespace_column, tag_column};
 use crate::statement::{self, Statement, statement};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;

@@ -5,13 +5,13 @@
 //! their own. `rules::sample` says when, and how many. A namespace that has a row on few pages is hardly ever seen, so
 //! its limit holds roughly.
 
+use super::entries::Entries;
 use super::evictor;
-use super::pending::Outlook;
-use crate::backend;
-use crate::home::Home;
+use crate::catalog::Home;
+use crate::evict::pending::Outlook;
 use crate::namespaces;
+use crate::pg::backend;
 use crate::settings;
-use crate::sweep::hand::Entries;
 use cache_pg_rules::limit::{Held, Limits};
 use cache_pg_rules::sample::{self, Cut, Seen};
 use std::collections::{BTreeSet, HashMap};

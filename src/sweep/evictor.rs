@@ -4,24 +4,25 @@
 //! Must never choose a row without a value: tombstones and placeholders are for the fence. What is past its deadline,
 //! and kept for its grace, is judged like the others.
 
-use super::{file, ghosts, growth, pending, recency};
-use crate::clock;
-use crate::datum::Timestamp;
+use super::entries::{Entries, Evicting};
+use super::estimate;
+use crate::catalog::{Home, column};
+use crate::entry::{NEVER, written_at};
+use crate::evict::{ghosts, growth, pending, recency};
 use crate::heap::row::Row;
-use crate::home::{Home, column};
 use crate::namespaces;
+use crate::pg::clock;
+use crate::pg::datum::Timestamp;
 use crate::settings;
 use crate::stats::memory::{self, Area};
 use crate::stats::tally;
 use crate::stats::{Counter, bounded};
-use crate::store::{NEVER, written_at};
-use crate::sweep::hand::Entries;
-use crate::sweep::step::Step;
 use cache_pg_rules::eviction::{Cost, Met, Verdict, judge};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::limit::Held;
 use cache_pg_rules::namespace::Namespace;
 use cache_pg_rules::places::Claim;
+use cache_pg_rules::step::Step;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -70,7 +71,7 @@ impl Evictor {
         let Some(area) = memory::area().filter(|_| step.pages > 0) else { return step };
         let amounts = self.amounts();
         if amounts.iter().zip(&area.believed).any(|(&amount, left)| amount > 0 && left.load(Ordering::Relaxed) <= 0) {
-            if file::correct_overstated(entries) {
+            if estimate::correct_overstated(entries) {
                 return step;
             }
             amounts.iter().zip(&area.believed).for_each(|(&amount, left)| left.store(amount, Ordering::Relaxed));
@@ -119,9 +120,10 @@ impl Evictor {
     pub fn goes_on(&self) -> bool {
         !self.excess.is_empty() || self.own.values().any(|excess| !excess.is_empty())
     }
+}
 
-    /// Whether a live entry is to go.
-    pub fn wants(&self, row: &Row) -> bool {
+impl Evicting for Evictor {
+    fn wants(&self, row: &Row) -> bool {
         let Some(key) = row.text(column::KEY) else { return false };
         let own = Key::parse(key).ok().and_then(|key| self.own.get(key.namespace().as_str()));
         if self.excess.is_empty() && own.is_none_or(|excess| excess.is_empty()) {
@@ -145,8 +147,7 @@ impl Evictor {
         verdict != Verdict::Keep
     }
 
-    /// An entry has gone.
-    pub fn note(&mut self, row: &Row, now: Timestamp) {
+    fn note(&mut self, row: &Row, now: Timestamp) {
         let Some(key) = row.text(column::KEY) else { return };
         if let Some(area) = memory::area() {
             for left in &area.believed {

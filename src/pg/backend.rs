@@ -52,3 +52,9 @@ pub fn chance() -> f64 {
     // SAFETY: as above.
     unsafe { pg_sys::pg_prng_double(&raw mut pg_sys::pg_global_prng_state) }
 }
+
+/// Whether the postmaster is loading libraries: the only time at which shared memory can be asked for.
+pub fn is_preloading() -> bool {
+    // SAFETY: a flag that the postmaster sets before it loads libraries.
+    unsafe { pg_sys::process_shared_preload_libraries_in_progress }
+}

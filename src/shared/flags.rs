@@ -8,7 +8,7 @@
 
 use super::directory::{self, CAPACITY};
 use super::ranges;
-use crate::transaction;
+use crate::pg::transaction;
 use pgrx::prelude::*;
 use pgrx::{PgAtomic, pg_shmem_init, pg_sys};
 use std::cell::Cell;

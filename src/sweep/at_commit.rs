@@ -6,20 +6,20 @@
 //! fail, whatever it meets, and never run where a conflict would be the caller's (SERIALIZABLE). Like all maintenance
 //! it runs nobody's code: no trigger, no rule, no policy.
 
+use super::entries::{self, By, Entries};
 use super::evictor::Evictor;
-use super::file;
-use super::pending::{self, Outlook};
-use super::sampled;
-use crate::as_owner::AsOwner;
-use crate::backend;
+use super::{estimate, sampled};
 use crate::catalog;
+use crate::catalog::Home;
 use crate::durability::forgettable;
-use crate::heap::snapshot::with_latest;
-use crate::home::Home;
+use crate::evict::file;
+use crate::evict::pending::{self, Outlook};
+use crate::pg::active_snapshot::under_latest;
+use crate::pg::as_owner::AsOwner;
+use crate::pg::backend;
+use crate::pg::subtransaction::contain;
+use crate::shared::flags;
 use crate::stats::{memory, sweeps};
-use crate::subtransaction::contain;
-use crate::sweep::flags;
-use crate::sweep::hand::{self, By, Entries};
 use cache_pg_rules::limit::Need;
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -78,7 +78,7 @@ fn make_room(outlook: Outlook) {
     if memory::attached() {
         if outlook.need == Need::Broken || !file::is_known() {
             among_the_entries(|home, entries| {
-                file::get_to_know(entries);
+                estimate::get_to_know(entries);
                 let Some(Outlook { added, need, .. }) = pending::outlook() else { return };
                 NEED.set(need);
                 let most = added.saturating_mul(FOR_EACH).min(MOST) as u32;
@@ -100,9 +100,9 @@ fn among_the_entries(work: impl FnOnce(&Home, &Entries)) {
     let look = || {
         let Ok(home) = catalog::installed() else { return };
         // The transaction has locked the table: it has written there.
-        if home.may_be_walked && hand::try_lock(&home) {
+        if home.may_be_walked && entries::try_lock(&home) {
             let _owner = AsOwner::new(home.owner);
-            with_latest(|| hand::open(&home, By::Commit, |entries| work(&home, entries)));
+            under_latest(|| entries::open(&home, By::Commit, |entries| work(&home, entries)));
         }
     };
     // A cancel waits until the transaction has committed: it came too late. What is raised sets the number to zero.

@@ -4,9 +4,9 @@
 //! raise. A slot belongs to its database for as long as the database exists; so a backend may remember the number of
 //! its slot. Everything is lost in a crash restart and found again by looking.
 
-use super::ranges::Layout;
-use crate::backend;
-use crate::clock::Steady;
+use super::layout::Layout;
+use crate::pg::backend;
+use crate::pg::clock::Steady;
 use cache_pg_rules::pace::Found;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;

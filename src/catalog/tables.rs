@@ -1,11 +1,12 @@
 //! What is known about the extension's tables in a database.
 //!
-//! Owns the names of it, and the columns as `sql/tables.sql` orders them, no more: [`crate::catalog`] finds it out and
+//! Owns the names of it, and the columns as `sql/tables.sql` orders them, no more: the module above finds it out and
 //! keeps it true.
 
-use crate::datum::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
 use crate::error::CacheError;
 use crate::heap::shape::{Column, Shape, columns};
+use crate::pg::datum::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
+use crate::statement::Schema;
 use pgrx::datum::Interval;
 use pgrx::pg_sys::Oid;
 
@@ -98,5 +99,15 @@ impl Home {
             None => Ok(()),
             Some((table, how)) => Err(CacheError::Reshaped { table, how: how.clone() }),
         }
+    }
+}
+
+impl Schema for Home {
+    fn name(&self) -> &str {
+        &self.schema
+    }
+
+    fn installation(&self) -> Oid {
+        self.entries
     }
 }

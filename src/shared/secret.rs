@@ -6,9 +6,8 @@
 //! so they need no shared memory; where there is some, the secret of locks is random besides. Must never be shown or
 //! written anywhere.
 
-use crate::backend;
-use crate::shared_memory::is_preloading;
-use crate::sweep::directory::attached;
+use super::directory::attached;
+use crate::pg::backend;
 use cache_pg_rules::secret::{BYTES, Secret};
 use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init, pg_sys};
@@ -33,11 +32,9 @@ thread_local! {
     static LOCKS: OnceCell<Secret> = const { OnceCell::new() };
 }
 
-/// Reserves shared memory, where the library is being preloaded.
-pub fn register_if_preloading() {
-    if is_preloading() {
-        pg_shmem_init!(RUN = Run::random());
-    }
+/// Reserves the shared memory. Called by the postmaster while it loads libraries.
+pub fn register() {
+    pg_shmem_init!(RUN = Run::random());
 }
 
 impl Run {

@@ -29,8 +29,8 @@
 //! come, first served; the others are read whole in every turn.
 
 use super::directory::{self, CAPACITY, Directory};
-use crate::stats::census;
-use crate::transaction;
+use super::layout::Layout;
+use crate::pg::transaction;
 use cache_pg_rules::ranges::{Notes, RANGES, Scale, UNKNOWN};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
@@ -74,22 +74,6 @@ pub fn register() {
             maps: [const { [const { AtomicI64::new(UNKNOWN) }; RANGES] }; MAPS],
         }
     );
-}
-
-/// The ranges of a table: which map has their bounds, and how large they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
-    map: u8,
-    /// The file that the rows are in.
-    file: Oid,
-    scale: Scale,
-}
-
-impl Layout {
-    /// What a writer needs, in one word; 0 stands for nothing.
-    fn word(self) -> u32 {
-        (u32::from(self.map) + 1) << 8 | u32::from(self.scale.bits())
-    }
 }
 
 /// The bounds and the scale that the word of a slot stands for.
@@ -149,13 +133,13 @@ pub struct Ranges {
 
 impl Ranges {
     /// Those of the table of a slot's database, which lies in `file` and has `pages` pages; None where all maps are
-    /// taken.
-    pub fn of(slot: usize, file: Oid, pages: u32) -> Option<Self> {
+    /// taken. `is_of_another` runs first where the table has left the file that the ranges were of.
+    pub fn of(slot: usize, file: Oid, pages: u32, is_of_another: impl FnOnce()) -> Option<Self> {
         let known = directory::look(|directory| directory.slots[slot].layout)?;
         let fits = known.filter(|layout| layout.file == file && layout.scale.covers(pages));
         let layout = match fits {
             Some(layout) => layout,
-            None => Self::lay_out(slot, file, pages)?,
+            None => Self::lay_out(slot, file, pages, is_of_another)?,
         };
         bounds(layout.word()).map(|(bounds, scale)| Self { bounds, scale })
     }
@@ -166,10 +150,9 @@ impl Ranges {
         directory::look(|directory| directory.slots[slot].layout).flatten().is_some_and(|known| known.file != file)
     }
 
-    fn lay_out(slot: usize, file: Oid, pages: u32) -> Option<Layout> {
+    fn lay_out(slot: usize, file: Oid, pages: u32, is_of_another: impl FnOnce()) -> Option<Layout> {
         if Self::are_of_another(slot, file) {
-            // What was counted was in another file: perhaps nothing of it is in this one.
-            census::forget();
+            is_of_another();
         }
         let layout = directory::change(|directory| {
             let map = directory.slots[slot].layout.map_or_else(|| free_map(directory), |layout| Some(layout.map))?;

@@ -4,7 +4,7 @@
 //! statement or of the transaction, so that a long transaction does not go on seeing what has expired. Waits, naps and
 //! visits are by [`Steady`]. Must never read the client's clock, nor wait by one that can be set.
 
-use crate::datum::Timestamp;
+use crate::pg::datum::Timestamp;
 use cache_pg_rules::ttl;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::{IntoDatum, direct_function_call, pg_sys};

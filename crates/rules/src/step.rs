@@ -1,21 +1,20 @@
-//! What one step of the hand has done.
+//! One step of a sweep: what it has done.
 //!
 //! Must never be added up over tables: its pages are those of one.
 
-use cache_pg_rules::pace::Found;
-use pgrx::pg_sys::BlockNumber;
+use crate::pace::Found;
 
 /// What a step did.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Step {
     /// How many pages the table has.
-    pub pages: BlockNumber,
+    pub pages: u32,
     /// How many pages the step got on.
-    pub walked: BlockNumber,
+    pub walked: u32,
     /// How many of the pages that it got on it read; in the others nothing can have been due.
-    pub read: BlockNumber,
+    pub read: u32,
     /// Where the next step starts; 0: the turn is complete.
-    pub next: BlockNumber,
+    pub next: u32,
     /// What it came across.
     pub found: Found,
     /// How many rows it removed.

@@ -83,12 +83,6 @@ thread_local! {
     static PREVIOUS: Cell<(Hook, Hook)> = const { Cell::new((None, None)) };
 }
 
-/// Whether the postmaster is loading libraries: the only time at which shared memory can be asked for.
-pub fn is_preloading() -> bool {
-    // SAFETY: a flag that the postmaster sets before it loads libraries.
-    unsafe { pg_sys::process_shared_preload_libraries_in_progress }
-}
-
 /// Reserves an array. Called by the postmaster while it loads libraries.
 pub fn reserve<T: Shareable>(array: &'static SharedArray<T>) {
     let is_first = PARTS.with_borrow_mut(|parts| {

@@ -1,0 +1,29 @@
+//! Shared memory: the state that all processes of the server share.
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`directory`] | which databases have the extension, and how far the sweeper of each has got |
+//! | [`flags`] | what backends tell the workers |
+//! | [`ranges`], [`layout`] | when each range of a table must be read; where the ranges of a table are |
+//! | [`server_run`] | which run of the server this is |
+//! | [`secret`] | the secrets of this server |
+//! | [`array`] | arrays whose length a setting decides |
+
+pub mod array;
+pub mod directory;
+pub mod flags;
+mod layout;
+pub mod ranges;
+pub mod secret;
+pub mod server_run;
+
+/// Reserves the shared memory of these modules, where the library is being preloaded.
+pub fn register_if_preloading() {
+    if crate::pg::backend::is_preloading() {
+        directory::register();
+        flags::register();
+        ranges::register();
+        server_run::register();
+        secret::register();
+    }
+}

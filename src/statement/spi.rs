@@ -1,0 +1,64 @@
+//! PostgreSQL's server programming interface: connections, and the parameters of a plan.
+
+use pgrx::IntoDatum;
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::ffi::CStr;
+
+/// A parameter: a datum of the declared type, or NULL.
+pub type Param = Option<Datum>;
+
+/// What may be passed as a parameter.
+pub trait IntoParam {
+    /// The datum, allocated in the current memory context where it needs to be.
+    fn param(self) -> Param;
+}
+
+impl<T: IntoDatum> IntoParam for T {
+    fn param(self) -> Param {
+        self.into_datum()
+    }
+}
+
+/// Parameters as SPI takes them.
+pub(super) fn values_and_nulls(params: &[Param]) -> (Vec<Datum>, Vec<std::ffi::c_char>) {
+    let value = |param: &Param| param.unwrap_or(Datum::null());
+    let null = |param: &Param| if param.is_some() { b' ' } else { b'n' } as _;
+    (params.iter().map(value).collect(), params.iter().map(null).collect())
+}
+
+pub(super) fn prepare(sql: &CStr, types: &[Oid]) -> pg_sys::SPIPlanPtr {
+    let mut types = types.to_vec();
+    // SAFETY: an SPI connection is open; text and types live through the call. Errors are raised, not returned.
+    unsafe {
+        pg_sys::SPI_prepare_cursor(
+            sql.as_ptr(),
+            types.len() as i32,
+            types.as_mut_ptr(),
+            pg_sys::CURSOR_OPT_GENERIC_PLAN as i32,
+        )
+    }
+}
+
+/// An open SPI connection; dropping it closes it, also while an error unwinds.
+pub(super) struct Connection {
+    /// The memory context of the caller, where results must be copied to.
+    pub(super) outer: pg_sys::MemoryContext,
+}
+
+impl Connection {
+    pub(super) fn open() -> Self {
+        // SAFETY: reads a global that PostgreSQL always has set.
+        let outer = unsafe { pg_sys::CurrentMemoryContext };
+        // SAFETY: pushes a connection, popped by drop or by the abort of the (sub)transaction.
+        unsafe { pg_sys::SPI_connect() };
+        Self { outer }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // SAFETY: pops a connection: the one that open pushed, or, while an error unwinds from within a nested one,
+        // that one; the abort pops what is left.
+        unsafe { pg_sys::SPI_finish() };
+    }
+}

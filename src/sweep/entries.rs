@@ -1,0 +1,188 @@
+//! `cache_entries`, open for upkeep: its rows one after the other, and which of them go.
+//!
+//! Owns the walk over the table below the executor, a TID range scan. Like VACUUM it asks no policy and fires no trigger
+//! and no rule, whoever calls it. Must never wait.
+
+use crate::catalog::Home;
+use crate::entry::{due_at, is_damaged, may_be_evicted};
+use crate::evict::file;
+use crate::heap::row::Row;
+use crate::heap::table::check_replica_identity;
+use crate::pg::datum::Timestamp;
+use crate::store::known_tags::Known;
+use crate::store::tags;
+use pgrx::pg_sys::{self, BlockNumber};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+/// Locks the table for [`open`] to the end of the transaction, unless that means to wait for somebody.
+pub fn try_lock(home: &Home) -> bool {
+    // SAFETY: locks by number, in a transaction.
+    unsafe { pg_sys::ConditionalLockRelationOid(home.entries, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) }
+}
+
+/// `cache_entries`, open.
+pub struct Entries<'a> {
+    pub(super) home: &'a Home,
+    pub(super) relation: pg_sys::Relation,
+    pub(super) by: By,
+    /// The only keys that may go; None: all may.
+    only: Option<&'a HashSet<String>>,
+}
+
+/// On whose behalf the table is walked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The sweeper of the database, which alone counts the rows that stay.
+    Sweeper,
+    /// Any session or process.
+    Anybody,
+    /// A transaction at its commit. It asks no tag whether it was invalidated: the rows of a tag may be many, and here
+    /// nothing can be cancelled.
+    Commit,
+}
+
+/// Opens the table, which the current transaction has locked, and hands it to `work`; None where it is gone.
+pub fn open<R>(home: &Home, by: By, work: impl FnOnce(&Entries) -> R) -> Option<R> {
+    open_for(home, by, None, work)
+}
+
+pub(super) fn open_for<R>(
+    home: &Home,
+    by: By,
+    only: Option<&HashSet<String>>,
+    work: impl FnOnce(&Entries) -> R,
+) -> Option<R> {
+    let locked = pg_sys::NoLock as pg_sys::LOCKMODE;
+    // SAFETY: the table is locked; it may have been dropped before that.
+    let relation = unsafe { pg_sys::try_table_open(home.entries, locked) };
+    if relation.is_null() {
+        return None;
+    }
+    // SAFETY: the relation is open.
+    unsafe {
+        check_replica_identity(relation, pg_sys::CmdType::CMD_DELETE);
+        file::note(relation);
+    }
+    let result = work(&Entries { home, relation, by, only });
+    // SAFETY: the relation is open; closing it keeps the lock. An error in between ends the transaction, which closes
+    // it.
+    unsafe { pg_sys::table_close(relation, locked) };
+    Some(result)
+}
+
+/// The choice of live entries that are to go.
+pub trait Evicting {
+    /// Whether a live entry is to go.
+    fn wants(&self, row: &Row) -> bool;
+
+    /// An entry has gone.
+    fn note(&mut self, row: &Row, now: Timestamp);
+}
+
+impl Entries<'_> {
+    /// How many pages it has.
+    pub fn pages(&self) -> BlockNumber {
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, pg_sys::ForkNumber::MAIN_FORKNUM) }
+    }
+
+    /// Which it is.
+    pub fn table(&self) -> pg_sys::Oid {
+        self.home.entries
+    }
+
+    /// The file that it lies in: another one after TRUNCATE, VACUUM FULL and their kin.
+    pub fn file(&self) -> pg_sys::Oid {
+        // SAFETY: the relation is open and locked.
+        unsafe { (*(*self.relation).rd_rel).relfilenode }
+    }
+
+    /// The generations of tags for a new walk.
+    pub(super) fn known_tags(&self) -> Known {
+        if self.by == By::Commit { Known::nothing() } else { Known::default() }
+    }
+
+    /// Whether the row of a key is any business of whoever sweeps.
+    pub(super) fn may_go(&self, key: &str) -> bool {
+        self.only.is_none_or(|only| only.contains(key))
+    }
+
+    /// Why a row is to go; None: it stays.
+    pub(super) fn fate(
+        &self,
+        row: &Row,
+        now: Timestamp,
+        known: &mut Known,
+        evicting: Option<&dyn Evicting>,
+    ) -> Option<Fate> {
+        if due_at(row, now) <= now.0 || is_damaged(row) || !known.hold(self.home, row) {
+            return Some(Fate::Due);
+        }
+        evicting.filter(|evicting| may_be_evicted(row, now) && evicting.wants(row)).map(|_| Fate::Evicted)
+    }
+
+    /// Hands every tag of every row to `visit`.
+    pub fn each_tag(&self, mut visit: impl FnMut(&str)) {
+        let Some(last) = self.pages().checked_sub(1) else { return };
+        self.each_row((0, last), |row, _| tags::of(row).for_each(|tag| visit(&tag)));
+    }
+
+    pub(super) fn each_entry(
+        &self,
+        page: BlockNumber,
+        now: Timestamp,
+        mut visit: impl FnMut(&Row, pg_sys::ItemPointer),
+    ) {
+        self.each_row((page, page), |row, tid| {
+            if may_be_evicted(row, now) {
+                visit(row, tid);
+            }
+        });
+    }
+
+    pub(super) fn each_row(&self, pages: (BlockNumber, BlockNumber), mut visit: impl FnMut(&Row, pg_sys::ItemPointer)) {
+        self.walk_rows(pages, |row, tid| {
+            visit(row, tid);
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// Hands every row on these pages that the active snapshot sees to `visit`, in their order, until it breaks off.
+    pub(super) fn walk_rows(
+        &self,
+        (first, last): (BlockNumber, BlockNumber),
+        mut visit: impl FnMut(&Row, pg_sys::ItemPointer) -> ControlFlow<()>,
+    ) {
+        let (mut least, mut greatest) = (tid(first, 1), tid(last, u16::MAX));
+        // SAFETY: the scan and its slot live until the end of this function, the bounds as long; a snapshot is active.
+        // An error in between ends the transaction, which releases what they hold.
+        unsafe {
+            let snapshot = pg_sys::GetActiveSnapshot();
+            let scan = pg_sys::table_beginscan_tidrange(self.relation, snapshot, &mut least, &mut greatest);
+            let slot = pg_sys::table_slot_create(self.relation, std::ptr::null_mut());
+            while pg_sys::table_scan_getnextslot_tidrange(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
+                if visit(&Row::in_slot(slot), &raw mut (*slot).tts_tid).is_break() {
+                    break;
+                }
+            }
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+            pg_sys::table_endscan(scan);
+        }
+    }
+}
+
+/// Why a row goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Its time is over, or a tag of it was invalidated.
+    Due,
+    /// Room is needed.
+    Evicted,
+}
+
+pub(super) fn tid(block: BlockNumber, offset: u16) -> pg_sys::ItemPointerData {
+    let mut tid = pg_sys::ItemPointerData::default();
+    pgrx::itemptr::item_pointer_set_all(&mut tid, block, offset);
+    tid
+}

@@ -8,7 +8,7 @@
 //! to delete, and for SELECT to write. The owner's rights make the grants mean what they say.
 
 use crate::catalog;
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
 use crate::pg::as_owner::AsOwner;
 use crate::pg::backend;
@@ -52,16 +52,16 @@ impl Verb {
         }
     }
 
-    fn check_granted(self, home: &Home) -> Result<(), CacheError> {
+    fn check_granted(self, tables: &ExtensionTables) -> Result<(), CacheError> {
         let (mask, privileges) = self.needs();
         // SAFETY: a look-up in the system caches; raises where the table has just been dropped.
         let granted = unsafe {
-            pg_sys::pg_class_aclmask(home.entries, pg_sys::GetUserId(), mask, pg_sys::AclMaskHow::ACLMASK_ALL)
+            pg_sys::pg_class_aclmask(tables.entries, pg_sys::GetUserId(), mask, pg_sys::AclMaskHow::ACLMASK_ALL)
         };
         if granted == mask {
             return Ok(());
         }
-        let table = format!("{}.cache_entries", home.schema);
+        let table = format!("{}.cache_entries", tables.schema);
         Err(CacheError::Denied { privileges, table, role: current_role() })
     }
 
@@ -82,7 +82,7 @@ impl Verb {
 
 /// The permission to do it, and where the tables are.
 pub struct Access {
-    pub home: Rc<Home>,
+    pub tables: Rc<ExtensionTables>,
     /// Whether no policy, trigger or rule has a say in what the caller does.
     pub is_unrestricted: bool,
     /// Whether policies have.
@@ -92,17 +92,17 @@ pub struct Access {
 impl Access {
     /// Whether there is anything to read: on a standby, an unlogged table may not even be opened.
     pub fn has_rows(&self) -> bool {
-        !(self.home.is_unlogged && backend::is_standby())
+        !(self.tables.is_unlogged && backend::is_standby())
     }
 
     /// Whether rows may be read below the executor.
     pub fn reads_directly(&self) -> bool {
-        self.is_unrestricted && self.home.has_own_columns
+        self.is_unrestricted && self.tables.has_own_columns
     }
 
     /// Whether rows may be written below the executor.
     pub fn writes_directly(&self) -> bool {
-        self.is_unrestricted && self.home.has_own_columns && self.home.has_only_own_constraints
+        self.is_unrestricted && self.tables.has_own_columns && self.tables.has_only_own_constraints
     }
 
     /// The errors by which PostgreSQL says that the caller may not store a value which it may well compute: those of
@@ -114,7 +114,7 @@ impl Access {
     /// As [`Access::run`], for work that locks rows. The hand may remove one of them at that very moment, or somebody
     /// write one that is to be deleted; with an old snapshot that raises 40001, although it is nothing to the caller.
     /// Another look finds what is there then.
-    pub fn run_beside_others<R>(&self, work: impl Fn(&Home) -> R) -> R {
+    pub fn run_beside_others<R>(&self, work: impl Fn(&ExtensionTables) -> R) -> R {
         if backend::has_old_snapshot() {
             for _ in 0..TRIES {
                 if let Some(result) = attempt_beside_others(&[], || self.run(&work)) {
@@ -126,12 +126,12 @@ impl Access {
     }
 
     /// Runs `work` with the rights of the table's owner where nothing but privileges rules, else as the caller.
-    pub fn run<R>(&self, work: impl FnOnce(&Home) -> R) -> R {
-        let _owner = self.is_unrestricted.then(|| AsOwner::new(self.home.owner));
+    pub fn run<R>(&self, work: impl FnOnce(&ExtensionTables) -> R) -> R {
+        let _owner = self.is_unrestricted.then(|| AsOwner::new(self.tables.owner));
         // Only the cache itself is unrestricted beside triggers.
-        let fires_none = self.is_unrestricted && self.home.has_triggers_or_rules;
+        let fires_none = self.is_unrestricted && self.tables.has_triggers_or_rules;
         let _quiet = fires_none.then(LocalSettings::without_triggers);
-        work(&self.home)
+        work(&self.tables)
     }
 }
 
@@ -150,10 +150,10 @@ pub fn check(verb: Verb) -> Result<Access, CacheError> {
 pub fn check_all(verbs: &[Verb]) -> Result<Access, CacheError> {
     verbs.iter().for_each(|verb| verb.check_transaction());
     let lock = verbs.iter().map(|verb| verb.lock()).max().unwrap_or(pg_sys::AccessShareLock);
-    let home = lock_if(lock, |home| verbs.iter().try_for_each(|verb| verb.check_granted(home)))?;
-    let is_under_policies = home.has_policies && has_policies_for_caller(home.entries);
-    let is_unrestricted = !home.has_triggers_or_rules && !is_under_policies;
-    Ok(Access { home, is_unrestricted, is_under_policies })
+    let tables = lock_if(lock, |tables| verbs.iter().try_for_each(|verb| verb.check_granted(tables)))?;
+    let is_under_policies = tables.has_policies && has_policies_for_caller(tables.entries);
+    let is_unrestricted = !tables.has_triggers_or_rules && !is_under_policies;
+    Ok(Access { tables, is_unrestricted, is_under_policies })
 }
 
 /// Whether the current role is one of those for whom the policies of a table choose the rows.
@@ -170,16 +170,19 @@ pub fn has_policies_for_caller(table: Oid) -> bool {
 /// # Errors
 /// As [`check`].
 pub fn of_the_cache() -> Result<Access, CacheError> {
-    let home = lock_if(Verb::Delete.lock(), |_| Ok(()))?;
-    Ok(Access { home, is_unrestricted: true, is_under_policies: false })
+    let tables = lock_if(Verb::Delete.lock(), |_| Ok(()))?;
+    Ok(Access { tables, is_unrestricted: true, is_under_policies: false })
 }
 
 /// Locks the table to the end of the transaction, where `allowed` says so.
 ///
 /// The lock comes before the question whether policies, triggers or rules have a say: under it the answer cannot
 /// change any more, and taking it brings in what has changed until then.
-fn lock_if(lock: u32, allowed: impl Fn(&Home) -> Result<(), CacheError>) -> Result<Rc<Home>, CacheError> {
-    catalog::lock(|home| home.entries, lock as pg_sys::LOCKMODE, allowed)
+fn lock_if(
+    lock: u32,
+    allowed: impl Fn(&ExtensionTables) -> Result<(), CacheError>,
+) -> Result<Rc<ExtensionTables>, CacheError> {
+    catalog::lock(|tables| tables.entries, lock as pg_sys::LOCKMODE, allowed)
 }
 
 /// The name of the current role, quoted where it has to be.

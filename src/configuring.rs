@@ -5,7 +5,7 @@
 //! somebody's trigger or rule does, the caller needs the privileges that SQL asks for.
 
 use crate::catalog;
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
 use crate::namespaces::WrittenFor;
 use crate::pg::as_owner::AsOwner;
@@ -25,16 +25,16 @@ pub fn refuse_if_restricted(function: &'static str) -> Result<(), CacheError> {
 ///
 /// # Errors
 /// [`CacheError::NotInstalled`].
-pub fn write_namespaces<R>(work: impl FnOnce(&Home) -> R) -> Result<R, CacheError> {
+pub fn write_namespaces<R>(work: impl FnOnce(&ExtensionTables) -> R) -> Result<R, CacheError> {
     // The lock of a write: under it nobody makes a trigger or a rule.
-    let home = catalog::lock(|home| home.namespaces, pg_sys::RowExclusiveLock as LOCKMODE, |_| Ok(()))?;
-    let _owner = (!has_code_of_others(home.namespaces)).then(|| {
+    let tables = catalog::lock(|tables| tables.namespaces, pg_sys::RowExclusiveLock as LOCKMODE, |_| Ok(()))?;
+    let _owner = (!has_code_of_others(tables.namespaces)).then(|| {
         // SAFETY: looks at this backend's state.
         let role = WrittenFor::role(unsafe { pg_sys::GetUserId() });
-        (role, AsOwner::new(home.namespaces_owner))
+        (role, AsOwner::new(tables.namespaces_owner))
     });
     let _path = LocalSettings::safe_path();
-    Ok(work(&home))
+    Ok(work(&tables))
 }
 
 /// Whether a rule, or a trigger of somebody's, runs when the table, which is locked, is written. A trigger of ours runs

@@ -25,12 +25,12 @@ use pgrx::pg_sys;
 ///
 /// Through the executor others may write within `work`, by a policy, trigger, rule, check or index: then it is as
 /// durable as ever.
-pub fn may_be_forgotten<R>(access: &Access, work: impl FnOnce() -> R) -> R {
-    if access.writes_directly() { forgettable(work) } else { work() }
+pub fn with_async_commit<R>(access: &Access, work: impl FnOnce() -> R) -> R {
+    if access.writes_directly() { with_async_commit_directly(work) } else { work() }
 }
 
 /// The same below the executor, where nothing but rows of the cache is written.
-pub fn forgettable<R>(work: impl FnOnce() -> R) -> R {
+pub fn with_async_commit_directly<R>(work: impl FnOnce() -> R) -> R {
     if !settings::async_commit() {
         return work();
     }

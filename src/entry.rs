@@ -6,7 +6,7 @@
 use crate::catalog::column;
 use crate::heap::row::Row;
 use crate::heap::shape::Column;
-use crate::heap::snapshot::{self, NOBODY, Version};
+use crate::heap::snapshot::{self, FullXid, NO_XID};
 use crate::pg::datum::Timestamp;
 use crate::settings;
 use cache_pg_rules::key::Key;
@@ -24,12 +24,12 @@ pub struct Lease {
 pub const NEVER: Timestamp = Timestamp(i64::MIN);
 
 /// The transaction that last wrote the value. A number that no transaction can have had says nothing.
-pub fn version_of(row: &Row) -> Version {
-    version_in(row).filter(|&version| snapshot::is_possible(version)).unwrap_or(NOBODY)
+pub fn version_of(row: &Row) -> FullXid {
+    version_in(row).filter(|&version| snapshot::is_possible(version)).unwrap_or(NO_XID)
 }
 
-fn version_in(row: &Row) -> Option<Version> {
-    row.datum(column::VERSION).map(|datum| datum.value() as Version)
+fn version_in(row: &Row) -> Option<FullXid> {
+    row.datum(column::VERSION).map(|datum| datum.value() as FullXid)
 }
 
 fn moment<T>(row: &Row, column: Column<T>) -> Option<i64> {

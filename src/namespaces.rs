@@ -8,7 +8,7 @@ mod table;
 pub use table::WrittenFor;
 
 use crate::catalog;
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
 use crate::loader::Loader;
 use crate::pg::backend;
@@ -67,18 +67,18 @@ thread_local! {
 }
 
 /// The options that apply to `key`.
-pub fn of(home: &Home, key: Key) -> Rc<Namespace> {
-    named(home, key.namespace())
+pub fn of(tables: &ExtensionTables, key: Key) -> Rc<Namespace> {
+    named(tables, key.namespace())
 }
 
 /// The options of a namespace.
-pub fn named(home: &Home, namespace: Name) -> Rc<Namespace> {
-    known(home).namespaces.get(namespace.as_str()).cloned().unwrap_or_default()
+pub fn named(tables: &ExtensionTables, namespace: Name) -> Rc<Namespace> {
+    known(tables).namespaces.get(namespace.as_str()).cloned().unwrap_or_default()
 }
 
 /// The limits of a namespace of its own.
-pub fn limits(home: &Home, namespace: Name) -> Limits {
-    let known = known(home);
+pub fn limits(tables: &ExtensionTables, namespace: Name) -> Limits {
+    let known = known(tables);
     let options = if known.has_limits { known.namespaces.get(namespace.as_str()) } else { None };
     let limit = |most: Option<i64>| Limit::new(most?.max(0) as u64);
     options.map_or(Limits::default(), |options| Limits {
@@ -88,37 +88,37 @@ pub fn limits(home: &Home, namespace: Name) -> Limits {
 }
 
 /// Whether some namespace has a limit of its own.
-pub fn has_limits(home: &Home) -> bool {
-    known(home).has_limits
+pub fn has_limits(tables: &ExtensionTables) -> bool {
+    known(tables).has_limits
 }
 
 /// Whether the near caches of some namespace are told what changes.
-pub fn someone_listens(home: &Home) -> bool {
-    known(home).someone_listens
+pub fn someone_listens(tables: &ExtensionTables) -> bool {
+    known(tables).someone_listens
 }
 
 /// The namespaces whose near caches are told what changes.
-pub fn listening(home: &Home) -> Vec<String> {
-    let known = known(home);
+pub fn listening(tables: &ExtensionTables) -> Vec<String> {
+    let known = known(tables);
     known.namespaces.iter().filter(|(_, options)| options.notify).map(|(name, _)| name.clone()).collect()
 }
 
-fn known(home: &Home) -> Rc<Known> {
+fn known(tables: &ExtensionTables) -> Rc<Known> {
     if !catalog::namespaces_changed()
         && let Some(known) = KNOWN.with_borrow(Clone::clone)
     {
         return known;
     }
     KNOWN.set(None);
-    let (known, is_settled) = load(home);
+    let (known, is_settled) = load(tables);
     let known = Rc::new(known);
     // What this transaction has written and not committed is read again each time.
     KNOWN.set(is_settled.then(|| known.clone()));
     known
 }
 
-fn load(home: &Home) -> (Known, bool) {
-    let table::Table { namespaces, is_settled } = table::read(home);
+fn load(tables: &ExtensionTables) -> (Known, bool) {
+    let table::Table { namespaces, is_settled } = table::read(tables);
     if is_settled {
         tally::configure(namespaces.keys().map(String::as_str));
     }

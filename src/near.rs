@@ -3,7 +3,7 @@
 //! Owns the messages on the channel `cache_pg`, sent with NOTIFY at the commit, for namespaces that `notify` is on for.
 //! Others pay a look at a flag. What a savepoint has taken back is told all the same: it costs a near cache a look-up.
 
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
 use crate::namespaces;
 use crate::pg::transaction;
@@ -24,32 +24,32 @@ thread_local! {
 }
 
 /// The value of a key was written or deleted.
-pub fn key(home: &Home, key: Key) {
-    if namespaces::someone_listens(home) && namespaces::of(home, key).notify {
-        remember(home, |changes| changes.key(key));
+pub fn key(tables: &ExtensionTables, key: Key) {
+    if namespaces::someone_listens(tables) && namespaces::of(tables, key).notify {
+        remember(tables, |changes| changes.key(key));
     }
 }
 
 /// The entries of a namespace, or all, were deleted.
-pub fn namespace(home: &Home, namespace: Option<Namespace>) {
-    if namespaces::someone_listens(home) {
-        let concerned = namespaces::listening(home);
+pub fn namespace(tables: &ExtensionTables, namespace: Option<Namespace>) {
+    if namespaces::someone_listens(tables) {
+        let concerned = namespaces::listening(tables);
         let concerned = concerned.iter().filter(|name| namespace.is_none_or(|it| it.as_str() == name.as_str()));
-        concerned.for_each(|name| remember(home, |changes| changes.namespace(name)));
+        concerned.for_each(|name| remember(tables, |changes| changes.namespace(name)));
     }
 }
 
 /// Tags were invalidated.
-pub fn tags(home: &Home, tags: &[&str]) {
-    if namespaces::someone_listens(home) {
-        remember(home, |changes| tags.iter().for_each(|tag| changes.tag(tag)));
+pub fn tags(tables: &ExtensionTables, tags: &[&str]) {
+    if namespaces::someone_listens(tables) {
+        remember(tables, |changes| tags.iter().for_each(|tag| changes.tag(tag)));
     }
 }
 
-fn remember(home: &Home, change: impl FnOnce(&mut Changes)) {
+fn remember(tables: &ExtensionTables, change: impl FnOnce(&mut Changes)) {
     transaction::has_work();
     if CHANGED.with_borrow(Option::is_none) {
-        let listening = namespaces::listening(home);
+        let listening = namespaces::listening(tables);
         CHANGED.set(Some((Changes::default(), listening)));
     }
     CHANGED.with_borrow_mut(|changed| changed.as_mut().map(|(changes, _)| change(changes)));

@@ -69,7 +69,7 @@ pub fn unstored(key: Key) -> u64 {
 }
 
 /// A computation for the key has ended without a value to be stored.
-pub fn note_unstored(key: Key) {
+pub fn record_unstored(key: Key) {
     if let Some((slot, hash)) = slot(key) {
         let counter = (slot.unstored.load(Ordering::Relaxed) >> OF_HASH).wrapping_add(1);
         slot.unstored.store(counter << OF_HASH | hash, Ordering::Relaxed);
@@ -77,7 +77,7 @@ pub fn note_unstored(key: Key) {
 }
 
 /// A value of the key was computed in so many microseconds. Each faster one lowers the longest time by an eighth.
-pub fn note_computed(key: Key, took: i64) {
+pub fn record_computed(key: Key, took: i64) {
     if let Some((Slot { slowest, .. }, _)) = slot(key) {
         let before = slowest.load(Ordering::Relaxed);
         let took = u64::try_from(took).unwrap_or(0).max(1);

@@ -4,7 +4,7 @@
 //! one transaction. Must never leave them mixed: where a crash emptied the tags alone, it would bring invalidated
 //! entries back.
 
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
 use crate::pg::as_owner::AsOwner;
 use crate::pg::local_settings::LocalSettings;
@@ -50,7 +50,7 @@ impl Persistence {
 
 /// What the tables are.
 pub fn current() -> Persistence {
-    let tables = tables();
+    let tables = own_tables();
     match tables.iter().filter(|table| table.is_unlogged).count() {
         0 => Persistence::Logged,
         unlogged if unlogged == tables.len() => Persistence::Unlogged,
@@ -62,19 +62,19 @@ pub fn current() -> Persistence {
 ///
 /// # Errors
 /// [`CacheError::NotInstalled`].
-pub fn change(home: &Home, wanted: Persistence) -> Result<(), CacheError> {
+pub fn change(tables: &ExtensionTables, wanted: Persistence) -> Result<(), CacheError> {
     if current() == wanted {
         return Ok(());
     }
     // Nobody's code runs when a table is rewritten but that of its owner, and event triggers of superusers.
-    let _owner = AsOwner::new(home.owner);
+    let _owner = AsOwner::new(tables.owner);
     let _path = LocalSettings::safe_path();
-    for table in tables() {
+    for table in own_tables() {
         statement::command(&format!("ALTER TABLE {} SET {}", table.name, wanted.name()));
     }
     // The rewrite has left out removed rows that an old snapshot may not see as removed, by which the fence would have
     // known a value as too old.
-    tags::refuse_earlier(home, None)
+    tags::refuse_earlier(tables, None)
 }
 
 struct Table {
@@ -83,7 +83,7 @@ struct Table {
     is_unlogged: bool,
 }
 
-fn tables() -> Vec<Table> {
+fn own_tables() -> Vec<Table> {
     TABLES.read_catalog(|rows| {
         let table = |row| Some(Table { name: rows.get(row, 1)?, is_unlogged: rows.get(row, 2)? });
         (0..rows.len()).filter_map(table).collect()

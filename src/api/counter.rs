@@ -21,7 +21,7 @@ fn cache_incr(
     let key = self::key(key)?;
     let sum = observe(Operation::Set, "cache_incr", key.as_str(), || {
         let access = access::check_all(&[Verb::Read, Verb::Write])?;
-        let deadline = namespaces::of(&access.home, key).deadline(ttl, clock::now())?;
+        let deadline = namespaces::of(&access.tables, key).deadline(ttl, clock::now())?;
         store::incr(&access, key, delta.unwrap_or(1), deadline)
     })?;
     stats::count(key, Counter::Sets, 1);

@@ -40,7 +40,7 @@ fn cache_take(key: Option<&str>) -> Result<Option<Jsonb>, ErrorReport> {
     let value = observe(Operation::Delete, "cache_take", key.as_str(), || {
         store::take(&access::check_all(&[Verb::Read, Verb::Delete])?, key)
     })?;
-    super::note_read(key, value);
+    super::record_read(key, value);
     stats::count(key, Counter::Deletes, 1);
     Ok(value)
 }

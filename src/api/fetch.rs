@@ -33,14 +33,14 @@ fn cache_fetch(
 > {
     let key = self::key(key)?;
     let access = access::check_all(&[Verb::Read, Verb::Fill])?;
-    let namespace = namespaces::of(&access.home, key);
+    let namespace = namespaces::of(&access.tables, key);
     let now = clock::now();
     let wait = wait.map_or(0, |wait| clock::after(now, wait).0.saturating_sub(now.0).max(0));
     let wait = Duration::from_micros(wait as u64);
     let fetched =
         observe(Operation::Get, "cache_fetch", key.as_str(), || store::fetch(&access, key, &namespace, wait))?;
     stats::read_stale(key, fetched.value, fetched.stale);
-    evict::note_read(key, fetched.value.is_some());
+    evict::record_read(key, fetched.value.is_some());
     Ok(TableIterator::once((fetched.value.is_some(), fetched.value, fetched.stale, fetched.token)))
 }
 
@@ -59,7 +59,7 @@ fn cache_fill(
     let value = value.ok_or(CacheError::NullValue)?;
     let token = self::token(token, key)?;
     let tags = self::tags(tags)?;
-    let namespace = namespaces::of(&access.home, key);
+    let namespace = namespaces::of(&access.tables, key);
     namespace.admit(key, value)?;
     let now = clock::now();
     let new = New { key, value, set_at: now, deadline: namespace.deadline(ttl, now)? };

@@ -69,9 +69,9 @@ fn namespace(text: &str) -> Result<Namespace<'_>, CacheError> {
 }
 
 /// Takes note of a value that was asked for, and of what came of it.
-fn note_read(key: Key, value: Option<Jsonb>) {
+fn record_read(key: Key, value: Option<Jsonb>) {
     stats::read(key, value);
-    evict::note_read(key, value.is_some());
+    evict::record_read(key, value.is_some());
 }
 
 /// The keys of a namespace; None: all.

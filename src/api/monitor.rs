@@ -169,11 +169,11 @@ fn cache_health() -> Result<
     ErrorReport,
 > {
     // Also of tables that somebody has altered: it says why nothing is swept.
-    let home = catalog::home().ok_or_else(catalog::absence)?;
+    let tables = catalog::tables().ok_or_else(catalog::absence)?;
     let readings = Readings {
-        missing_columns: watch::missing_columns(&home),
-        unwatched_tables: watch::unwatched_tables(&home),
-        ..readings::readings(&home)
+        missing_columns: watch::missing_columns(&tables),
+        unwatched_tables: watch::unwatched_tables(&tables),
+        ..readings::readings(&tables)
     };
     let checks = health::checks(&readings, &settings::health::thresholds());
     Ok(TableIterator::new(
@@ -198,8 +198,8 @@ fn cache_advice() -> Result<
     >,
     ErrorReport,
 > {
-    let home = catalog::installed()?;
-    let all = advice::advice(&readings::of_server(&home), &readings::of_namespaces(&home));
+    let tables = catalog::installed()?;
+    let all = advice::advice(&readings::of_server(&tables), &readings::of_namespaces(&tables));
     Ok(TableIterator::new(all.into_iter().map(|it| (it.namespace, it.advice, it.because, it.statement))))
 }
 

@@ -61,7 +61,7 @@ fn cache_configure(
         max_entries.param(),
         max_size.param(),
     ];
-    configuring::write_namespaces(|home| CONFIGURE.write(home, &params, |_| ()))?;
+    configuring::write_namespaces(|tables| CONFIGURE.write(tables, &params, |_| ()))?;
     Ok(())
 }
 
@@ -71,7 +71,7 @@ fn cache_unconfigure(namespace: Option<&str>) -> Result<bool, ErrorReport> {
     configuring::refuse_if_restricted("cache_unconfigure")?;
     let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
     let params = [namespace.as_str().param()];
-    Ok(configuring::write_namespaces(|home| UNCONFIGURE.write(home, &params, |rows| rows.len() > 0))?)
+    Ok(configuring::write_namespaces(|tables| UNCONFIGURE.write(tables, &params, |rows| rows.len() > 0))?)
 }
 
 fn check<T>(

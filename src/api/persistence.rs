@@ -10,10 +10,10 @@ use pgrx::prelude::*;
 /// only says so. The tables are rewritten under an ACCESS EXCLUSIVE lock.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_persistence(mode: default!(Option<&str>, "NULL")) -> Result<&'static str, ErrorReport> {
-    let home = catalog::installed()?;
+    let tables = catalog::installed()?;
     if let Some(mode) = mode {
         configuring::refuse_if_restricted("cache_persistence")?;
-        persistence::change(&home, mode.parse()?)?;
+        persistence::change(&tables, mode.parse()?)?;
     }
     Ok(persistence::current().name())
 }

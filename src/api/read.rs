@@ -1,6 +1,6 @@
 //! Functions that read. All are STABLE and PARALLEL SAFE, except the one that catches errors.
 
-use super::{key, key_range, keys, note_read};
+use super::{key, key_range, keys, record_read};
 use crate::access::{self, Verb};
 use crate::error::CacheError;
 use crate::pg::clock;
@@ -23,7 +23,7 @@ fn cache_get(key: Option<&str>) -> Result<Option<Jsonb>, ErrorReport> {
 fn get(name: &str, key: Key) -> Result<Option<Jsonb>, CacheError> {
     observe(Operation::Get, name, key.as_str(), || {
         let value = store::get(&access::check(Verb::Read)?, key);
-        note_read(key, value);
+        record_read(key, value);
         Ok(value)
     })
 }
@@ -109,19 +109,19 @@ fn cache_get_many(
     let keys = self::keys(&keys)?;
     let first = keys.first().map_or("", |key| key.as_str());
     let found = observe(Operation::Get, "cache_get_many", first, || store::get_many(&access, &keys));
-    note_reads(&keys, &found);
+    record_reads(&keys, &found);
     Ok(TableIterator::new(found))
 }
 
 /// Takes note of keys that were asked for at once, and of what was found, in the same order. A key that was asked for
 /// twice is one.
-fn note_reads(keys: &[Key], found: &[(String, Jsonb)]) {
+fn record_reads(keys: &[Key], found: &[(String, Jsonb)]) {
     let mut noted = HashSet::new();
     let mut found = found.iter().peekable();
     for key in keys {
         let value = found.next_if(|(name, _)| name == key.as_str()).map(|&(_, value)| value);
         if noted.insert(key.as_str()) {
-            note_read(*key, value);
+            record_read(*key, value);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reading through the cache: one call that looks up, computes and stores.
 
-use super::{key, note_read, tags};
+use super::{key, record_read, tags};
 use crate::access::{self, Verb};
 use crate::error::CacheError;
 use crate::loader;
@@ -28,7 +28,7 @@ fn cache_get_or_set(
 ) -> Result<Option<Jsonb>, ErrorReport> {
     let key = self::key(key)?;
     let access = access::check_all(&[Verb::Read, Verb::Fill])?;
-    let namespace = namespaces::of(&access.home, key);
+    let namespace = namespaces::of(&access.tables, key);
     let tags = self::tags(tags)?;
     // A ttl that is out of range is an error also where there is a value.
     if let Some(ttl) = ttl {
@@ -57,6 +57,6 @@ fn cache_get_or_set(
     };
     let value =
         observe(Operation::Get, "cache_get_or_set", key.as_str(), || store::get_or_load(&access, &storing, load))?;
-    note_read(key, value.filter(|_| !was_loaded.get()));
+    record_read(key, value.filter(|_| !was_loaded.get()));
     Ok(value)
 }

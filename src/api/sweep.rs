@@ -4,8 +4,8 @@
 //! further than what the caller sees.
 
 use crate::access::{self, Verb};
-use crate::catalog::Home;
-use crate::durability::forgettable;
+use crate::catalog::ExtensionTables;
+use crate::durability::with_async_commit_directly;
 use crate::entry::latest_lease;
 use crate::error::CacheError;
 use crate::heap::snapshot::see_own_work;
@@ -43,23 +43,23 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
         None => settings::sweep_batch_size(),
     };
     let access = access::check(Verb::Delete)?;
-    if !access.home.may_be_walked {
+    if !access.tables.may_be_walked {
         Err(CacheError::Altered("cache_entries"))?;
     }
-    let only = access.is_under_policies.then(|| visible(&access.home, most));
-    Ok(forgettable(|| sweep(&access.home, only.as_ref(), most))? as i32)
+    let only = access.is_under_policies.then(|| visible(&access.tables, most));
+    Ok(with_async_commit_directly(|| sweep(&access.tables, only.as_ref(), most))? as i32)
 }
 
 /// The keys of rows that are due, as far as the policies let the caller see them.
-fn visible(home: &Home, most: u32) -> HashSet<String> {
+fn visible(tables: &ExtensionTables, most: u32) -> HashSet<String> {
     let now = clock::now();
     let params = [now.param(), (most as i32).param(), latest_lease(now).param()];
-    DUE.read(home, &params, |rows| rows.column(1).into_iter().collect())
+    DUE.read(tables, &params, |rows| rows.column(1).into_iter().collect())
 }
 
 /// Walks on from where the last call in this session ended, once round the table or until `most` rows are removed;
 /// `only`: the only keys that may go.
-fn sweep(home: &Home, only: Option<&HashSet<String>>, most: u32) -> Result<u32, CacheError> {
+fn sweep(tables: &ExtensionTables, only: Option<&HashSet<String>>, most: u32) -> Result<u32, CacheError> {
     if only.is_some_and(HashSet::is_empty) {
         return Ok(0);
     }
@@ -68,7 +68,7 @@ fn sweep(home: &Home, only: Option<&HashSet<String>>, most: u32) -> Result<u32, 
     loop {
         // What this very statement has replaced is not for the hand to remove.
         see_own_work();
-        let Some(step) = under_latest(|| hand::step(home, only, page, PAGES, most - removed, clock::now())) else {
+        let Some(step) = under_latest(|| hand::step(tables, only, page, PAGES, most - removed, clock::now())) else {
             break;
         };
         removed += step.removed;
@@ -84,7 +84,7 @@ fn sweep(home: &Home, only: Option<&HashSet<String>>, most: u32) -> Result<u32, 
     let collects = page == 0 && !backend::has_old_snapshot();
     if collects && COLLECTED.get().is_none_or(|last| last.elapsed() > tags::EVERY) {
         COLLECTED.set(Some(Instant::now()));
-        tags::collect(home)?;
+        tags::collect(tables)?;
     }
     Ok(removed)
 }

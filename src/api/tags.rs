@@ -26,7 +26,7 @@ fn cache_invalidate_tags(tags: Option<Vec<Option<String>>>) -> Result<i64, Error
     let names: Vec<&str> = tags.iter().map(String::as_str).collect();
     store::check_tags(&access, &names)?;
     observe(Operation::Delete, "cache_invalidate_tags", names.first().unwrap_or(&""), || {
-        store::tags::invalidate(&access.home, &names)
+        store::tags::invalidate(&access.tables, &names)
     })?;
     stats::count_tags(names.len() as u64);
     Ok(names.len() as i64)
@@ -45,5 +45,5 @@ fn cache_tags_hold(tags: Option<TextArray>, generations: Option<BigintArray>) ->
     if access.is_under_policies && !statement::is_running() {
         return Ok(store::tags_hold(&access, tags, generations)?);
     }
-    Ok(store::tags::are(&access.home, tags, generations))
+    Ok(store::tags::are(&access.tables, tags, generations))
 }

@@ -62,7 +62,7 @@ fn new_entry<'a>(
     ttl: Option<Interval>,
     now: Timestamp,
 ) -> Result<New<'a>, CacheError> {
-    let namespace = namespaces::of(&access.home, key);
+    let namespace = namespaces::of(&access.tables, key);
     namespace.admit(key, value)?;
     Ok(New { key, value, set_at: now, deadline: namespace.deadline(ttl, now)? })
 }
@@ -164,7 +164,7 @@ fn cache_set_many(
     }
     let tags = self::tags(tags)?;
     let now = clock::now();
-    let entries: Vec<(String, Jsonb)> = EACH.read(&*access.home, &[entries.param()], |rows| {
+    let entries: Vec<(String, Jsonb)> = EACH.read(&*access.tables, &[entries.param()], |rows| {
         (0..rows.len()).filter_map(|row| Some((rows.get(row, 1)?, rows.get(row, 2)?))).collect()
     });
     let new = entries
@@ -182,7 +182,7 @@ fn cache_set_many(
 fn cache_touch(key: Option<&str>, ttl: default!(Option<Interval>, "NULL")) -> Result<bool, ErrorReport> {
     let access = access::check(Verb::Write)?;
     let key = self::key(key)?;
-    let deadline = namespaces::of(&access.home, key).deadline(ttl, clock::now())?;
+    let deadline = namespaces::of(&access.tables, key).deadline(ttl, clock::now())?;
     Ok(touch("cache_touch", &access, key, deadline)?)
 }
 

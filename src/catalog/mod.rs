@@ -3,9 +3,9 @@
 //! Owns the answer, looked up once in a backend and forgotten when PostgreSQL says that something about the tables
 //! or a schema has changed. Must never trust the search path: names are those of the extension's own schema.
 
-mod tables;
+mod extension_tables;
 
-pub use tables::{Home, column, namespace_column, tag_column};
+pub use extension_tables::{ExtensionTables, column, namespace_column, tag_column};
 
 use crate::error::CacheError;
 use crate::heap::shape::Shape;
@@ -15,10 +15,10 @@ use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-static HOME: Statement = statement!("home.sql", []);
+static EXTENSION_TABLES: Statement = statement!("extension_tables.sql", []);
 
 thread_local! {
-    static KNOWN: RefCell<Option<Rc<Home>>> = const { RefCell::new(None) };
+    static KNOWN: RefCell<Option<Rc<ExtensionTables>>> = const { RefCell::new(None) };
     /// Set by the callbacks, which may run in the middle of anything and so do nothing else.
     static CHANGED: Cell<bool> = const { Cell::new(false) };
     static NAMESPACES_CHANGED: Cell<bool> = const { Cell::new(false) };
@@ -38,11 +38,11 @@ pub fn watch() {
 }
 
 /// The tables of the extension; None where it is not installed.
-pub fn home() -> Option<Rc<Home>> {
+pub fn tables() -> Option<Rc<ExtensionTables>> {
     if !CHANGED.get()
-        && let Some(home) = KNOWN.with_borrow(Clone::clone)
+        && let Some(tables) = KNOWN.with_borrow(Clone::clone)
     {
-        return Some(home);
+        return Some(tables);
     }
     // Forgotten before looking, so that nothing old is left if the look-up is cut short; and the flag is cleared
     // before, so that what changes during the look-up is looked up again.
@@ -53,7 +53,7 @@ pub fn home() -> Option<Rc<Home>> {
         found.as_ref().is_none_or(|found| (found.entries, &found.schema) != (known.entries, &known.schema))
     });
     if moved {
-        statement::forget_plans();
+        statement::discard_plans();
         NAMESPACES_CHANGED.set(true);
     }
     KNOWN.set(found.clone());
@@ -64,10 +64,10 @@ pub fn home() -> Option<Rc<Home>> {
 ///
 /// # Errors
 /// [`CacheError::NotInstalled`], [`CacheError::Reshaped`].
-pub fn installed() -> Result<Rc<Home>, CacheError> {
-    let home = home().ok_or_else(absence)?;
-    home.check()?;
-    Ok(home)
+pub fn installed() -> Result<Rc<ExtensionTables>, CacheError> {
+    let tables = tables().ok_or_else(absence)?;
+    tables.check()?;
+    Ok(tables)
 }
 
 /// Locks a table to the end of the transaction, where `allowed` says so each time before. Under the lock the tables are
@@ -76,20 +76,20 @@ pub fn installed() -> Result<Rc<Home>, CacheError> {
 /// # Errors
 /// As [`installed`], and those of `allowed`.
 pub fn lock(
-    table: impl Fn(&Home) -> Oid,
+    table: impl Fn(&ExtensionTables) -> Oid,
     lock: pg_sys::LOCKMODE,
-    allowed: impl Fn(&Home) -> Result<(), CacheError>,
-) -> Result<Rc<Home>, CacheError> {
-    let mut home = installed()?;
+    allowed: impl Fn(&ExtensionTables) -> Result<(), CacheError>,
+) -> Result<Rc<ExtensionTables>, CacheError> {
+    let mut tables = installed()?;
     loop {
-        allowed(&home)?;
+        allowed(&tables)?;
         // SAFETY: locks by number; the table may be gone by now, which the next look at the catalogs tells.
-        unsafe { pg_sys::LockRelationOid(table(&home), lock) };
+        unsafe { pg_sys::LockRelationOid(table(&tables), lock) };
         let under_lock = installed()?;
-        if Rc::ptr_eq(&home, &under_lock) {
-            return Ok(home);
+        if Rc::ptr_eq(&tables, &under_lock) {
+            return Ok(tables);
         }
-        home = under_lock;
+        tables = under_lock;
     }
 }
 
@@ -100,7 +100,7 @@ pub fn extension() -> Option<Oid> {
     (extension != Oid::INVALID).then_some(extension)
 }
 
-/// Why there is no home: the extension is not installed, or a table of it is not where it was made.
+/// Why there are no tables: the extension is not installed, or a table of it is not where it was made.
 pub fn absence() -> CacheError {
     if extension().is_none() {
         return CacheError::NotInstalled;
@@ -112,11 +112,11 @@ pub fn absence() -> CacheError {
 }
 
 /// The answer outlives the transaction, and decides whether somebody's trigger may run.
-fn look_up() -> Option<Home> {
-    HOME.read_catalog(|rows| {
+fn look_up() -> Option<ExtensionTables> {
+    EXTENSION_TABLES.read_catalog(|rows| {
         let [entries, tags, namespaces] = [rows.get(0, 2)?, rows.get(0, 7)?, rows.get(0, 5)?];
         let shapes = [(entries, &column::SHAPE), (tags, &tag_column::SHAPE), (namespaces, &namespace_column::SHAPE)];
-        Some(Home {
+        Some(ExtensionTables {
             altered: shapes
                 .into_iter()
                 .find_map(|(table, shape)| Some((shape.table, difference(table, shape)?)))
@@ -173,16 +173,16 @@ pub fn namespaces_changed() -> bool {
 #[pg_guard]
 unsafe extern "C-unwind" fn on_relation_change(_argument: Datum, relation: Oid) {
     // Nothing known means that the look-up may be under way: then anything may concern it.
-    let about = |of: fn(&Home) -> Oid| {
+    let about = |of: fn(&ExtensionTables) -> Oid| {
         relation == Oid::INVALID
             || KNOWN.try_with(|known| {
-                known.try_borrow().map_or(true, |known| known.as_ref().is_none_or(|home| of(home) == relation))
+                known.try_borrow().map_or(true, |known| known.as_ref().is_none_or(|tables| of(tables) == relation))
             }) != Ok(false)
     };
-    if about(|home| home.entries) || about(|home| home.tags) {
+    if about(|tables| tables.entries) || about(|tables| tables.tags) {
         CHANGED.set(true);
     }
-    if about(|home| home.namespaces) {
+    if about(|tables| tables.namespaces) {
         CHANGED.set(true);
         NAMESPACES_CHANGED.set(true);
     }

@@ -7,7 +7,7 @@
 use super::file;
 use super::growth::{self, Growth};
 use crate::catalog;
-use crate::catalog::{Home, column};
+use crate::catalog::{ExtensionTables, column};
 use crate::entry::due_at;
 use crate::error::CacheError;
 use crate::heap::row::Row;
@@ -30,43 +30,43 @@ fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorRepo
     }
     // SAFETY: the relation that the trigger fired on is open.
     let relation = unsafe { &*data.tg_relation };
-    let Some(home) = catalog::home().filter(|home| home.entries == relation.rd_id) else { return Ok(()) };
-    if home.altered.is_some() {
+    let Some(tables) = catalog::tables().filter(|tables| tables.entries == relation.rd_id) else { return Ok(()) };
+    if tables.altered.is_some() {
         return Ok(());
     }
     // SAFETY: as above; the slots hold the rows of the event as long as the trigger runs, and the table has the shape
     // that it was made with.
     let [first, second] = unsafe {
-        file::note(data.tg_relation);
+        file::set_current(data.tg_relation);
         [Row::in_slot(data.tg_trigslot), Row::in_slot(data.tg_newslot)]
     };
     match operation {
-        PgTriggerOperation::Insert => note(&home, None, Some(&first)),
-        PgTriggerOperation::Delete => note(&home, Some(&first), None),
-        PgTriggerOperation::Update => note(&home, Some(&first), Some(&second)),
+        PgTriggerOperation::Insert => record(&tables, None, Some(&first)),
+        PgTriggerOperation::Delete => record(&tables, Some(&first), None),
+        PgTriggerOperation::Update => record(&tables, Some(&first), Some(&second)),
         PgTriggerOperation::Truncate => {}
     }
     Ok(())
 }
 
 /// Tells the sweeper and the ledger of a changed row.
-fn note(home: &Home, before: Option<&Row>, after: Option<&Row>) {
-    flags::note_write();
+fn record(tables: &ExtensionTables, before: Option<&Row>, after: Option<&Row>) {
+    flags::record_write();
     if let Some(row) = after {
-        ranges::note(row.page(), due_at(row, clock::now()));
+        ranges::record(row.page(), due_at(row, clock::now()));
     }
     let key_of = |row: Option<&Row>| row.and_then(|row| row.text(column::KEY)).map(str::to_owned);
     let (old, new) = (key_of(before), key_of(after));
     if old == new {
-        return count(home, old.as_deref(), before, after);
+        return count(tables, old.as_deref(), before, after);
     }
-    count(home, old.as_deref(), before, None);
-    count(home, new.as_deref(), None, after);
+    count(tables, old.as_deref(), before, None);
+    count(tables, new.as_deref(), None, after);
 }
 
 /// A text that is no key is that of no entry.
-fn count(home: &Home, key: Option<&str>, before: Option<&Row>, after: Option<&Row>) {
+fn count(tables: &ExtensionTables, key: Option<&str>, before: Option<&Row>, after: Option<&Row>) {
     let Some(key) = key.and_then(|key| Key::parse(key).ok()) else { return };
     let weight = |row: Option<&Row>| row.and_then(|row| growth::weight_counted(key.as_str(), row));
-    growth::note(home, key, Growth::from_weights(weight(before), weight(after)));
+    growth::record(tables, key, Growth::from_weights(weight(before), weight(after)));
 }

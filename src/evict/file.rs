@@ -48,7 +48,7 @@ pub fn current() -> u32 {
 ///
 /// # Safety
 /// The relation is open.
-pub unsafe fn note(relation: pg_sys::Relation) {
+pub unsafe fn set_current(relation: pg_sys::Relation) {
     // SAFETY: as the caller promises.
     CURRENT.set(unsafe { file_of(relation) });
 }

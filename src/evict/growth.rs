@@ -4,7 +4,7 @@
 //! makes of it is not known then. The hand weighs it anew when it comes by. Must never wait.
 
 use super::{pending, recency};
-use crate::catalog::{Home, column};
+use crate::catalog::{ExtensionTables, column};
 use crate::entry::served_until;
 use crate::heap::row::Row;
 use crate::namespaces;
@@ -43,7 +43,7 @@ fn is_counted(row: &Row) -> bool {
 }
 
 /// The entry in a row has gone, with the row.
-pub fn forget(key: &str, row: &Row) {
+pub fn record_removal(key: &str, row: &Row) {
     if is_counted(row)
         && let Ok(parsed) = Key::parse(key)
     {
@@ -78,7 +78,7 @@ impl Growth {
 }
 
 /// A write has been done.
-pub fn note(home: &Home, key: Key, Growth(change): Growth) {
+pub fn record(tables: &ExtensionTables, key: Key, Growth(change): Growth) {
     if change.is_none() {
         return;
     }
@@ -86,5 +86,5 @@ pub fn note(home: &Home, key: Key, Growth(change): Growth) {
         recency::insert(key.as_str());
     }
     let namespace = key.namespace();
-    pending::add(namespace, namespaces::limits(home, namespace), change);
+    pending::add(namespace, namespaces::limits(tables, namespace), change);
 }

@@ -22,7 +22,7 @@ pub mod recency;
 use cache_pg_rules::key::Key;
 
 /// Somebody has asked for a key, and got a live entry or none.
-pub fn note_read(key: Key, is_hit: bool) {
+pub fn record_read(key: Key, is_hit: bool) {
     if is_hit {
         recency::touch(key.as_str());
     } else {

@@ -56,7 +56,7 @@ pub fn of(area: &Area, key: &str) -> Option<(&'static Byte, Place)> {
 
 /// So many entries were evicted and so many are left: the marks of some others are forgotten, from where that ended
 /// last.
-pub fn forget(area: &Area, evicted: u64, left: u64) {
+pub fn decay(area: &Area, evicted: u64, left: u64) {
     let bytes = BYTES.all();
     if bytes.is_empty() {
         return;

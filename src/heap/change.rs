@@ -11,7 +11,7 @@
 
 pub use super::lock::Contention;
 
-use super::follow::Newest;
+use super::follow::NewestRow;
 use super::row::Row;
 use super::scan::{Scan, View};
 use super::snapshot::see_own_work;
@@ -101,7 +101,7 @@ fn replace<R>(
     }
     match decide(Some(row)) {
         Decision::Leave(result) => {
-            note_read(table, key);
+            record_read(table, key);
             Attempt::Done(result)
         }
         Decision::Write(columns, result) => match write::update(table, row, &columns, contention) {
@@ -128,7 +128,7 @@ fn add<R>(table: &Table, key: &str, decide: &mut impl FnMut(Option<&Row>) -> Dec
 }
 
 /// What a transaction does not change it has read: SERIALIZABLE has to know, and a dirty snapshot does not tell it.
-fn note_read(table: &Table, key: &str) {
+fn record_read(table: &Table, key: &str) {
     if backend::is_serializable() {
         let mut scan = Scan::open(table, View::Statement);
         scan.find(key, |_| true);
@@ -152,9 +152,9 @@ impl Dirty {
     }
 
     /// The newest version of a key's row, where a hint leads to it. Hints are left by those who observe the table.
-    fn newest(&mut self, table: &Table, key: &str) -> Option<Newest> {
+    fn newest(&mut self, table: &Table, key: &str) -> Option<NewestRow> {
         // SAFETY: it is a dirty snapshot.
-        if table.is_observed() { unsafe { Newest::find(table, key, &raw mut self.0) } } else { None }
+        if table.is_observed() { unsafe { NewestRow::find(table, key, &raw mut self.0) } } else { None }
     }
 
     /// A scan under this snapshot, which must outlive it.

@@ -42,13 +42,13 @@ pub fn follow_many(table: Oid, keys: &[&str], mut take: impl FnMut(usize, &Row))
     });
 }
 
-/// The newest version of a key's row, in a slot of its own. Closed by [`Newest::close`], or by the end of the
+/// The newest version of a key's row, in a slot of its own. Closed by [`NewestRow::close`], or by the end of the
 /// transaction.
-pub(super) struct Newest {
+pub(super) struct NewestRow {
     slot: *mut pg_sys::TupleTableSlot,
 }
 
-impl Newest {
+impl NewestRow {
     /// By a hint, where `dirty` sees it there, which is told who is at work on it.
     ///
     /// # Safety

@@ -33,7 +33,7 @@ pub fn register_if_preloading() {
 }
 
 /// Remembers where the row of a key is.
-pub fn note(key: &str, spot: Spot) {
+pub fn record(key: &str, spot: Spot) {
     if let Some((tag, bucket)) = bucket_of(key)
         && let Some(hint) = tag.hint(spot)
     {
@@ -43,7 +43,7 @@ pub fn note(key: &str, spot: Spot) {
 
 /// Remembers where the row of a key was just written. Until that is committed nobody else sees it there, and takes the
 /// way through the index.
-pub fn note_written(table: &Table, key: Datum, tid: &pg_sys::ItemPointerData) {
+pub fn record_written(table: &Table, key: Datum, tid: &pg_sys::ItemPointerData) {
     if !are_kept() {
         return;
     }
@@ -53,7 +53,7 @@ pub fn note_written(table: &Table, key: Datum, tid: &pg_sys::ItemPointerData) {
     // SAFETY: the key of a row is a text.
     let key: Option<&str> = unsafe { FromDatum::from_datum(key, false) };
     if let (Some(key), Ok(buffer)) = (key, u32::try_from(found.recent_buffer)) {
-        note(key, Spot { page, row: tid.ip_posid, buffer });
+        record(key, Spot { page, row: tid.ip_posid, buffer });
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn are_assertions_on() -> bool {
 impl Row {
     /// Whether some transaction, possibly this one, may hold a lock on it. Somebody may take one at any time.
     pub(super) fn is_held(&self) -> bool {
-        const NOBODY: u16 = pg_sys::HEAP_XMAX_INVALID as u16;
+        const NO_XID: u16 = pg_sys::HEAP_XMAX_INVALID as u16;
         const SEVERAL: u16 = pg_sys::HEAP_XMAX_IS_MULTI as u16;
         // SAFETY: the tuple is in the slot. Others may change it meanwhile: what is read belongs to some moment.
         let (mask, holder) = unsafe {
@@ -67,6 +67,6 @@ impl Row {
             ((&raw const (*header).t_infomask).read_volatile(), (*header).t_choice.t_heap.t_xmax)
         };
         // SAFETY: looks at shared memory.
-        mask & NOBODY == 0 && (mask & SEVERAL != 0 || unsafe { pg_sys::TransactionIdIsInProgress(holder) })
+        mask & NO_XID == 0 && (mask & SEVERAL != 0 || unsafe { pg_sys::TransactionIdIsInProgress(holder) })
     }
 }

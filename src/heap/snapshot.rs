@@ -8,26 +8,26 @@ use pgrx::pg_sys::{self, TransactionId};
 use std::cell::Cell;
 
 /// A transaction: its number with the epoch.
-pub type Version = u64;
+pub type FullXid = u64;
 
 /// The version of a row that nobody has written yet: every snapshot sees it.
-pub const NOBODY: Version = 0;
+pub const NO_XID: FullXid = 0;
 
 /// The current transaction, which gets a number by that.
-pub fn current() -> Version {
+pub fn current() -> FullXid {
     // SAFETY: assigns a number where there is none yet; raises where nothing may be written.
     unsafe { pg_sys::GetTopFullTransactionId() }.value
 }
 
 /// The current transaction, if it has a number.
-pub fn current_if_assigned() -> Option<Version> {
+pub fn current_if_assigned() -> Option<FullXid> {
     // SAFETY: reads this backend's state.
     let current = unsafe { pg_sys::GetTopFullTransactionIdIfAny() }.value;
     (current != 0).then_some(current)
 }
 
 /// Whether some transaction can have this number: the next one has not begun. What a forged row says is not possible.
-pub fn is_possible(version: Version) -> bool {
+pub fn is_possible(version: FullXid) -> bool {
     if version < NEXT.get() {
         return true;
     }
@@ -61,14 +61,14 @@ pub unsafe fn writer_of(header: *const pg_sys::HeapTupleHeaderData) -> Transacti
 
 thread_local! {
     /// The transaction, the last one of this backend, that wrote over what its own snapshot does not see.
-    static BLIND_IN: Cell<Option<Version>> = const { Cell::new(None) };
+    static BLIND_IN: Cell<Option<FullXid>> = const { Cell::new(None) };
     /// A number that had not been given out when somebody last asked: all below it had.
-    static NEXT: Cell<Version> = const { Cell::new(0) };
+    static NEXT: Cell<FullXid> = const { Cell::new(0) };
 }
 
 /// The current transaction, `version`, has deleted or invalidated what another one has changed since its snapshot: from
 /// now on what it wrote itself is no proof that nothing else was written.
-pub fn note_blind(version: Version) {
+pub fn mark_blind(version: FullXid) {
     BLIND_IN.set(Some(version));
 }
 
@@ -76,11 +76,11 @@ pub fn note_blind(version: Version) {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// The oldest transaction that was running.
-    pub xmin: Version,
+    pub xmin: FullXid,
     /// The first one that had not begun.
-    pub xmax: Version,
+    pub xmax: FullXid,
     /// Those in between that were running, in order.
-    pub running: Vec<Version>,
+    pub running: Vec<FullXid>,
     /// Whether the current transaction counts too.
     pub own: bool,
 }
@@ -104,7 +104,7 @@ impl Seen {
         // SAFETY: its arrays are as long as it says.
         let (xmin, xmax, mut running) = unsafe {
             let snapshot = &*snapshot;
-            let running: Vec<Version> = (0..snapshot.xcnt as usize).map(|i| widen(*snapshot.xip.add(i))).collect();
+            let running: Vec<FullXid> = (0..snapshot.xcnt as usize).map(|i| widen(*snapshot.xip.add(i))).collect();
             (widen(snapshot.xmin), widen(snapshot.xmax), running)
         };
         running.sort_unstable();
@@ -123,13 +123,13 @@ impl Seen {
 
     /// Whether it sees what the transaction wrote, and nothing that it does not see is hidden by that. What the current
     /// one has hidden from its own snapshot, a snapshot that sees it when it has committed sees too.
-    pub fn vouches_for(&self, version: Version) -> bool {
+    pub fn vouches_for(&self, version: FullXid) -> bool {
         let hides_others = || BLIND_IN.get() == Some(version) && current_if_assigned() == Some(version);
         self.contains(version) && !hides_others()
     }
 
     /// Whether it sees what the transaction wrote.
-    pub fn contains(&self, version: Version) -> bool {
+    pub fn contains(&self, version: FullXid) -> bool {
         version < self.xmin
             || version < self.xmax && self.running.binary_search(&version).is_err()
             || self.own && current_if_assigned() == Some(version)
@@ -156,9 +156,9 @@ impl Seen {
 }
 
 /// The number with the epoch that it had to have to be of use now.
-pub(super) fn widen(number: TransactionId) -> Version {
+pub(super) fn widen(number: TransactionId) -> FullXid {
     if u32::from(number) < u32::from(pg_sys::FirstNormalTransactionId) {
-        return NOBODY;
+        return NO_XID;
     }
     // SAFETY: reads a counter in shared memory.
     let next = unsafe { pg_sys::ReadNextFullTransactionId() }.value;

@@ -5,7 +5,7 @@
 
 use super::lock::Contention;
 use super::row::Row;
-use super::snapshot::{self, Version};
+use super::snapshot::{self, FullXid};
 use super::table::{Table, check_replica_identity};
 use super::write::{self, Updated};
 use pgrx::pg_sys::{self, Datum, ItemPointer, Relation, Snapshot};
@@ -24,7 +24,7 @@ impl Table {
     }
 
     /// What was committed before this transaction, every snapshot of the table sees that somebody holds or will take.
-    pub fn horizon(&self) -> Version {
+    pub fn horizon(&self) -> FullXid {
         // SAFETY: the relation is open; looks at shared memory.
         snapshot::widen(unsafe { pg_sys::GetOldestNonRemovableTransactionId(self.relation) })
     }

@@ -5,7 +5,7 @@
 //! found that whoever named it has the rights of its owner. Must never run code of somebody's to read them.
 
 use super::Namespace;
-use crate::catalog::{Home, namespace_column};
+use crate::catalog::{ExtensionTables, namespace_column};
 use crate::error::CacheError;
 use crate::heap::row::Row;
 use crate::loader::{self, Loader};
@@ -32,14 +32,14 @@ pub(super) struct Table {
 
 /// Reads the table with the newest snapshot, whatever the caller's is: the copy outlives the transaction. While a query
 /// is run in parallel it is the query's snapshot ([`under_latest`]), so the leader keeps nothing; a worker ends with it.
-pub(super) fn read(home: &Home) -> Table {
+pub(super) fn read(tables: &ExtensionTables) -> Table {
     // SAFETY: variables of this backend.
     let is_settled = unsafe { !pg_sys::IsInParallelMode() || pg_sys::ParallelWorkerNumber >= 0 };
     let mut table = Table { namespaces: HashMap::new(), is_settled };
     // SAFETY: what is opened is closed here, or by the end of the transaction; the shape is verified under the lock,
     // which stays.
     unsafe {
-        let relation = pg_sys::table_open(home.namespaces, pg_sys::AccessShareLock as LOCKMODE);
+        let relation = pg_sys::table_open(tables.namespaces, pg_sys::AccessShareLock as LOCKMODE);
         namespace_column::SHAPE.verify(relation);
         under_latest(|| {
             let scan = pg_sys::table_beginscan(relation, pg_sys::GetActiveSnapshot(), 0, std::ptr::null_mut());

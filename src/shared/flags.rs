@@ -38,7 +38,7 @@ pub fn register() {
 
 /// Says that the current transaction writes in this database: from its commit on, the next turn does not wait for
 /// a known deadline.
-pub fn note_write() {
+pub fn record_write() {
     TO_FLAG.set(directory::mine());
     transaction::has_work();
 }

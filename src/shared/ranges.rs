@@ -83,7 +83,7 @@ fn bounds(word: u32) -> Option<(&'static Bounds, Scale)> {
 }
 
 /// The current transaction has written a row with this deadline into this page.
-pub fn note(page: u32, deadline: i64) {
+pub fn record(page: u32, deadline: i64) {
     if directory::attached() {
         NOTES.with_borrow_mut(|notes| notes.add(page, deadline));
         transaction::has_work();
@@ -91,7 +91,7 @@ pub fn note(page: u32, deadline: i64) {
 }
 
 /// The current transaction has written, or made due, rows that it cannot tell by page.
-pub fn note_anywhere() {
+pub fn record_anywhere() {
     if directory::attached() {
         NOTES.with_borrow_mut(Notes::add_anywhere);
         transaction::has_work();
@@ -161,7 +161,7 @@ impl Ranges {
             Some(layout)
         })??;
         SHARED.get().layouts[slot].store(layout.word(), Ordering::SeqCst);
-        forget(slot);
+        reset(slot);
         Some(layout)
     }
 
@@ -207,7 +207,7 @@ fn free_map(directory: &Directory) -> Option<u8> {
 }
 
 /// Forgets what is known about the table of a slot: its next turn reads everything.
-pub fn forget(slot: usize) {
+pub fn reset(slot: usize) {
     if let Some((bounds, _)) = bounds(SHARED.get().layouts[slot].load(Ordering::SeqCst)) {
         for bound in bounds {
             bound.store(UNKNOWN, Ordering::SeqCst);
@@ -224,6 +224,6 @@ pub fn doubt(slot: usize) {
 /// page.
 pub fn begin_turn(slot: usize) {
     if SHARED.get().anywhere[slot].swap(false, Ordering::SeqCst) {
-        forget(slot);
+        reset(slot);
     }
 }

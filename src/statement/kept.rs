@@ -47,7 +47,7 @@ thread_local! {
 
 /// Forgets the plans: the schema has another name now. They are not freed, because a statement further up the
 /// stack may be running one (a trigger on the table that calls the cache); a rename is rare and a plan small.
-pub fn forget_plans() {
+pub fn discard_plans() {
     PLANS.with_borrow_mut(HashMap::clear);
 }
 
@@ -79,7 +79,7 @@ impl Statement {
         let connection = Connection::open();
         let plan = self.plan(schema);
         if matches!(effect, Effect::Writes | Effect::WritesBlindly) {
-            ranges::note_anywhere();
+            ranges::record_anywhere();
         }
         let (values, nulls) = (values.as_mut_ptr(), nulls.as_ptr());
         let running = Running::new();

@@ -10,7 +10,7 @@ mod rows;
 mod running;
 mod spi;
 
-pub use kept::{Schema, Statement, command, forget_plans};
+pub use kept::{Schema, Statement, command, discard_plans};
 pub use query::query;
 pub use rows::{Column, Rows};
 pub use running::{is_fired_by_no_statement, is_running};

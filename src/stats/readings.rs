@@ -4,7 +4,7 @@ use super::counter::Counter;
 use super::latency::Operation;
 use super::memory::{self, Tally};
 use super::{census, counter};
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::namespaces;
 use crate::pg::backend;
 use crate::pg::clock::{self, Steady};
@@ -28,7 +28,7 @@ static READINGS: Statement = statement!("readings.sql", [OIDOID, OIDOID, OIDOID]
 const P99: f64 = 0.99;
 
 /// What the checks need to know.
-pub fn readings(home: &Home) -> Readings {
+pub fn readings(tables: &ExtensionTables) -> Readings {
     let total = |counter| memory::tallies().map(|tally| tally.counters.get(counter)).sum();
     let mut readings = Readings {
         is_preloaded: memory::attached(),
@@ -39,12 +39,12 @@ pub fn readings(home: &Home) -> Readings {
         uncounted: uncounted(),
         largest: largest(),
         unread: unread(),
-        references: references::names(home),
+        references: references::names(tables),
         ..of_the_hand()
     };
     if let Some(area) = memory::area() {
         (readings.room, readings.fill) = fill(area.total.held(), settings::limits());
-        let fullest = fullest(home);
+        let fullest = fullest(tables);
         if let Some((room, parts)) =
             fullest.filter(|&(_, parts)| readings.fill.is_none_or(|fill| parts > fill.max(1.0)))
         {
@@ -56,8 +56,8 @@ pub fn readings(home: &Home) -> Readings {
         let gets = area.latency[Operation::Get as usize].counts();
         readings.latency = histogram::quantile(&gets, P99).map(Duration::from_nanos);
     }
-    let tables = [home.entries.param(), home.tags.param(), home.namespaces.param()];
-    READINGS.read(home, &tables, |rows| {
+    let relations = [tables.entries.param(), tables.tags.param(), tables.namespaces.param()];
+    READINGS.read(tables, &relations, |rows| {
         let whole = |column| u64::try_from(rows.get::<i64>(0, column).unwrap_or(0)).unwrap_or(0);
         [readings.live_rows, readings.dead_rows, readings.age] = [whole(1), whole(2), whole(3)];
         readings.files = census::at().map(|_| (whole(6), counted()));
@@ -91,12 +91,12 @@ fn fill(held: Held, limits: Limits) -> (String, Option<f64>) {
 }
 
 /// The namespace that holds most of its own limits, in words and in parts.
-fn fullest(home: &Home) -> Option<(String, f64)> {
-    if !namespaces::has_limits(home) {
+fn fullest(tables: &ExtensionTables) -> Option<(String, f64)> {
+    if !namespaces::has_limits(tables) {
         return None;
     }
     let held = memory::read_places(|name, tally| {
-        let limits = namespaces::limits(home, Name::parse(&name).ok()?);
+        let limits = namespaces::limits(tables, Name::parse(&name).ok()?);
         let (room, parts) = fill(tally.census.now.held(), limits);
         Some((format!("{room} in \"{name}\""), parts?))
     });
@@ -168,7 +168,7 @@ fn written(counters: &counter::Counters) -> u64 {
 }
 
 /// What the recommendations need to know.
-pub fn of_server(home: &Home) -> Server {
+pub fn of_server(tables: &ExtensionTables) -> Server {
     // SAFETY: a setting of the server, a text that ends with a zero.
     let preloaded = unsafe { CStr::from_ptr(pg_sys::shared_preload_libraries_string) };
     Server {
@@ -178,13 +178,14 @@ pub fn of_server(home: &Home) -> Server {
         track_namespaces: settings::track_namespaces() as u64,
         waits_for_disk: !settings::async_commit() && unsafe_to_forget(),
         written: memory::tallies().map(|tally| written(&tally.counters)).sum(),
-        room: room(home),
+        room: room(tables),
     }
 }
 
 /// What the limit of the whole cache has cost those that have none of their own.
-fn room(home: &Home) -> Room {
-    let has_own = |name: &str| Name::parse(name).is_ok_and(|name| namespaces::limits(home, name) != Limits::default());
+fn room(tables: &ExtensionTables) -> Room {
+    let has_own =
+        |name: &str| Name::parse(name).is_ok_and(|name| namespaces::limits(tables, name) != Limits::default());
     let rest = memory::area().map(|area| &area.rest);
     let places = memory::places().filter(|(name, _)| !has_own(name)).map(|(_, tally)| tally);
     room_of(rest.into_iter().chain(places), settings::limits())
@@ -211,12 +212,12 @@ fn unsafe_to_forget() -> bool {
 }
 
 /// What each namespace has done, and how it is configured.
-pub fn of_namespaces(home: &Home) -> Vec<Namespace> {
+pub fn of_namespaces(tables: &ExtensionTables) -> Vec<Namespace> {
     let mut all: Vec<_> = memory::read_places(|name, tally| {
         let get = |counter| tally.counters.get(counter);
         let parsed = Name::parse(&name).ok();
-        let options = parsed.map(|name| namespaces::named(home, name));
-        let limits = parsed.map_or(Limits::default(), |name| namespaces::limits(home, name));
+        let options = parsed.map(|name| namespaces::named(tables, name));
+        let limits = parsed.map_or(Limits::default(), |name| namespaces::limits(tables, name));
         Namespace {
             hits: get(Counter::Hits),
             misses: get(Counter::Misses),

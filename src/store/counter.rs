@@ -5,7 +5,7 @@
 use super::image::{Image, is_live};
 use super::{announce, fence, open};
 use crate::access::Access;
-use crate::durability::may_be_forgotten;
+use crate::durability::with_async_commit;
 use crate::error::CacheError;
 use crate::evict::growth::{self, Growth};
 use crate::heap::change::{Contention, Decision, change};
@@ -22,8 +22,8 @@ use cache_pg_rules::key::Key;
 /// # Errors
 /// [`CacheError::NotAnInteger`], [`CacheError::CounterOverflow`], [`CacheError::Serialization`].
 pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result<i64, CacheError> {
-    let announced = announce::value(&access.home, key);
-    may_be_forgotten(access, || {
+    let announced = announce::value(&access.tables, key);
+    with_async_commit(access, || {
         if !access.writes_directly() {
             return super::statements::incr(access, key, delta, deadline);
         }
@@ -33,7 +33,7 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
         open::changing(access, &announced, |table| {
             change(table, key.as_str(), Contention::Wait, |row| {
                 let now = clock::now();
-                let live = row.filter(|row| is_live(&access.home, row, now, View::Latest)).map(Image::of);
+                let live = row.filter(|row| is_live(&access.tables, row, now, View::Latest)).map(Image::of);
                 let before = live.and_then(|live| live.value).map_or(Ok(0), |value| {
                     value.integer().map_err(|why| match why {
                         CounterError::NotAnInteger => CacheError::NotAnInteger(key.as_str().into()),
@@ -60,7 +60,7 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
             Ok(())
         })?;
         if sum.is_ok() {
-            growth::note(&access.home, key, growth);
+            growth::record(&access.tables, key, growth);
         }
         sum
     })

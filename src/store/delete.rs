@@ -34,7 +34,7 @@ const TOMBSTONE_LEASES: i64 = 2;
 pub fn delete(access: &Access, mut keys: Vec<Key>) -> Result<i64, CacheError> {
     keys.sort_unstable();
     keys.dedup();
-    let announced = announce::values(&access.home, keys.iter().copied());
+    let announced = announce::values(&access.tables, keys.iter().copied());
     if !access.writes_directly() {
         return super::statements::delete(access, &keys, tombstone());
     }
@@ -42,7 +42,7 @@ pub fn delete(access: &Access, mut keys: Vec<Key>) -> Result<i64, CacheError> {
         let (mut gone, mut scratch) = (0, Scratch::new());
         for key in keys {
             pgrx::check_for_interrupts!();
-            gone += i64::from(scratch.run(|| bury(access, table, key, Bury::Always, |_| ()).is_some()));
+            gone += i64::from(scratch.run(|| write_tombstone(access, table, key, Tombstone::Always, |_| ()).is_some()));
         }
         Ok(gone)
     })
@@ -53,12 +53,12 @@ pub fn delete(access: &Access, mut keys: Vec<Key>) -> Result<i64, CacheError> {
 /// # Errors
 /// [`CacheError::Altered`].
 pub fn take(access: &Access, key: Key) -> Result<Option<Jsonb>, CacheError> {
-    let announced = announce::value(&access.home, key);
+    let announced = announce::value(&access.tables, key);
     if !access.writes_directly() {
         return super::statements::take(access, key, tombstone());
     }
     open::changing(access, &announced, |table| {
-        Ok(bury(access, table, key, Bury::Always, |live| live.get::<Jsonb>(column::VALUE)).flatten())
+        Ok(write_tombstone(access, table, key, Tombstone::Always, |live| live.get::<Jsonb>(column::VALUE)).flatten())
     })
 }
 
@@ -68,8 +68,8 @@ pub fn take(access: &Access, key: Key) -> Result<Option<Jsonb>, CacheError> {
 /// # Errors
 /// [`CacheError::Altered`].
 pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, CacheError> {
-    let announced = announce::namespace(&access.home, namespace);
-    tags::refuse_earlier(&access.home, namespace)?;
+    let announced = announce::namespace(&access.tables, namespace);
+    tags::refuse_earlier(&access.tables, namespace)?;
     // Whoever stores a value just now has looked at the fence already: its entry must be there before the table is
     // read.
     flight::bar_fills(namespace);
@@ -83,7 +83,9 @@ pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, Cache
             for key in batch {
                 pgrx::check_for_interrupts!();
                 let Ok(key) = Key::parse(&key) else { continue };
-                gone += i64::from(scratch.run(|| bury(access, table, key, Bury::WhatIsThere, |_| ()).is_some()));
+                gone += i64::from(
+                    scratch.run(|| write_tombstone(access, table, key, Tombstone::IfOccupied, |_| ()).is_some()),
+                );
             }
         }
         Ok(gone)
@@ -91,15 +93,21 @@ pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, Cache
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Bury {
+enum Tombstone {
     /// Also where there is nothing.
     Always,
     /// Only where a value or a lease would be lost.
-    WhatIsThere,
+    IfOccupied,
 }
 
 /// Leaves a tombstone, and returns what `take` makes of the live entry that went.
-fn bury<R>(access: &Access, table: &Table, key: Key, what: Bury, take: impl Fn(&Row) -> R) -> Option<R> {
+fn write_tombstone<R>(
+    access: &Access,
+    table: &Table,
+    key: Key,
+    what: Tombstone,
+    take: impl Fn(&Row) -> R,
+) -> Option<R> {
     let version = snapshot::current();
     let mut growth = Growth::default();
     let gone = change(table, key.as_str(), Contention::Wait, |row| {
@@ -108,12 +116,12 @@ fn bury<R>(access: &Access, table: &Table, key: Key, what: Bury, take: impl Fn(&
         let there = row.is_some_and(|row| row.has(column::VALUE) || row.has(column::LEASE_ID));
         // A transaction that deletes a key again and again, as one that changes many rows of a watched table may,
         // leaves one tombstone: every version more would make the next look-up longer.
-        let is_buried = !there && row.is_some_and(|row| version_of(row) == version);
-        if is_buried || what == Bury::WhatIsThere && !there {
+        let is_tombstone = !there && row.is_some_and(|row| version_of(row) == version);
+        if is_tombstone || what == Tombstone::IfOccupied && !there {
             return Decision::Leave(None);
         }
-        fence::note_buried(table, key, row, version);
-        let live = row.filter(|row| is_live(&access.home, row, now, View::Latest));
+        fence::mark_unseen(table, key, row, version);
+        let live = row.filter(|row| is_live(&access.tables, row, now, View::Latest));
         let image = Image {
             created_at: live.map_or(NEVER, |row| Image::of(row).created_at),
             stale_until: Some(until),
@@ -122,7 +130,7 @@ fn bury<R>(access: &Access, table: &Table, key: Key, what: Bury, take: impl Fn(&
         growth = Growth::of(key, row, None);
         Decision::Write(image.columns(), live.map(&take))
     });
-    growth::note(&access.home, key, growth);
+    growth::record(&access.tables, key, growth);
     gone.flatten()
 }
 

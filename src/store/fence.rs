@@ -10,7 +10,7 @@ use crate::entry::version_of;
 use crate::error::CacheError;
 use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};
-use crate::heap::snapshot::{self, NOBODY, Seen, Version};
+use crate::heap::snapshot::{self, FullXid, NO_XID, Seen};
 use crate::heap::table::Table;
 use crate::pg::backend::has_old_snapshot;
 use cache_pg_rules::key::Key;
@@ -22,7 +22,7 @@ use pgrx::pg_sys;
 /// what was removed before it.
 pub fn passes(table: &Table, key: Key, newest: Option<&Row>, seen: &Seen) -> bool {
     match newest.map(version_of) {
-        None | Some(NOBODY) => nothing_was_removed(table, key, seen),
+        None | Some(NO_XID) => nothing_was_removed(table, key, seen),
         Some(version) => seen.vouches_for(version),
     }
 }
@@ -52,9 +52,9 @@ fn was_removed(table: &Table, key: Key, seen: &Seen) -> bool {
 
 /// The current transaction, `version`, is about to bury `newest` whatever that is: takes note where its snapshot does
 /// not see all that was written to the key.
-pub fn note_buried(table: &Table, key: Key, newest: Option<&Row>, version: Version) {
+pub fn mark_unseen(table: &Table, key: Key, newest: Option<&Row>, version: FullXid) {
     if has_old_snapshot() && !passes(table, key, newest, &Seen::by_statement()) {
-        snapshot::note_blind(version);
+        snapshot::mark_blind(version);
     }
 }
 

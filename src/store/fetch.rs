@@ -9,14 +9,14 @@ use super::image::{Image, is_live};
 use super::types::{Claim, Look};
 use super::{announce, fence, fill, flight, look, open, statements, trial};
 use crate::access::Access;
-use crate::durability::may_be_forgotten;
+use crate::durability::with_async_commit;
 use crate::entry::{Lease, NEVER, lease_in_force};
 use crate::error::CacheError;
 use crate::evict::growth::{self, Growth};
 use crate::heap::change::{Contention, Decision, change};
 use crate::heap::row::Row;
 use crate::heap::scan::View;
-use crate::heap::snapshot::{NOBODY, Seen};
+use crate::heap::snapshot::{NO_XID, Seen};
 use crate::heap::table::Table;
 use crate::namespaces::Namespace;
 use crate::patience;
@@ -114,7 +114,7 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Clai
         }
         open::changing(access, &announced, |table| Ok(lease_row(access, table, key, lease, seen, also_live)))
     };
-    let claim = may_be_forgotten(access, || fill::without_raising(access, ask));
+    let claim = with_async_commit(access, || fill::without_raising(access, ask));
     flight::release(key);
     if !matches!(claim, Ok(Claim::Granted(()) | Claim::Taken(_) | Claim::Beside)) {
         // Somebody may have found the claim taken, and wait for what will not come. Who goes on to wait wakes nobody:
@@ -136,7 +136,7 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
         let now = clock::now();
         growth = Growth::default();
         if let Some(row) = row {
-            if !also_live && is_live(&access.home, row, now, View::Latest) {
+            if !also_live && is_live(&access.tables, row, now, View::Latest) {
                 return Decision::Leave(overtaken(row));
             }
             if let Some(other) = lease_in_force(row, now) {
@@ -146,14 +146,14 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
         if !fence::passes(table, key, row, seen) {
             return Decision::Leave(Claim::No);
         }
-        let image = row.map_or(Image { stale_until: Some(lease.until), ..Image::empty(key, NOBODY, now) }, |row| {
+        let image = row.map_or(Image { stale_until: Some(lease.until), ..Image::empty(key, NO_XID, now) }, |row| {
             placeholder(access, row, lease, now)
         });
         growth = Growth::of(key, row, image.value);
         Decision::Write(Image { lease: Some(lease), ..image }.columns(), Claim::Granted(()))
     });
     if matches!(claim, Some(Claim::Granted(()))) {
-        growth::note(&access.home, key, growth);
+        growth::record(&access.tables, key, growth);
     }
     claim.unwrap_or_else(|| flight::beside(table, key))
 }

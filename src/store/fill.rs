@@ -12,7 +12,7 @@ use super::types::New;
 use super::{flight, open, statements};
 use crate::access::Access;
 use crate::catalog::column;
-use crate::durability::may_be_forgotten;
+use crate::durability::with_async_commit;
 use crate::entry::version_of;
 use crate::error::CacheError;
 use crate::evict::growth::{self, Growth};
@@ -43,9 +43,9 @@ pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) 
     let announced = announce::row(new.key);
     let seen = Seen { xmin: token.xmin, xmax: token.xmax, running: token.running.clone(), own: false };
     let load_us = token.age_at(now);
-    patience::note_computed(new.key, load_us);
+    patience::record_computed(new.key, load_us);
     let store = || {
-        admitted(access, new.key, tags, &seen, |tagged| {
+        store_if_fresh(access, new.key, tags, &seen, |tagged| {
             if !access.writes_directly() {
                 return Ok(statements::fill(access, new, token.lease_id, &seen, tagged, load_us));
             }
@@ -54,16 +54,16 @@ pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) 
             })
         })
     };
-    let stored = may_be_forgotten(access, || without_raising(access, store))?;
+    let stored = with_async_commit(access, || without_raising(access, store))?;
     if stored {
-        announced.stored(&access.home, new.key);
+        announced.stored(&access.tables, new.key);
     }
     Ok(stored)
 }
 
 /// Lets `store` write a value that `seen` led to, with its tags as they are to be remembered, unless something was
 /// invalidated or cleared since. A clear that begins meanwhile waits, and finds what is stored.
-pub fn admitted(
+pub fn store_if_fresh(
     access: &Access,
     key: Key,
     tags: Option<TextArray>,
@@ -71,11 +71,11 @@ pub fn admitted(
     store: impl FnOnce(Option<Tagged>) -> Result<bool, CacheError>,
 ) -> Result<bool, CacheError> {
     // A TRUNCATE of the tags holds them, and then waits for fills.
-    if !try_lock(access.home.tags) || !flight::begin_fill(key) {
+    if !try_lock(access.tables.tags) || !flight::begin_fill(key) {
         stats::count(key, Counter::FillsBarred, 1);
         return Ok(false);
     }
-    let stored = match tags::check_freshness(&access.home, key, tags, seen) {
+    let stored = match tags::check_freshness(&access.tables, key, tags, seen) {
         Some(tagged) => store(tagged),
         None => Ok(false),
     };
@@ -99,7 +99,7 @@ pub fn put_if(
             if !may(table, row) {
                 return Decision::Leave(false);
             }
-            let live = row.filter(|row| is_live(&access.home, row, clock::now(), View::Latest));
+            let live = row.filter(|row| is_live(&access.tables, row, clock::now(), View::Latest));
             let image = Image {
                 created_at: live.map_or(new.set_at, |row| Image::of(row).created_at),
                 expires_at: new.deadline.expires_at,
@@ -114,7 +114,7 @@ pub fn put_if(
         });
         let stored = stored.unwrap_or(false);
         if stored {
-            growth::note(&access.home, new.key, growth);
+            growth::record(&access.tables, new.key, growth);
         }
         Ok(stored)
     })
@@ -140,7 +140,7 @@ pub fn release(access: &Access, key: Key, token: &Token) -> Result<bool, CacheEr
             Ok(released.unwrap_or(false))
         })
     };
-    may_be_forgotten(access, || without_raising(access, give_back))
+    with_async_commit(access, || without_raising(access, give_back))
 }
 
 fn holds_lease(row: &Row, id: i64) -> bool {

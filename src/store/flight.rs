@@ -10,7 +10,7 @@ use super::types::Claim;
 use crate::catalog::column;
 use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};
-use crate::heap::snapshot::{self, NOBODY, Version};
+use crate::heap::snapshot::{self, FullXid, NO_XID};
 use crate::heap::table::Table;
 use crate::patience;
 use crate::pg::backend;
@@ -33,7 +33,7 @@ const MOST_BARRED: u32 = 16;
 
 thread_local! {
     /// The transaction that last kept fills out, and how many locks it has taken for that.
-    static BARRED: Cell<(Version, u32)> = const { Cell::new((NOBODY, 0)) };
+    static BARRED: Cell<(FullXid, u32)> = const { Cell::new((NO_XID, 0)) };
 }
 
 /// Claims the computation of a key for this transaction, unless another has it. Give it back with [`release`].

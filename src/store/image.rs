@@ -3,11 +3,11 @@
 //! Owns the order of the columns and what "live" is. Must never keep a datum longer than the scan stays on its row.
 
 use super::tags::{self, Tagged};
-use crate::catalog::{Home, column};
+use crate::catalog::{ExtensionTables, column};
 use crate::entry::{Lease, NEVER, is_live_at, load_time, version_of};
 use crate::heap::row::Row;
 use crate::heap::scan::View;
-use crate::heap::snapshot::Version;
+use crate::heap::snapshot::FullXid;
 use crate::pg::datum::{Jsonb, TextArray, Timestamp};
 use cache_pg_rules::key::Key;
 use pgrx::IntoDatum;
@@ -18,7 +18,7 @@ use pgrx::pg_sys::Datum;
 pub struct Image {
     pub key: Datum,
     pub created_at: Timestamp,
-    pub version: Version,
+    pub version: FullXid,
     pub updated_at: Timestamp,
     pub expires_at: Timestamp,
     pub stale_until: Option<Timestamp>,
@@ -32,7 +32,7 @@ pub struct Image {
 
 impl Image {
     /// A row that holds nothing: every key starts like this.
-    pub fn empty(key: Key, version: Version, now: Timestamp) -> Self {
+    pub fn empty(key: Key, version: FullXid, now: Timestamp) -> Self {
         Self {
             key: key.as_str().into_datum().unwrap_or(Datum::null()),
             created_at: NEVER,
@@ -91,6 +91,6 @@ impl Image {
 }
 
 /// Whether a row holds a live entry: it has a value, its deadline has not come, and no tag was invalidated since.
-pub fn is_live(home: &Home, row: &Row, now: Timestamp, view: View) -> bool {
-    is_live_at(row, now) && tags::hold(home, row, view)
+pub fn is_live(tables: &ExtensionTables, row: &Row, now: Timestamp, view: View) -> bool {
+    is_live_at(row, now) && tags::hold(tables, row, view)
 }

@@ -4,7 +4,7 @@
 
 use super::carried;
 use super::tags::generation_of_few;
-use crate::catalog::{Home, column};
+use crate::catalog::{ExtensionTables, column};
 use crate::heap::row::Row;
 use std::collections::HashMap;
 
@@ -14,20 +14,20 @@ const MOST_ROWS: usize = 1000;
 
 /// The generations of tags as they were first asked for: they may be a little late.
 #[derive(Default)]
-pub struct Known {
+pub struct KnownTags {
     /// None: the tag has too many rows.
     generations: HashMap<String, Option<i64>>,
     asks_nothing: bool,
 }
 
-impl Known {
+impl KnownTags {
     /// Of every tag it is taken for granted that it holds.
     pub fn nothing() -> Self {
         Self { asks_nothing: true, ..Self::default() }
     }
 
     /// Whether no tag of the entry was invalidated before this was made, as far as that is known.
-    pub fn hold(&mut self, home: &Home, row: &Row) -> bool {
+    pub fn hold(&mut self, tables: &ExtensionTables, row: &Row) -> bool {
         if self.asks_nothing || !row.has(column::TAGS) {
             return true;
         }
@@ -36,7 +36,7 @@ impl Known {
             let known = match self.generations.get(&tag) {
                 Some(&known) => known,
                 None => {
-                    let now = generation_of_few(home, &tag, MOST_ROWS);
+                    let now = generation_of_few(tables, &tag, MOST_ROWS);
                     self.generations.insert(tag, now);
                     now
                 }

@@ -4,7 +4,7 @@ use super::types::{Fresh, Look};
 use super::{statements, tags};
 use crate::access::Access;
 use crate::catalog::column;
-use crate::durability::may_be_forgotten;
+use crate::durability::with_async_commit;
 use crate::entry::{has_possible_version, is_live_at, load_time, served_until};
 use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};
@@ -43,7 +43,7 @@ pub(super) fn is_served(access: &Access, row: &Row, now: Timestamp, view: View) 
     row.has(column::VALUE)
         && served_until(row) > now.0
         && has_possible_version(row)
-        && tags::hold(&access.home, row, view)
+        && tags::hold(&access.tables, row, view)
 }
 
 /// What `take` makes of the row of a key that `view` shows and `wanted` takes: by a hint, else through the index.
@@ -55,7 +55,7 @@ pub fn find<R>(
     take: impl Fn(&Row) -> Option<R>,
 ) -> Option<R> {
     let key = key.as_str();
-    let entries = access.home.entries;
+    let entries = access.tables.entries;
     let has_old_snapshot = backend::has_old_snapshot();
     let by_hint = matches!(view, View::Statement) && !has_old_snapshot;
     let take_wanted = |row: &Row| if wanted(row) { take(row) } else { None };
@@ -63,13 +63,13 @@ pub fn find<R>(
         let mut scan = Scan::open(table, view);
         let row = if has_old_snapshot { scan.find_own(key, &wanted) } else { scan.find(key, &wanted) };
         if by_hint && row.is_some() {
-            hints::note(key, scan.spot());
+            hints::record(key, scan.spot());
         }
         let found = row.and_then(|row| take(&row));
         scan.close();
         found
     };
-    may_be_forgotten(access, || {
+    with_async_commit(access, || {
         let hinted = if by_hint { follow::follow(entries, key, take_wanted) } else { None };
         hinted.or_else(|| Table::by_primary_key(entries, Purpose::Read, through_index).flatten())
     })
@@ -78,8 +78,8 @@ pub fn find<R>(
 /// Hands to `take` the number and the row of each of these keys, which are in byte order, each once, that the calling
 /// statement sees and `wanted` takes.
 pub fn find_many(access: &Access, keys: &[&str], wanted: impl Fn(&Row) -> bool, take: impl FnMut(usize, &Row)) {
-    let entries = access.home.entries;
-    may_be_forgotten(access, || match backend::has_old_snapshot() {
+    let entries = access.tables.entries;
+    with_async_commit(access, || match backend::has_old_snapshot() {
         true => find_each(entries, keys, wanted, take),
         false => find_together(entries, keys, wanted, take),
     });
@@ -126,7 +126,7 @@ fn find_together(entries: Oid, keys: &[&str], wanted: impl Fn(&Row) -> bool, mut
                 continue;
             };
             if take_wanted(number, &row) {
-                hints::note(keys[number], scan.spot());
+                hints::record(keys[number], scan.spot());
             }
         }
         scan.close();

@@ -24,7 +24,7 @@ pub fn changing<R>(
     work: impl FnOnce(&Table) -> Result<R, CacheError>,
 ) -> Result<R, CacheError> {
     let observed = |table: &Table| {
-        table.observe(note);
+        table.observe(record_written);
         work(table)
     };
     examining(access, observed)
@@ -37,18 +37,18 @@ pub fn changing<R>(
 pub fn examining<R>(access: &Access, work: impl FnOnce(&Table) -> Result<R, CacheError>) -> Result<R, CacheError> {
     let noted = |table: &Table| {
         // SAFETY: the relation is open.
-        unsafe { file::note(table.relation) };
+        unsafe { file::set_current(table.relation) };
         work(table)
     };
-    Table::by_primary_key(access.home.entries, Purpose::Write, noted)
+    Table::by_primary_key(access.tables.entries, Purpose::Write, noted)
         .unwrap_or(Err(CacheError::Altered("cache_entries")))
 }
 
 /// Notes where a row was written, and when it may go; a value for those who will read it.
-fn note(table: &Table, tid: &ItemPointerData, columns: &[Option<Datum>]) {
+fn record_written(table: &Table, tid: &ItemPointerData, columns: &[Option<Datum>]) {
     let of = |number: usize| columns[number - 1];
-    ranges::note(block_of(tid), removable_at(|column| of(column.number()).map(|datum| datum.value() as i64)));
+    ranges::record(block_of(tid), removable_at(|column| of(column.number()).map(|datum| datum.value() as i64)));
     if let (Some(key), Some(_)) = (of(column::KEY.number()), of(column::VALUE.number())) {
-        hints::note_written(table, key, tid);
+        hints::record_written(table, key, tid);
     }
 }

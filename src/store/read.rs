@@ -11,7 +11,7 @@ use crate::access::Access;
 use crate::catalog::column;
 use crate::heap::row::Row;
 use crate::heap::scan::View;
-use crate::heap::snapshot::{Version, is_possible};
+use crate::heap::snapshot::{FullXid, is_possible};
 use crate::pg::backend;
 use crate::pg::clock;
 use crate::pg::datum::{Jsonb, TextArray, Timestamp, Xid8};
@@ -49,7 +49,7 @@ pub fn get(access: &Access, key: Key) -> Option<Jsonb> {
         return find_live(access, key, now, |row| row.get(column::VALUE));
     }
     let params = [key.as_str().param(), now.param()];
-    access.run(|home| GET.read(home, &params, |rows| rows.get(0, 1)))
+    access.run(|tables| GET.read(tables, &params, |rows| rows.get(0, 1)))
 }
 
 /// The deadline of a live entry.
@@ -62,11 +62,11 @@ pub fn expires_at(access: &Access, key: Key) -> Option<Timestamp> {
         return find_live(access, key, now, |row| row.get(column::EXPIRES_AT));
     }
     let params = [key.as_str().param(), now.param()];
-    access.run(|home| EXPIRES_AT.read(home, &params, |rows| rows.get(0, 1)))
+    access.run(|tables| EXPIRES_AT.read(tables, &params, |rows| rows.get(0, 1)))
 }
 
 fn find_live<R>(access: &Access, key: Key, now: Timestamp, take: impl Fn(&Row) -> Option<R>) -> Option<R> {
-    find(access, key, View::Statement, |row| is_live(&access.home, row, now, View::Statement), take)
+    find(access, key, View::Statement, |row| is_live(&access.tables, row, now, View::Statement), take)
 }
 
 /// A live entry with all that is known about it.
@@ -75,10 +75,10 @@ pub fn entry(access: &Access, key: Key) -> Option<Entry> {
         return None;
     }
     let params = [key.as_str().param(), clock::now().param()];
-    access.run(|home| {
-        ENTRY.read(home, &params, |rows| {
+    access.run(|tables| {
+        ENTRY.read(tables, &params, |rows| {
             // As below the executor: what no transaction can have written is no entry.
-            let version: Xid8 = rows.get(0, 4).filter(|version: &Xid8| is_possible(version.0.value() as Version))?;
+            let version: Xid8 = rows.get(0, 4).filter(|version: &Xid8| is_possible(version.0.value() as FullXid))?;
             Some(Entry {
                 key: rows.get(0, 1)?,
                 value: rows.get(0, 2)?,
@@ -111,13 +111,13 @@ fn values_of(access: &Access, keys: &[&str]) -> Vec<Option<Jsonb>> {
     let now = clock::now();
     let mut values = vec![None; keys.len()];
     if access.reads_directly() {
-        let live = |row: &Row| is_live(&access.home, row, now, View::Statement);
+        let live = |row: &Row| is_live(&access.tables, row, now, View::Statement);
         find_many(access, keys, live, |number, row| values[number] = row.get(column::VALUE));
         return values;
     }
     let params = [keys.to_vec().param(), now.param()];
-    access.run(|home| {
-        GET_MANY.read(home, &params, |rows| {
+    access.run(|tables| {
+        GET_MANY.read(tables, &params, |rows| {
             for row in 0..rows.len() {
                 let key: Option<String> = rows.get(row, 1);
                 if let Some(number) = key.and_then(|key| keys.binary_search(&key.as_str()).ok()) {
@@ -138,5 +138,5 @@ pub fn keys(access: &Access, range: Option<KeyRange>, after: Option<&str>, most:
     let params = [from, before, unnamed, after.unwrap_or("").param(), clock::now().param(), most.param()];
     // The usual one stops after a page of keys; the other one may have to sort them all.
     let statement = if backend::has_old_snapshot() { &KEYS_OF_OLD_SNAPSHOT } else { &KEYS };
-    access.run(|home| statement.read(home, &params, |rows| rows.column(1)))
+    access.run(|tables| statement.read(tables, &params, |rows| rows.column(1)))
 }

@@ -11,7 +11,7 @@ use super::types::{Look, New};
 use super::{announce, fence, fill, flight, look, open, statements, trial};
 use crate::access::{self, Access, Verb};
 use crate::catalog::column;
-use crate::durability::may_be_forgotten;
+use crate::durability::with_async_commit;
 use crate::entry::lease_in_force;
 use crate::error::CacheError;
 use crate::heap::change::{Contention, Decision, change};
@@ -58,35 +58,35 @@ pub fn get_or_load(
     let mut view = View::Statement;
     let mut waiter = None;
     loop {
-        let turn = match look::look(access, key, view) {
-            Look::Fresh(fresh) => Turn::Take(fresh.value),
-            _ if !backend::may_write() || !*may_store.get_or_init(ask) => Turn::Compute,
+        let action = match look::look(access, key, view) {
+            Look::Fresh(fresh) => Action::Take(fresh.value),
+            _ if !backend::may_write() || !*may_store.get_or_init(ask) => Action::Compute,
             _ if flight::claim(key) => {
-                let turn = turn_of_claimant(access, key);
-                if !matches!(turn, Ok(Turn::Load)) {
+                let action = action_of_claimant(access, key);
+                if !matches!(action, Ok(Action::Load)) {
                     flight::release(key);
                 }
-                if !matches!(turn, Ok(Turn::Load | Turn::Wait(_) | Turn::Beside)) {
+                if !matches!(action, Ok(Action::Load | Action::Wait(_) | Action::Beside)) {
                     // Somebody may have found the claim taken, and wait for what will not come.
                     wake::now(key);
                 }
-                turn?
+                action?
             }
             // Who has it may go without waking anybody.
-            _ => turn_of_others(patience::soon()),
+            _ => action_of_others(patience::soon()),
         };
-        let (until, end) = match turn {
-            Turn::Take(value) => return Ok(Some(value)),
-            Turn::Load => {
+        let (until, end) = match action {
+            Action::Take(value) => return Ok(Some(value)),
+            Action::Load => {
                 wake::at_end(key);
                 let loaded = stats::apart(|| load_and_store(access, storing, load));
                 flight::release(key);
                 wake::now(key);
                 return loaded;
             }
-            Turn::Compute => return stats::apart(load),
-            Turn::Wait(until) => (until, patience),
-            Turn::Beside => {
+            Action::Compute => return stats::apart(load),
+            Action::Wait(until) => (until, patience),
+            Action::Beside => {
                 let end = *beside.get_or_insert_with(patience::for_commit);
                 (end, end)
             }
@@ -105,7 +105,7 @@ pub fn get_or_load(
     }
 }
 
-enum Turn {
+enum Action {
     Take(Jsonb),
     /// It is ours to load and to store.
     Load,
@@ -119,48 +119,50 @@ enum Turn {
 
 /// What to do with the claim of the key. Somebody may have stored a value since it was looked up, or hold a lease on
 /// it.
-fn turn_of_claimant(access: &Access, key: Key) -> Result<Turn, CacheError> {
-    if !access.home.may_be_walked {
-        return Ok(Turn::Load);
+fn action_of_claimant(access: &Access, key: Key) -> Result<Action, CacheError> {
+    if !access.tables.may_be_walked {
+        return Ok(Action::Load);
     }
-    let newest = may_be_forgotten(access, || {
+    let newest = with_async_commit(access, || {
         open::examining(access, |table| {
             let newest = change(table, key.as_str(), Contention::GiveUp, |row| {
                 let now = clock::now();
                 Decision::Leave(match row {
-                    Some(row) if is_live(&access.home, row, now, View::Latest) => Newest::Live(row.get(column::VALUE)),
+                    Some(row) if is_live(&access.tables, row, now, View::Latest) => {
+                        Occupancy::Live(row.get(column::VALUE))
+                    }
                     Some(row) => lease_in_force(row, now)
-                        .map_or(Newest::Free, |lease| Newest::UnderWay(Steady::when(lease.until))),
-                    None => Newest::Free,
+                        .map_or(Occupancy::Free, |lease| Occupancy::UnderWay(Steady::when(lease.until))),
+                    None => Occupancy::Free,
                 })
             });
             Ok(newest.unwrap_or_else(|| match flight::is_under_way(table, key) {
-                true => Newest::UnderWay(patience::soon()),
-                false => Newest::Held,
+                true => Occupancy::UnderWay(patience::soon()),
+                false => Occupancy::Held,
             }))
         })
     })?;
     Ok(match newest {
-        Newest::Free => Turn::Load,
-        Newest::Live(_) if !access.reads_directly() => turn_of_the_overtaken(access, key),
-        Newest::Live(Some(value)) if !backend::has_old_snapshot() => Turn::Take(value),
-        Newest::Live(_) => Turn::Compute,
-        Newest::UnderWay(until) => turn_of_others(until),
-        Newest::Held if wake::may_wait() => Turn::Beside,
-        Newest::Held => Turn::Compute,
+        Occupancy::Free => Action::Load,
+        Occupancy::Live(_) if !access.reads_directly() => action_of_the_overtaken(access, key),
+        Occupancy::Live(Some(value)) if !backend::has_old_snapshot() => Action::Take(value),
+        Occupancy::Live(_) => Action::Compute,
+        Occupancy::UnderWay(until) => action_of_others(until),
+        Occupancy::Held if wake::may_wait() => Action::Beside,
+        Occupancy::Held => Action::Compute,
     })
 }
 
 /// Somebody has stored a value: whether the caller may see it, the executor knows.
-fn turn_of_the_overtaken(access: &Access, key: Key) -> Turn {
+fn action_of_the_overtaken(access: &Access, key: Key) -> Action {
     match statements::look(access, key, true) {
-        Look::Fresh(fresh) if !backend::has_old_snapshot() => Turn::Take(fresh.value),
-        _ => Turn::Compute,
+        Look::Fresh(fresh) if !backend::has_old_snapshot() => Action::Take(fresh.value),
+        _ => Action::Compute,
     }
 }
 
 /// What the newest version of a row is to whoever has claimed its key.
-enum Newest {
+enum Occupancy {
     Free,
     Live(Option<Jsonb>),
     /// Somebody computes it, or just did: when to look again.
@@ -170,8 +172,8 @@ enum Newest {
 }
 
 /// `until`: when to look again without being woken.
-fn turn_of_others(until: Steady) -> Turn {
-    if wake::may_wait() { Turn::Wait(until) } else { Turn::Compute }
+fn action_of_others(until: Steady) -> Action {
+    if wake::may_wait() { Action::Wait(until) } else { Action::Compute }
 }
 
 fn load_and_store(
@@ -184,7 +186,7 @@ fn load_and_store(
     // The snapshot is held until the value is stored: what it does not see cannot leave the heap meanwhile.
     let load_and_store = || {
         let seen = Seen::by_statement();
-        let loaded = kept_open(&[access.home.entries, access.home.tags], load);
+        let loaded = kept_open(&[access.tables.entries, access.tables.tags], load);
         let stored = match loaded {
             // The code that has run may have made a trigger or a policy in this transaction, or changed the role.
             Ok(Some(value)) => {
@@ -208,7 +210,7 @@ struct Unstored<'a>(Key<'a>);
 
 impl Drop for Unstored<'_> {
     fn drop(&mut self) {
-        patience::note_unstored(self.0);
+        patience::record_unstored(self.0);
     }
 }
 
@@ -217,12 +219,12 @@ fn store(access: &Access, storing: &Storing, value: Jsonb, seen: &Seen, started:
     let key = storing.key;
     let new = New { key, value, set_at: now, deadline: (storing.deadline)(value, now)? };
     let load_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
-    patience::note_computed(key, load_us);
+    patience::record_computed(key, load_us);
     let announced = announce::row(key);
     let started_to_store = Instant::now();
-    let stored = may_be_forgotten(access, || {
+    let stored = with_async_commit(access, || {
         fill::without_raising(access, || {
-            fill::admitted(access, key, storing.tags, seen, |tagged| {
+            fill::store_if_fresh(access, key, storing.tags, seen, |tagged| {
                 if !access.writes_directly() {
                     return statements::fill_unleased(access, &new, seen, tagged, load_us);
                 }
@@ -235,7 +237,7 @@ fn store(access: &Access, storing: &Storing, value: Jsonb, seen: &Seen, started:
     stats::latency::record(Operation::Fill, started_to_store.elapsed());
     stats::count_filled(key, value, stored);
     if stored {
-        announced.stored(&access.home, key);
+        announced.stored(&access.tables, key);
     }
     Ok(stored)
 }

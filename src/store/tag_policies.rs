@@ -51,14 +51,14 @@ pub fn hold(access: &Access, tags: TextArray, generations: Option<BigintArray>) 
         return Ok(false);
     }
     let params = [tags.param(), generations.param()];
-    Ok(access.run(|home| TAGS_HOLD.read(home, &params, |rows| rows.get(0, 1))) == Some(true))
+    Ok(access.run(|tables| TAGS_HOLD.read(tables, &params, |rows| rows.get(0, 1))) == Some(true))
 }
 
 fn has_policies(access: &Access) -> bool {
-    access::has_policies_for_caller(access.home.tags)
+    access::has_policies_for_caller(access.tables.tags)
 }
 
 fn denied(access: &Access, verb: TagVerb, name: &str) -> CacheError {
-    let table = format!("{}.cache_tags", access.home.schema);
+    let table = format!("{}.cache_tags", access.tables.schema);
     CacheError::TagDenied { verb, name: name.into(), table, role: access::current_role() }
 }

@@ -10,12 +10,12 @@
 //! for.
 
 use super::carried::{self, Carried};
-use crate::catalog::{Home, column, tag_column};
+use crate::catalog::{ExtensionTables, column, tag_column};
 use crate::error::CacheError;
 use crate::heap::change;
 use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};
-use crate::heap::snapshot::{self, NOBODY, Seen, Version};
+use crate::heap::snapshot::{self, FullXid, NO_XID, Seen};
 use crate::heap::table::{Purpose, Table};
 use crate::near;
 use crate::pg::backend;
@@ -49,9 +49,9 @@ pub fn is_fence_of_namespace(tag: &str) -> bool {
 
 /// The transaction that last changed a row of `cache_tags`; None where no transaction can have that number: such a row
 /// is passed over by everybody, and removed (`sweep::tags`).
-pub fn version_of(row: &Row) -> Option<Version> {
+pub fn version_of(row: &Row) -> Option<FullXid> {
     row.datum(tag_column::VERSION)
-        .map(|datum| datum.value() as Version)
+        .map(|datum| datum.value() as FullXid)
         .filter(|&version| snapshot::is_possible(version))
 }
 
@@ -59,23 +59,23 @@ pub fn version_of(row: &Row) -> Option<Version> {
 ///
 /// # Errors
 /// As [`invalidate`].
-pub fn refuse_earlier(home: &Home, namespace: Option<Namespace>) -> Result<(), CacheError> {
-    change_generations(home, &[&fence_of(namespace)])
+pub fn refuse_earlier(tables: &ExtensionTables, namespace: Option<Namespace>) -> Result<(), CacheError> {
+    change_generations(tables, &[&fence_of(namespace)])
 }
 
 /// Refuses what is stored under tokens that were given before this transaction's commit.
 ///
 /// # Errors
 /// As [`invalidate`].
-pub fn refuse_earlier_tokens(home: &Home) -> Result<(), CacheError> {
-    change_generations(home, &[COLLECTED])
+pub fn refuse_earlier_tokens(tables: &ExtensionTables) -> Result<(), CacheError> {
+    change_generations(tables, &[COLLECTED])
 }
 
 thread_local! {
     /// The transaction in which this backend last invalidated a tag, and the one in which it last remembered a
     /// generation.
-    static INVALIDATED_IN: Cell<Version> = const { Cell::new(NOBODY) };
-    static REMEMBERED_IN: Cell<Version> = const { Cell::new(NOBODY) };
+    static INVALIDATED_IN: Cell<FullXid> = const { Cell::new(NO_XID) };
+    static REMEMBERED_IN: Cell<FullXid> = const { Cell::new(NO_XID) };
 }
 
 /// The tags of an entry, with the generation of each when the entry was written.
@@ -88,51 +88,56 @@ pub struct Tagged {
 
 impl Tagged {
     /// The tags with their generations as of now, for an entry that is being written.
-    pub fn now(home: &Home, tags: TextArray) -> Option<Self> {
+    pub fn now(tables: &ExtensionTables, tags: TextArray) -> Option<Self> {
         REMEMBERED_IN.set(snapshot::current());
         let generations: Vec<i64> =
-            reading(home, View::Latest, |rows| names(tags).iter().map(|tag| rows.generation(tag)).collect());
+            reading(tables, View::Latest, |rows| names(tags).iter().map(|tag| rows.generation(tag)).collect());
         generations.into_datum().map(|generations| Self { tags, generations })
     }
 
     /// The same for a value that was computed by what `seen` sees; None where a tag was invalidated since.
-    pub fn seen_by(home: &Home, tags: TextArray, seen: &Seen) -> Option<Self> {
+    pub fn seen_by(tables: &ExtensionTables, tags: TextArray, seen: &Seen) -> Option<Self> {
         // Generations first: what is invalidated after they were read, no entry that remembers them survives.
-        let tagged = Self::now(home, tags)?;
-        sees_all_of(home, seen, names(tags)).then_some(tagged)
+        let tagged = Self::now(tables, tags)?;
+        sees_all_of(tables, seen, names(tags)).then_some(tagged)
     }
 }
 
 /// The current transaction has written rows of tags that it has not invalidated: it must not take them for its own
 /// invalidations.
-pub fn note_merge() {
+pub fn record_merge() {
     REMEMBERED_IN.set(snapshot::current());
 }
 
 /// The tags of an entry as they are to be remembered; None where `seen` misses an invalidation of them, or a clear.
-pub fn check_freshness(home: &Home, key: Key, tags: Option<TextArray>, seen: &Seen) -> Option<Option<Tagged>> {
+pub fn check_freshness(
+    tables: &ExtensionTables,
+    key: Key,
+    tags: Option<TextArray>,
+    seen: &Seen,
+) -> Option<Option<Tagged>> {
     // The number comes before the generations are read, see above.
     snapshot::current();
     let tagged = match tags {
         None => None,
-        Some(tags) => Some(Tagged::seen_by(home, tags, seen)?),
+        Some(tags) => Some(Tagged::seen_by(tables, tags, seen)?),
     };
     // Last, because who removes a tag that nobody carries says so here (`sweep::tags`).
-    nothing_cleared_since(home, key, seen).then_some(tagged)
+    nothing_cleared_since(tables, key, seen).then_some(tagged)
 }
 
 /// Whether `seen` sees every clear of the key's namespace, and of everything, that is committed by now. All is read
 /// under one snapshot: a fence that has gone by then is one that the collection's answers for.
-fn nothing_cleared_since(home: &Home, key: Key, seen: &Seen) -> bool {
+fn nothing_cleared_since(tables: &ExtensionTables, key: Key, seen: &Seen) -> bool {
     let collected = (!seen.own).then(|| COLLECTED.to_owned());
-    sees_all_of(home, seen, [None, Some(key.namespace())].map(fence_of).into_iter().chain(collected))
+    sees_all_of(tables, seen, [None, Some(key.namespace())].map(fence_of).into_iter().chain(collected))
 }
 
 /// Whether `seen` sees every change of these tags that is committed by now. For a snapshot that is held, nothing is
 /// known of those that stood in a file which the table has left since (TRUNCATE). A token is refused by the clear that
 /// a TRUNCATE brings about; which part of which transaction has defined the table, nobody may know any more.
-fn sees_all_of(home: &Home, seen: &Seen, tags: impl IntoIterator<Item = String>) -> bool {
-    reading(home, View::Latest, |rows| {
+fn sees_all_of(tables: &ExtensionTables, seen: &Seen, tags: impl IntoIterator<Item = String>) -> bool {
+    reading(tables, View::Latest, |rows| {
         let keeps_all = !seen.own || rows.table.keeps_what_was_removed_since(seen);
         let sees = |tag: String| rows.versions(&tag).into_iter().all(|version| seen.vouches_for(version));
         keeps_all && tags.into_iter().all(sees)
@@ -140,17 +145,17 @@ fn sees_all_of(home: &Home, seen: &Seen, tags: impl IntoIterator<Item = String>)
 }
 
 /// Whether no tag of the entry has been invalidated since it was written.
-pub fn hold(home: &Home, row: &Row, view: View) -> bool {
-    !row.has(column::TAGS) || carried::of(row).is_some_and(|carried| have(home, &carried, view))
+pub fn hold(tables: &ExtensionTables, row: &Row, view: View) -> bool {
+    !row.has(column::TAGS) || carried::of(row).is_some_and(|carried| have(tables, &carried, view))
 }
 
 /// Whether tags have these generations, as the calling statement sees it.
-pub fn are(home: &Home, tags: TextArray, generations: Option<BigintArray>) -> bool {
-    carried::parse(tags, generations).is_some_and(|carried| have(home, &carried, View::Statement))
+pub fn are(tables: &ExtensionTables, tags: TextArray, generations: Option<BigintArray>) -> bool {
+    carried::parse(tags, generations).is_some_and(|carried| have(tables, &carried, View::Statement))
 }
 
-fn have(home: &Home, carried: &[Carried], view: View) -> bool {
-    reading(home, view, |rows| carried.iter().all(|(tag, generation)| rows.generation(tag) == *generation))
+fn have(tables: &ExtensionTables, carried: &[Carried], view: View) -> bool {
+    reading(tables, view, |rows| carried.iter().all(|(tag, generation)| rows.generation(tag) == *generation))
 }
 
 /// The tags of an entry.
@@ -159,38 +164,38 @@ pub fn of(row: &Row) -> impl Iterator<Item = String> {
 }
 
 /// The generation of a tag by now; None where it has more than so many rows.
-pub(super) fn generation_of_few(home: &Home, tag: &str, most: usize) -> Option<i64> {
-    reading(home, View::Latest, |rows| rows.generation_of_few(tag, most))
+pub(super) fn generation_of_few(tables: &ExtensionTables, tag: &str, most: usize) -> Option<i64> {
+    reading(tables, View::Latest, |rows| rows.generation_of_few(tag, most))
 }
 
 /// Invalidates tags: from the commit on, every entry that carries one of them is a miss. Waits for nobody.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
-pub fn invalidate(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
-    near::tags(home, tags);
-    change_generations(home, tags)
+pub fn invalidate(tables: &ExtensionTables, tags: &[&str]) -> Result<(), CacheError> {
+    near::tags(tables, tags);
+    change_generations(tables, tags)
 }
 
-fn change_generations(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
+fn change_generations(tables: &ExtensionTables, tags: &[&str]) -> Result<(), CacheError> {
     let version = snapshot::current();
-    flags::note_write();
-    ranges::note_anywhere();
+    flags::record_write();
+    ranges::record_anywhere();
     // A transaction that invalidates a tag again and again, as one that changes many rows of a watched table may, does
     // so once: every version more would make the next look-up longer. Unless an entry of its own remembers what it did
     // first.
     let may_be_done = INVALIDATED_IN.replace(version) == version && REMEMBERED_IN.get() != version;
-    let is_done = |tag| may_be_done && reading(home, View::Latest, |rows| rows.versions(tag).contains(&version));
-    Table::by_first_column(home.tags, &tag_column::SHAPE, Purpose::Write, |table| {
+    let is_done = |tag| may_be_done && reading(tables, View::Latest, |rows| rows.versions(tag).contains(&version));
+    Table::by_first_column(tables.tags, &tag_column::SHAPE, Purpose::Write, |table| {
         for tag in tags.iter().filter(|tag| !is_done(tag)) {
             let change = backend::random() | 1;
             let columns = |name: Option<Datum>, generation: u64| {
                 vec![name, Some(Datum::from(generation)), Some(Datum::from(version)), None]
             };
             let changed = change::update_any(table, tag, |row| {
-                let before = row.datum(tag_column::VERSION).map_or(0, |datum| datum.value() as Version);
+                let before = row.datum(tag_column::VERSION).map_or(0, |datum| datum.value() as FullXid);
                 if backend::has_old_snapshot() && !Seen::by_statement().contains(before) {
-                    snapshot::note_blind(version);
+                    snapshot::mark_blind(version);
                 }
                 let generation = row.datum(tag_column::GENERATION).map_or(0, |datum| datum.value() as u64);
                 columns(row.datum(tag_column::TAG), generation ^ change)
@@ -204,14 +209,14 @@ fn change_generations(home: &Home, tags: &[&str]) -> Result<(), CacheError> {
 }
 
 /// A scan of `cache_tags`.
-struct Rows<'a> {
+struct TagScan<'a> {
     table: &'a Table,
     scan: Scan,
 }
 
-fn reading<R>(home: &Home, view: View, work: impl FnOnce(&mut Rows) -> R) -> R {
-    Table::by_first_column(home.tags, &tag_column::SHAPE, Purpose::Read, |table| {
-        let mut rows = Rows { table, scan: Scan::open(table, view) };
+fn reading<R>(tables: &ExtensionTables, view: View, work: impl FnOnce(&mut TagScan) -> R) -> R {
+    Table::by_first_column(tables.tags, &tag_column::SHAPE, Purpose::Read, |table| {
+        let mut rows = TagScan { table, scan: Scan::open(table, view) };
         let result = work(&mut rows);
         rows.scan.close();
         result
@@ -219,7 +224,7 @@ fn reading<R>(home: &Home, view: View, work: impl FnOnce(&mut Rows) -> R) -> R {
     .unwrap_or_else(|| CacheError::Altered("cache_tags").raise())
 }
 
-impl Rows<'_> {
+impl TagScan<'_> {
     fn of(&mut self, tag: &str) -> impl Iterator<Item = Row> {
         self.scan.seek(tag);
         std::iter::from_fn(|| self.scan.next())
@@ -242,7 +247,7 @@ impl Rows<'_> {
         Some(generation)
     }
 
-    fn versions(&mut self, tag: &str) -> Vec<Version> {
+    fn versions(&mut self, tag: &str) -> Vec<FullXid> {
         self.of(tag).filter_map(|row| version_of(&row)).collect()
     }
 }

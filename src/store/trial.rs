@@ -6,7 +6,7 @@
 //! no lock on rows, leave nothing, and take no transaction number.
 
 use crate::access::Access;
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
 use crate::pg::clock;
 use crate::pg::datum::{TextArray, Timestamp};
@@ -44,7 +44,7 @@ pub fn check_key(access: &Access, key: Key, tags: Option<TextArray>) -> Result<(
 
 /// Whether the caller's policies on `cache_tags` let it write a row of the tag.
 pub fn may_insert_tag(access: &Access, tag: &str) -> bool {
-    access.run(|home| passes(&TRY_TAG, home, &[tag.param()], Locks::Awaited))
+    access.run(|tables| passes(&TRY_TAG, tables, &[tag.param()], Locks::Awaited))
 }
 
 /// How a trial treats a table that another transaction has locked: `cache_tags`, or one that a policy reads.
@@ -63,7 +63,7 @@ fn may_write(access: &Access, key: Key, is_value: bool, tags: Option<TextArray>,
     let now = clock::now();
     let until = Timestamp(now.0.saturating_add(settings::lease()));
     let params = [key.as_str().param(), now.param(), until.param(), is_value.param(), tags.param()];
-    access.run(|home| passes(&TRY_KEY, home, &params, locks))
+    access.run(|tables| passes(&TRY_KEY, tables, &params, locks))
 }
 
 /// Errors that say nothing of what the policies allow.
@@ -74,14 +74,14 @@ const UNDECIDED: [PgSqlErrorCode; 3] = [
 ];
 
 /// Whether policies and privileges let a row in that only then fails for what it lacks.
-fn passes(trial: &Statement, home: &Home, params: &[Param], locks: Locks) -> bool {
+fn passes(trial: &Statement, tables: &ExtensionTables, params: &[Param], locks: Locks) -> bool {
     let passes_on = match locks {
         Locks::AtOnce => &[][..],
         Locks::Awaited => &UNDECIDED[..],
     };
     let error = rehearse(passes_on, || {
         let _at_once = (locks == Locks::AtOnce).then(|| LocalSettings::new(&[(c"lock_timeout", "1ms")]));
-        trial.rehearse(home, params);
+        trial.rehearse(tables, params);
     });
     matches!(error, None | Some(PgSqlErrorCode::ERRCODE_NOT_NULL_VIOLATION))
 }

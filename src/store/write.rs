@@ -14,7 +14,7 @@ use super::types::{Condition, New};
 use super::{fence, open};
 use crate::access::Access;
 use crate::catalog::column;
-use crate::durability::may_be_forgotten;
+use crate::durability::with_async_commit;
 use crate::error::CacheError;
 use crate::evict::growth::{self, Growth};
 use crate::heap::change::{Contention, Decision, change};
@@ -35,7 +35,7 @@ use cache_pg_rules::key::Key;
 /// [`CacheError::Serialization`].
 pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condition) -> Result<bool, CacheError> {
     let announced = announce::row(new.key);
-    let written = may_be_forgotten(access, || {
+    let written = with_async_commit(access, || {
         let tagged = tagged(access, new.key, tags)?;
         if access.writes_directly() {
             return open::changing(access, &announced, |table| put_one(access, table, new, tagged, condition));
@@ -43,7 +43,7 @@ pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condi
         super::statements::put(access, new, tagged, condition)
     })?;
     if written {
-        announced.stored(&access.home, new.key);
+        announced.stored(&access.tables, new.key);
     }
     Ok(written)
 }
@@ -53,12 +53,12 @@ pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condi
 /// # Errors
 /// [`CacheError::Serialization`].
 pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result<usize, CacheError> {
-    let announced = announce::values(&access.home, new.iter().map(|new| new.key));
-    may_be_forgotten(access, || {
+    let announced = announce::values(&access.tables, new.iter().map(|new| new.key));
+    with_async_commit(access, || {
         // Under an old snapshot each key's namespace is asked.
         let shared = match backend::has_old_snapshot() {
             true => None,
-            false => Some(tags.and_then(|tags| Tagged::now(&access.home, tags))),
+            false => Some(tags.and_then(|tags| Tagged::now(&access.tables, tags))),
         };
         let of = |key| shared.map_or_else(|| tagged(access, key, tags), Ok);
         if !access.writes_directly() {
@@ -81,9 +81,10 @@ pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result
 /// or the key's namespace was cleared, since.
 fn tagged(access: &Access, key: Key, tags: Option<TextArray>) -> Result<Option<Tagged>, CacheError> {
     if backend::has_old_snapshot() {
-        return tags::check_freshness(&access.home, key, tags, &Seen::by_statement()).ok_or(CacheError::Serialization);
+        return tags::check_freshness(&access.tables, key, tags, &Seen::by_statement())
+            .ok_or(CacheError::Serialization);
     }
-    Ok(tags.and_then(|tags| Tagged::now(&access.home, tags)))
+    Ok(tags.and_then(|tags| Tagged::now(&access.tables, tags)))
 }
 
 fn put_one(
@@ -98,7 +99,7 @@ fn put_one(
     let mut growth = Growth::default();
     let written = change(table, new.key.as_str(), Contention::Wait, |row| {
         conflict = fence::check_unchanged(table, new.key, row);
-        let live = row.filter(|row| is_live(&access.home, row, clock::now(), View::Latest));
+        let live = row.filter(|row| is_live(&access.tables, row, clock::now(), View::Latest));
         let wanted = match condition {
             Condition::Always => true,
             Condition::Absent => live.is_none(),
@@ -122,7 +123,7 @@ fn put_one(
     conflict?;
     let written = written.unwrap_or(false);
     if written {
-        growth::note(&access.home, new.key, growth);
+        growth::record(&access.tables, new.key, growth);
     }
     Ok(written)
 }
@@ -139,7 +140,7 @@ fn same_value(row: &Row, value: Jsonb) -> Option<Jsonb> {
 /// [`CacheError::Serialization`].
 pub fn touch(access: &Access, key: Key, deadline: Deadline) -> Result<bool, CacheError> {
     let announced = announce::row(key);
-    may_be_forgotten(access, || {
+    with_async_commit(access, || {
         if !access.writes_directly() {
             return super::statements::touch(access, key, deadline);
         }
@@ -162,7 +163,7 @@ fn change_live<R>(
     let changed = open::changing(access, announced, |table| {
         Ok(change(table, key.as_str(), Contention::Wait, |row| {
             conflict = fence::check_unchanged(table, key, row);
-            match row.filter(|row| is_live(&access.home, row, clock::now(), View::Latest)) {
+            match row.filter(|row| is_live(&access.tables, row, clock::now(), View::Latest)) {
                 Some(live) if conflict.is_ok() => {
                     let (image, result) = next(live);
                     Decision::Write(image.columns(), Some(result))

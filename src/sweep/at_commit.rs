@@ -10,8 +10,8 @@ use super::entries::{self, By, Entries};
 use super::evictor::Evictor;
 use super::{estimate, sampled};
 use crate::catalog;
-use crate::catalog::Home;
-use crate::durability::forgettable;
+use crate::catalog::ExtensionTables;
+use crate::durability::with_async_commit_directly;
 use crate::evict::file;
 use crate::evict::pending::{self, Outlook};
 use crate::pg::active_snapshot::under_latest;
@@ -77,12 +77,12 @@ pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
 fn make_room(outlook: Outlook) {
     if memory::attached() {
         if outlook.need == Need::Broken || !file::is_known() {
-            among_the_entries(|home, entries| {
+            among_the_entries(|tables, entries| {
                 estimate::get_to_know(entries);
                 let Some(Outlook { added, need, .. }) = pending::outlook() else { return };
                 NEED.set(need);
                 let most = added.saturating_mul(FOR_EACH).min(MOST) as u32;
-                if let Some(mut evictor) = Evictor::of(home).filter(|_| need == Need::Broken) {
+                if let Some(mut evictor) = Evictor::of(tables).filter(|_| need == Need::Broken) {
                     evictor.next(entries, MOST_PAGES, most);
                 }
             });
@@ -90,19 +90,19 @@ fn make_room(outlook: Outlook) {
         return;
     }
     if sampled::is_due(outlook) {
-        among_the_entries(|home, entries| sampled::evict(home, entries, outlook.added));
+        among_the_entries(|tables, entries| sampled::evict(tables, entries, outlook.added));
     }
 }
 
 /// Runs `work` where entries may be removed without asking anybody, under a new snapshot. Whatever it raises, the
 /// caller's commit goes on: that is said once in a session, and counted as a failure of the hand.
-fn among_the_entries(work: impl FnOnce(&Home, &Entries)) {
+fn among_the_entries(work: impl FnOnce(&ExtensionTables, &Entries)) {
     let look = || {
-        let Ok(home) = catalog::installed() else { return };
+        let Ok(tables) = catalog::installed() else { return };
         // The transaction has locked the table: it has written there.
-        if home.may_be_walked && entries::try_lock(&home) {
-            let _owner = AsOwner::new(home.owner);
-            under_latest(|| entries::open(&home, By::Commit, |entries| work(&home, entries)));
+        if tables.may_be_walked && entries::try_lock(&tables) {
+            let _owner = AsOwner::new(tables.owner);
+            under_latest(|| entries::open(&tables, By::Commit, |entries| work(&tables, entries)));
         }
     };
     // A cancel waits until the transaction has committed: it came too late. What is raised sets the number to zero.
@@ -113,7 +113,7 @@ fn among_the_entries(work: impl FnOnce(&Home, &Entries)) {
         (&raw mut pg_sys::InterruptHoldoffCount).write_volatile(count);
     };
     hold(held + 1);
-    let outcome = forgettable(|| contain(look));
+    let outcome = with_async_commit_directly(|| contain(look));
     hold(held);
     if let Err(error) = outcome {
         sweeps::fail(&error);

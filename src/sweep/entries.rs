@@ -3,27 +3,27 @@
 //! Owns the walk over the table below the executor, a TID range scan. Like VACUUM it asks no policy and fires no trigger
 //! and no rule, whoever calls it. Must never wait.
 
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::entry::{due_at, is_damaged, may_be_evicted};
 use crate::evict::file;
 use crate::heap::row::Row;
 use crate::heap::table::check_replica_identity;
 use crate::pg::datum::Timestamp;
-use crate::store::known_tags::Known;
+use crate::store::known_tags::KnownTags;
 use crate::store::tags;
 use pgrx::pg_sys::{self, BlockNumber};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 /// Locks the table for [`open`] to the end of the transaction, unless that means to wait for somebody.
-pub fn try_lock(home: &Home) -> bool {
+pub fn try_lock(tables: &ExtensionTables) -> bool {
     // SAFETY: locks by number, in a transaction.
-    unsafe { pg_sys::ConditionalLockRelationOid(home.entries, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) }
+    unsafe { pg_sys::ConditionalLockRelationOid(tables.entries, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) }
 }
 
 /// `cache_entries`, open.
 pub struct Entries<'a> {
-    pub(super) home: &'a Home,
+    pub(super) tables: &'a ExtensionTables,
     pub(super) relation: pg_sys::Relation,
     pub(super) by: By,
     /// The only keys that may go; None: all may.
@@ -43,28 +43,28 @@ pub enum By {
 }
 
 /// Opens the table, which the current transaction has locked, and hands it to `work`; None where it is gone.
-pub fn open<R>(home: &Home, by: By, work: impl FnOnce(&Entries) -> R) -> Option<R> {
-    open_for(home, by, None, work)
+pub fn open<R>(tables: &ExtensionTables, by: By, work: impl FnOnce(&Entries) -> R) -> Option<R> {
+    open_for(tables, by, None, work)
 }
 
 pub(super) fn open_for<R>(
-    home: &Home,
+    tables: &ExtensionTables,
     by: By,
     only: Option<&HashSet<String>>,
     work: impl FnOnce(&Entries) -> R,
 ) -> Option<R> {
     let locked = pg_sys::NoLock as pg_sys::LOCKMODE;
     // SAFETY: the table is locked; it may have been dropped before that.
-    let relation = unsafe { pg_sys::try_table_open(home.entries, locked) };
+    let relation = unsafe { pg_sys::try_table_open(tables.entries, locked) };
     if relation.is_null() {
         return None;
     }
     // SAFETY: the relation is open.
     unsafe {
         check_replica_identity(relation, pg_sys::CmdType::CMD_DELETE);
-        file::note(relation);
+        file::set_current(relation);
     }
-    let result = work(&Entries { home, relation, by, only });
+    let result = work(&Entries { tables, relation, by, only });
     // SAFETY: the relation is open; closing it keeps the lock. An error in between ends the transaction, which closes
     // it.
     unsafe { pg_sys::table_close(relation, locked) };
@@ -77,7 +77,7 @@ pub trait Evicting {
     fn wants(&self, row: &Row) -> bool;
 
     /// An entry has gone.
-    fn note(&mut self, row: &Row, now: Timestamp);
+    fn evicted(&mut self, row: &Row, now: Timestamp);
 }
 
 impl Entries<'_> {
@@ -89,7 +89,7 @@ impl Entries<'_> {
 
     /// Which it is.
     pub fn table(&self) -> pg_sys::Oid {
-        self.home.entries
+        self.tables.entries
     }
 
     /// The file that it lies in: another one after TRUNCATE, VACUUM FULL and their kin.
@@ -99,8 +99,8 @@ impl Entries<'_> {
     }
 
     /// The generations of tags for a new walk.
-    pub(super) fn known_tags(&self) -> Known {
-        if self.by == By::Commit { Known::nothing() } else { Known::default() }
+    pub(super) fn known_tags(&self) -> KnownTags {
+        if self.by == By::Commit { KnownTags::nothing() } else { KnownTags::default() }
     }
 
     /// Whether the row of a key is any business of whoever sweeps.
@@ -113,10 +113,10 @@ impl Entries<'_> {
         &self,
         row: &Row,
         now: Timestamp,
-        known: &mut Known,
+        known: &mut KnownTags,
         evicting: Option<&dyn Evicting>,
     ) -> Option<Fate> {
-        if due_at(row, now) <= now.0 || is_damaged(row) || !known.hold(self.home, row) {
+        if due_at(row, now) <= now.0 || is_damaged(row) || !known.hold(self.tables, row) {
             return Some(Fate::Due);
         }
         evicting.filter(|evicting| may_be_evicted(row, now) && evicting.wants(row)).map(|_| Fate::Evicted)

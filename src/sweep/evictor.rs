@@ -6,7 +6,7 @@
 
 use super::entries::{Entries, Evicting};
 use super::estimate;
-use crate::catalog::{Home, column};
+use crate::catalog::{ExtensionTables, column};
 use crate::entry::{NEVER, written_at};
 use crate::evict::{ghosts, growth, pending, recency};
 use crate::heap::row::Row;
@@ -45,17 +45,17 @@ pub struct Evictor {
 
 impl Evictor {
     /// One that finds out what is to go; None: nothing is.
-    pub fn of(home: &Home) -> Option<Self> {
+    pub fn of(tables: &ExtensionTables) -> Option<Self> {
         let area = memory::area()?;
         let held = pending::held(area);
         let excess = settings::limits().excess(held);
         let limited = memory::read_places(|name, tally| {
-            let limits = Namespace::parse(&name).map(|it| namespaces::limits(home, it));
+            let limits = Namespace::parse(&name).map(|it| namespaces::limits(tables, it));
             let excess = limits.ok()?.excess(pending::held_of(tally));
             (!excess.is_empty()).then_some((name, excess))
         });
         let own: HashMap<_, _> =
-            if namespaces::has_limits(home) { limited.flatten().collect() } else { HashMap::new() };
+            if namespaces::has_limits(tables) { limited.flatten().collect() } else { HashMap::new() };
         if excess.is_empty() && own.is_empty() {
             return None;
         }
@@ -102,7 +102,7 @@ impl Evictor {
             area.set_level(area.level().after(Met { judged, evicted, in_vain }));
             let evictions = area.evictions.load(Ordering::Relaxed);
             let then = area.evictions_then.swap(evictions, Ordering::Relaxed);
-            recency::forget(area, evictions.saturating_sub(then), area.total.held().entries);
+            recency::decay(area, evictions.saturating_sub(then), area.total.held().entries);
         } else if walked >= pages {
             area.met_pages.store(0, Ordering::Relaxed);
             area.set_level(area.level().after_turn());
@@ -147,7 +147,7 @@ impl Evicting for Evictor {
         verdict != Verdict::Keep
     }
 
-    fn note(&mut self, row: &Row, now: Timestamp) {
+    fn evicted(&mut self, row: &Row, now: Timestamp) {
         let Some(key) = row.text(column::KEY) else { return };
         if let Some(area) = memory::area() {
             for left in &area.believed {

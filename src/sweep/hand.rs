@@ -5,7 +5,7 @@
 
 use super::entries::{By, Entries, Evicting, Fate, open_for};
 use super::references::{References, place_of};
-use crate::catalog::{Home, column};
+use crate::catalog::{ExtensionTables, column};
 use crate::entry::{due_at, written_at};
 use crate::evict::growth::{self, footprint};
 use crate::heap::row::Row;
@@ -24,14 +24,14 @@ use std::ops::ControlFlow;
 ///
 /// Runs in the current transaction, which has locked the table, under the active snapshot.
 pub fn step(
-    home: &Home,
+    tables: &ExtensionTables,
     only: Option<&HashSet<String>>,
     from: BlockNumber,
     pages: BlockNumber,
     most: u32,
     now: Timestamp,
 ) -> Option<Step> {
-    open_for(home, By::Anybody, only, |entries| entries.step(from, pages, most, now))
+    open_for(tables, By::Anybody, only, |entries| entries.step(from, pages, most, now))
 }
 
 impl Entries<'_> {
@@ -60,7 +60,7 @@ impl Entries<'_> {
         mut evicting: Option<&mut dyn Evicting>,
     ) -> Step {
         let mut step = Step { next: end, ..Step::default() };
-        let free = References::of(self.home)
+        let free = References::of(self.tables)
             .map(|references| self.free_to_go((from, end), most, now, evicting.as_deref(), &references));
         let mut known = self.known_tags();
         let mut rows = Rows::default();
@@ -83,9 +83,9 @@ impl Entries<'_> {
             // SAFETY: the active snapshot sees the row.
             let removed = |_| unsafe { remove(self.relation, row, pg_sys::GetActiveSnapshot(), free.is_some()) };
             let goes = fate.is_some_and(removed);
-            self.account(&mut step, &mut rows, row, now, (fate, goes));
+            self.record_row(&mut step, &mut rows, row, now, (fate, goes));
             if let Some(evicting) = evicting.as_deref_mut().filter(|_| goes && fate == Some(Fate::Evicted)) {
-                evicting.note(row, now);
+                evicting.evicted(row, now);
             }
             ControlFlow::Continue(())
         });
@@ -94,7 +94,7 @@ impl Entries<'_> {
     }
 
     /// Takes note of a row, and of what has become of it.
-    fn account(&self, step: &mut Step, rows: &mut Rows, row: &Row, now: Timestamp, what: (Option<Fate>, bool)) {
+    fn record_row(&self, step: &mut Step, rows: &mut Rows, row: &Row, now: Timestamp, what: (Option<Fate>, bool)) {
         let Some(key) = row.text(column::KEY) else { return };
         let tally = rows.of(key);
         let has_value = row.has(column::VALUE);
@@ -116,7 +116,7 @@ impl Entries<'_> {
         step.removed += 1;
         wake::at_end_of_row(key);
         if has_value {
-            growth::forget(key, row);
+            growth::record_removal(key, row);
         }
         step.evicted += u32::from(fate == Some(Fate::Evicted));
         if fate == Some(Fate::Due) {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`entries`] | the table, open: its rows one after the other, and which of them go |
 //! | [`hand`] | one step over some pages: remove what is due, wait for nobody |
-//! | [`account`] | what follows from a step |
+//! | [`after_step`] | what follows from a step |
 //! | [`evictor`] | which live entries go while room is needed |
 //! | [`at_commit`] | writers that make room themselves, where the sweeper does not keep up or there is none |
 //! | [`sampled`], [`sample`] | the same without shared memory; single pages of the table |
@@ -31,7 +31,7 @@
 //! Correctness never depends on any of this: reads test the deadline themselves (P1). Without
 //! `shared_preload_libraries` there is no shared memory and no process, and `cache_sweep()` does the same work.
 
-mod account;
+mod after_step;
 mod at_commit;
 pub mod entries;
 mod estimate;

@@ -6,7 +6,7 @@
 //! run code of whoever made the foreign key.
 
 use super::entries::{Entries, Evicting, Fate};
-use crate::catalog::{Home, column};
+use crate::catalog::{ExtensionTables, column};
 use crate::heap::referrer;
 use crate::heap::row::Row;
 use crate::heap::table::block_of;
@@ -20,11 +20,11 @@ use std::collections::{HashMap, HashSet};
 static REFERENCES: Statement = statement!("references.sql", [OIDOID]);
 
 /// The foreign keys that point at `cache_entries`, in words.
-pub fn names(home: &Home) -> Vec<String> {
-    if !home.has_foreign_keys {
+pub fn names(tables: &ExtensionTables) -> Vec<String> {
+    if !tables.has_foreign_keys {
         return Vec::new();
     }
-    REFERENCES.read_newest(home, &[home.entries.param()], |rows| rows.column(3))
+    REFERENCES.read_newest(tables, &[tables.entries.param()], |rows| rows.column(3))
 }
 
 /// Where a row is.
@@ -40,9 +40,9 @@ pub(super) struct References(Vec<(Oid, Option<i16>)>);
 
 impl References {
     /// Those of now, for the table is locked; None: there are none.
-    pub(super) fn of(home: &Home) -> Option<Self> {
-        home.has_foreign_keys.then(|| {
-            Self(REFERENCES.read_newest(home, &[home.entries.param()], |rows| {
+    pub(super) fn of(tables: &ExtensionTables) -> Option<Self> {
+        tables.has_foreign_keys.then(|| {
+            Self(REFERENCES.read_newest(tables, &[tables.entries.param()], |rows| {
                 let one = |row| Some((rows.get(row, 1)?, rows.get::<i32>(row, 2).and_then(|it| it.try_into().ok())));
                 (0..rows.len()).filter_map(one).collect()
             }))

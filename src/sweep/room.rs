@@ -5,7 +5,7 @@ use super::sweeper::Sweeper;
 use super::vacuum::{self, Locks};
 use super::{process, walk};
 use crate::catalog;
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::pg::clock::Steady;
 use crate::shared::directory::{self, Slot};
 use crate::shared::flags;
@@ -26,9 +26,9 @@ const LOCKED: Duration = Duration::from_millis(100);
 
 impl Sweeper {
     /// Evicts, if room is needed, and returns how many rows that removed.
-    pub(super) fn make_room(&mut self, home: &Home, most: u32) -> u32 {
-        let Some(mut evictor) = self.evictor(home) else { return 0 };
-        let step = walk::evict(self.slot, home, EVICT_PAGES, most.min(EVICT_ROWS), &mut evictor);
+    pub(super) fn make_room(&mut self, tables: &ExtensionTables, most: u32) -> u32 {
+        let Some(mut evictor) = self.evictor(tables) else { return 0 };
+        let step = walk::evict(self.slot, tables, EVICT_PAGES, most.min(EVICT_ROWS), &mut evictor);
         // After a while in which nothing could be evicted, what is left is not to be had.
         self.fruitless = if step.evicted > 0 { 0 } else { self.fruitless + step.read };
         if evictor.goes_on() && u64::from(self.fruitless) < u64::from(step.pages) * FRUITLESS {
@@ -38,8 +38,8 @@ impl Sweeper {
     }
 
     /// What is to go, if room is needed. Whoever needs some from now on says so anew.
-    fn evictor(&self, home: &Home) -> Option<Evictor> {
-        if flags::relieve(self.slot) { Evictor::of(home) } else { None }
+    fn evictor(&self, tables: &ExtensionTables) -> Option<Evictor> {
+        if flags::relieve(self.slot) { Evictor::of(tables) } else { None }
     }
 
     /// Gives room back, when much was removed.
@@ -53,8 +53,8 @@ impl Sweeper {
         // SAFETY: outside of a transaction.
         unsafe { pg_sys::pgstat_report_stat(true) };
         let dirty = process::transaction(|| {
-            let home = catalog::installed().ok().filter(|_| process::database_is_free())?;
-            (!vacuum::is_clean(&home, slot.removed)).then(|| (home.schema.clone(), Locks::try_take(&home)))
+            let tables = catalog::installed().ok().filter(|_| process::database_is_free())?;
+            (!vacuum::is_clean(&tables, slot.removed)).then(|| (tables.schema.clone(), Locks::try_take(&tables)))
         })?;
         let started = Instant::now();
         let (removed, pause) = match dirty {
@@ -66,7 +66,7 @@ impl Sweeper {
             }
             None => (0, Duration::ZERO),
         };
-        self.note(|slot| *slot = Slot { removed, vacuum_at: Steady::from_now(pause), ..*slot });
+        self.update_slot(|slot| *slot = Slot { removed, vacuum_at: Steady::from_now(pause), ..*slot });
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ impl Entries<'_> {
         mut goes: impl FnMut(Key, Timestamp) -> bool,
     ) {
         let now = clock::now();
-        let free = References::of(self.home).map(|references| {
+        let free = References::of(self.tables).map(|references| {
             let mut chosen = Vec::new();
             self.each_entry(page, now, |row, tid| {
                 let key = row.text(column::KEY).and_then(|key| Key::parse(key).ok());

@@ -7,7 +7,7 @@
 
 use super::entries::Entries;
 use super::evictor;
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::evict::pending::Outlook;
 use crate::namespaces;
 use crate::pg::backend;
@@ -28,7 +28,7 @@ pub fn is_due(outlook: Outlook) -> bool {
 }
 
 /// Looks, and removes what is too much.
-pub fn evict(home: &Home, entries: &Entries, added: u64) {
+pub fn evict(tables: &ExtensionTables, entries: &Entries, added: u64) {
     let pages = entries.pages();
     if pages == 0 {
         return;
@@ -45,7 +45,7 @@ pub fn evict(home: &Home, entries: &Entries, added: u64) {
             let seen = (written_at.0, bytes);
             all.push(seen);
             let namespace = key.namespace();
-            let limits = namespaces::limits(home, namespace);
+            let limits = namespaces::limits(tables, namespace);
             if limits.any() {
                 limited.entry(namespace.as_str().to_owned()).or_insert((limits, Vec::new())).1.push(seen);
             }

@@ -73,7 +73,7 @@ impl Sweeper {
             directory.slots[slot].started_at = Steady::PAST;
             if sweeper != 0 {
                 // It has not left but died, perhaps within a step.
-                ranges::forget(slot);
+                ranges::reset(slot);
             }
             Some(Self { slot, announced, turn, fruitless: 0 })
         })
@@ -86,7 +86,7 @@ impl Sweeper {
             let started = Instant::now();
             if self.turn.page == 0 {
                 // Whoever takes up a turn that is cut short must not rely on what an earlier one has found.
-                self.note(|slot| slot.quiet_until = slot.visit_at);
+                self.update_slot(|slot| slot.quiet_until = slot.visit_at);
                 // Before the transaction takes its snapshot: what commits after that flags itself again.
                 flags::clear_written(self.slot);
                 ranges::begin_turn(self.slot);
@@ -95,7 +95,7 @@ impl Sweeper {
                 census::begin();
             }
             let rest = match process::transaction(|| self.visit()).flatten() {
-                Ok(Visit::Stepped(step)) => self.account(step, started.elapsed()),
+                Ok(Visit::Stepped(step)) => self.end_step(step, started.elapsed()),
                 Ok(Visit::Absent) => {
                     let (presence, layout) = (Presence::Absent, None);
                     return self.leave(|slot| *slot = Slot { presence, layout, failures: 0, ..*slot });
@@ -130,17 +130,17 @@ impl Sweeper {
         if !process::database_is_free() {
             return Ok(Visit::Locked);
         }
-        let Some(home) = catalog::home() else {
+        let Some(tables) = catalog::tables() else {
             return match catalog::absence() {
                 CacheError::NotInstalled => Ok(Visit::Absent),
                 moved => Err(moved.to_string()),
             };
         };
         // What was found may have changed until the lock was there; then the next visit begins anew.
-        if !entries::try_lock(&home) || catalog::home().is_none_or(|locked| !Rc::ptr_eq(&home, &locked)) {
+        if !entries::try_lock(&tables) || catalog::tables().is_none_or(|locked| !Rc::ptr_eq(&tables, &locked)) {
             return Ok(Visit::Locked);
         }
-        if let Err(altered) = home.check() {
+        if let Err(altered) = tables.check() {
             altered.raise();
         }
         let now = clock::now();
@@ -148,14 +148,14 @@ impl Sweeper {
         if self.turn.length.is_zero() {
             self.turn.length = settings::sweep_interval();
         }
-        report_step(&home.schema, &self.turn);
-        if !home.may_be_walked {
+        report_step(&tables.schema, &self.turn);
+        if !tables.may_be_walked {
             return Err(CacheError::Altered("cache_entries").to_string());
         }
         let pages = pace::step_pages(self.turn.pages, self.turn.length);
         // First the step: it finds out whether what is known is of this table.
-        let step = walk::step((self.slot, self.turn.whole), &home, self.turn.page, pages, most, now);
-        let removed = self.make_room(&home, most);
+        let step = walk::step((self.slot, self.turn.whole), &tables, self.turn.page, pages, most, now);
+        let removed = self.make_room(&tables, most);
         Ok(step.map_or(Visit::Locked, |step| Visit::Stepped(Step { removed: step.removed + removed, ..step })))
     }
 
@@ -165,11 +165,11 @@ impl Sweeper {
         if due != Some(true) {
             return Ok(());
         }
-        self.note(|slot| slot.collect_at = Steady::from_now(tags::EVERY));
+        self.update_slot(|slot| slot.collect_at = Steady::from_now(tags::EVERY));
         process::report(Some(c"collecting tags"));
-        process::transaction(|| match catalog::home() {
-            Some(home) if process::database_is_free() && entries::try_lock(&home) && home.check().is_ok() => {
-                tags::collect(&home).map_err(|error| error.to_string())
+        process::transaction(|| match catalog::tables() {
+            Some(tables) if process::database_is_free() && entries::try_lock(&tables) && tables.check().is_ok() => {
+                tags::collect(&tables).map_err(|error| error.to_string())
             }
             _ => Ok(()),
         })?
@@ -179,7 +179,7 @@ impl Sweeper {
     fn fail(self, error: &str) {
         sweeps::fail(error);
         // What the step had removed is there again.
-        ranges::forget(self.slot);
+        ranges::reset(self.slot);
         // The launcher has counted this one when it started us.
         let failures = directory::look(|directory| directory.slots[self.slot].failures).unwrap_or(1).max(1);
         let pause = backoff::pause(failures, backend::chance());
@@ -198,7 +198,7 @@ impl Sweeper {
     fn leave(&self, change: impl FnOnce(&mut Slot)) {
         // SAFETY: outside of a transaction; forced, because this process reports nothing later.
         unsafe { pg_sys::pgstat_report_stat(true) };
-        self.note(change);
+        self.update_slot(change);
         let pid = backend::pid();
         directory::change(|directory| {
             let slot = &mut directory.slots[self.slot];
@@ -209,7 +209,7 @@ impl Sweeper {
     }
 
     /// Writes down what this process has found out, unless the extension has been created since it began to look.
-    pub(super) fn note(&self, change: impl FnOnce(&mut Slot)) {
+    pub(super) fn update_slot(&self, change: impl FnOnce(&mut Slot)) {
         let database = backend::database();
         directory::change(|directory| {
             let slot = &mut directory.slots[self.slot];

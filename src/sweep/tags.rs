@@ -20,10 +20,10 @@
 //! with a part of the tags, those whose hash falls into it, so its memory is bounded.
 
 use super::entries::{self, By};
-use crate::catalog::{Home, tag_column};
+use crate::catalog::{ExtensionTables, tag_column};
 use crate::error::CacheError;
 use crate::heap::row::Row;
-use crate::heap::snapshot::{self, Seen, Version, see_own_work};
+use crate::heap::snapshot::{self, FullXid, Seen, see_own_work};
 use crate::heap::table::{Purpose, Table};
 use crate::heap::{change, upkeep::Met};
 use crate::pg::active_snapshot::under_latest;
@@ -49,12 +49,12 @@ const MERGED: usize = 16 << 20;
 ///
 /// # Errors
 /// [`CacheError::Altered`].
-pub fn collect(home: &Home) -> Result<(), CacheError> {
+pub fn collect(tables: &ExtensionTables) -> Result<(), CacheError> {
     // SAFETY: locks by number, in a transaction.
-    if !unsafe { pg_sys::ConditionalLockRelationOid(home.tags, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) } {
+    if !unsafe { pg_sys::ConditionalLockRelationOid(tables.tags, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) } {
         return Ok(());
     }
-    let removed = Table::by_first_column(home.tags, &tag_column::SHAPE, Purpose::Write, |table| {
+    let removed = Table::by_first_column(tables.tags, &tag_column::SHAPE, Purpose::Write, |table| {
         table.check_removal();
         let pages = table.pages();
         if pages <= FEW_PAGES {
@@ -70,10 +70,10 @@ pub fn collect(home: &Home) -> Result<(), CacheError> {
         under_latest(|| merge(table, part));
         see_own_work();
         let horizon = table.horizon();
-        under_latest(|| remove_fences(table, horizon) | remove_unused(home, table, part, horizon))
+        under_latest(|| remove_fences(table, horizon) | remove_unused(tables, table, part, horizon))
     });
     match removed.ok_or(CacheError::Altered("cache_tags"))? {
-        true => tags::refuse_earlier_tokens(home),
+        true => tags::refuse_earlier_tokens(tables),
         false => Ok(()),
     }
 }
@@ -135,11 +135,11 @@ fn merge(table: &Table, part: Part) {
     for (tag, generation) in merged {
         change::insert(table, &[tag.into_datum(), Some(Datum::from(generation)), Some(Datum::from(version)), None]);
     }
-    tags::note_merge();
+    tags::record_merge();
 }
 
 /// Removes the fences of namespaces that were moved before `horizon`; whether there were any.
-fn remove_fences(table: &Table, horizon: Version) -> bool {
+fn remove_fences(table: &Table, horizon: FullXid) -> bool {
     let mut removed = false;
     table.each(|met| {
         let is_old = tags::version_of(&met.row).is_some_and(|version| version < horizon);
@@ -152,7 +152,7 @@ fn remove_fences(table: &Table, horizon: Version) -> bool {
 
 /// Marks the tags that no entry carries, and removes those for which that was settled before `horizon`; whether there
 /// were any.
-fn remove_unused(home: &Home, table: &Table, part: Part, horizon: Version) -> bool {
+fn remove_unused(tables: &ExtensionTables, table: &Table, part: Part, horizon: FullXid) -> bool {
     let seen = Seen::by_statement();
     let candidate = |row: &Row| part.hash_of(row).filter(|_| !row.text(tag_column::TAG).is_none_or(tags::is_fence));
     let mut unused = HashSet::new();
@@ -160,7 +160,7 @@ fn remove_unused(home: &Home, table: &Table, part: Part, horizon: Version) -> bo
     if unused.is_empty() {
         return false;
     }
-    let looked = entries::open(home, By::Anybody, |entries| {
+    let looked = entries::open(tables, By::Anybody, |entries| {
         entries.each_tag(|tag| {
             unused.remove(&hash(tag));
         });
@@ -186,12 +186,12 @@ fn generation_of(row: &Row) -> u64 {
     row.datum(tag_column::GENERATION).map_or(0, |datum| datum.value() as u64)
 }
 
-fn marked_with(row: &Row) -> Option<Version> {
-    row.datum(tag_column::UNUSED_SINCE).map(|datum| datum.value() as Version)
+fn marked_with(row: &Row) -> Option<FullXid> {
+    row.datum(tag_column::UNUSED_SINCE).map(|datum| datum.value() as FullXid)
 }
 
 /// The columns of a row, with the mark.
-fn marked(row: &Row, mark: Version) -> [Option<Datum>; 4] {
+fn marked(row: &Row, mark: FullXid) -> [Option<Datum>; 4] {
     let tag = row.datum(tag_column::TAG);
     [tag, row.datum(tag_column::GENERATION), row.datum(tag_column::VERSION), Some(Datum::from(mark))]
 }

@@ -7,7 +7,7 @@
 //! in a transaction, nor begin where somebody else vacuums or alters the table: of that VACUUM would warn in the log.
 
 use super::process;
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::pg::backend;
 use crate::pg::subtransaction::{is_cancel, message_of};
 use pgrx::PgMemoryContexts;
@@ -28,10 +28,10 @@ pub fn is_due(removed: u64, entries: u64) -> bool {
 }
 
 /// Whether somebody else has vacuumed the table meanwhile. In a transaction.
-pub fn is_clean(home: &Home, removed: u64) -> bool {
+pub fn is_clean(tables: &ExtensionTables, removed: u64) -> bool {
     // SAFETY: the function takes a number of a relation.
     let dead: Option<i64> =
-        unsafe { pgrx::direct_function_call(pg_sys::pg_stat_get_dead_tuples, &[home.entries.into_datum()]) };
+        unsafe { pgrx::direct_function_call(pg_sys::pg_stat_get_dead_tuples, &[tables.entries.into_datum()]) };
     dead.is_some_and(|dead| (dead.max(0) as u64) < removed / 2)
 }
 
@@ -40,16 +40,16 @@ pub struct Locks(Vec<(LockRelId, LOCKMODE)>);
 
 impl Locks {
     /// Those on the entries; None where that means to wait for somebody. In a transaction.
-    pub fn try_take(home: &Home) -> Option<Self> {
+    pub fn try_take(tables: &ExtensionTables) -> Option<Self> {
         let mut locks = Self(Vec::new());
-        if !locks.add(home.entries, pg_sys::AccessShareLock)
-            || !locks.add(home.entries, pg_sys::ShareUpdateExclusiveLock)
+        if !locks.add(tables.entries, pg_sys::AccessShareLock)
+            || !locks.add(tables.entries, pg_sys::ShareUpdateExclusiveLock)
         {
             return None;
         }
         // SAFETY: the table is locked, and there: whoever drops it has a lock that conflicts.
         let toast = unsafe {
-            let relation = pg_sys::try_relation_open(home.entries, pg_sys::NoLock as LOCKMODE);
+            let relation = pg_sys::try_relation_open(tables.entries, pg_sys::NoLock as LOCKMODE);
             let relation = std::ptr::NonNull::new(relation)?;
             let toast = (*relation.as_ref().rd_rel).reltoastrelid;
             pg_sys::relation_close(relation.as_ptr(), pg_sys::NoLock as LOCKMODE);

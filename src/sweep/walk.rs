@@ -6,7 +6,7 @@
 use super::entries::{self, By};
 use super::estimate;
 use super::evictor::Evictor;
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::evict::file;
 use crate::pg::active_snapshot::under_transaction;
 use crate::pg::datum::Timestamp;
@@ -24,13 +24,13 @@ use pgrx::pg_sys::BlockNumber;
 /// Runs in the current transaction, which has locked the table.
 pub fn step(
     (slot, whole): (usize, bool),
-    home: &Home,
+    tables: &ExtensionTables,
     from: BlockNumber,
     pages: BlockNumber,
     most: u32,
     now: Timestamp,
 ) -> Option<Step> {
-    entries::open(home, By::Sweeper, |entries| {
+    entries::open(tables, By::Sweeper, |entries| {
         let total = entries.pages();
         let Some(ranges) = Ranges::of(slot, entries.file(), total, census::forget) else {
             return entries.step(from, pages, most, now);
@@ -73,8 +73,8 @@ pub fn step(
 /// Evicts, from where the last one stopped, be it the hand or a writer: up to `most` entries from up to `pages` pages.
 /// Returns how many it has removed. From a table that was truncated meanwhile, none: what there seems to be too much of
 /// has gone.
-pub fn evict(slot: usize, home: &Home, pages: BlockNumber, most: u32, evictor: &mut Evictor) -> Step {
-    let evicted = entries::open(home, By::Anybody, |entries| {
+pub fn evict(slot: usize, tables: &ExtensionTables, pages: BlockNumber, most: u32, evictor: &mut Evictor) -> Step {
+    let evicted = entries::open(tables, By::Anybody, |entries| {
         if !file::is_known() {
             // Then the next step judges by what is found here.
             under_transaction(|| estimate::get_to_know(entries));

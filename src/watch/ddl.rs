@@ -10,7 +10,7 @@ use super::columns::Wanted;
 use super::templates::Watch;
 use super::tree::{self, Function};
 use crate::catalog;
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
 use crate::statement::{IntoParam, Statement, statement};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -35,18 +35,18 @@ struct Touched {
 fn cache_watch_ddl(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     // SAFETY: PostgreSQL calls the function of an event trigger with its data, and nothing else with such a context.
     let Some(event) = (unsafe { Event::of(call) }) else { return Ok(()) };
-    let Some(home) = catalog::home() else { return Ok(()) };
-    let Some(function) = Function::find(&home) else { return Ok(()) };
+    let Some(tables) = catalog::tables() else { return Ok(()) };
+    let Some(function) = Function::find(&tables) else { return Ok(()) };
     match event {
-        Event::Dropped => dropped(&home, &function)?,
-        Event::Ended { puts_below, changes_types } => ended(&home, &function, puts_below, changes_types)?,
+        Event::Dropped => dropped(&tables, &function)?,
+        Event::Ended { puts_below, changes_types } => ended(&tables, &function, puts_below, changes_types)?,
     }
     Ok(())
 }
 
 /// Refuses to drop what templates name: a column goes with its type, and with much else that such a command drops.
-fn dropped(home: &Home, function: &Function) -> Result<(), CacheError> {
-    let tables: Vec<(Oid, Watch)> = DROPPED.read_newest(home, &[function.oid.param()], |rows| {
+fn dropped(tables: &ExtensionTables, function: &Function) -> Result<(), CacheError> {
+    let tables: Vec<(Oid, Watch)> = DROPPED.read_newest(tables, &[function.oid.param()], |rows| {
         let table = |row| Some((rows.get(row, 1)?, Watch::of_trigger(&rows.get::<Vec<u8>>(row, 2)?)?));
         (0..rows.len()).filter_map(table).collect()
     });
@@ -54,8 +54,13 @@ fn dropped(home: &Home, function: &Function) -> Result<(), CacheError> {
 }
 
 /// A type whose cast has become unfit since the table was watched is nobody's fault here: somebody else may own it.
-fn ended(home: &Home, function: &Function, puts_below: bool, changes_types: bool) -> Result<(), CacheError> {
-    let touched: Vec<Touched> = TOUCHED.read_newest(home, &[function.oid.param(), puts_below.param()], |rows| {
+fn ended(
+    tables: &ExtensionTables,
+    function: &Function,
+    puts_below: bool,
+    changes_types: bool,
+) -> Result<(), CacheError> {
+    let touched: Vec<Touched> = TOUCHED.read_newest(tables, &[function.oid.param(), puts_below.param()], |rows| {
         let told = |row, column| Watch::of_trigger(&rows.get::<Vec<u8>>(row, column)?);
         let touched = |row| Some(Touched { table: rows.get(row, 1)?, own: told(row, 2), inherited: told(row, 3) });
         (0..rows.len()).filter_map(touched).collect()
@@ -66,7 +71,7 @@ fn ended(home: &Home, function: &Function, puts_below: bool, changes_types: bool
             tree::check_columns(it.table, &watch, wanted).map_err(as_watched)?;
         }
         if let Some(watch) = it.inherited {
-            tree::watch_below(home, function, it.table, &watch.argument)?;
+            tree::watch_below(tables, function, it.table, &watch.argument)?;
         }
     }
     Ok(())

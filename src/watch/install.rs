@@ -4,7 +4,7 @@
 //! the time it is looked up, and a command would run other people's event triggers. Must never be called for a table
 //! that is not locked.
 
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::pg::as_owner::AsOwner;
 use crate::statement::{IntoParam, Statement, statement};
 use crate::watch::tree::Function;
@@ -75,8 +75,8 @@ const OF_ROWS: Kind = Kind {
 };
 
 /// Gives the triggers to a table and to every table below it, as the owner of their function.
-pub fn install(home: &Home, function: &Function, table: Oid, argument: &str) {
-    let tables: Vec<(Oid, bool)> = INSTALL.read_newest(home, &[table.param()], |rows| {
+pub fn install(tables: &ExtensionTables, function: &Function, table: Oid, argument: &str) {
+    let tables: Vec<(Oid, bool)> = INSTALL.read_newest(tables, &[table.param()], |rows| {
         (0..rows.len()).filter_map(|row| Some((rows.get(row, 1)?, rows.get(row, 2)?))).collect()
     });
     let argument = CString::new(argument).unwrap_or_default();
@@ -91,8 +91,8 @@ pub fn install(home: &Home, function: &Function, table: Oid, argument: &str) {
 }
 
 /// Takes the triggers from a table and from every table below it.
-pub fn remove(home: &Home, function: &Function, table: Oid) {
-    let triggers = REMOVE.read_newest(home, &[table.param(), function.oid.param()], |rows| rows.column::<Oid>(1));
+pub fn remove(tables: &ExtensionTables, function: &Function, table: Oid) {
+    let triggers = REMOVE.read_newest(tables, &[table.param(), function.oid.param()], |rows| rows.column::<Oid>(1));
     for trigger in triggers {
         let object = pg_sys::ObjectAddress { classId: pg_sys::TriggerRelationId, objectId: trigger, objectSubId: 0 };
         // SAFETY: as DROP TRIGGER does, after the caller has checked the ownership of the table and locked it.

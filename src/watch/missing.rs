@@ -8,7 +8,7 @@
 use super::cast::Cast;
 use super::templates::Watch;
 use super::tree::Function;
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::statement::{IntoParam, Statement, statement};
 use std::collections::HashMap;
 
@@ -16,15 +16,15 @@ static ALL: Statement = statement!("watch_all.sql", [OIDOID]);
 static UNWATCHED: Statement = statement!("watch_unwatched.sql", [OIDOID]);
 
 /// The tables of which not every change is seen, because a trigger is not there or does not fire when it should.
-pub fn unwatched_tables(home: &Home) -> Vec<String> {
-    let Some(function) = Function::find(home) else { return Vec::new() };
-    UNWATCHED.read_newest(home, &[function.oid.param()], |rows| rows.column(1))
+pub fn unwatched_tables(tables: &ExtensionTables) -> Vec<String> {
+    let Some(function) = Function::find(tables) else { return Vec::new() };
+    UNWATCHED.read_newest(tables, &[function.oid.param()], |rows| rows.column(1))
 }
 
 /// Each column that a template names and its table has not, or has no text of that may be taken, in words.
-pub fn missing_columns(home: &Home) -> Vec<String> {
-    let Some(function) = Function::find(home) else { return Vec::new() };
-    ALL.read_newest(home, &[function.oid.param()], |rows| {
+pub fn missing_columns(tables: &ExtensionTables) -> Vec<String> {
+    let Some(function) = Function::find(tables) else { return Vec::new() };
+    ALL.read_newest(tables, &[function.oid.param()], |rows| {
         let of_table = |row| {
             let watch = Watch::of_trigger(&rows.get::<Vec<u8>>(row, 2)?)?;
             let types = rows.get::<String>(row, 3).and_then(|types| serde_json::from_str(&types).ok());

@@ -9,7 +9,7 @@ use super::columns::{Columns, Wanted};
 use super::install::{install, remove};
 use super::templates::Watch;
 use crate::catalog;
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::configuring;
 use crate::error::CacheError;
 use crate::statement::{IntoParam, Statement, statement};
@@ -27,8 +27,8 @@ pub struct Function {
 
 impl Function {
     /// Finds it; None where the extension has none.
-    pub fn find(home: &Home) -> Option<Self> {
-        FUNCTION.read_newest(home, &[], |rows| Some(Self { oid: rows.get(0, 1)?, owner: rows.get(0, 2)? }))
+    pub fn find(tables: &ExtensionTables) -> Option<Self> {
+        FUNCTION.read_newest(tables, &[], |rows| Some(Self { oid: rows.get(0, 1)?, owner: rows.get(0, 2)? }))
     }
 }
 
@@ -46,8 +46,8 @@ struct Table {
 }
 
 impl Table {
-    fn find(home: &Home, function: &Function, oid: Oid) -> Result<Self, CacheError> {
-        let found = SOURCE.read_newest(home, &[oid.param(), function.oid.param()], |rows| {
+    fn find(tables: &ExtensionTables, function: &Function, oid: Oid) -> Result<Self, CacheError> {
+        let found = SOURCE.read_newest(tables, &[oid.param(), function.oid.param()], |rows| {
             Some(Self {
                 name: rows.get(0, 1)?,
                 is_watchable: rows.get(0, 2)?,
@@ -97,12 +97,12 @@ impl Table {
 /// # Errors
 /// Where it cannot be watched, or not for that.
 pub fn watch(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
-    let (home, function) = begin("cache_watch")?;
-    let table = lock(&home, &function, oid)?;
+    let (tables, function) = begin("cache_watch")?;
+    let table = lock(&tables, &function, oid)?;
     table.check_below()?;
     check_columns(oid, watch, Wanted::Texts)?;
-    remove(&home, &function, oid);
-    install(&home, &function, oid, &watch.argument);
+    remove(&tables, &function, oid);
+    install(&tables, &function, oid, &watch.argument);
     Ok(())
 }
 
@@ -111,28 +111,28 @@ pub fn watch(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
 /// # Errors
 /// Where it is not the caller's to do.
 pub fn unwatch(oid: Oid) -> Result<bool, CacheError> {
-    let (home, function) = begin("cache_unwatch")?;
-    let table = lock(&home, &function, oid)?;
+    let (tables, function) = begin("cache_unwatch")?;
+    let table = lock(&tables, &function, oid)?;
     if table.is_watched {
-        remove(&home, &function, oid);
+        remove(&tables, &function, oid);
     }
     Ok(table.is_watched)
 }
 
 /// What both need. Refuses a call by code that somebody else runs, as ANALYZE runs the function of an index.
-fn begin(caller: &'static str) -> Result<(std::rc::Rc<Home>, Function), CacheError> {
+fn begin(caller: &'static str) -> Result<(std::rc::Rc<ExtensionTables>, Function), CacheError> {
     configuring::refuse_if_restricted(caller)?;
-    let home = catalog::installed()?;
-    let function = Function::find(&home).ok_or(CacheError::NotInstalled)?;
-    Ok((home, function))
+    let tables = catalog::installed()?;
+    let function = Function::find(&tables).ok_or(CacheError::NotInstalled)?;
+    Ok((tables, function))
 }
 
 /// Gives the triggers to a table that a command has put below a watched one, and to what is below it.
 ///
 /// # Errors
 /// Where it cannot be watched, or is watched already, for something else.
-pub fn watch_below(home: &Home, function: &Function, oid: Oid, argument: &str) -> Result<(), CacheError> {
-    let table = Table::find(home, function, oid)?;
+pub fn watch_below(tables: &ExtensionTables, function: &Function, oid: Oid, argument: &str) -> Result<(), CacheError> {
+    let table = Table::find(tables, function, oid)?;
     if !table.is_watchable {
         return Err(CacheError::ForeignTable(table.name));
     }
@@ -141,25 +141,25 @@ pub fn watch_below(home: &Home, function: &Function, oid: Oid, argument: &str) -
         return Err(CacheError::WatchedBelow(table.name));
     }
     table.check_below()?;
-    install(home, function, oid, argument);
+    install(tables, function, oid, argument);
     Ok(())
 }
 
 /// Locks a table and what is below it against writers and against more tables below, where it is the caller's to do,
 /// and looks at it under the lock: by then it may have another name, another owner, or be gone. Readers are kept out
 /// where triggers will be dropped, as DROP TRIGGER does.
-fn lock(home: &Home, function: &Function, oid: Oid) -> Result<Table, CacheError> {
+fn lock(tables: &ExtensionTables, function: &Function, oid: Oid) -> Result<Table, CacheError> {
     let mut mode = pg_sys::ShareRowExclusiveLock as i32;
     loop {
-        let table = Table::find(home, function, oid)?;
+        let table = Table::find(tables, function, oid)?;
         table.check_caller()?;
         if table.is_watched {
             mode = pg_sys::AccessExclusiveLock as i32;
         }
         // SAFETY: locks a number, whether there is such a table or not; given back by the end of the transaction.
         unsafe { pg_sys::LockRelationOid(oid, mode) };
-        lock_below(home, oid, mode);
-        let table = Table::find(home, function, oid)?;
+        lock_below(tables, oid, mode);
+        let table = Table::find(tables, function, oid)?;
         table.check_caller()?;
         if !table.is_watched || mode == pg_sys::AccessExclusiveLock as i32 {
             return Ok(table);
@@ -168,10 +168,10 @@ fn lock(home: &Home, function: &Function, oid: Oid) -> Result<Table, CacheError>
 }
 
 /// A table that came below another one before that was locked is locked in the next round.
-fn lock_below(home: &Home, oid: Oid, mode: i32) {
+fn lock_below(tables: &ExtensionTables, oid: Oid, mode: i32) {
     let mut locked: Vec<Oid> = Vec::new();
     loop {
-        let mut below = BELOW.read_newest(home, &[oid.param()], |rows| rows.column::<Oid>(1));
+        let mut below = BELOW.read_newest(tables, &[oid.param()], |rows| rows.column::<Oid>(1));
         below.retain(|table| !locked.contains(table));
         if below.is_empty() {
             return;

@@ -129,7 +129,7 @@ fn invalidate(keys: Texts, tags: Texts) -> Result<(), CacheError> {
     tags.in_order(|batch| {
         let tags: Vec<&str> = parsed(batch).into_iter().map(Key::as_str).collect();
         stats::count_tags(tags.len() as u64);
-        store::tags::invalidate(&access.home, &tags)
+        store::tags::invalidate(&access.tables, &tags)
     })
 }
 

@@ -3,7 +3,7 @@
 //! Each is one statement, atomic by the unique index; liveness is judged after the row is locked, not before.
 
 use crate::access::Access;
-use crate::catalog::Home;
+use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
 use crate::heap::change::{Contention, Decision, change};
 use crate::heap::snapshot::{self, Seen};
@@ -41,7 +41,7 @@ static SET_MANY: Statement = statement!(
 );
 static DELETE: Statement = statement!("delete.sql", [TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
 static LOCK_LIVE: Statement = statement!("lock_live.sql", [TEXTOID]);
-static BURY_ABSENT: Statement = statement!("bury_absent.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
+static ADD_TOMBSTONE: Statement = statement!("add_tombstone.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
 static CLEAR: Statement = statement!("clear.sql", [TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
 
 /// # Errors
@@ -66,7 +66,7 @@ pub fn put(access: &Access, new: &New, tagged: Option<Tagged>, condition: Condit
         Condition::Version(version) => params.push(version.param()),
         Condition::Always | Condition::Absent => {}
     }
-    write_unremoved(access, [new.key], |home| statement.write(home, &params, |rows| rows.len() > 0))
+    write_unremoved(access, [new.key], |tables| statement.write(tables, &params, |rows| rows.len() > 0))
 }
 
 /// # Errors
@@ -82,14 +82,14 @@ pub fn put_many(access: &Access, new: &[New], tagged: Option<Tagged>) -> Result<
         tagged.map(|tagged| tagged.generations),
     ];
     let keys = new.iter().map(|new| new.key);
-    write_unremoved(access, keys, |home| SET_MANY.write(home, &params, |rows| rows.len()))
+    write_unremoved(access, keys, |tables| SET_MANY.write(tables, &params, |rows| rows.len()))
 }
 
 /// # Errors
 /// [`CacheError::Serialization`].
 pub fn touch(access: &Access, key: Key, deadline: Deadline) -> Result<bool, CacheError> {
     let params = [key.as_str().param(), deadline.expires_at.param(), deadline.stale_until.param()];
-    write_unremoved(access, [key], |home| TOUCH.write(home, &params, |rows| rows.len() > 0))
+    write_unremoved(access, [key], |tables| TOUCH.write(tables, &params, |rows| rows.len() > 0))
 }
 
 /// # Errors
@@ -102,7 +102,7 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
         deadline.expires_at.param(),
         deadline.stale_until.param(),
     ];
-    let sum = write_unremoved(access, [key], |home| INCR.write(home, &params, |rows| rows.get(0, 1)))?;
+    let sum = write_unremoved(access, [key], |tables| INCR.write(tables, &params, |rows| rows.get(0, 1)))?;
     sum.ok_or_else(|| CacheError::NotAnInteger(key.as_str().into()))
 }
 
@@ -111,7 +111,7 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
 fn write_unremoved<'a, R>(
     access: &Access,
     keys: impl IntoIterator<Item = Key<'a>>,
-    write: impl Fn(&Home) -> R,
+    write: impl Fn(&ExtensionTables) -> R,
 ) -> Result<R, CacheError> {
     let written = access.run_beside_others(write);
     if backend::has_old_snapshot() {
@@ -135,8 +135,8 @@ const TRIES: usize = 5;
 pub fn delete(access: &Access, keys: &[Key], (now, until): (Timestamp, Timestamp)) -> Result<i64, CacheError> {
     let names: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
     let params = [names.param(), now.param(), until.param()];
-    let gone = access.run_beside_others(|home| DELETE.write_blindly(home, &params, |rows| rows.get(0, 1)));
-    note_buried(access, keys)?;
+    let gone = access.run_beside_others(|tables| DELETE.write_blindly(tables, &params, |rows| rows.get(0, 1)));
+    mark_unseen(access, keys)?;
     Ok(gone.unwrap_or(0))
 }
 
@@ -149,13 +149,13 @@ pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> 
     // Another session may set the key in between: its value is the one to take.
     while access.is_unrestricted || tries < TRIES {
         if let Some(value) =
-            access.run_beside_others(|home| LOCK_LIVE.write_blindly(home, &locked, |rows| rows.get(0, 1)))
+            access.run_beside_others(|tables| LOCK_LIVE.write_blindly(tables, &locked, |rows| rows.get(0, 1)))
         {
             delete(access, &[key], (now, until))?;
             return Ok(Some(value));
         }
-        if access.run_beside_others(|home| BURY_ABSENT.write_blindly(home, &buried, |rows| rows.len() > 0)) {
-            note_buried(access, &[key])?;
+        if access.run_beside_others(|tables| ADD_TOMBSTONE.write_blindly(tables, &buried, |rows| rows.len() > 0)) {
+            mark_unseen(access, &[key])?;
             return Ok(None);
         }
         tries += 1;
@@ -193,26 +193,26 @@ pub fn clear(
     each(&|table, key| {
         change(table, key, Contention::Wait, |_| Decision::Leave(()));
     })?;
-    let gone = access.run_beside_others(|home| CLEAR.write_blindly(home, &params, |rows| rows.get(0, 1)));
+    let gone = access.run_beside_others(|tables| CLEAR.write_blindly(tables, &params, |rows| rows.get(0, 1)));
     if backend::has_old_snapshot() {
-        each(&|table, key| Key::parse(key).into_iter().for_each(|key| note_buried_key(table, key)))?;
+        each(&|table, key| Key::parse(key).into_iter().for_each(|key| mark_unseen_key(table, key)))?;
     }
     Ok(gone.unwrap_or(0))
 }
 
 /// Takes note where a statement has buried what this transaction's snapshot does not see.
-fn note_buried(access: &Access, keys: &[Key]) -> Result<(), CacheError> {
+fn mark_unseen(access: &Access, keys: &[Key]) -> Result<(), CacheError> {
     if !backend::has_old_snapshot() {
         return Ok(());
     }
     open::examining(access, |table| {
-        keys.iter().for_each(|&key| note_buried_key(table, key));
+        keys.iter().for_each(|&key| mark_unseen_key(table, key));
         Ok(())
     })
 }
 
-fn note_buried_key(table: &Table, key: Key) {
+fn mark_unseen_key(table: &Table, key: Key) {
     if !fence::nothing_was_removed(table, key, &Seen::by_statement()) {
-        snapshot::note_blind(snapshot::current());
+        snapshot::mark_blind(snapshot::current());
     }
 }

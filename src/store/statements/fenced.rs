@@ -60,7 +60,7 @@ pub fn look(access: &Access, key: Key, latest: bool) -> Look {
             _ => Look::Stale(value),
         }
     };
-    access.run(|home| if latest { LOOK.write(home, &params, looked) } else { LOOK.read(home, &params, looked) })
+    access.run(|tables| if latest { LOOK.write(tables, &params, looked) } else { LOOK.read(tables, &params, looked) })
 }
 
 /// Writes a lease into the row of a key, or into a new one.
@@ -146,13 +146,13 @@ fn write_fenced(access: &Access, statement: &Statement, params: &[Param], key: K
 
 /// Runs a statement that writes the row of a key, and says whether it did.
 fn update(access: &Access, statement: &Statement, params: &[Param]) -> bool {
-    access.run(|home| statement.write(home, params, |rows| rows.len() > 0))
+    access.run(|tables| statement.write(tables, params, |rows| rows.len() > 0))
 }
 
 /// Takes the lease `lease_id` back, and says whether it was there.
 pub fn release(access: &Access, key: Key, lease_id: i64) -> bool {
     let params = [key.as_str().param(), lease_id.param()];
-    access.run(|home| RELEASE.write(home, &params, |rows| rows.len() > 0))
+    access.run(|tables| RELEASE.write(tables, &params, |rows| rows.len() > 0))
 }
 
 fn fill_params(new: &New, tagged: Option<Tagged>, load_us: i64, lease_id: Option<i64>, seen: &Seen) -> [Param; 11] {

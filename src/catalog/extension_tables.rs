@@ -57,7 +57,7 @@ columns! {
 
 /// What every statement and every check needs to know about the extension in this database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Home {
+pub struct ExtensionTables {
     /// The schema's name, quoted where it has to be.
     pub schema: String,
     /// `cache_entries`.
@@ -89,7 +89,7 @@ pub struct Home {
     pub has_foreign_keys: bool,
 }
 
-impl Home {
+impl ExtensionTables {
     /// Whether its tables are as they were made.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Home {
     }
 }
 
-impl Schema for Home {
+impl Schema for ExtensionTables {
     fn name(&self) -> &str {
         &self.schema
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 impl Sweeper {
     /// Takes note of a step that took `took`, and returns how long to rest.
-    pub(super) fn account(&mut self, step: Step, took: Duration) -> Duration {
+    pub(super) fn end_step(&mut self, step: Step, took: Duration) -> Duration {
         let turn = &mut self.turn;
         turn.read = turn.read.saturating_add(step.read);
         turn.skipped = turn.skipped.saturating_add(step.walked.saturating_sub(step.read));
@@ -50,7 +50,7 @@ impl Sweeper {
             *turn = Turn { length, pages: turn.pages, ..Turn::default() };
         }
         let turn = *turn;
-        self.note(|slot| {
+        self.update_slot(|slot| {
             let removed = slot.removed + u64::from(step.removed);
             *slot = Slot { presence: Presence::Present, failures: 0, visit_at, quiet_until, turn, removed, ..*slot };
         });

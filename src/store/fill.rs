@@ -100,15 +100,7 @@ pub fn put_if(
                 return Decision::Leave(false);
             }
             let live = row.filter(|row| is_live(&access.tables, row, clock::now(), View::Latest));
-            let image = Image {
-                created_at: live.map_or(new.set_at, |row| Image::of(row).created_at),
-                expires_at: new.deadline.expires_at,
-                stale_until: new.deadline.stale_until,
-                load_us: Some(load_us),
-                value: Some(new.value),
-                tagged,
-                ..Image::empty(new.key, version, new.set_at)
-            };
+            let image = Image { load_us: Some(load_us), ..Image::entry(new, version, live, tagged) };
             growth = Growth::of(new.key, row, Some(new.value));
             Decision::Write(image.columns(), true)
         });

@@ -3,6 +3,7 @@
 //! Owns the order of the columns and what "live" is. Must never keep a datum longer than the scan stays on its row.
 
 use super::tags::{self, Tagged};
+use super::types::New;
 use crate::catalog::{ExtensionTables, column};
 use crate::entry::{Lease, NEVER, is_live_at, load_time, version_of};
 use crate::heap::row::Row;
@@ -44,6 +45,18 @@ impl Image {
             load_us: None,
             value: None,
             tagged: None,
+        }
+    }
+
+    /// The row of an entry that is written by the transaction `version`, in the place of `live`, if there is one.
+    pub fn entry(new: &New, version: FullXid, live: Option<&Row>, tagged: Option<Tagged>) -> Self {
+        Self {
+            created_at: live.map_or(new.set_at, |row| Self::of(row).created_at),
+            expires_at: new.deadline.expires_at,
+            stale_until: new.deadline.stale_until,
+            value: Some(new.value),
+            tagged,
+            ..Self::empty(new.key, version, new.set_at)
         }
     }
 

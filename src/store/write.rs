@@ -109,14 +109,8 @@ fn put_one(
         if conflict.is_err() || !wanted {
             return Decision::Leave(false);
         }
-        let image = Image {
-            created_at: live.map_or(new.set_at, |row| Image::of(row).created_at),
-            expires_at: new.deadline.expires_at,
-            stale_until: new.deadline.stale_until,
-            value: Some(row.and_then(|row| same_value(row, new.value)).unwrap_or(new.value)),
-            tagged,
-            ..Image::empty(new.key, version, new.set_at)
-        };
+        let value = row.and_then(|row| same_value(row, new.value)).unwrap_or(new.value);
+        let image = Image { value: Some(value), ..Image::entry(new, version, live, tagged) };
         growth = Growth::of(new.key, row, Some(new.value));
         Decision::Write(image.columns(), true)
     });

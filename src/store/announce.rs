@@ -1,7 +1,7 @@
-//! Announcing a change of entries to everybody who must learn of it at the commit.
+//! Announcing a change of entries to the parts that must learn of it at the commit.
 //!
-//! Owns the list of them: the sweeper, the sessions that wait for the key, and the near caches. Opening the table for a
-//! change takes an [`Announced`], so no verb can forget one.
+//! Owns the list of them: the sweeper, the backends that wait for the key, and the near caches. Opening the table for a
+//! change takes an [`Announced`], so no verb can forget one. Must never write.
 
 use crate::catalog::ExtensionTables;
 use crate::near;
@@ -14,19 +14,19 @@ use cache_pg_rules::namespace::Namespace;
 #[must_use]
 pub struct Announced(());
 
-/// The row of a key changes, and its value does not: a lease, a new deadline. Near caches are not told.
+/// The row of a key changes but its value does not: a lease, a new deadline. Near caches are not told.
 pub fn row(key: Key) -> Announced {
     flags::record_write();
     wake::at_end(key);
     Announced(())
 }
 
-/// The value of a key changes or goes.
+/// The value of a key changes or is deleted.
 pub fn value(tables: &ExtensionTables, key: Key) -> Announced {
     values(tables, [key])
 }
 
-/// The values of keys change or go.
+/// The values of keys change or are deleted.
 pub fn values<'a>(tables: &ExtensionTables, keys: impl IntoIterator<Item = Key<'a>>) -> Announced {
     flags::record_write();
     for key in keys {
@@ -36,7 +36,7 @@ pub fn values<'a>(tables: &ExtensionTables, keys: impl IntoIterator<Item = Key<'
     Announced(())
 }
 
-/// The entries of a namespace, or all, go.
+/// The entries of a namespace, or all, are deleted.
 pub fn namespace(tables: &ExtensionTables, namespace: Option<Namespace>) -> Announced {
     flags::record_write();
     wake::all_at_end();
@@ -45,7 +45,7 @@ pub fn namespace(tables: &ExtensionTables, namespace: Option<Namespace>) -> Anno
 }
 
 impl Announced {
-    /// The value was stored, after [`row`]: the near caches are told too.
+    /// The value was stored after [`row`] was announced. Tells the near caches too.
     pub fn stored(&self, tables: &ExtensionTables, key: Key) {
         near::key(tables, key);
     }

@@ -1,7 +1,7 @@
-//! The tags of an entry as they are stored, read without trust: whoever may write the table may have put anything there
-//! that fits the columns' types.
+//! The tags of an entry as its row has them, read without trust: a role that may write the table may have stored any
+//! arrays of the right types.
 //!
-//! Owns which arrays are tags. Must never raise, nor look at more bytes than tags of ours can take.
+//! Owns which arrays are valid tags. Must never raise, nor read more bytes than valid tags can take.
 
 use crate::catalog::column;
 use crate::heap::row::Row;
@@ -12,12 +12,12 @@ use pgrx::pg_sys::{self, ArrayType, Datum, Oid, varlena};
 /// The most tags that an entry may carry.
 pub const MOST_TAGS: usize = 1024;
 
-/// A tag with its generation when the entry was written.
+/// A tag and its generation when the entry was written.
 pub type Carried = (String, i64);
 
-/// The tags of a row; None: they are none that the extension writes, so the row is damaged.
+/// The tags of a row. None: the extension cannot have written these arrays, so the row is damaged.
 pub fn of(row: &Row) -> Option<Vec<Carried>> {
-    // The last column first: then the row is deformed once.
+    // The last column first, so that the tuple is deformed once.
     let generations = row.datum(column::TAG_GENERATIONS).map(BigintArray);
     match row.datum(column::TAGS) {
         Some(tags) => parse(TextArray(tags), generations),
@@ -25,11 +25,11 @@ pub fn of(row: &Row) -> Option<Vec<Carried>> {
     }
 }
 
-/// Two arrays as tags: of one dimension, without NULLs, of one length, no longer than [`MOST_TAGS`], and each of the
-/// texts a tag. Empty ones stand for none.
+/// Two arrays as tags. They must have one dimension, no NULLs, equal lengths of at most [`MOST_TAGS`], and each text
+/// must be a tag. Empty arrays mean no tags.
 pub fn parse(tags: TextArray, generations: Option<BigintArray>) -> Option<Vec<Carried>> {
     let names = elements(tags.0, pg_sys::TEXTOID, MAX_KEY_BYTES + TEXT_HEADER, |element| {
-        // SAFETY: an element of a text[]; it is copied before the array is given back.
+        // SAFETY: an element of a text[]; it is copied before the array is freed.
         let bytes = unsafe { pgrx::varlena_to_byte_slice(element.cast_mut_ptr()) };
         let text = std::str::from_utf8(bytes).ok()?;
         Key::parse(text).is_ok().then(|| text.to_owned())
@@ -41,16 +41,16 @@ pub fn parse(tags: TextArray, generations: Option<BigintArray>) -> Option<Vec<Ca
     (names.len() == generations.len()).then(|| names.into_iter().zip(generations).collect())
 }
 
-/// The header of a text, and what it is padded with.
+/// The header of a text, and its padding.
 const TEXT_HEADER: usize = 8;
 /// The header of an array of one dimension.
 const ARRAY_HEADER: usize = 32;
 
-/// The elements of an array, each as `take` copies it; None where it is too large, has NULLs, another number of
-/// dimensions or elements of another type, or `take` finds one that it does not like.
+/// The elements of an array, each as `take` copies it. None: the array is too large, has NULLs, another number of
+/// dimensions or another element type, or `take` rejects an element.
 fn elements<R>(array: Datum, of: Oid, widest: usize, take: impl Fn(Datum) -> Option<R>) -> Option<Vec<R>> {
-    // SAFETY: the datum is an array. Its size is known before anything is fetched; what is fetched, or allocated to
-    // hold the elements, is freed.
+    // SAFETY: the datum is an array. Its size is checked before it is detoasted. The detoasted copy and the array of
+    // elements are freed.
     unsafe {
         if pg_sys::toast_raw_datum_size(array) > ARRAY_HEADER + MOST_TAGS * widest {
             return None;
@@ -66,7 +66,7 @@ fn elements<R>(array: Datum, of: Oid, widest: usize, take: impl Fn(Datum) -> Opt
 }
 
 /// # Safety
-/// The array is there as a whole.
+/// The whole array is in memory.
 unsafe fn take_all<R>(array: *mut ArrayType, of: Oid, take: impl Fn(Datum) -> Option<R>) -> Option<Vec<R>> {
     // SAFETY: as the caller promises; an array of one dimension has its length behind the header.
     unsafe {

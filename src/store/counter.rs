@@ -1,6 +1,7 @@
 //! Counting in an entry.
 //!
-//! Must never lose an increment: the newest version of the row counts, after whoever holds it has ended.
+//! Owns the increment. Must never lose one: it waits for the transaction that holds the row, and then adds to the
+//! newest version.
 
 use super::image::{Image, is_live};
 use super::{announce, fence, open};
@@ -17,7 +18,7 @@ use crate::pg::datum::Jsonb;
 use cache_pg_rules::counter::CounterError;
 use cache_pg_rules::key::Key;
 
-/// Adds `delta` to the integer of a live entry, or starts one from 0.
+/// Adds `delta` to the integer of a live entry. Where there is none, it starts one from 0.
 ///
 /// # Errors
 /// [`CacheError::NotAnInteger`], [`CacheError::CounterOverflow`], [`CacheError::Serialization`].

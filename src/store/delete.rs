@@ -1,8 +1,9 @@
-//! Deleting entries: the safe delete, which leaves a tombstone.
+//! Deleting entries: a delete writes a tombstone.
 //!
-//! A bare DELETE would let a value that was computed before it be stored after it. The tombstone carries the deleting
-//! transaction, also where there was no row. A delete is blind: it buries the newest version at every isolation level,
-//! and what others did to the key since the caller's snapshot is no conflict.
+//! Owns tombstones. A bare DELETE would let a value that was computed before it be stored after it. A tombstone carries
+//! the deleting transaction, even for a key that had no row. A delete is a blind write: it replaces the newest version
+//! at every isolation level, and a change by another transaction since the caller's snapshot is no conflict. Must never
+//! leave a key without a tombstone where a value or a lease was.
 
 use super::image::{Image, is_live};
 use super::range::Keys;
@@ -24,10 +25,10 @@ use crate::settings;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
 
-/// How many leases a tombstone outlives, so that a key that is deleted often keeps its row.
+/// How many leases a tombstone is kept for. So a key that is deleted often keeps its row.
 const TOMBSTONE_LEASES: i64 = 2;
 
-/// Deletes keys; returns how many live entries went. Locks them in byte order.
+/// Deletes keys, in byte order; returns how many live entries it deleted.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
@@ -48,7 +49,7 @@ pub fn delete(access: &Access, mut keys: Vec<Key>) -> Result<i64, CacheError> {
     })
 }
 
-/// Deletes a key and returns the live value that went.
+/// Deletes a key; returns its live value.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
@@ -62,16 +63,16 @@ pub fn take(access: &Access, key: Key) -> Result<Option<Jsonb>, CacheError> {
     })
 }
 
-/// Deletes every entry of a namespace, or all; returns how many were live. Values that were computed before it are
-/// refused from then on, also for keys that had no row.
+/// Deletes every entry of a namespace, or of all; returns how many were live. From then on values that were computed
+/// earlier are refused, even for keys that have no row.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
 pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, CacheError> {
     let announced = announce::namespace(&access.tables, namespace);
     tags::refuse_earlier(&access.tables, namespace)?;
-    // Whoever stores a value just now has looked at the fence already: its entry must be there before the table is
-    // read.
+    // A fill that is under way has already checked the fence. Wait for it, so that its entry is in the table before the
+    // table is read.
     flight::bar_fills(namespace);
     if !access.writes_directly() {
         return super::statements::clear(access, namespace, tombstone());
@@ -94,13 +95,13 @@ pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, Cache
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tombstone {
-    /// Also where there is nothing.
+    /// Even if the key has no row.
     Always,
-    /// Only where a value or a lease would be lost.
+    /// Only if the row has a value or a lease.
     IfOccupied,
 }
 
-/// Leaves a tombstone, and returns what `take` makes of the live entry that went.
+/// Writes a tombstone; returns what `take` makes of the live entry that was deleted.
 fn write_tombstone<R>(
     access: &Access,
     table: &Table,
@@ -114,8 +115,8 @@ fn write_tombstone<R>(
         growth = Growth::default();
         let (now, until) = tombstone();
         let there = row.is_some_and(|row| row.has(column::VALUE) || row.has(column::LEASE_ID));
-        // A transaction that deletes a key again and again, as one that changes many rows of a watched table may,
-        // leaves one tombstone: every version more would make the next look-up longer.
+        // A transaction that deletes a key repeatedly, such as one that changes many rows of a watched table, writes
+        // one tombstone. Each further version would make the next look-up longer.
         let is_tombstone = !there && row.is_some_and(|row| version_of(row) == version);
         if is_tombstone || what == Tombstone::IfOccupied && !there {
             return Decision::Leave(None);
@@ -134,7 +135,7 @@ fn write_tombstone<R>(
     gone.flatten()
 }
 
-/// The clock, and until when a tombstone stays that is written now.
+/// The time of the call, and the time until which a tombstone written now is kept.
 fn tombstone() -> (Timestamp, Timestamp) {
     let now = clock::now();
     (now, Timestamp(now.0.saturating_add(TOMBSTONE_LEASES * settings::lease())))

@@ -1,10 +1,12 @@
-//! What may not be stored any more: a value that was computed before the key was last written.
+//! The fence: it refuses a value that was computed before the key was last written.
 //!
-//! Every row carries the transaction that last wrote or deleted its value. Whoever computed a value under a snapshot
-//! may store it only if that snapshot sees this transaction. Where there is no row, one may have been deleted and swept
-//! since: its last version stays in the heap for as long as anybody holds a snapshot that does not see its removal, so
-//! whoever still holds the snapshot finds it there, unless the table was truncated or written anew: it must lie in the
-//! file in which the snapshot found it. No clock is involved.
+//! Every row carries the full transaction ID of its last write or delete. A value that was computed under a snapshot
+//! may be stored only if the snapshot sees that transaction. Where the key has no row, a tombstone may have been
+//! written and swept since. Its last version stays in the heap while any snapshot does not see its removal, so a
+//! transaction that still holds such a snapshot finds it there. A TRUNCATE or a rewrite of the table takes dead
+//! versions away, so the table must also lie in the file in which the snapshot found it. No clock is involved.
+//!
+//! Owns these checks. Must never pass a value that could be stale.
 
 use crate::entry::version_of;
 use crate::error::CacheError;
@@ -17,9 +19,9 @@ use cache_pg_rules::key::Key;
 #[cfg(any(feature = "pg15", feature = "pg16"))]
 use pgrx::pg_sys;
 
-/// Whether everything that was written to the key is seen by `seen`, a snapshot that this transaction holds. `newest`
-/// is the newest version of its row. A row that nobody has written yet carries a lease, or did: it proves nothing about
-/// what was removed before it.
+/// Whether `seen`, a snapshot that this transaction holds, sees every write to the key. `newest` is the newest version
+/// of its row. A row of version 0 has or had a lease and no write: it proves nothing about versions that were removed
+/// before it.
 pub fn passes(table: &Table, key: Key, newest: Option<&Row>, seen: &Seen) -> bool {
     match newest.map(version_of) {
         None | Some(NO_XID) => nothing_was_removed(table, key, seen),
@@ -27,7 +29,7 @@ pub fn passes(table: &Table, key: Key, newest: Option<&Row>, seen: &Seen) -> boo
     }
 }
 
-/// Whether no row of the key that `seen`, a snapshot that this transaction holds, does not see was written and removed
+/// Whether `seen`, a snapshot that this transaction holds, sees every version of the key that was written and removed
 /// since.
 pub fn nothing_was_removed(table: &Table, key: Key, seen: &Seen) -> bool {
     table.keeps_what_was_removed_since(seen) && !versions_may_be_lost() && !was_removed(table, key, seen)
@@ -42,7 +44,7 @@ fn versions_may_be_lost() -> bool {
     false
 }
 
-/// Whether a row of the key that `seen` does not see was written, and removed since.
+/// Whether a version of the key that `seen` does not see was written, and removed since.
 fn was_removed(table: &Table, key: Key, seen: &Seen) -> bool {
     let mut scan = Scan::open(table, View::Everything);
     let found = scan.find(key.as_str(), |row| !seen.contains(version_of(row)) && !row.was_rolled_back());
@@ -50,15 +52,16 @@ fn was_removed(table: &Table, key: Key, seen: &Seen) -> bool {
     found.is_some()
 }
 
-/// The current transaction, `version`, is about to bury `newest` whatever that is: takes note where its snapshot does
-/// not see all that was written to the key.
+/// The current transaction, `version`, is about to write a tombstone over `newest`. Marks the transaction if its
+/// snapshot does not see every write to the key.
 pub fn mark_unseen(table: &Table, key: Key, newest: Option<&Row>, version: FullXid) {
     if has_old_snapshot() && !passes(table, key, newest, &Seen::by_statement()) {
         snapshot::mark_blind(version);
     }
 }
 
-/// At REPEATABLE READ and SERIALIZABLE, refuses to write over what another transaction has written since the snapshot.
+/// Under REPEATABLE READ and SERIALIZABLE, refuses to write over a change that another transaction has made since the
+/// snapshot.
 ///
 /// # Errors
 /// [`CacheError::Serialization`].

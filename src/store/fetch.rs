@@ -1,9 +1,9 @@
-//! Looking a value up together with the right to compute it.
+//! Looking up a value together with the right to compute it.
 //!
-//! A miss hands out one token, and so does a value past its deadline or, with early refresh, near it; everybody else
-//! gets the value there is, or may wait for the fill. The right is a lease in the row, with a deadline: whoever holds
-//! it holds no transaction, lock or connection. Its row keeps the version that it had, so a lease is no write to the
-//! fence.
+//! Owns leases. A miss hands out one token, and so does a value past its deadline or, with early refresh, near it. The
+//! other callers get the value that is there, or wait for the fill. The right to compute is a lease in the row, with a
+//! deadline: its holder holds no transaction, lock or connection. The row keeps its version, so for the fence a lease
+//! is no write. Must never wait longer than a commit takes for a transaction that computes nothing.
 
 use super::image::{Image, is_live};
 use super::types::{Claim, Look};
@@ -32,19 +32,19 @@ use cache_pg_rules::token::Token;
 use std::cell::OnceCell;
 use std::time::Duration;
 
-/// What a fetch returns.
+/// The result of a fetch.
 #[derive(Default)]
 pub struct Fetched {
     pub value: Option<Jsonb>,
     /// Whether the value is past its deadline.
     pub stale: bool,
-    /// The right to compute a new one.
+    /// The right to compute a new value.
     pub token: Option<String>,
 }
 
-/// Looks a key up, and waits up to `wait` for a value that somebody else computes.
+/// Looks up a key, and waits up to `wait` for a value that another caller computes.
 ///
-/// The token vouches for what is read after this call, so after a wait it may be of a later snapshot than the
+/// The token vouches for what the caller reads after this call. So after a wait its snapshot may be later than the
 /// statement's.
 ///
 /// # Errors
@@ -55,7 +55,7 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -
     let mut seen = Seen::by_statement().for_others();
     let mut view = View::Statement;
     let mut waiter = None;
-    // A role that may not store the value claims nothing that others wait for, and waits for nobody.
+    // A caller that may not store the value claims nothing and waits for nothing.
     let may_lease = OnceCell::new();
     let ask = || trial::may_lease(access, key);
     loop {
@@ -83,12 +83,12 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -
             (Look::Miss, claim) => return Ok(Fetched { token: claim.granted(), ..Fetched::default() }),
         };
         if Steady::now() >= end {
-            // Others may have found the claim taken while it was ours.
+            // Another caller may have found the key claimed while this backend held the claim.
             wake::now(key);
             return Ok(Fetched::default());
         }
         match &waiter {
-            // What happened before there was somebody to wake is seen by another look.
+            // The next look-up sees a value that was stored before this backend was in the list of waiters.
             None => waiter = Some(Waiter::new(key)),
             Some(waiter) => waiter.sleep(until),
         }
@@ -97,11 +97,11 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -
     }
 }
 
-/// Asks for the right to compute a value from what `seen` sees, for a caller who may store it; `also_live`: of a live
-/// entry too.
+/// Requests the right to compute a value from what `seen` sees, for a caller that may store it. `also_live`: also where
+/// the entry is live.
 fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Claim<String>, CacheError> {
     if !flight::claim(key) {
-        // Who has it may go without waking anybody.
+        // The holder of the claim may release it without waking this backend.
         return Ok(Claim::Taken(patience::soon()));
     }
     let announced = announce::row(key);
@@ -117,8 +117,8 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Clai
     let claim = with_async_commit(access, || fill::without_raising(access, ask));
     flight::release(key);
     if !matches!(claim, Ok(Claim::Granted(()) | Claim::Taken(_) | Claim::Beside)) {
-        // Somebody may have found the claim taken, and wait for what will not come. Who goes on to wait wakes nobody:
-        // two of them would do nothing else.
+        // Another caller may have found the key claimed, and now waits for a wake-up that does not come. A caller that
+        // is about to wait itself wakes no waiter: two such callers would only wake each other.
         wake::now(key);
     }
     Ok(claim?.map(|()| {
@@ -129,7 +129,7 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Clai
     }))
 }
 
-/// Writes the lease into the key's row, or into a new one, unless somebody holds it.
+/// Writes the lease into the row of the key, or into a new row, unless the key is leased or its row is held.
 fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> Claim<()> {
     let mut growth = Growth::default();
     let claim = change(table, key.as_str(), Contention::GiveUp, |row| {
@@ -158,7 +158,7 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
     claim.unwrap_or_else(|| flight::beside(table, key))
 }
 
-/// The row that is to carry a lease: with its value, as long as that may still be served.
+/// The row that carries the lease. It keeps its value as long as that may be served.
 fn placeholder(access: &Access, row: &Row, lease: Lease, now: Timestamp) -> Image {
     let image = Image::of(row);
     if look::is_served(access, row, now, View::Latest) {
@@ -168,7 +168,8 @@ fn placeholder(access: &Access, row: &Row, lease: Lease, now: Timestamp) -> Imag
     Image { created_at: NEVER, expires_at: now, stale_until, load_us: None, value: None, tagged: None, ..image }
 }
 
-/// A value that was stored since the caller looked; with an old snapshot, nobody may see it.
+/// The answer where a value was stored after the caller's look-up. A caller with an old snapshot may not see that
+/// value.
 fn overtaken(row: &Row) -> Claim<()> {
     match row.get::<Jsonb>(crate::catalog::column::VALUE) {
         Some(value) if !backend::has_old_snapshot() => Claim::Overtaken(value),

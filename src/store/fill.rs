@@ -1,9 +1,9 @@
-//! Storing a value that was computed outside: accepted only if it cannot be stale.
+//! Storing a value that was computed outside the database.
 //!
-//! A fill is accepted where the lease of its token still stands in the row, and nothing that the token's snapshot does
-//! not see was written to the key, its tags or everything (a clear). The row of the lease also proves that the server
-//! has not lost transaction numbers in a crash since: it was written after the snapshot was taken. Must never wait, and
-//! never raise for contention: what is in the way refuses the fill.
+//! Owns the rule of acceptance: the lease of the token is still in the row, and the token's snapshot sees every write
+//! to the key, its tags and the fences of clears. The row with the lease also proves that no crash has lost transaction
+//! IDs since: it was written after the snapshot was taken. Must never wait, and never raise for contention: a fill that
+//! meets contention is refused.
 
 use super::announce::{self, Announced};
 use super::image::{Image, is_live};
@@ -31,7 +31,7 @@ use crate::stats::{self, Counter};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::token::Token;
 
-/// Stores a value that was computed under `token`, and says whether it did.
+/// Stores a value that was computed under `token`; returns whether it did.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
@@ -61,8 +61,8 @@ pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) 
     Ok(stored)
 }
 
-/// Lets `store` write a value that `seen` led to, with its tags as they are to be remembered, unless something was
-/// invalidated or cleared since. A clear that begins meanwhile waits, and finds what is stored.
+/// Calls `store` with the tags and their generations, unless `seen` misses an invalidation of a tag or a clear. A clear
+/// that begins meanwhile waits for `store`, and finds its row.
 pub fn store_if_fresh(
     access: &Access,
     key: Key,
@@ -70,7 +70,7 @@ pub fn store_if_fresh(
     seen: &Seen,
     store: impl FnOnce(Option<Tagged>) -> Result<bool, CacheError>,
 ) -> Result<bool, CacheError> {
-    // A TRUNCATE of the tags holds them, and then waits for fills.
+    // A TRUNCATE of `cache_tags` holds this lock, and then waits for fills.
     if !try_lock(access.tables.tags) || !flight::begin_fill(key) {
         stats::count(key, Counter::FillsBarred, 1);
         return Ok(false);
@@ -83,7 +83,7 @@ pub fn store_if_fresh(
     stored
 }
 
-/// Writes the entry where nobody holds its row and `may` finds nothing against it.
+/// Writes the entry if no other transaction holds its row and `may` accepts the row.
 pub fn put_if(
     access: &Access,
     announced: &Announced,
@@ -112,7 +112,7 @@ pub fn put_if(
     })
 }
 
-/// Gives a lease back: the holder could not compute the value. Returns whether it still had it.
+/// Gives a lease back, because its holder could not compute the value. Returns whether the lease was still in the row.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
@@ -139,9 +139,9 @@ fn holds_lease(row: &Row, id: i64) -> bool {
     row.has(column::LEASE_UNTIL) && row.datum(column::LEASE_ID).is_some_and(|datum| datum.value() as i64 == id)
 }
 
-/// Runs `work`; false where it raised what is nothing to the caller: a conflict of SERIALIZABLE, or, through the
-/// executor, of REPEATABLE READ, or what a policy says of the value. Below the executor nothing else raises for
-/// contention, and a subtransaction is saved. Whatever else it raises passes.
+/// Runs `work`. Returns the default where it raised an error that is not the caller's: a conflict under SERIALIZABLE,
+/// or, through the executor, a conflict under REPEATABLE READ or a refusal of the value by a policy. Below the executor
+/// only SERIALIZABLE raises for contention, so otherwise the subtransaction is saved. Every other error passes.
 pub fn without_raising<R: Default>(
     access: &Access,
     work: impl FnOnce() -> Result<R, CacheError>,

@@ -1,10 +1,10 @@
-//! Who is computing or storing a value right now.
+//! Single flight: which keys are being computed, and which fills are being stored.
 //!
-//! Owns the advisory locks of the cache, which nobody ever waits for in order to store a value: one for each key, held
-//! while `cache_get_or_set` computes it; one for each namespace and one for the whole cache, held while a row is
-//! written, which a clear waits for. They are told from the locks of users by the last field of their tag. Their
-//! numbers tell nobody about keys: `pg_locks` shows them to every role. Waiting for a value is [`crate::wake`]'s, and
-//! no lock: so it cannot deadlock.
+//! Owns the advisory locks of the cache. One for each key: `cache_get_or_set` holds it while it computes the value. One
+//! for each namespace and one for the whole cache: a fill holds both while it writes its row, and a clear waits for
+//! them. The last field of their tags tells them from the advisory locks of users. Their numbers are keyed hashes,
+//! because `pg_locks` shows them to every role. Must never wait for a lock in order to store a value. Waiting for a
+//! value uses [`crate::wake`] and no lock, so it cannot deadlock.
 
 use super::types::Claim;
 use crate::catalog::column;
@@ -20,34 +20,35 @@ use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG, LockAcquireResult};
 use std::cell::Cell;
 
-/// Advisory locks of users have 1 or 2 here.
+/// The lock of a key. In this field the advisory locks of users have 1 or 2.
 const OF_KEYS: u16 = 0xCAC0;
-/// Fills of any namespace.
+/// The lock of the fills of all namespaces.
 const OF_ALL_FILLS: u16 = 0xCAC1;
-/// Fills of one namespace.
+/// The lock of the fills of one namespace.
 const OF_FILLS: u16 = 0xCAC2;
 
-/// Of how many namespaces a transaction keeps the fills out one by one: a quarter of what a transaction may lock on
+/// How many namespaces a transaction bars one by one. It is a quarter of the locks that a transaction may take on
 /// average (`max_locks_per_transaction`).
 const MOST_BARRED: u32 = 16;
 
 thread_local! {
-    /// The transaction that last kept fills out, and how many locks it has taken for that.
+    /// The last transaction of this backend that barred fills, and how many locks it took for that.
     static BARRED: Cell<(FullXid, u32)> = const { Cell::new((NO_XID, 0)) };
 }
 
-/// Claims the computation of a key for this transaction, unless another has it. Give it back with [`release`].
+/// Claims the computation of a key for this transaction, unless another transaction has the claim. Ended by
+/// [`release`].
 pub fn claim(key: Key) -> bool {
     acquire(&tag(OF_KEYS, key.as_str()), pg_sys::ExclusiveLock)
 }
 
-/// Gives a claim back.
+/// Gives the claim back.
 pub fn release(key: Key) {
     give_back(&tag(OF_KEYS, key.as_str()), pg_sys::ExclusiveLock);
 }
 
-/// Announces that a value of the key is being stored that was computed before; false while somebody clears its
-/// namespace, or all. Ended by [`end_fill`].
+/// Announces that a computed value of the key is about to be stored. False: a transaction clears the namespace, or the
+/// whole cache. Ended by [`end_fill`].
 pub fn begin_fill(key: Key) -> bool {
     let [all, one] = of_fills(key.namespace());
     if !acquire(&all, pg_sys::RowExclusiveLock) {
@@ -60,13 +61,13 @@ pub fn begin_fill(key: Key) -> bool {
     begun
 }
 
-/// The value is in the table and its index, where a clear that begins now will meet it.
+/// The row is in the table and its index. A clear that begins now finds it.
 pub fn end_fill(key: Key) {
     of_fills(key.namespace()).iter().for_each(|tag| give_back(tag, pg_sys::RowExclusiveLock));
 }
 
-/// Whether another transaction, which has not ended, has written a computed value or a lease into the row of the key:
-/// then somebody computes, or just did. A delete is no reason to wait.
+/// Whether another open transaction has written a computed value or a lease into the row of the key. Then a caller
+/// computes it, or just did. A delete is no reason to wait.
 pub fn is_under_way(table: &Table, key: Key) -> bool {
     let mut scan = Scan::open(table, View::Everything);
     let is_computed = |row: &Row| row.has(column::LOAD_US) || row.has(column::LEASE_ID);
@@ -75,21 +76,21 @@ pub fn is_under_way(table: &Table, key: Key) -> bool {
     found
 }
 
-/// What a row that another transaction holds is to somebody who asks for a lease.
+/// The answer to a request for a lease on a row that another transaction holds.
 pub fn beside<T>(table: &Table, key: Key) -> Claim<T> {
     if is_under_way(table, key) { Claim::Taken(patience::soon()) } else { Claim::Beside }
 }
 
-/// Keeps fills of a namespace, or all, from being stored to the end of this transaction, and waits for those that are
-/// being stored. Clears do not wait for each other. A transaction that clears many namespaces keeps all fills out: the
-/// server has room for so many locks only.
+/// Bars fills of a namespace, or all fills, until the end of this transaction, and waits for the fills that are under
+/// way. Clears do not wait for each other. A transaction that clears many namespaces bars all fills, because the lock
+/// table of the server is small.
 pub fn bar_fills(namespace: Option<Namespace>) {
     let version = snapshot::current();
     let barred = BARRED.get().1 * u32::from(BARRED.get().0 == version);
     let all = || tag(OF_ALL_FILLS, "");
     let of = |namespace: Namespace| tag(OF_FILLS, namespace.as_str());
     let tag = namespace.filter(|_| barred < MOST_BARRED).map_or_else(all, of);
-    // SAFETY: a lock of the transaction; an error or its end releases it.
+    // SAFETY: a lock of the transaction; an error or the end of the transaction releases it.
     let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ShareLock as LOCKMODE, false, false) };
     if result == LockAcquireResult::LOCKACQUIRE_OK {
         BARRED.set((version, barred + 1));
@@ -100,9 +101,9 @@ fn of_fills(namespace: Namespace) -> [LOCKTAG; 2] {
     [tag(OF_ALL_FILLS, ""), tag(OF_FILLS, namespace.as_str())]
 }
 
-/// Takes a lock without waiting for it; false where that cannot be.
+/// Takes a lock without waiting for it; false if another transaction holds a conflicting lock.
 fn acquire(tag: &LOCKTAG, mode: u32) -> bool {
-    // SAFETY: a lock of the transaction; an error or its end releases it.
+    // SAFETY: a lock of the transaction; an error or the end of the transaction releases it.
     let result = unsafe { pg_sys::LockAcquire(tag, mode as LOCKMODE, false, true) };
     result != LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }
@@ -112,7 +113,7 @@ fn give_back(tag: &LOCKTAG, mode: u32) {
     unsafe { pg_sys::LockRelease(tag, mode as LOCKMODE, false) };
 }
 
-/// A lock of this database on something of a kind that has a name.
+/// The lock of this database for a kind and a name.
 fn tag(kind: u16, name: &str) -> LOCKTAG {
     let database = backend::database().to_u32();
     let number =

@@ -1,6 +1,7 @@
-//! A version of a row of `cache_entries`, as it is read and as it is written.
+//! A row version of `cache_entries`, as it is read and as it is written.
 //!
-//! Owns the order of the columns and what "live" is. Must never keep a datum longer than the scan stays on its row.
+//! Owns the order of the columns and the definition of "live". Must never keep a datum for longer than the scan stays
+//! on its row.
 
 use super::tags::{self, Tagged};
 use super::types::New;
@@ -14,7 +15,7 @@ use cache_pg_rules::key::Key;
 use pgrx::IntoDatum;
 use pgrx::pg_sys::Datum;
 
-/// One version of a row.
+/// One row version.
 #[derive(Debug, Clone, Copy)]
 pub struct Image {
     pub key: Datum,
@@ -24,15 +25,15 @@ pub struct Image {
     pub expires_at: Timestamp,
     pub stale_until: Option<Timestamp>,
     pub lease: Option<Lease>,
-    /// Microseconds that it took to compute the value.
+    /// How long the value took to compute, in microseconds.
     pub load_us: Option<i64>,
-    /// None: a tombstone, or the placeholder of somebody who computes a value.
+    /// None: the row is a tombstone, or a placeholder with a lease.
     pub value: Option<Jsonb>,
     pub tagged: Option<Tagged>,
 }
 
 impl Image {
-    /// A row that holds nothing: every key starts like this.
+    /// A row without a value: the base of every new row version.
     pub fn empty(key: Key, version: FullXid, now: Timestamp) -> Self {
         Self {
             key: key.as_str().into_datum().unwrap_or(Datum::null()),
@@ -48,7 +49,7 @@ impl Image {
         }
     }
 
-    /// The row of an entry that is written by the transaction `version`, in the place of `live`, if there is one.
+    /// The row of a new entry, written by the transaction `version`. It replaces `live`, if there is one.
     pub fn entry(new: &New, version: FullXid, live: Option<&Row>, tagged: Option<Tagged>) -> Self {
         Self {
             created_at: live.map_or(new.set_at, |row| Self::of(row).created_at),
@@ -60,9 +61,9 @@ impl Image {
         }
     }
 
-    /// The row that a scan stands on, values as they are stored.
+    /// The row that a scan stands on, with the values as they are stored.
     pub fn of(row: &Row) -> Self {
-        // The last column first: then the row is deformed once.
+        // The last column first, so that the tuple is deformed once.
         let generations = row.datum(column::TAG_GENERATIONS);
         let word = |column| row.get::<i64>(column);
         let moment = |column| row.get::<Timestamp>(column);
@@ -103,7 +104,8 @@ impl Image {
     }
 }
 
-/// Whether a row holds a live entry: it has a value, its deadline has not come, and no tag was invalidated since.
+/// Whether a row holds a live entry: it has a value, its deadline has not come, and none of its tags has been
+/// invalidated.
 pub fn is_live(tables: &ExtensionTables, row: &Row, now: Timestamp, view: View) -> bool {
     is_live_at(row, now) && tags::hold(tables, row, view)
 }

@@ -1,6 +1,6 @@
 //! The generations of tags during a walk over many entries.
 //!
-//! Owns the generations as they were first asked for. Must never read more than a bounded number of rows of a tag.
+//! Owns a copy of each generation as of its first use. Must never read more than a bounded number of rows of a tag.
 
 use super::carried;
 use super::tags::generation_of_few;
@@ -8,11 +8,11 @@ use crate::catalog::{ExtensionTables, column};
 use crate::heap::row::Row;
 use std::collections::HashMap;
 
-/// How many rows of a tag are read. Plain SQL can write any number; of a tag with more it is taken for granted that it
-/// holds, until they are merged.
+/// How many rows of a tag are read. Plain SQL can write any number. A tag with more rows counts as not invalidated
+/// until they are merged.
 const MOST_ROWS: usize = 1000;
 
-/// The generations of tags as they were first asked for: they may be a little late.
+/// The generations of tags, each as of its first use in the walk.
 #[derive(Default)]
 pub struct KnownTags {
     /// None: the tag has too many rows.
@@ -21,12 +21,12 @@ pub struct KnownTags {
 }
 
 impl KnownTags {
-    /// Of every tag it is taken for granted that it holds.
+    /// A set that reads nothing: every tag counts as not invalidated.
     pub fn nothing() -> Self {
         Self { asks_nothing: true, ..Self::default() }
     }
 
-    /// Whether no tag of the entry was invalidated before this was made, as far as that is known.
+    /// Whether all tags of the entry have the known generations. An invalidation during the walk may be missed.
     pub fn hold(&mut self, tables: &ExtensionTables, row: &Row) -> bool {
         if self.asks_nothing || !row.has(column::TAGS) {
             return true;

@@ -1,4 +1,7 @@
-//! Looking keys up where nothing but privileges has a say: by a hint, else through the index.
+//! Looking up keys below the executor: by a hint, else through the index.
+//!
+//! Owns the order of the two ways. Must never read below the executor where a policy or rule applies: then a statement
+//! answers.
 
 use super::types::{Fresh, Look};
 use super::{statements, tags};
@@ -17,7 +20,7 @@ use cache_pg_rules::key::Key;
 use pgrx::pg_sys::Oid;
 use std::cell::Cell;
 
-/// Looks a key up as `view` shows it.
+/// Looks up a key in `view`.
 pub fn look(access: &Access, key: Key, view: View) -> Look {
     if !access.has_rows() {
         return Look::Miss;
@@ -28,7 +31,7 @@ pub fn look(access: &Access, key: Key, view: View) -> Look {
     let now = clock::now();
     let take = |row: &Row| {
         let value: Jsonb = row.get(column::VALUE)?;
-        // Its tags hold, or it would not be served.
+        // `is_served` has checked the tags.
         if !is_live_at(row, now) {
             return Some(Look::Stale(value));
         }
@@ -38,7 +41,7 @@ pub fn look(access: &Access, key: Key, view: View) -> Look {
     find(access, key, view, |row| is_served(access, row, now, view), take).unwrap_or(Look::Miss)
 }
 
-/// Whether the row has a value that may be served, if only as a stale one.
+/// Whether the row has a value that may be served, at least as a stale value.
 pub(super) fn is_served(access: &Access, row: &Row, now: Timestamp, view: View) -> bool {
     row.has(column::VALUE)
         && served_until(row) > now.0
@@ -46,7 +49,7 @@ pub(super) fn is_served(access: &Access, row: &Row, now: Timestamp, view: View) 
         && tags::hold(&access.tables, row, view)
 }
 
-/// What `take` makes of the row of a key that `view` shows and `wanted` takes: by a hint, else through the index.
+/// Applies `take` to the row of a key that `view` shows and `wanted` accepts. By a hint, else through the index.
 pub fn find<R>(
     access: &Access,
     key: Key,
@@ -75,8 +78,8 @@ pub fn find<R>(
     })
 }
 
-/// Hands to `take` the number and the row of each of these keys, which are in byte order, each once, that the calling
-/// statement sees and `wanted` takes.
+/// Calls `take` with the index of each key and its row, if the calling statement sees the row and `wanted` accepts it.
+/// The keys are in byte order and distinct.
 pub fn find_many(access: &Access, keys: &[&str], wanted: impl Fn(&Row) -> bool, take: impl FnMut(usize, &Row)) {
     let entries = access.tables.entries;
     with_async_commit(access, || match backend::has_old_snapshot() {
@@ -85,7 +88,7 @@ pub fn find_many(access: &Access, keys: &[&str], wanted: impl Fn(&Row) -> bool, 
     });
 }
 
-/// One after the other.
+/// Looks up one key after the other through the index.
 fn find_each(entries: Oid, keys: &[&str], wanted: impl Fn(&Row) -> bool, mut take: impl FnMut(usize, &Row)) {
     Table::by_primary_key(entries, Purpose::Read, |table| {
         let mut scan = Scan::open(table, View::Statement);
@@ -99,7 +102,7 @@ fn find_each(entries: Oid, keys: &[&str], wanted: impl Fn(&Row) -> bool, mut tak
     });
 }
 
-/// By hints, and what is left in one scan of the index.
+/// Looks up keys by hints, and the remaining keys in one index scan.
 fn find_together(entries: Oid, keys: &[&str], wanted: impl Fn(&Row) -> bool, mut take: impl FnMut(usize, &Row)) {
     let found: Vec<Cell<bool>> = keys.iter().map(|_| Cell::new(false)).collect();
     let mut take_wanted = |number: usize, row: &Row| {

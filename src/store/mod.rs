@@ -1,26 +1,26 @@
 //! The store: looking up, writing and deleting entries.
 //!
-//! A plain Rust interface, for one key or many, that knows nothing of SQL functions: the functions of [`crate::api`]
-//! call it, and so can a worker. Owns the meaning of the verbs and the order of locks: who writes many keys writes
-//! them in byte order, so that two never deadlock.
+//! A plain Rust interface for one key or many. It knows nothing of SQL functions: the functions of [`crate::api`] call
+//! it, and a worker can call it too. Owns the meaning of the verbs and the order of locks. A verb that writes many keys
+//! writes them in byte order, so two transactions never deadlock on keys.
 //!
-//! An entry is live while its value is not NULL, its deadline has not come and none of its tags was invalidated. A
-//! delete leaves a tombstone, a row without a value (DESIGN.md, "Freshness").
+//! An entry is live if its value is not NULL, its deadline has not come and none of its tags has been invalidated. A
+//! delete writes a tombstone: a row without a value (DESIGN.md, "Freshness").
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`image`] | a row: what its columns mean, and what "live" is |
-//! | [`carried`] | its tags, read without trust |
+//! | [`image`] | a row version: its columns, and what "live" means |
+//! | [`carried`] | the tags of a row, read without trust |
 //! | [`types`] | what the verbs take and return |
 //! | [`read`], [`look`], [`range`] | looking up: live entries, entries past their deadline, the keys of a namespace |
-//! | [`announce`], [`open`] | telling of a change; opening the table for one |
+//! | [`announce`], [`open`] | announcing a change; opening the table for it |
 //! | [`write`], [`counter`], [`delete`] | the blind verbs |
-//! | [`fetch`], [`fill`], [`read_through`] | computing what is missing, once, and storing it only if it cannot be stale |
-//! | [`fence`], [`flight`] | what may not be stored any more; who is computing or storing right now |
-//! | [`trial`] | what the caller's policies would let it write, asked before anything is done |
-//! | [`tags`], [`known_tags`] | labels that many entries carry, and that are invalidated in one write; their generations during a walk |
+//! | [`fetch`], [`fill`], [`read_through`] | computing a missing value once, and storing it only if it cannot be stale |
+//! | [`fence`], [`flight`] | the fence, which refuses stale values; single flight: the locks of claims and fills |
+//! | [`trial`] | asking the caller's policies before any work is done |
+//! | [`tags`], [`known_tags`] | labels that many entries carry and one write invalidates; their generations during a walk |
 //! | [`tag_policies`] | which tags a caller may invalidate, clear or see under row security |
-//! | [`statements`] | the same through the executor, where policies, triggers or indexes have a say |
+//! | [`statements`] | the verbs through the executor, where policies, triggers or further indexes apply |
 
 mod announce;
 mod carried;

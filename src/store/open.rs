@@ -1,7 +1,7 @@
 //! Opening `cache_entries` in order to write to it.
 //!
-//! Owns what every write below the executor leaves behind: where the row lies and when it is due, told to the sweeper
-//! and to the readers. Must never be opened for a change that was not announced.
+//! Owns what every write below the executor records: the place of the row, and the time at which it is due, for the
+//! sweeper and for readers. Must never open the table for a change that was not announced.
 
 use super::announce::Announced;
 use crate::access::Access;
@@ -44,7 +44,8 @@ pub fn examining<R>(access: &Access, work: impl FnOnce(&Table) -> Result<R, Cach
         .unwrap_or(Err(CacheError::Altered("cache_entries")))
 }
 
-/// Notes where a row was written, and when it may go; a value for those who will read it.
+/// Records where a row was written and when it may be removed. For a row with a value it also leaves a hint for
+/// readers.
 fn record_written(table: &Table, tid: &ItemPointerData, columns: &[Option<Datum>]) {
     let of = |number: usize| columns[number - 1];
     ranges::record(block_of(tid), removable_at(|column| of(column.number()).map(|datum| datum.value() as i64)));

@@ -1,4 +1,6 @@
-//! Keys of a namespace, or all, in byte order.
+//! Keys of a namespace, or all keys, in byte order.
+//!
+//! Owns the bounds of a namespace. Must never skip a fill that is not committed yet.
 
 use crate::catalog::column;
 use crate::heap::scan::{Scan, View};
@@ -7,17 +9,17 @@ use crate::statement::{IntoParam, Param};
 use cache_pg_rules::key::{Key, MAX_KEY_BYTES};
 use cache_pg_rules::namespace::{KeyRange, Namespace};
 
-/// How many keys are read before anything is done to them.
+/// How many keys one batch reads.
 const BATCH: usize = 1000;
 
-/// A range as three parameters: from, before, and whether only keys without a namespace count.
+/// A range as three parameters: its start, its end, and whether only keys without a namespace count.
 pub fn bounds(range: Option<KeyRange>) -> [Param; 3] {
     let Keys { from, before, unnamed, .. } = Keys::new(range);
     [from.param(), before.param(), unnamed.param()]
 }
 
-/// The keys of all rows of a range, a batch at a time: as they are in the table by now, or were before, or will be when
-/// a fill that is not committed yet is.
+/// The keys of all rows of a range, a batch at a time: of committed rows, of dead versions, and of fills that are not
+/// committed yet.
 pub struct Keys {
     from: String,
     before: String,
@@ -26,12 +28,12 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// None: all.
+    /// The keys of `range`. None: all keys.
     pub fn new(range: Option<KeyRange>) -> Self {
         let unnamed = range == Some(KeyRange::Unnamed);
         let (from, before) = match range {
             Some(KeyRange::Between { from, before }) => (from, before),
-            // Longer than any key and of the greatest character: after every key.
+            // This text is longer than any key and consists of the greatest character, so it comes after every key.
             Some(KeyRange::Unnamed) | None => (String::new(), char::MAX.to_string().repeat(MAX_KEY_BYTES / 4 + 1)),
         };
         Self { from, before, unnamed, exhausted: false }
@@ -51,7 +53,7 @@ impl Keys {
                 self.exhausted = true;
                 break;
             };
-            // What else others have not committed yet is for them to commit after us.
+            // Other uncommitted writes commit after this transaction, if they commit.
             if row.is_uncommitted_of_others() && !row.has(column::LOAD_US) {
                 continue;
             }
@@ -61,7 +63,7 @@ impl Keys {
         }
         scan.close();
         if let Some(last) = last {
-            // The least text after it; no key holds the character.
+            // The least text after `last`. No key contains this character.
             self.from = last + "\u{1}";
         }
         Some(batch)

@@ -1,8 +1,8 @@
-//! Reading entries. Writes nothing: no row, no WAL, no transaction id (P4).
+//! Reading entries.
 //!
-//! One or many values are looked up below the executor; where a policy, trigger or rule has a say, and for what
-//! is asked seldom, a statement runs through the executor. Both give the same answers. An unlogged cache is empty on a
-//! standby.
+//! Owns the reads, which write nothing: no row, no WAL, no transaction ID (P4). `get`, `expires_at` and `get_many` read
+//! below the executor. Where a policy, trigger or rule applies, and for the rarer reads, a statement runs through the
+//! executor. Both ways give the same answers. On a standby an unlogged cache is empty.
 
 use super::image::is_live;
 use super::look::{find, find_many};
@@ -69,7 +69,7 @@ fn find_live<R>(access: &Access, key: Key, now: Timestamp, take: impl Fn(&Row) -
     find(access, key, View::Statement, |row| is_live(&access.tables, row, now, View::Statement), take)
 }
 
-/// A live entry with all that is known about it.
+/// A live entry with all its columns.
 pub fn entry(access: &Access, key: Key) -> Option<Entry> {
     if !access.has_rows() {
         return None;
@@ -77,7 +77,7 @@ pub fn entry(access: &Access, key: Key) -> Option<Entry> {
     let params = [key.as_str().param(), clock::now().param()];
     access.run(|tables| {
         ENTRY.read(tables, &params, |rows| {
-            // As below the executor: what no transaction can have written is no entry.
+            // As below the executor: a row that no transaction can have written is no entry.
             let version: Xid8 = rows.get(0, 4).filter(|version: &Xid8| is_possible(version.0.value() as FullXid))?;
             Some(Entry {
                 key: rows.get(0, 1)?,
@@ -93,7 +93,7 @@ pub fn entry(access: &Access, key: Key) -> Option<Entry> {
     })
 }
 
-/// The values of those keys that have a live entry, in the order asked, each once.
+/// The values of those keys that have a live entry, in the order of `keys`, each key once.
 pub fn get_many(access: &Access, keys: &[Key]) -> Vec<(String, Jsonb)> {
     if !access.has_rows() {
         return Vec::new();
@@ -106,7 +106,7 @@ pub fn get_many(access: &Access, keys: &[Key]) -> Vec<(String, Jsonb)> {
     keys.iter().zip(keys.iter().map(value_of)).filter_map(|(key, value)| Some((key.as_str().into(), value?))).collect()
 }
 
-/// The values of keys that are in byte order, each once.
+/// The values of these keys, which are in byte order and distinct.
 fn values_of(access: &Access, keys: &[&str]) -> Vec<Option<Jsonb>> {
     let now = clock::now();
     let mut values = vec![None; keys.len()];
@@ -136,7 +136,7 @@ pub fn keys(access: &Access, range: Option<KeyRange>, after: Option<&str>, most:
     }
     let [from, before, unnamed] = range::bounds(range);
     let params = [from, before, unnamed, after.unwrap_or("").param(), clock::now().param(), most.param()];
-    // The usual one stops after a page of keys; the other one may have to sort them all.
+    // The first statement stops after a page of keys. The second may have to sort all of them.
     let statement = if backend::has_old_snapshot() { &KEYS_OF_OLD_SNAPSHOT } else { &KEYS };
     access.run(|tables| statement.read(tables, &params, |rows| rows.column(1)))
 }

@@ -1,10 +1,11 @@
-//! The value, else what a loader returns, computed once however many ask.
+//! Read-through: the cached value, else the result of a loader, computed once for all concurrent callers.
 //!
-//! Whoever computes holds the key's claim (`flight`) meanwhile, and stores the value under the snapshot that it was
-//! computed with, if the fence lets it. The others wait for that, unless their own transaction has written something:
-//! what somebody may be waiting for, nobody waits with. Nobody waits for a transaction that holds the row and computes
-//! nothing, and nobody for longer than computing takes. Must never fail for what others do, nor return a value past its
-//! deadline, which its caller could not tell from a live one.
+//! Owns the single flight of `cache_get_or_set`. The computing backend holds the key's claim (`flight`), and stores the
+//! value under the snapshot of the computation, if the fence accepts it. The other backends wait for the value. A
+//! backend whose transaction has written something does not wait: another backend may be waiting for that transaction.
+//! A backend waits for a transaction that holds the row without computing only as long as a commit takes, and for a
+//! computation no longer than computing takes. Must never fail for a change by another transaction, nor return a value
+//! past its deadline, because its caller could not tell it from a live one.
 
 use super::image::is_live;
 use super::types::{Look, New};
@@ -30,16 +31,16 @@ use cache_pg_rules::key::Key;
 use std::cell::OnceCell;
 use std::time::Instant;
 
-/// How to store what was loaded: checked when there is a value.
+/// How to store a loaded value. It is checked once there is a value.
 pub struct Storing<'a> {
     pub key: Key<'a>,
     pub tags: Option<TextArray>,
-    /// The deadline of a value that is stored at this moment; an error where it may not be stored at all.
+    /// The deadline of a value that is stored at this moment; an error if the value may not be stored at all.
     pub deadline: &'a dyn Fn(Jsonb, Timestamp) -> Result<Deadline, CacheError>,
 }
 
-/// The live value of the key, else the one that `load` returns, which is stored if it cannot be stale. `load` runs
-/// under a snapshot of its own, on which it may rely to see what it computes from.
+/// The live value of the key. On a miss, the value that `load` returns, which is stored if it cannot be stale. `load`
+/// runs under a snapshot of its own, and may rely on it for everything that it computes from.
 ///
 /// # Errors
 /// Those of `storing.deadline`; `load` may raise.
@@ -52,7 +53,7 @@ pub fn get_or_load(
     let patience = patience::for_value(key);
     let mut beside = None;
     let unstored = patience::unstored(key);
-    // A role that may not store the value claims nothing that others wait for, and waits for nobody.
+    // A caller that may not store the value claims nothing and waits for nothing.
     let may_store = OnceCell::new();
     let ask = || trial::may_store(access, key, storing.tags);
     let mut view = View::Statement;
@@ -67,12 +68,12 @@ pub fn get_or_load(
                     flight::release(key);
                 }
                 if !matches!(action, Ok(Action::Load | Action::Wait(_) | Action::Beside)) {
-                    // Somebody may have found the claim taken, and wait for what will not come.
+                    // Another backend may have found the key claimed, and now waits for a wake-up that does not come.
                     wake::now(key);
                 }
                 action?
             }
-            // Who has it may go without waking anybody.
+            // The holder of the claim may release it without waking this backend.
             _ => action_of_others(patience::soon()),
         };
         let (until, end) = match action {
@@ -92,12 +93,12 @@ pub fn get_or_load(
             }
         };
         if Steady::now() >= end || patience::unstored(key) != unstored {
-            // Others may have found the claim taken while it was ours.
+            // Another backend may have found the key claimed while this backend held the claim.
             wake::now(key);
             return stats::apart(load);
         }
         match &waiter {
-            // What happened before there was somebody to wake is seen by another look.
+            // The next look-up sees a value that was stored before this backend was in the list of waiters.
             None => waiter = Some(Waiter::new(key)),
             Some(waiter) => waiter.sleep(until.min(end)),
         }
@@ -107,18 +108,18 @@ pub fn get_or_load(
 
 enum Action {
     Take(Jsonb),
-    /// It is ours to load and to store.
+    /// This backend loads the value and stores it.
     Load,
-    /// Somebody else loads it: wait until woken, or until then.
+    /// Another backend loads it: wait for a wake-up, or until this time.
     Wait(Steady),
-    /// Another transaction holds its row, and loads nothing: it may end at once, or never.
+    /// Another transaction holds the row and loads nothing. It may end at once, or never.
     Beside,
-    /// Nothing can be stored, and there is nothing to wait for: load it, and do not store it.
+    /// Nothing can be stored, and there is nothing to wait for. Load the value without storing it.
     Compute,
 }
 
-/// What to do with the claim of the key. Somebody may have stored a value since it was looked up, or hold a lease on
-/// it.
+/// The action of the backend that holds the claim. Since its look-up another transaction may have stored a value, or
+/// taken a lease.
 fn action_of_claimant(access: &Access, key: Key) -> Result<Action, CacheError> {
     if !access.tables.may_be_walked {
         return Ok(Action::Load);
@@ -153,7 +154,7 @@ fn action_of_claimant(access: &Access, key: Key) -> Result<Action, CacheError> {
     })
 }
 
-/// Somebody has stored a value: whether the caller may see it, the executor knows.
+/// Another transaction has stored a value. The executor knows whether the caller may see it.
 fn action_of_the_overtaken(access: &Access, key: Key) -> Action {
     match statements::look(access, key, true) {
         Look::Fresh(fresh) if !backend::has_old_snapshot() => Action::Take(fresh.value),
@@ -161,17 +162,17 @@ fn action_of_the_overtaken(access: &Access, key: Key) -> Action {
     }
 }
 
-/// What the newest version of a row is to whoever has claimed its key.
+/// What the backend that holds the claim finds in the newest version of the row.
 enum Occupancy {
     Free,
     Live(Option<Jsonb>),
-    /// Somebody computes it, or just did: when to look again.
+    /// Another caller computes the value, or just did. The time says when to look again.
     UnderWay(Steady),
-    /// Another transaction's uncommitted work, which no computing led to.
+    /// Another transaction holds the row, and its change is not from a computation.
     Held,
 }
 
-/// `until`: when to look again without being woken.
+/// The action of a backend without the claim. `until`: when to look again if no wake-up comes.
 fn action_of_others(until: Steady) -> Action {
     if wake::may_wait() { Action::Wait(until) } else { Action::Compute }
 }
@@ -183,12 +184,13 @@ fn load_and_store(
 ) -> Result<Option<Jsonb>, CacheError> {
     let started = Instant::now();
     let unstored = Unstored(storing.key);
-    // The snapshot is held until the value is stored: what it does not see cannot leave the heap meanwhile.
+    // The snapshot is held until the value is stored, so versions that it does not see cannot leave the heap meanwhile.
     let load_and_store = || {
         let seen = Seen::by_statement();
         let loaded = kept_open(&[access.tables.entries, access.tables.tags], load);
         let stored = match loaded {
-            // The code that has run may have made a trigger or a policy in this transaction, or changed the role.
+            // The loader may have created a trigger or a policy in this transaction, or changed the role. So access is
+            // checked again.
             Ok(Some(value)) => {
                 access::check(Verb::Fill).and_then(|access| store(&access, storing, value, &seen, started))
             }
@@ -196,7 +198,7 @@ fn load_and_store(
         };
         (loaded, stored)
     };
-    // With an old snapshot the transaction's own one is the latest that it may see.
+    // Under an old snapshot, the snapshot of the transaction is the latest one that it may use.
     let (loaded, stored) =
         if backend::has_old_snapshot() { under_transaction(load_and_store) } else { under_latest(load_and_store) };
     if stored? {
@@ -205,7 +207,8 @@ fn load_and_store(
     loaded
 }
 
-/// Releases all who wait for the key when it goes, also by an error: they compute for themselves, at once.
+/// On drop, also by an error, it releases all backends that wait for the key. They compute the value themselves, at
+/// once.
 struct Unstored<'a>(Key<'a>);
 
 impl Drop for Unstored<'_> {

@@ -1,8 +1,8 @@
 //! Tags and clears under row security.
 //!
-//! A tag reaches entries of everybody, and so does the fence of a clear, whatever the policies on `cache_entries` say.
-//! So where those hold for the caller, policies on `cache_tags` say which tags are its own. Owns these questions. Must
-//! refuse where there is no such policy.
+//! A tag reaches entries of all roles, and so does the fence of a clear, whatever the policies on `cache_entries` say.
+//! So where row security applies to the caller, policies on `cache_tags` say which tags the caller may use. Owns these
+//! checks. Must refuse where `cache_tags` has no such policy.
 
 use super::tags::fence_of;
 use super::{carried, trial};
@@ -22,7 +22,7 @@ pub fn check_tags(access: &Access, tags: &[&str]) -> Result<(), CacheError> {
     tags.iter().try_for_each(|tag| check(access, tag, TagVerb::Invalidate, tag))
 }
 
-/// Checks that the caller may clear a namespace, or all: that is to write the fence's tag.
+/// Checks that the caller may clear a namespace, or all: that it may write the tag of the fence.
 ///
 /// # Errors
 /// [`CacheError::TagDenied`].
@@ -42,7 +42,7 @@ fn check(access: &Access, tag: &str, verb: TagVerb, name: &str) -> Result<(), Ca
 /// Whether the tags have these generations, by the rows of `cache_tags` that the caller may see.
 ///
 /// # Errors
-/// [`CacheError::TagDenied`]; PostgreSQL's own where the privilege is missing.
+/// [`CacheError::TagDenied`]; PostgreSQL's own error if the privilege is missing.
 pub fn hold(access: &Access, tags: TextArray, generations: Option<BigintArray>) -> Result<bool, CacheError> {
     if !has_policies(access) {
         return Err(denied(access, TagVerb::See, ""));

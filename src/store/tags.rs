@@ -1,13 +1,13 @@
-//! Tags: labels that many entries carry, and that are invalidated in one write.
+//! Tags: labels that many entries carry, and that one write invalidates.
 //!
-//! An entry remembers the generation of each of its tags, and is live while they are the same. A tag's generation is
-//! the exclusive or over its rows in `cache_tags`, 0 where there is none; an invalidation changes a row of it at
-//! random, or adds one where another transaction holds those that are there. So an invalidation costs one small write
-//! however many entries carry the tag, waits for nobody, is undone by a rollback, and two at the same time both count,
-//! whichever commits first. Rows are merged and collected later (`sweep::tags`).
+//! An entry stores the generation of each of its tags, and is live while they are unchanged. The generation of a tag is
+//! the exclusive or over its rows in `cache_tags`, 0 if it has none. An invalidation changes one row of the tag by a
+//! random number, or adds a row if other transactions hold all of them. So an invalidation is one small write however
+//! many entries carry the tag. It never waits, a rollback undoes it, and two at the same time both count, whichever
+//! commits first. `sweep::tags` merges and collects rows.
 //!
-//! Who stores an entry has a transaction number before it reads generations: by that the collection knows whom to wait
-//! for.
+//! Owns generations and fences. Must never read generations before the transaction has an ID: the collection waits for
+//! transactions by their IDs.
 
 use super::carried::{self, Carried};
 use crate::catalog::{ExtensionTables, column, tag_column};
@@ -27,35 +27,37 @@ use pgrx::pg_sys::Datum;
 use pgrx::{FromDatum, IntoDatum};
 use std::cell::Cell;
 
-/// What a clear invalidates: whoever computed a value before that may not store it. Entries do not carry these tags,
-/// only fills ask for them. No user can name them, because a tag is not empty and has no control characters.
+/// The tag that a clear invalidates: the fence of a namespace, or of all. It refuses values that were computed before
+/// the clear. Only fills check it; no entry carries it. No user can name it, because a tag is not empty and has no
+/// control characters.
 pub(super) fn fence_of(namespace: Option<Namespace>) -> String {
     namespace.map_or_else(String::new, |namespace| format!("\u{1}{}", namespace.as_str()))
 }
 
-/// What the collection of tags and fences invalidates: tokens that were given before. Whoever still holds the snapshot
-/// that a value was computed from need not ask, because nothing is collected that it does not see.
+/// The fence that the collection of tags and fences invalidates. It refuses tokens that were given before. A
+/// transaction that still holds the snapshot of its computation need not check it: the collection removes no row that
+/// this snapshot does not see.
 const COLLECTED: &str = "\u{2}";
 
-/// Whether a tag is one of these, or what only a forged row can have.
+/// Whether a tag is a fence, or one that only a forged row can have.
 pub fn is_fence(tag: &str) -> bool {
     tag < " "
 }
 
-/// Whether it is that of one namespace.
+/// Whether a tag is the fence of one namespace.
 pub fn is_fence_of_namespace(tag: &str) -> bool {
     tag.starts_with('\u{1}')
 }
 
-/// The transaction that last changed a row of `cache_tags`; None where no transaction can have that number: such a row
-/// is passed over by everybody, and removed (`sweep::tags`).
+/// The transaction that last changed a row of `cache_tags`. None: no transaction can have this ID. All readers skip
+/// such a row, and `sweep::tags` removes it.
 pub fn version_of(row: &Row) -> Option<FullXid> {
     row.datum(tag_column::VERSION)
         .map(|datum| datum.value() as FullXid)
         .filter(|&version| snapshot::is_possible(version))
 }
 
-/// Refuses the values of a namespace, or all, that were computed before this transaction's commit.
+/// Refuses values of a namespace, or of all, that were computed before this transaction's commit.
 ///
 /// # Errors
 /// As [`invalidate`].
@@ -63,7 +65,7 @@ pub fn refuse_earlier(tables: &ExtensionTables, namespace: Option<Namespace>) ->
     change_generations(tables, &[&fence_of(namespace)])
 }
 
-/// Refuses what is stored under tokens that were given before this transaction's commit.
+/// Refuses fills under tokens that were given before this transaction's commit.
 ///
 /// # Errors
 /// As [`invalidate`].
@@ -72,8 +74,7 @@ pub fn refuse_earlier_tokens(tables: &ExtensionTables) -> Result<(), CacheError>
 }
 
 thread_local! {
-    /// The transaction in which this backend last invalidated a tag, and the one in which it last remembered a
-    /// generation.
+    /// The transactions in which this backend last invalidated a tag, and last stored a generation.
     static INVALIDATED_IN: Cell<FullXid> = const { Cell::new(NO_XID) };
     static REMEMBERED_IN: Cell<FullXid> = const { Cell::new(NO_XID) };
 }
@@ -82,12 +83,12 @@ thread_local! {
 #[derive(Debug, Clone, Copy)]
 pub struct Tagged {
     pub tags: TextArray,
-    /// A `bigint[]` as long as the tags.
+    /// A `bigint[]` as long as `tags`.
     pub generations: Datum,
 }
 
 impl Tagged {
-    /// The tags with their generations as of now, for an entry that is being written.
+    /// The tags with their current generations, for an entry that is being written.
     pub fn now(tables: &ExtensionTables, tags: TextArray) -> Option<Self> {
         REMEMBERED_IN.set(snapshot::current());
         let generations: Vec<i64> =
@@ -95,47 +96,47 @@ impl Tagged {
         generations.into_datum().map(|generations| Self { tags, generations })
     }
 
-    /// The same for a value that was computed by what `seen` sees; None where a tag was invalidated since.
+    /// The same for a value that was computed under `seen`. None: a tag was invalidated since.
     pub fn seen_by(tables: &ExtensionTables, tags: TextArray, seen: &Seen) -> Option<Self> {
-        // Generations first: what is invalidated after they were read, no entry that remembers them survives.
+        // Generations first: an invalidation after this read changes them, and so kills the entry that stores them.
         let tagged = Self::now(tables, tags)?;
         sees_all_of(tables, seen, names(tags)).then_some(tagged)
     }
 }
 
-/// The current transaction has written rows of tags that it has not invalidated: it must not take them for its own
-/// invalidations.
+/// The current transaction has written rows of tags without invalidating these tags. So later invalidations in it must
+/// not be skipped as already done.
 pub fn record_merge() {
     REMEMBERED_IN.set(snapshot::current());
 }
 
-/// The tags of an entry as they are to be remembered; None where `seen` misses an invalidation of them, or a clear.
+/// The tags of an entry with their generations. None: `seen` misses an invalidation of a tag, or a clear.
 pub fn check_freshness(
     tables: &ExtensionTables,
     key: Key,
     tags: Option<TextArray>,
     seen: &Seen,
 ) -> Option<Option<Tagged>> {
-    // The number comes before the generations are read, see above.
+    // The transaction needs its ID before it reads generations, see above.
     snapshot::current();
     let tagged = match tags {
         None => None,
         Some(tags) => Some(Tagged::seen_by(tables, tags, seen)?),
     };
-    // Last, because who removes a tag that nobody carries says so here (`sweep::tags`).
+    // Last, because the collection of unused tags invalidates a fence that is checked here (`sweep::tags`).
     nothing_cleared_since(tables, key, seen).then_some(tagged)
 }
 
-/// Whether `seen` sees every clear of the key's namespace, and of everything, that is committed by now. All is read
-/// under one snapshot: a fence that has gone by then is one that the collection's answers for.
+/// Whether `seen` sees every committed clear of the key's namespace, and of all. One snapshot reads all fences: if it
+/// no longer sees a fence, it sees that the collection has invalidated its own.
 fn nothing_cleared_since(tables: &ExtensionTables, key: Key, seen: &Seen) -> bool {
     let collected = (!seen.own).then(|| COLLECTED.to_owned());
     sees_all_of(tables, seen, [None, Some(key.namespace())].map(fence_of).into_iter().chain(collected))
 }
 
-/// Whether `seen` sees every change of these tags that is committed by now. For a snapshot that is held, nothing is
-/// known of those that stood in a file which the table has left since (TRUNCATE). A token is refused by the clear that
-/// a TRUNCATE brings about; which part of which transaction has defined the table, nobody may know any more.
+/// Whether `seen` sees every committed change of these tags. A held snapshot knows nothing of rows in a file that a
+/// TRUNCATE has replaced. A token is not checked against the file: the clear that follows a TRUNCATE refuses it, and
+/// the subtransaction that defined the table can no longer be resolved.
 fn sees_all_of(tables: &ExtensionTables, seen: &Seen, tags: impl IntoIterator<Item = String>) -> bool {
     reading(tables, View::Latest, |rows| {
         let keeps_all = !seen.own || rows.table.keeps_what_was_removed_since(seen);
@@ -144,12 +145,12 @@ fn sees_all_of(tables: &ExtensionTables, seen: &Seen, tags: impl IntoIterator<It
     })
 }
 
-/// Whether no tag of the entry has been invalidated since it was written.
+/// Whether no tag of the entry has been invalidated since the entry was written.
 pub fn hold(tables: &ExtensionTables, row: &Row, view: View) -> bool {
     !row.has(column::TAGS) || carried::of(row).is_some_and(|carried| have(tables, &carried, view))
 }
 
-/// Whether tags have these generations, as the calling statement sees it.
+/// Whether the tags have these generations in the snapshot of the calling statement.
 pub fn are(tables: &ExtensionTables, tags: TextArray, generations: Option<BigintArray>) -> bool {
     carried::parse(tags, generations).is_some_and(|carried| have(tables, &carried, View::Statement))
 }
@@ -163,12 +164,12 @@ pub fn of(row: &Row) -> impl Iterator<Item = String> {
     carried::of(row).into_iter().flatten().map(|(tag, _)| tag)
 }
 
-/// The generation of a tag by now; None where it has more than so many rows.
+/// The current generation of a tag. None: it has more than `most` rows.
 pub(super) fn generation_of_few(tables: &ExtensionTables, tag: &str, most: usize) -> Option<i64> {
     reading(tables, View::Latest, |rows| rows.generation_of_few(tag, most))
 }
 
-/// Invalidates tags: from the commit on, every entry that carries one of them is a miss. Waits for nobody.
+/// Invalidates tags: from the commit on, every entry that carries one of them is a miss. Does not wait.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
@@ -181,9 +182,9 @@ fn change_generations(tables: &ExtensionTables, tags: &[&str]) -> Result<(), Cac
     let version = snapshot::current();
     flags::record_write();
     ranges::record_anywhere();
-    // A transaction that invalidates a tag again and again, as one that changes many rows of a watched table may, does
-    // so once: every version more would make the next look-up longer. Unless an entry of its own remembers what it did
-    // first.
+    // A transaction that invalidates a tag repeatedly, such as one that changes many rows of a watched table, does so
+    // once: each further version would make the next look-up longer. But if an entry of this transaction has stored the
+    // new generation, the tag is invalidated again.
     let may_be_done = INVALIDATED_IN.replace(version) == version && REMEMBERED_IN.get() != version;
     let is_done = |tag| may_be_done && reading(tables, View::Latest, |rows| rows.versions(tag).contains(&version));
     Table::by_first_column(tables.tags, &tag_column::SHAPE, Purpose::Write, |table| {
@@ -234,7 +235,7 @@ impl TagScan<'_> {
         self.of(tag).filter_map(generation_in).fold(0, |generation, of_row| generation ^ of_row)
     }
 
-    /// The same; None where the tag has more than so many rows.
+    /// The same. None: the tag has more than `most` rows.
     fn generation_of_few(&mut self, tag: &str, most: usize) -> Option<i64> {
         let (mut rows, mut generation) = (0, 0);
         for row in self.of(tag) {
@@ -252,7 +253,7 @@ impl TagScan<'_> {
     }
 }
 
-/// The part of a tag's generation that a row holds; None where no transaction can have written the row.
+/// The part of a generation that a row holds. None: no transaction can have written the row.
 fn generation_in(row: Row) -> Option<i64> {
     version_of(&row)?;
     row.datum(tag_column::GENERATION).map(|datum| datum.value() as i64)

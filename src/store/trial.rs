@@ -1,9 +1,9 @@
-//! What the caller's policies would let it write, asked before anything is done.
+//! Trials: they ask the caller's policies before any work is done.
 //!
-//! Owns the trials: a row that no constraint lets in is written as the caller, in a subtransaction that is rolled back.
-//! PostgreSQL asks the policies first, so the error tells what they say, and it says the same whether or not there is
-//! such a row that the caller cannot see. A trial that fails for another reason counts as refused, or raises. Must take
-//! no lock on rows, leave nothing, and take no transaction number.
+//! Owns the trials. A trial runs as the caller, in a subtransaction that is rolled back, and inserts a row that
+//! violates a constraint. PostgreSQL checks the policies before the constraints, so the error tells what the policies
+//! say, and it is the same whether or not the key has a row that the caller cannot see. A trial that fails for another
+//! reason counts as refused, or raises. Must never lock a row, leave a row, or take a transaction ID.
 
 use crate::access::Access;
 use crate::catalog::ExtensionTables;
@@ -20,18 +20,18 @@ use pgrx::PgSqlErrorCode;
 static TRY_TAG: Statement = statement!("try_tag.sql", [TEXTOID]);
 static TRY_KEY: Statement = statement!("try_key.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, TEXTARRAYOID]);
 
-/// Whether the caller may compute a value for a key outside: take a lease on it. Waits for nobody.
+/// Whether the caller may take a lease on a key. Does not wait.
 pub fn may_lease(access: &Access, key: Key) -> bool {
     may_write(access, key, false, None, Locks::AtOnce)
 }
 
-/// Whether the caller may store a value, which is not known yet, under a key. Waits for nobody.
+/// Whether the caller may store a value, which is not known yet, under a key. Does not wait.
 pub fn may_store(access: &Access, key: Key, tags: Option<TextArray>) -> bool {
     may_write(access, key, true, tags, Locks::AtOnce)
 }
 
-/// Checks that the caller may store a value under a key, before code is run for it with more rights than the caller
-/// has. Where nothing may be written the policies cannot be asked, and it may not.
+/// Checks that the caller may store a value under a key, before a loader runs with more rights than the caller has. In
+/// a read-only transaction no trial is possible, and the check fails.
 ///
 /// # Errors
 /// [`CacheError::KeyDenied`].
@@ -47,12 +47,12 @@ pub fn may_insert_tag(access: &Access, tag: &str) -> bool {
     access.run(|tables| passes(&TRY_TAG, tables, &[tag.param()], Locks::Awaited))
 }
 
-/// How a trial treats a table that another transaction has locked: `cache_tags`, or one that a policy reads.
+/// How a trial treats a table that another transaction has locked: `cache_tags`, or a table that a policy reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Locks {
-    /// The trial is given up, and the answer is no.
+    /// The trial ends, and counts as refused.
     AtOnce,
-    /// The trial waits, as any statement does, and raises where that fails.
+    /// The trial waits as any statement does, and raises if that fails.
     Awaited,
 }
 
@@ -66,14 +66,14 @@ fn may_write(access: &Access, key: Key, is_value: bool, tags: Option<TextArray>,
     access.run(|tables| passes(&TRY_KEY, tables, &params, locks))
 }
 
-/// Errors that say nothing of what the policies allow.
+/// Errors that do not tell what the policies allow.
 const UNDECIDED: [PgSqlErrorCode; 3] = [
     PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
     PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED,
     PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
 ];
 
-/// Whether policies and privileges let a row in that only then fails for what it lacks.
+/// Whether the trial passed policies and privileges, and failed only for the column that its row lacks.
 fn passes(trial: &Statement, tables: &ExtensionTables, params: &[Param], locks: Locks) -> bool {
     let passes_on = match locks {
         Locks::AtOnce => &[][..],

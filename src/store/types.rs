@@ -1,20 +1,22 @@
 //! What the verbs of the store take and return.
+//!
+//! Must never touch the table.
 
 use crate::namespaces::Deadline;
 use crate::pg::clock::Steady;
 use crate::pg::datum::{Jsonb, Timestamp, Xid8};
 use cache_pg_rules::key::Key;
 
-/// What must hold for a write to happen.
+/// The condition under which a write happens.
 #[derive(Clone, Copy)]
 pub enum Condition {
-    /// Nothing.
+    /// Unconditional.
     Always,
     /// No live entry has the key.
     Absent,
     /// A live entry has the key.
     Live,
-    /// A live entry has the key, last written by this transaction.
+    /// A live entry has the key, and this transaction wrote it last.
     Version(Xid8),
 }
 
@@ -22,7 +24,7 @@ pub enum Condition {
 pub struct New<'a> {
     pub key: Key<'a>,
     pub value: Jsonb,
-    /// When it was set: the moment that the deadline counts from.
+    /// When the entry was set. The deadline counts from here.
     pub set_at: Timestamp,
     pub deadline: Deadline,
 }
@@ -31,11 +33,11 @@ pub struct New<'a> {
 pub struct Fresh {
     pub value: Jsonb,
     pub expires_at: Timestamp,
-    /// Microseconds that it took to compute.
+    /// How long the value took to compute, in microseconds. None: unknown.
     pub load_us: Option<i64>,
 }
 
-/// What there is.
+/// The result of a look-up.
 pub enum Look {
     Fresh(Fresh),
     /// A value past its deadline, within the `stale_for` of its namespace.
@@ -43,25 +45,25 @@ pub enum Look {
     Miss,
 }
 
-/// What came of asking for the right to compute a value. `T` is what it is granted with: nothing more than the lease in
+/// The answer to a request for the right to compute a value. `T` is what the right comes with: nothing but the lease in
 /// the row, or a token.
 #[derive(Default)]
 pub enum Claim<T> {
-    /// It is the caller's.
+    /// The caller has the right.
     Granted(T),
-    /// Somebody has stored a value meanwhile.
+    /// Another transaction has stored a value meanwhile.
     Overtaken(Jsonb),
-    /// Somebody else is computing it; when to look again, where that does not depend on being woken.
+    /// Another caller computes the value. The time says when to look again if no wake-up comes.
     Taken(Steady),
-    /// Another transaction holds the row, and computes nothing: it may end at once, or never.
+    /// Another transaction holds the row and computes nothing. It may end at once, or never.
     Beside,
-    /// Not to be had here: what would be stored could be stale, or nothing may be written.
+    /// Refused: a value stored now could be stale, or the caller may not write.
     #[default]
     No,
 }
 
 impl<T> Claim<T> {
-    /// What it was granted with.
+    /// What the right comes with.
     pub(super) fn granted(self) -> Option<T> {
         match self {
             Self::Granted(with) => Some(with),

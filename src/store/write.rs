@@ -1,11 +1,12 @@
-//! Writing entries.
+//! Writing entries: set, add, replace, compare-and-set, touch.
 //!
-//! Each verb is atomic and judges by the newest version of the row, after whoever holds it has ended. Below the
-//! executor where the table is as the extension made it; where a policy, trigger, rule or further index has a say, a
-//! statement runs.
+//! Each verb is atomic. It waits for the transaction that holds the row, and then decides by the newest version. Verbs
+//! write below the executor where the table is as the extension made it. Where a policy, trigger, rule or further index
+//! applies, a statement runs.
 //!
-//! At REPEATABLE READ and SERIALIZABLE a write to a key raises 40001 where another transaction has written it since the
-//! snapshot, as an UPDATE does, also where the hand has removed the row since. A lease or a touch is no write.
+//! Owns the blind writes of values. Under REPEATABLE READ and SERIALIZABLE a write to a key raises 40001 if another
+//! transaction has written the key since the snapshot, as an UPDATE does, even if the sweeper has removed the row
+//! since. A lease or a touch is no such write. Must never overwrite such a change.
 
 use super::announce::{self, Announced};
 use super::image::{Image, is_live};
@@ -29,7 +30,7 @@ use crate::pg::datum::{Jsonb, TextArray};
 use crate::pg::scratch::Scratch;
 use cache_pg_rules::key::Key;
 
-/// Writes an entry if `condition` holds, and says whether it did.
+/// Writes an entry if `condition` holds; returns whether it did.
 ///
 /// # Errors
 /// [`CacheError::Serialization`].
@@ -48,14 +49,14 @@ pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condi
     Ok(written)
 }
 
-/// Writes entries, which must be in byte order of their keys and each key once; returns how many.
+/// Writes entries; returns how many. They must be in byte order of their keys, each key once.
 ///
 /// # Errors
 /// [`CacheError::Serialization`].
 pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result<usize, CacheError> {
     let announced = announce::values(&access.tables, new.iter().map(|new| new.key));
     with_async_commit(access, || {
-        // Under an old snapshot each key's namespace is asked.
+        // Under an old snapshot the fence of each key's namespace is checked, so each key needs its own call.
         let shared = match backend::has_old_snapshot() {
             true => None,
             false => Some(tags.and_then(|tags| Tagged::now(&access.tables, tags))),
@@ -77,8 +78,8 @@ pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result
     })
 }
 
-/// The tags of a new entry as they are to be remembered. Under an old snapshot, an error where they were invalidated,
-/// or the key's namespace was cleared, since.
+/// The tags of a new entry with their generations. Under an old snapshot it fails if a tag was invalidated, or the
+/// key's namespace cleared, since the snapshot.
 fn tagged(access: &Access, key: Key, tags: Option<TextArray>) -> Result<Option<Tagged>, CacheError> {
     if backend::has_old_snapshot() {
         return tags::check_freshness(&access.tables, key, tags, &Seen::by_statement())
@@ -122,13 +123,12 @@ fn put_one(
     Ok(written)
 }
 
-/// The value of the row as it is stored, where that is out of line and equal to `value`: then it need not be written
-/// again.
+/// The value as it is stored in the row, if it is out of line and equal to `value`. Then it is not written again.
 fn same_value(row: &Row, value: Jsonb) -> Option<Jsonb> {
     row.datum(column::VALUE).map(Jsonb).filter(|stored| stored.is_out_of_line() && stored.equals(value))
 }
 
-/// Gives a live entry a new deadline, and says whether there was one.
+/// Gives a live entry a new deadline; returns whether there was one.
 ///
 /// # Errors
 /// [`CacheError::Serialization`].
@@ -146,7 +146,7 @@ pub fn touch(access: &Access, key: Key, deadline: Deadline) -> Result<bool, Cach
     })
 }
 
-/// Replaces the row of a live entry by what `next` makes of it; None where there is none.
+/// Replaces the row of a live entry by the image that `next` returns. None: there is no live entry.
 fn change_live<R>(
     access: &Access,
     announced: &Announced,

@@ -1,6 +1,7 @@
-//! The blind verbs: set, touch, count, delete.
+//! The blind verbs as statements: set, touch, count, delete.
 //!
-//! Each is one statement, atomic by the unique index; liveness is judged after the row is locked, not before.
+//! Owns their parameters. Each is one statement, atomic by the unique index. Must never judge liveness before the row
+//! is locked.
 
 use crate::access::Access;
 use crate::catalog::ExtensionTables;
@@ -106,8 +107,8 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
     sum.ok_or_else(|| CacheError::NotAnInteger(key.as_str().into()))
 }
 
-/// Runs a statement that writes rows of these keys. Under an old snapshot, an error where a row that the snapshot does
-/// not see was written and removed since: the statement meets those that are there, and raises by itself.
+/// Runs a statement that writes rows of these keys. Under an old snapshot it fails if a version that the snapshot does
+/// not see was written and removed since. For versions that are still there the statement itself raises.
 fn write_unremoved<'a, R>(
     access: &Access,
     keys: impl IntoIterator<Item = Key<'a>>,
@@ -124,11 +125,11 @@ fn write_unremoved<'a, R>(
     Ok(written)
 }
 
-/// How often to look for a value that others set in between, where a trigger or a policy may keep us from taking it for
-/// ever.
+/// How many times `take` looks for a value that another session sets in between. A trigger or a policy may make each
+/// attempt fail.
 const TRIES: usize = 5;
 
-/// Keys are in byte order; tombstones are written `now` and stay `until`.
+/// Deletes keys, which are in byte order. The tombstones are written at `now` and kept until `until`.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
@@ -146,7 +147,7 @@ pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> 
     let locked = [key.as_str().param()];
     let buried = [key.as_str().param(), now.param(), until.param()];
     let mut tries = 0;
-    // Another session may set the key in between: its value is the one to take.
+    // Another session may set the key in between. Then its value is the one to take.
     while access.is_unrestricted || tries < TRIES {
         if let Some(value) =
             access.run_beside_others(|tables| LOCK_LIVE.write_blindly(tables, &locked, |rows| rows.get(0, 1)))
@@ -161,12 +162,13 @@ pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> 
         tries += 1;
         pgrx::check_for_interrupts!();
     }
-    // What may not be taken may still be deleted: that the caller must be able to rely on.
+    // A key that cannot be taken can still be deleted, and the caller must be able to rely on that.
     delete(access, &[key], (now, until))?;
     Ok(None)
 }
 
-/// Waits for the transactions that hold rows of what is cleared: the statement does not see what they have written.
+/// Deletes the entries of a namespace, or all. First it waits for the transactions that hold rows of it, because the
+/// statement does not see their changes.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
@@ -200,7 +202,7 @@ pub fn clear(
     Ok(gone.unwrap_or(0))
 }
 
-/// Takes note where a statement has buried what this transaction's snapshot does not see.
+/// Marks the transaction if the statement wrote a tombstone over a change that its snapshot does not see.
 fn mark_unseen(access: &Access, keys: &[Key]) -> Result<(), CacheError> {
     if !backend::has_old_snapshot() {
         return Ok(());

@@ -1,8 +1,9 @@
-//! Leases and fills.
+//! Leases and fills as statements.
 //!
-//! A row that somebody holds is passed over (SKIP LOCKED). Only an insertion could wait, for a row that another
-//! transaction is inserting: so a look below the executor comes first, and what comes in between of that is waited for
-//! no longer than a `lock_timeout` of a millisecond. What raises all the same is caught by the caller.
+//! Owns how they avoid waiting. A row that another transaction holds is skipped (SKIP LOCKED). Only an insertion could
+//! wait, for another transaction that inserts the same key. So a look below the executor comes first, and after that a
+//! `lock_timeout` of a millisecond bounds the wait. The caller catches what still raises. Must never wait longer than
+//! that.
 
 use crate::access::Access;
 use crate::entry::{Lease, latest_lease, lease_in_force, load_time};
@@ -48,7 +49,7 @@ static FILL_ABSENT: Statement = statement!(
     [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID, INT8OID]
 );
 
-/// `latest`: what is committed by now, else what the calling statement sees.
+/// Looks up a key. `latest`: in what is committed by now, else in what the calling statement sees.
 pub fn look(access: &Access, key: Key, latest: bool) -> Look {
     let params = [key.as_str().param(), clock::now().param()];
     let looked = |rows: &Rows| {
@@ -63,7 +64,7 @@ pub fn look(access: &Access, key: Key, latest: bool) -> Look {
     access.run(|tables| if latest { LOOK.write(tables, &params, looked) } else { LOOK.read(tables, &params, looked) })
 }
 
-/// Writes a lease into the row of a key, or into a new one.
+/// Writes a lease into the row of a key, or into a new row.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
@@ -87,7 +88,7 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
     if granted { Ok(Claim::Granted(())) } else { refused(access, key) }
 }
 
-/// Why a lease was refused: somebody has one, or holds the row.
+/// Why a lease was refused: another caller has a lease, or another transaction holds the row.
 fn refused(access: &Access, key: Key) -> Result<Claim<()>, CacheError> {
     open::examining(access, |table| {
         let lease = change(table, key.as_str(), Contention::GiveUp, |row| {
@@ -107,7 +108,7 @@ pub fn fill(access: &Access, new: &New, lease_id: i64, seen: &Seen, tagged: Opti
     update(access, &FILL, &params)
 }
 
-/// Stores a value that this transaction has computed from what `seen` sees, under the same snapshot.
+/// Stores a value that this transaction has computed under `seen`, which is still the active snapshot.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
@@ -126,9 +127,9 @@ pub fn fill_unleased(
     })
 }
 
-/// Writes the row of a key, unless that means to wait for somebody, or a row that `seen` does not see is found to have
-/// been removed once ours is there: from then on nobody can come and go unseen, but until then a trigger may have taken
-/// its time. Says whether it did.
+/// Writes the row of a key; returns whether it did. It gives up where it would have to wait, or where a version that
+/// `seen` does not see turns out to have been removed. That is checked after the write: from then on no other
+/// transaction can write and remove the key unseen, but before it a trigger may have taken its time.
 fn write_fenced(access: &Access, statement: &Statement, params: &[Param], key: Key, seen: &Seen) -> bool {
     let written = attempt_beside_others(access.refusals(), || {
         let _at_once = LocalSettings::new(&[(c"lock_timeout", "1ms")]);
@@ -144,12 +145,12 @@ fn write_fenced(access: &Access, statement: &Statement, params: &[Param], key: K
     written.unwrap_or(false)
 }
 
-/// Runs a statement that writes the row of a key, and says whether it did.
+/// Runs a statement that writes the row of a key; returns whether it did.
 fn update(access: &Access, statement: &Statement, params: &[Param]) -> bool {
     access.run(|tables| statement.write(tables, params, |rows| rows.len() > 0))
 }
 
-/// Takes the lease `lease_id` back, and says whether it was there.
+/// Gives the lease `lease_id` back; returns whether it was there.
 pub fn release(access: &Access, key: Key, lease_id: i64) -> bool {
     let params = [key.as_str().param(), lease_id.param()];
     access.run(|tables| RELEASE.write(tables, &params, |rows| rows.len() > 0))
@@ -171,19 +172,19 @@ fn fill_params(new: &New, tagged: Option<Tagged>, load_us: i64, lease_id: Option
     ]
 }
 
-/// As `pg_snapshot` reads it.
+/// In the text format of `pg_snapshot`.
 fn text_of(seen: &Seen) -> String {
     let running: Vec<String> = seen.running.iter().map(u64::to_string).collect();
     format!("{}:{}:{}", seen.xmin, seen.xmax, running.join(","))
 }
 
-/// What a statement that writes the row of a key is going to meet.
+/// What a statement that is to write the row of a key will find.
 enum RowState {
     Absent,
     Present,
-    /// Another transaction is writing it; with the answer for a caller who asks for a lease.
+    /// Another transaction is writing it. It holds the answer to a request for a lease.
     Held(Claim<()>),
-    /// It was written since `seen`, and may be gone.
+    /// `seen` misses a write to it, and the row may be gone.
     Overtaken,
 }
 

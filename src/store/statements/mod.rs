@@ -1,7 +1,7 @@
-//! The verbs of the store as statements, where a policy, trigger, rule or further index has a say in what is written.
+//! The verbs of the store as statements, for tables on which a policy, trigger, rule or further index applies.
 //!
-//! They run as the caller where a policy or trigger rules (see [`crate::access`]). Must give the same answers as the
-//! ways below the executor: the golden tests run over both.
+//! Owns this second way of writing. Where a policy or trigger applies the statements run as the caller (see
+//! [`crate::access`]). Must give the same answers as the code below the executor: the golden tests run over both.
 
 mod blind;
 mod fenced;

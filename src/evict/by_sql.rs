@@ -1,8 +1,9 @@
-//! Counting what is written through the executor: by plain SQL, and by functions where a policy or a trigger has a say.
+//! Counting entries that are written through the executor: by plain SQL, and by functions where a policy or a trigger
+//! applies.
 //!
-//! Owns the row trigger on `cache_entries`. It tells the ledger of the transaction which entries have come and gone,
-//! and the sweeper when a row is due. Below the executor no trigger fires, and the writer tells both itself.
-//! Must never raise for what a row holds, nor look at anything of the table but the row.
+//! Owns the row trigger on `cache_entries`. It tells the ledger of the transaction which entries were added or removed,
+//! and the sweeper when a row is due. Below the executor no trigger fires, and the writer tells both itself. Must never
+//! raise for the content of a row, nor read anything of the table but the row.
 
 use super::file;
 use super::growth::{self, Growth};
@@ -17,11 +18,11 @@ use cache_pg_rules::key::Key;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-/// The row trigger, after each change. It is enabled always, so that writes of a session with the replica role count
-/// too.
+/// The row trigger, after each change. It is ENABLE ALWAYS, so that writes with `session_replication_role = replica`
+/// count too.
 #[pg_extern(sql = false)]
 fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
+    // SAFETY: the arguments of the current call; nothing changes them.
     let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
     let data = trigger.trigger_data();
     let operation = trigger.op().map_err(|_| CacheError::StrangeTrigger)?;
@@ -34,8 +35,8 @@ fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorRepo
     if tables.altered.is_some() {
         return Ok(());
     }
-    // SAFETY: as above; the slots hold the rows of the event as long as the trigger runs, and the table has the shape
-    // that it was made with.
+    // SAFETY: as above; the slots hold the rows of the event as long as the trigger runs, and the table has its
+    // original shape.
     let [first, second] = unsafe {
         file::set_current(data.tg_relation);
         [Row::in_slot(data.tg_trigslot), Row::in_slot(data.tg_newslot)]
@@ -49,7 +50,7 @@ fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorRepo
     Ok(())
 }
 
-/// Tells the sweeper and the ledger of a changed row.
+/// Tells the sweeper and the ledger about a changed row.
 fn record(tables: &ExtensionTables, before: Option<&Row>, after: Option<&Row>) {
     flags::record_write();
     if let Some(row) = after {
@@ -64,7 +65,7 @@ fn record(tables: &ExtensionTables, before: Option<&Row>, after: Option<&Row>) {
     count(tables, new.as_deref(), None, after);
 }
 
-/// A text that is no key is that of no entry.
+/// A text that is not a valid key is the key of no entry.
 fn count(tables: &ExtensionTables, key: Option<&str>, before: Option<&Row>, after: Option<&Row>) {
     let Some(key) = key.and_then(|key| Key::parse(key).ok()) else { return };
     let weight = |row: Option<&Row>| row.and_then(|row| growth::weight_counted(key.as_str(), row));

@@ -1,10 +1,12 @@
-//! In which file the entries lie, and whether the gauges are of it.
+//! The file in which the entries lie, and whether the gauges belong to it.
 //!
-//! TRUNCATE, VACUUM FULL and their kin put the table into another file, and say nothing of what is in it; so does a
-//! crash, after which shared memory is empty. The gauges are of one file, the area's: a transaction that changes the
-//! file says so at its commit, and a writer, or the sweeper, that finds the gauges to be of another file estimates what
-//! there is before it judges by them (`sweep::estimate`). The next whole turn counts. Must never change the file of
-//! an area without the lock on the table that a writer holds to the end of its transaction, or to change the file.
+//! TRUNCATE, VACUUM FULL and CLUSTER put the table into another file and do not say how much is in it. After a crash,
+//! shared memory is empty. So the gauges belong to one file, which the area names. A transaction that changes the file
+//! updates the area at its commit. A writer or a sweeper that finds gauges of another file estimates what there is
+//! before it compares with limits (`sweep::estimate`). The next whole turn counts.
+//!
+//! Owns the file of an area. Must never change it without the lock on the table that a writer holds until the end of
+//! its transaction, or the lock that changing the file takes.
 
 use crate::pg::transaction;
 use crate::stats::census;
@@ -16,21 +18,21 @@ use std::sync::atomic::Ordering;
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
 thread_local! {
-    /// The file that this backend has written to last.
+    /// The file that this backend last wrote to.
     static CURRENT: Cell<u32> = const { Cell::new(0) };
-    /// Whether PostgreSQL has said that something about the table has changed.
+    /// Whether PostgreSQL has reported a change of the table's definition or storage.
     static HAS_CHANGED: Cell<bool> = const { Cell::new(false) };
-    /// The file that the current transaction puts the table into, and whether nothing is in it.
+    /// The file into which the current transaction puts the table, and whether it is empty.
     static NEW: Cell<Option<(u32, bool)>> = const { Cell::new(None) };
 }
 
-/// Asks PostgreSQL to say when something about the table changes. Called once, when the library is loaded.
+/// Registers for the relation-cache invalidations of the table. Called once, when the library is loaded.
 pub fn watch() {
     // SAFETY: registers a function that lives as long as the process.
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(on_relation_change), Datum::null()) };
 }
 
-/// May run in the middle of anything, and so does next to nothing.
+/// PostgreSQL may call this at any point, so it only sets flags.
 unsafe extern "C-unwind" fn on_relation_change(_argument: Datum, relation: Oid) {
     let table = memory::known_area().map_or(0, |area| area.table.load(Ordering::Relaxed));
     if table != 0 && (relation == Oid::INVALID || relation.to_u32() == table) {
@@ -39,12 +41,12 @@ unsafe extern "C-unwind" fn on_relation_change(_argument: Datum, relation: Oid) 
     }
 }
 
-/// The file that this backend has written to last.
+/// The file that this backend last wrote to.
 pub fn current() -> u32 {
     CURRENT.get()
 }
 
-/// The table of entries is open, in order to write to it.
+/// Records the file of the table of entries, which is open for writing.
 ///
 /// # Safety
 /// The relation is open.
@@ -60,16 +62,17 @@ unsafe fn file_of(relation: pg_sys::Relation) -> u32 {
     unsafe { (*(*relation).rd_rel).relfilenode }.to_u32()
 }
 
-/// Before the commit: whether the transaction has put the table into another file.
+/// Before the commit: finds out whether the transaction has put the table into another file.
 pub fn before_commit() {
     if !HAS_CHANGED.replace(false) {
         return;
     }
     let Some(area) = memory::known_area() else { return };
     let table = Oid::from(area.table.load(Ordering::Relaxed));
-    // SAFETY: a look at the relation cache, within a transaction; null where the table is gone. It is locked meanwhile,
-    // because to look while somebody alters it may raise, and whoever commits here may have nothing to do with it.
-    // Where that would be to wait, this transaction has not put it into another file: then it has the lock itself.
+    // SAFETY: a look-up in the relation cache, within a transaction; null if the table is gone. The table is locked
+    // meanwhile, because a look-up during an ALTER may raise, and this transaction may have nothing to do with the
+    // cache. If the lock is not free, another transaction alters the table: a transaction that has changed the file
+    // holds the lock itself.
     unsafe {
         if !pg_sys::ConditionalLockRelationOid(table, LOCK) {
             return;
@@ -88,7 +91,7 @@ pub fn before_commit() {
             CURRENT.set(file_of(relation));
             NEW.set(Some((file_of(relation), pages == 0)));
         } else if CURRENT.get() != area.file.load(Ordering::Relaxed) {
-            // What was written into another file may have been rolled back, with the file.
+            // A change of the file may have been rolled back after this backend wrote to it.
             CURRENT.set(file_of(relation));
         }
         pg_sys::RelationClose(relation);
@@ -96,8 +99,8 @@ pub fn before_commit() {
     }
 }
 
-/// The transaction has ended. Where it has put the table into another file, the gauges are of that from now on, or of
-/// none.
+/// At the end of the transaction. If it has put the table into another file, the gauges belong to that file from now
+/// on, or to none.
 pub fn at_end(is_committed: bool) {
     let Some((file, is_empty)) = NEW.take().filter(|_| is_committed) else { return };
     let Some(area) = memory::area().filter(|area| area.file.load(Ordering::Relaxed) != file) else { return };
@@ -107,7 +110,7 @@ pub fn at_end(is_committed: bool) {
     area.file.store(if is_empty { file } else { 0 }, Ordering::Relaxed);
 }
 
-/// Whether the gauges are of the file that this backend has written to last.
+/// Whether the gauges belong to the file that this backend last wrote to.
 pub fn is_known() -> bool {
     memory::area().is_none_or(|area| area.file.load(Ordering::Relaxed) == CURRENT.get())
 }

@@ -1,10 +1,10 @@
-//! What has gone: to tell what more room would give.
+//! Ghosts: records of evicted keys, which tell what more room would give.
 //!
-//! For each key that was evicted a note of when, counted in evictions: a miss that finds one says how much larger the
-//! cache would have had to be to have it still (the reuse distance, as in Mattson et al., 1970), if it had not expired
-//! until then. Memory is bounded: where a cache holds many entries, only a sample of the keys is noted, chosen by their
-//! hash, and each counts for many (SHARDS, Waldspurger et al., FAST '15). Must never be locked: a note that two write
-//! at once is lost.
+//! Owns one array in shared memory. For an evicted key it records the number of evictions so far. A miss that finds its
+//! ghost tells how much larger the cache would have had to be to keep the entry (the reuse distance, as in Mattson et
+//! al., 1970), unless the entry had expired by then. Memory is bounded: in a large cache only a sample of the keys is
+//! recorded, chosen by hash, and each counts for many (SHARDS, Waldspurger et al., FAST '15). Must never be locked: a
+//! ghost that two backends write at once is lost.
 
 use crate::pg::clock;
 use crate::pg::datum::Timestamp;
@@ -18,14 +18,14 @@ use cache_pg_rules::places::Claim;
 use cache_pg_rules::token::hash;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// One key that has gone: 16 bytes.
+/// The ghost of one evicted key: 16 bytes.
 #[repr(C)]
 pub struct Ghost {
-    /// The upper half of the key's hash, mixed with its database; 0: nobody.
+    /// The upper half of the key's hash, mixed with its database. 0: empty.
     name: AtomicU32,
-    /// Its deadline, in seconds.
+    /// The deadline of the entry, in seconds.
     expires: AtomicU32,
-    /// How many had been evicted before it.
+    /// The number of evictions before this one.
     number: AtomicU64,
 }
 
@@ -42,18 +42,18 @@ pub fn register() {
     array::reserve(&ALL);
 }
 
-/// The place of a key, where it belongs to the sample.
+/// The ghost slot of a key, if the key is in the sample; its name there, and for how many keys it counts.
 fn place(area: &Area, key: Key) -> Option<(&'static Ghost, u32, u64)> {
     let every = ghost::sample(area.total.held().entries, GHOSTS as u64);
     let hash = hash(key.as_str());
-    // Other bits choose the sample than the place.
+    // The sample is chosen by other bits than the slot.
     let is_sampled = hash.rotate_left(32).is_multiple_of(every);
     let place = ALL.all().get(hash as usize % GHOSTS).filter(|_| is_sampled)?;
     let name = (hash >> 32) as u32 ^ area.owner().load(Ordering::Relaxed);
     Some((place, name.max(1), every))
 }
 
-/// A key was evicted that would have lived until `expires_at`.
+/// Records that a key was evicted. Its entry would have lived until `expires_at`.
 pub fn remember(key: Key, expires_at: Timestamp) {
     let Some(area) = memory::area() else { return };
     let number = area.evictions.fetch_add(1, Ordering::Relaxed);
@@ -64,7 +64,7 @@ pub fn remember(key: Key, expires_at: Timestamp) {
     }
 }
 
-/// A key was missed: counts how much larger the cache would have had to be.
+/// Counts for a miss how much larger the cache would have had to be.
 pub fn missed(key: Key) {
     let Some(area) = memory::area() else { return };
     let evictions = area.evictions.load(Ordering::Relaxed);
@@ -88,7 +88,7 @@ pub fn missed(key: Key) {
     }
 }
 
-/// A moment in seconds; what lies beyond them is the last one.
+/// A moment in seconds, limited to the largest value.
 fn seconds(moment: Timestamp) -> u32 {
     u32::try_from(moment.0.max(0) / 1_000_000).unwrap_or(u32::MAX)
 }

@@ -1,7 +1,7 @@
-//! What writes add.
+//! How much a write adds to the cache.
 //!
-//! Owns what an entry is taken to weigh while it is written: its value without compression, because what PostgreSQL
-//! makes of it is not known then. The hand weighs it anew when it comes by. Must never wait.
+//! Owns the weight of an entry at its write: the size of its value before compression, because the compressed size is
+//! not known then. The sweeper weighs it again when it reads the row. Must never wait.
 
 use super::{pending, recency};
 use crate::catalog::{ExtensionTables, column};
@@ -14,35 +14,35 @@ use cache_pg_rules::key::Key;
 use cache_pg_rules::ledger::Change;
 use cache_pg_rules::limit::Limits;
 
-/// What a row takes beside its key and its value.
+/// The bytes of a row besides its key and value.
 const ROW: usize = 72;
-/// A value of more bytes than this is stored out of line.
+/// A value of more bytes is stored out of line.
 const OUT_OF_LINE: usize = 1900;
 
-/// What an entry weighs, in bytes.
+/// The weight of an entry, in bytes.
 pub fn weight(key: usize, value: usize) -> i64 {
     let (within, out_of_line) = if value > OUT_OF_LINE { (0, value) } else { (value, 0) };
     census::footprint((ROW + key + within) as u64, key, out_of_line as u64) as i64
 }
 
-/// What the entry in a row weighs, by the same measure.
+/// The weight of the entry in a row, by the same measure.
 pub fn weight_of(key: &str, row: &Row) -> i64 {
     weight(key.len(), row.datum(column::VALUE).map_or(0, |value| Jsonb(value).size()))
 }
 
-/// The bytes that a row takes, with its index entry and what it has out of line.
+/// The bytes that a row takes, with its index entry and its out-of-line value.
 pub fn footprint(row: &Row) -> u64 {
     let value = row.datum(column::VALUE).map_or(0, |value| Jsonb(value).out_of_line_size());
     census::footprint(row.size(), row.text(column::KEY).map_or(0, str::len), value)
 }
 
-/// Whether the entry in a row is in what the gauge says. It was added when it was written; but a turn of the hand
-/// counts what stays, so a row whose time, with its grace, was over when the last one ended is not in it any more.
+/// Whether the gauge contains the entry of this row. A write adds it. But each whole turn resets the gauge to the rows
+/// that stay, so an entry whose grace had ended by the last one is no longer in it.
 fn is_counted(row: &Row) -> bool {
     row.has(column::VALUE) && census::at().is_none_or(|at| served_until(row) > at)
 }
 
-/// The entry in a row has gone, with the row.
+/// Records that the row of an entry was removed.
 pub fn record_removal(key: &str, row: &Row) {
     if is_counted(row)
         && let Ok(parsed) = Key::parse(key)
@@ -52,17 +52,17 @@ pub fn record_removal(key: &str, row: &Row) {
     }
 }
 
-/// What the entry in a row weighs in the gauge; None where there is none in it.
+/// The weight of the entry in the gauge. None: the gauge does not contain it.
 pub fn weight_counted(key: &str, row: &Row) -> Option<i64> {
     is_counted(row).then(|| weight_of(key, row))
 }
 
-/// What has become of a key's entry in a write.
+/// The change that a write makes to the gauge for one key.
 #[derive(Clone, Copy, Default)]
 pub struct Growth(Change);
 
 impl Growth {
-    /// From what the row held, if it held a value, to a new value, or to none.
+    /// The change from the content of the row to a new value, or to none.
     pub fn of(key: Key, row: Option<&Row>, value: Option<Jsonb>) -> Self {
         let key = key.as_str();
         let before = row.and_then(|row| weight_counted(key, row));
@@ -70,14 +70,14 @@ impl Growth {
         Self::from_weights(before, after)
     }
 
-    /// From an entry of this weight, if there was one, to one of that.
+    /// The change from an entry of the first weight, if there was one, to one of the second.
     pub fn from_weights(before: Option<i64>, after: Option<i64>) -> Self {
         let entries = i64::from(after.is_some()) - i64::from(before.is_some());
         Self(Change { entries, bytes: after.unwrap_or(0) - before.unwrap_or(0) })
     }
 }
 
-/// A write has been done.
+/// Records a write.
 pub fn record(tables: &ExtensionTables, key: Key, Growth(change): Growth) {
     if change.is_none() {
         return;

@@ -1,16 +1,17 @@
-//! Making room: a cache that is full keeps what is used.
+//! Eviction: the accounts and the memory that decide which entries a full cache keeps.
 //!
 //! | module | what it owns |
 //! |---|---|
 //! | [`recency`] | shared memory: which keys were read lately |
-//! | [`growth`], [`by_sql`] | what writes add, and those of plain SQL |
+//! | [`growth`], [`by_sql`] | how much a write adds; the same for plain SQL |
 //! | [`pending`] | what the current transaction has added, until it commits |
-//! | [`file`] | in which file the entries lie, and whether the gauges are of it |
-//! | [`ghosts`] | shared memory: what has gone, to tell what more room would give |
+//! | [`file`] | the file in which the entries lie, and whether the gauges belong to it |
+//! | [`ghosts`] | shared memory: which keys were evicted, which tells what more room would give |
 //!
-//! An eviction is the plain removal of a live entry, as the hand removes what is due: it touches no tombstone and no
-//! lease, waits for nobody, and is no write to the fence (DESIGN.md, "Size"). Without shared memory nobody knows what
-//! was read, and the oldest of a sample go.
+//! Owns what is known of use and size; `sweep` removes. An eviction removes a live entry as the sweeper removes a due
+//! row: it takes no tombstone and no row under a lease, does not wait, and for the fence it is no write (DESIGN.md,
+//! "Size"). Without shared memory nothing is known of reads, and the oldest entries of a sample are evicted. Must never
+//! remove a row.
 
 mod by_sql;
 pub mod file;
@@ -21,7 +22,7 @@ pub mod recency;
 
 use cache_pg_rules::key::Key;
 
-/// Somebody has asked for a key, and got a live entry or none.
+/// Records a read of a key and whether it found a live entry.
 pub fn record_read(key: Key, is_hit: bool) {
     if is_hit {
         recency::touch(key.as_str());
@@ -30,7 +31,7 @@ pub fn record_read(key: Key, is_hit: bool) {
     }
 }
 
-/// Reserves shared memory, where the library is being preloaded.
+/// Reserves shared memory, if the library is being preloaded.
 pub fn register_if_preloading() {
     if crate::pg::backend::is_preloading() {
         recency::register();

@@ -1,9 +1,10 @@
 //! What the current transaction has added to the cache, until it commits.
 //!
-//! The gauges in shared memory say what is committed: they move at the commit, by what the transaction and those of its
-//! subtransactions that were not rolled back have done. Limits are judged by both together. A transaction that is
-//! prepared counts as committed: where it is rolled back later, the next turn of the hand sets that right. Owns the
-//! ledger of this backend. Must never raise, nor wait.
+//! The gauges in shared memory describe committed entries. They change at the commit, by the writes of the transaction
+//! and of those subtransactions that were not rolled back. Limits are compared with both together. A prepared
+//! transaction counts as committed. If it is rolled back later, the next whole turn corrects the gauges.
+//!
+//! Owns the ledger of this backend. Must never raise, nor wait.
 
 use super::file;
 use crate::pg::transaction;
@@ -19,15 +20,15 @@ use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::Ordering;
 
-/// What entries are added to: the tally of a namespace, as long as they are in the file that the table lies in now.
+/// What the ledger counts by: the tally of a namespace, and the file of the table at the write.
 #[derive(Clone, Copy)]
 struct Account {
-    /// None: nothing is counted in shared memory.
+    /// None: shared memory counts nothing.
     tally: Option<&'static Tally>,
-    /// Of the tally's place.
+    /// The generation of the tally's place.
     generation: u32,
     file: u32,
-    /// Those of the namespace's own.
+    /// The namespace's own limits.
     limits: Limits,
 }
 
@@ -59,9 +60,9 @@ thread_local! {
     static LEDGER: RefCell<Ledger<Account>> = const { RefCell::new(Ledger::new()) };
 }
 
-/// Entries of a namespace, which has these limits of its own, have come or gone.
+/// Adds a change of the entries of a namespace, whose own limits are given.
 pub fn add(namespace: Namespace, limits: Limits, change: Change) {
-    // What is removed by itself is no use of its namespace.
+    // A removal does not count as use of its namespace.
     let claim = if change.entries < 0 { Claim::Found } else { Claim::Used };
     let tally = tally::of(namespace, claim);
     let generation = tally.map_or(0, |tally| tally.generation.load(Ordering::Relaxed));
@@ -81,18 +82,18 @@ pub fn at_subtransaction(event: pg_sys::SubXactEvent::Type, number: pg_sys::SubT
     });
 }
 
-/// The transaction has ended, without a trace.
+/// The transaction is rolled back.
 pub fn clear() {
     LEDGER.with_borrow_mut(Ledger::clear);
 }
 
-/// The transaction has committed.
+/// The transaction has committed: adds its changes to the gauges.
 pub fn apply() {
     let current = file::current();
     LEDGER.with_borrow_mut(|ledger| {
         if let Some(area) = memory::area() {
             for (account, change) in ledger.changes().filter(|(account, _)| account.file == current) {
-                // What had a place when it was written may have lost it.
+                // A namespace that had a place at the write may have lost it.
                 let tally = account.tally.filter(|tally| tally.is_still(account.generation)).unwrap_or(&area.rest);
                 tally.census.now.add(change);
                 area.total.add(change);
@@ -112,35 +113,35 @@ pub fn change() -> Change {
     sum(|_| true)
 }
 
-/// What the transaction has added so far to what a tally counts.
+/// What the transaction has added so far to one tally.
 pub fn change_of(tally: &Tally) -> Change {
     sum(|account| account.is_of(tally))
 }
 
-/// What there is, if the transaction commits.
+/// What the cache holds if the transaction commits.
 pub fn held(area: &Area) -> Held {
     area.total.with(change())
 }
 
-/// The same, of what a tally counts.
+/// The same for one tally.
 pub fn held_of(tally: &Tally) -> Held {
     tally.census.now.with(change_of(tally))
 }
 
-/// What follows from what the transaction has added.
+/// The consequences of what the transaction has added.
 #[derive(Debug, Clone, Copy)]
 pub struct Outlook {
-    /// About how many entries there are more, or would be if those that became larger were more.
+    /// About how many entries were added. Entries that only became larger count by their growth.
     pub added: u64,
-    /// How large they are, in bytes.
+    /// How many bytes were added.
     pub bytes: u64,
     /// Whether room is needed.
     pub need: Need,
-    /// Whether one of the namespaces that have grown has limits of its own.
+    /// Whether a namespace that has grown has limits of its own.
     pub has_limits: bool,
 }
 
-/// What follows from what the transaction has added, if that is something.
+/// The consequences of what the transaction has added. None: nothing was added.
 pub fn outlook() -> Option<Outlook> {
     if LEDGER.with_borrow(Ledger::is_empty) {
         return None;
@@ -154,7 +155,7 @@ pub fn outlook() -> Option<Outlook> {
     let has_grown = |change: Change| change.entries > 0 || change.bytes > 0;
     LEDGER.with_borrow(|ledger| {
         for (account, change) in ledger.changes().filter(|&(it, change)| it.file == current && has_grown(change)) {
-            // Where nobody knows what is usual, what has only become larger counts as one.
+            // If the usual size is unknown, an entry that only became larger counts as one.
             let as_much_as = change.bytes / usual + i64::from(change.bytes > 0);
             outlook.added += change.entries.max(as_much_as).max(0) as u64;
             outlook.bytes += change.bytes.max(0) as u64;

@@ -1,9 +1,8 @@
 //! Which keys were read lately.
 //!
-//! A byte for each key, found by a hash of it and of its database, so two keys may share one: then they are kept
-//! together. A read stores in it where that says something new, so a key that is read all the time costs a look. What
-//! the byte says is [`eviction`]'s. Must never be locked, nor be exact: whoever comes in between is lost, and costs a
-//! hit.
+//! Owns one byte for each key in shared memory, found by a hash of the key and its database. Two keys may share a byte:
+//! then they are kept together. A read stores only if the byte changes, so a hot key costs a load. [`eviction`] defines
+//! the meaning of the byte. Must never be locked, nor need to be exact: a lost update costs a hit.
 
 use crate::settings;
 use crate::shared::array::{self, Shareable, SharedArray};
@@ -26,7 +25,7 @@ pub fn register() {
     array::reserve(&BYTES);
 }
 
-/// A live entry was read.
+/// Records that a live entry was read.
 pub fn touch(key: &str) {
     if let Some(area) = memory::area()
         && let Some((byte, _)) = of(area, key)
@@ -36,7 +35,7 @@ pub fn touch(key: &str) {
     }
 }
 
-/// A key has got an entry.
+/// Records that a key got an entry.
 pub fn insert(key: &str) {
     if let Some(area) = memory::area()
         && let Some((byte, place)) = of(area, key)
@@ -46,7 +45,7 @@ pub fn insert(key: &str) {
     }
 }
 
-/// The byte of a key of this database; None where there is no memory for it.
+/// The byte of a key of this database. None: there is no memory for it.
 pub fn of(area: &Area, key: &str) -> Option<(&'static Byte, Place)> {
     let bytes = BYTES.all();
     let database = u64::from(area.owner().load(Ordering::Relaxed)).rotate_left(32);
@@ -54,8 +53,8 @@ pub fn of(area: &Area, key: &str) -> Option<(&'static Byte, Place)> {
     bytes.get(place.byte).map(|byte| (byte, place))
 }
 
-/// So many entries were evicted and so many are left: the marks of some others are forgotten, from where that ended
-/// last.
+/// Forgets the marks of other evicted keys after `evicted` evictions, with `left` entries left. It goes on where the
+/// last call stopped.
 pub fn decay(area: &Area, evicted: u64, left: u64) {
     let bytes = BYTES.all();
     if bytes.is_empty() {
@@ -72,28 +71,28 @@ pub fn decay(area: &Area, evicted: u64, left: u64) {
 }
 
 impl Byte {
-    /// What is remembered.
+    /// What the byte says.
     pub fn get(&self) -> Use {
         Use::from_bits(self.0.load(Ordering::Relaxed))
     }
 
-    /// Remembers something else.
+    /// Stores another state.
     pub fn set(&self, used: Use) {
         self.0.store(used.bits(), Ordering::Relaxed);
     }
 }
 
 impl Area {
-    /// How many meetings with the hand a read is worth.
+    /// The credit of a read: how many passes of the CLOCK hand it survives.
     pub fn level(&self) -> Level {
-        // Zero is what the memory holds at first.
+        // The memory starts as zeroes.
         match self.level.load(Ordering::Relaxed) {
             0 => Level::LEAST,
             level => Level::from_meetings(level - 1),
         }
     }
 
-    /// Sets it.
+    /// Sets the credit of a read.
     pub fn set_level(&self, level: Level) {
         self.level.store(level.meetings() + 1, Ordering::Relaxed);
     }

@@ -1,6 +1,6 @@
-//! After a step: what it has done is written down, and how long to rest until the next.
+//! After a step: recording its result, and the rest until the next step.
 //!
-//! Owns the end of a turn, and when the next begins. Must never look at the table.
+//! Owns the end of a turn and the start of the next. Must never read the table.
 
 use super::sweeper::Sweeper;
 use crate::pg::clock::{self, Steady};
@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 impl Sweeper {
-    /// Takes note of a step that took `took`, and returns how long to rest.
+    /// Records a step that took `took`; returns how long to rest.
     pub(super) fn end_step(&mut self, step: Step, took: Duration) -> Duration {
         let turn = &mut self.turn;
         turn.read = turn.read.saturating_add(step.read);
@@ -38,7 +38,7 @@ impl Sweeper {
             if turn.skipped == 0 {
                 census::end();
                 if is_room_in_question() {
-                    // The gauge was not told of all that there is, so no writer has asked for room.
+                    // The gauge was below the count, so no writer has asked for room.
                     flags::press(self.slot);
                 }
             }
@@ -58,7 +58,8 @@ impl Sweeper {
     }
 }
 
-/// Whether what was counted may be too much: of all, or of a namespace, whose limits are known in a transaction only.
+/// Whether a limit may be exceeded: the limit of the cache, or of a namespace, whose limits only a transaction can
+/// read.
 fn is_room_in_question() -> bool {
     memory::area().is_some_and(|area| settings::limits().are_reached(area.total.held()))
         || memory::places().any(|(_, tally)| tally.is_configured.load(Ordering::Relaxed))

@@ -1,10 +1,10 @@
-//! Writers that make room themselves.
+//! Eviction by writers at their commit.
 //!
-//! Where the hand does not keep up, or there is none, a transaction that has added entries removes some at its commit:
-//! after all else that it does, so that it holds what it removes for a moment only, and waits for nobody then. It goes
-//! on where the last one stopped. Without shared memory it goes by a sample ([`sampled`]). Must never make a commit
-//! fail, whatever it meets, and never run where a conflict would be the caller's (SERIALIZABLE). Like all maintenance
-//! it runs nobody's code: no trigger, no rule, no policy.
+//! Owns the case that the sweeper does not keep up, or that there is none: a transaction that has added entries evicts
+//! some at its commit. That is after all its other work, so it holds the evicted rows for a moment only, and waits for
+//! nothing meanwhile. It goes on where the last eviction stopped. Without shared memory it evicts by a sample
+//! ([`sampled`]). Like all maintenance it runs no trigger, rule or policy. Must never make a commit fail, and never run
+//! under SERIALIZABLE, where a removal could be a conflict of the caller's.
 
 use super::entries::{self, By, Entries};
 use super::evictor::Evictor;
@@ -24,21 +24,21 @@ use cache_pg_rules::limit::Need;
 use pgrx::pg_sys;
 use std::cell::Cell;
 
-/// How many entries go for each that comes.
+/// How many entries are evicted for each added entry.
 const FOR_EACH: u64 = 2;
-/// The most entries that one commit removes.
+/// The most entries that one commit evicts.
 const MOST: u64 = 1000;
-/// The most pages that one commit reads to find them.
+/// The most pages that one commit reads for that.
 const MOST_PAGES: u32 = 64;
 
 thread_local! {
     /// Whether the transaction needs room.
     static NEED: Cell<Need> = const { Cell::new(Need::None) };
-    /// Whether this session has said that something went wrong.
+    /// Whether this session has already warned of a failure.
     static WARNED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes room, or asks for it, where the transaction commits.
+/// At a commit: makes room, or asks the sweeper for it.
 pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
     use pg_sys::XactEvent::{
         XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE, XACT_EVENT_PREPARE,
@@ -60,7 +60,7 @@ pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
         XACT_EVENT_COMMIT | XACT_EVENT_PREPARE => {
             file::at_end(true);
             pending::apply();
-            // Not before, because the hand would not see what was added.
+            // Only now, because before the commit the sweeper would not see the added entries.
             if NEED.replace(Need::None) > Need::None {
                 flags::call_for_room();
             }
@@ -94,18 +94,18 @@ fn make_room(outlook: Outlook) {
     }
 }
 
-/// Runs `work` where entries may be removed without asking anybody, under a new snapshot. Whatever it raises, the
-/// caller's commit goes on: that is said once in a session, and counted as a failure of the hand.
+/// Runs `work` under a new snapshot, as the owner of the table. Whatever it raises, the commit of the caller goes on. A
+/// failure is warned of once in a session, and counted as a failed sweep.
 fn among_the_entries(work: impl FnOnce(&ExtensionTables, &Entries)) {
     let look = || {
         let Ok(tables) = catalog::installed() else { return };
-        // The transaction has locked the table: it has written there.
+        // The transaction holds a lock on the table already, because it has written to it.
         if tables.may_be_walked && entries::try_lock(&tables) {
             let _owner = AsOwner::new(tables.owner);
             under_latest(|| entries::open(&tables, By::Commit, |entries| work(&tables, entries)));
         }
     };
-    // A cancel waits until the transaction has committed: it came too late. What is raised sets the number to zero.
+    // A cancel waits until the transaction has committed, because it came too late. An error resets the count to zero.
     // SAFETY: a variable of this backend.
     let held = unsafe { (&raw const pg_sys::InterruptHoldoffCount).read_volatile() };
     let hold = |count| unsafe {

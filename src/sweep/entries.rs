@@ -1,7 +1,7 @@
-//! `cache_entries`, open for upkeep: its rows one after the other, and which of them go.
+//! `cache_entries`, open for maintenance: its rows, and which of them are removed.
 //!
-//! Owns the walk over the table below the executor, a TID range scan. Like VACUUM it asks no policy and fires no trigger
-//! and no rule, whoever calls it. Must never wait.
+//! Owns the walk over the table below the executor, a TID range scan. Like VACUUM it checks no policy and fires no
+//! trigger and no rule, whatever role calls it. Must never wait.
 
 use crate::catalog::ExtensionTables;
 use crate::entry::{due_at, is_damaged, may_be_evicted};
@@ -15,9 +15,9 @@ use pgrx::pg_sys::{self, BlockNumber};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-/// Locks the table for [`open`] to the end of the transaction, unless that means to wait for somebody.
+/// Locks the table for [`open`] until the end of the transaction, unless it would have to wait.
 pub fn try_lock(tables: &ExtensionTables) -> bool {
-    // SAFETY: locks by number, in a transaction.
+    // SAFETY: a lock by OID, in a transaction.
     unsafe { pg_sys::ConditionalLockRelationOid(tables.entries, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) }
 }
 
@@ -26,23 +26,23 @@ pub struct Entries<'a> {
     pub(super) tables: &'a ExtensionTables,
     pub(super) relation: pg_sys::Relation,
     pub(super) by: By,
-    /// The only keys that may go; None: all may.
+    /// The only keys that may be removed. None: all.
     only: Option<&'a HashSet<String>>,
 }
 
-/// On whose behalf the table is walked.
+/// The caller of a walk.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum By {
-    /// The sweeper of the database, which alone counts the rows that stay.
+    /// The sweeper of the database. It alone counts the rows that stay.
     Sweeper,
-    /// Any session or process.
+    /// Another session or process.
     Anybody,
-    /// A transaction at its commit. It asks no tag whether it was invalidated: the rows of a tag may be many, and here
-    /// nothing can be cancelled.
+    /// A transaction at its commit. It does not check tags: a tag may have many rows, and the commit cannot be
+    /// cancelled.
     Commit,
 }
 
-/// Opens the table, which the current transaction has locked, and hands it to `work`; None where it is gone.
+/// Opens the table, which the current transaction has locked, and calls `work`. None: the table is gone.
 pub fn open<R>(tables: &ExtensionTables, by: By, work: impl FnOnce(&Entries) -> R) -> Option<R> {
     open_for(tables, by, None, work)
 }
@@ -54,7 +54,7 @@ pub(super) fn open_for<R>(
     work: impl FnOnce(&Entries) -> R,
 ) -> Option<R> {
     let locked = pg_sys::NoLock as pg_sys::LOCKMODE;
-    // SAFETY: the table is locked; it may have been dropped before that.
+    // SAFETY: the table is locked; it may have been dropped before the lock was taken.
     let relation = unsafe { pg_sys::try_table_open(tables.entries, locked) };
     if relation.is_null() {
         return None;
@@ -65,50 +65,50 @@ pub(super) fn open_for<R>(
         file::set_current(relation);
     }
     let result = work(&Entries { tables, relation, by, only });
-    // SAFETY: the relation is open; closing it keeps the lock. An error in between ends the transaction, which closes
-    // it.
+    // SAFETY: the relation is open; closing it keeps the lock. An error before this line ends the transaction, which
+    // closes it.
     unsafe { pg_sys::table_close(relation, locked) };
     Some(result)
 }
 
-/// The choice of live entries that are to go.
+/// The choice of live entries to evict.
 pub trait Evicting {
-    /// Whether a live entry is to go.
+    /// Whether a live entry is to be evicted.
     fn wants(&self, row: &Row) -> bool;
 
-    /// An entry has gone.
+    /// An entry was evicted.
     fn evicted(&mut self, row: &Row, now: Timestamp);
 }
 
 impl Entries<'_> {
-    /// How many pages it has.
+    /// The number of pages.
     pub fn pages(&self) -> BlockNumber {
         // SAFETY: the relation is open.
         unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, pg_sys::ForkNumber::MAIN_FORKNUM) }
     }
 
-    /// Which it is.
+    /// The OID of the table.
     pub fn table(&self) -> pg_sys::Oid {
         self.tables.entries
     }
 
-    /// The file that it lies in: another one after TRUNCATE, VACUUM FULL and their kin.
+    /// The file of the table. TRUNCATE, VACUUM FULL and CLUSTER change it.
     pub fn file(&self) -> pg_sys::Oid {
         // SAFETY: the relation is open and locked.
         unsafe { (*(*self.relation).rd_rel).relfilenode }
     }
 
-    /// The generations of tags for a new walk.
+    /// The known generations of tags for a new walk.
     pub(super) fn known_tags(&self) -> KnownTags {
         if self.by == By::Commit { KnownTags::nothing() } else { KnownTags::default() }
     }
 
-    /// Whether the row of a key is any business of whoever sweeps.
+    /// Whether the caller may remove the row of this key.
     pub(super) fn may_go(&self, key: &str) -> bool {
         self.only.is_none_or(|only| only.contains(key))
     }
 
-    /// Why a row is to go; None: it stays.
+    /// Why a row is to be removed. None: it stays.
     pub(super) fn fate(
         &self,
         row: &Row,
@@ -122,7 +122,7 @@ impl Entries<'_> {
         evicting.filter(|evicting| may_be_evicted(row, now) && evicting.wants(row)).map(|_| Fate::Evicted)
     }
 
-    /// Hands every tag of every row to `visit`.
+    /// Calls `visit` with every tag of every row.
     pub fn each_tag(&self, mut visit: impl FnMut(&str)) {
         let Some(last) = self.pages().checked_sub(1) else { return };
         self.each_row((0, last), |row, _| tags::of(row).for_each(|tag| visit(&tag)));
@@ -148,15 +148,15 @@ impl Entries<'_> {
         });
     }
 
-    /// Hands every row on these pages that the active snapshot sees to `visit`, in their order, until it breaks off.
+    /// Calls `visit` with every row on these pages that the active snapshot sees, in order, until `visit` breaks off.
     pub(super) fn walk_rows(
         &self,
         (first, last): (BlockNumber, BlockNumber),
         mut visit: impl FnMut(&Row, pg_sys::ItemPointer) -> ControlFlow<()>,
     ) {
         let (mut least, mut greatest) = (tid(first, 1), tid(last, u16::MAX));
-        // SAFETY: the scan and its slot live until the end of this function, the bounds as long; a snapshot is active.
-        // An error in between ends the transaction, which releases what they hold.
+        // SAFETY: the scan, its slot and the bounds live until the end of this function; a snapshot is active. An error
+        // before that ends the transaction, which releases what they hold.
         unsafe {
             let snapshot = pg_sys::GetActiveSnapshot();
             let scan = pg_sys::table_beginscan_tidrange(self.relation, snapshot, &mut least, &mut greatest);
@@ -172,10 +172,10 @@ impl Entries<'_> {
     }
 }
 
-/// Why a row goes.
+/// Why a row is removed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// Its time is over, or a tag of it was invalidated.
+    /// It is past its deadline and grace, or damaged, or one of its tags was invalidated.
     Due,
     /// Room is needed.
     Evicted,

@@ -1,6 +1,6 @@
-//! Setting the gauges right by a sample of pages.
+//! Correcting the gauges by a sample of pages.
 //!
-//! Must never take longer than a look at some pages.
+//! Owns the estimate. Must never read more than a fixed number of pages.
 
 use super::entries::Entries;
 use crate::catalog::column;
@@ -14,35 +14,36 @@ use cache_pg_rules::sample::Looked;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 
-/// From how many pages an estimate is made: that takes about a millisecond, once.
+/// How many pages an estimate reads. That takes about a millisecond, once.
 const SAMPLE: u32 = 128;
-/// What was counted may differ from what is said by this part of it, and by so many entries: others write meanwhile.
+/// The tolerance between the gauge and the estimate: this part of the gauge, and this many entries. Other backends
+/// write meanwhile.
 const EXACT: u64 = 64;
-/// The bytes of an entry that is large.
+/// The bytes of a large entry.
 const LARGE: u64 = 1024;
 
-/// About how many entries there are, by tally.
+/// About how many entries each tally has.
 struct Estimate {
     sums: HashMap<*const Tally, Change>,
-    /// On how many pages of how many this was seen.
+    /// How many of the pages were read, and how many entries they had.
     looked: Looked,
 }
 
 impl Estimate {
-    /// Those of one tally.
+    /// The estimate for one tally.
     fn of(&self, tally: &'static Tally) -> Change {
         self.sums.get(&std::ptr::from_ref(tally)).copied().unwrap_or_default()
     }
 }
 
 impl Entries<'_> {
-    /// About how many entries there are of each tally, by a look at so many pages. Under the active snapshot.
+    /// Estimates the entries of each tally from this many pages, under the active snapshot.
     fn estimate(&self, sample: u32) -> Estimate {
         let pages = self.pages();
         let chosen: BTreeSet<u32> = if pages <= sample {
             (0..pages).collect()
         } else {
-            // One of each part of the table: its parts may be filled differently.
+            // One page from each part of the table, because its parts may be filled differently.
             let nth = |part: u32| {
                 (u64::from(part) * u64::from(pages) + backend::random() % u64::from(pages)) / u64::from(sample)
             };
@@ -67,8 +68,8 @@ impl Entries<'_> {
     }
 }
 
-/// Estimates what there is, unless that is known. What the current transaction has added is left out, because it is
-/// added at the commit. Under a snapshot of now.
+/// Estimates what the table holds, unless the gauges belong to its file. The changes of the current transaction are
+/// left out, because its commit adds them. Needs a new snapshot.
 pub fn get_to_know(entries: &Entries) {
     let Some(area) = memory::area() else { return };
     let (file, known) = (entries.file().to_u32(), area.file.load(Ordering::Relaxed));
@@ -77,7 +78,7 @@ pub fn get_to_know(entries: &Entries) {
     }
     let found = entries.estimate(SAMPLE);
     area.table.store(entries.table().to_u32(), Ordering::Relaxed);
-    // Others may estimate at the same time: one of them is believed.
+    // Other backends may estimate at the same time. The first one counts.
     if area.file.compare_exchange(known, file, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
         learn(&found);
     }
@@ -90,9 +91,9 @@ fn learn(found: &Estimate) {
     });
 }
 
-/// Whether the gauges say more than there is, as prepared transactions that are rolled back make them; then they are
-/// set right, for nobody's entries are to go for what is not there. Where not all pages are read, only the number of
-/// all entries tells. Under a snapshot of now.
+/// Corrects the gauges if they say more than there is, so that no entry is evicted for entries that do not exist. A
+/// prepared transaction that is rolled back leaves such gauges. If only a part of the pages is read, only the total
+/// number of entries is compared. Needs a new snapshot. Returns whether it corrected them.
 pub fn correct_overstated(entries: &Entries) -> bool {
     let Some(area) = memory::area() else { return false };
     let found = entries.estimate(SAMPLE);

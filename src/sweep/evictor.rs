@@ -1,8 +1,8 @@
-//! Which entries go.
+//! The choice of the entries that are evicted.
 //!
-//! Owns the judgement of the hand while room is needed: how much, of which namespaces, and whether a row is one to go.
-//! Must never choose a row without a value: tombstones and placeholders are for the fence. What is past its deadline,
-//! and kept for its grace, is judged like the others.
+//! Owns, while room is needed, how much is to be evicted, of which namespaces, and the verdict on each row. A value
+//! past its deadline and within its grace is judged like any other. Must never choose a row without a value: the fence
+//! needs tombstones and placeholders.
 
 use super::entries::{Entries, Evicting};
 use super::estimate;
@@ -27,24 +27,24 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-/// The greatest age that is believed of an entry: a year. Plain SQL writes any.
+/// The greatest age that counts for an entry: a year. Plain SQL can write any.
 const LONGEST_AGE: i64 = 366 * 86_400_000_000;
 
-/// What is to go: of the whole cache, and of namespaces with limits of their own.
+/// What is to be evicted: from the whole cache, and from namespaces with limits of their own.
 pub struct Evictor {
     excess: Held,
-    /// By namespace, those with limits of their own: what is to go of each.
+    /// By namespace, for those with limits of their own: what is to be evicted of each.
     own: HashMap<String, Held>,
-    /// Whether bytes are what is short: then large entries cost more.
+    /// Whether only bytes are short. Then a large entry costs more.
     is_short_of_bytes: bool,
-    /// The usual size of an entry, in bytes.
+    /// The mean size of an entry, in bytes.
     usual: u64,
-    /// What was met on this page.
+    /// The verdicts on the current page.
     met: Cell<Met>,
 }
 
 impl Evictor {
-    /// One that finds out what is to go; None: nothing is.
+    /// Finds out what is to be evicted. None: nothing.
     pub fn of(tables: &ExtensionTables) -> Option<Self> {
         let area = memory::area()?;
         let held = pending::held(area);
@@ -63,9 +63,9 @@ impl Evictor {
         Some(Self { excess, own, is_short_of_bytes, usual: held.bytes / held.entries.max(1), met: Cell::default() })
     }
 
-    /// Goes on where the last one stopped, be it the hand or a writer, through up to `pages` pages, and removes up to
-    /// `most` rows. Nothing, where it turns out that there is less than the gauges say: then they are set right, and it
-    /// is to be asked anew what is to go. Under the active snapshot.
+    /// Goes on where the last eviction by the sweeper or a writer stopped, reads up to `pages` pages, and removes up to
+    /// `most` rows. If the gauges turn out to say more than there is, it corrects them and removes nothing; the caller
+    /// then asks anew. Runs under the active snapshot.
     pub fn next(&mut self, entries: &Entries, pages: u32, most: u32) -> Step {
         let mut step = Step { pages: entries.pages(), ..Step::default() };
         let Some(area) = memory::area().filter(|_| step.pages > 0) else { return step };
@@ -87,7 +87,7 @@ impl Evictor {
         step
     }
 
-    /// Adjusts how long entries are kept, from what was met since there was room last.
+    /// Adjusts how long entries are kept, by the verdicts since room was last sufficient.
     fn learn(&self, area: &Area, pages: u32) {
         let met = self.met.take();
         for (sum, more) in area.met.iter().zip([met.judged, met.evicted, met.in_vain]) {
@@ -95,7 +95,7 @@ impl Evictor {
         }
         let walked = area.met_pages.fetch_add(1, Ordering::Relaxed) + 1;
         if !self.goes_on() {
-            // The next to need room looks anew.
+            // The next eviction checks the gauges again.
             area.believed.iter().for_each(|left| left.store(0, Ordering::Relaxed));
             let [judged, evicted, in_vain] = [0, 1, 2].map(|number: usize| area.met[number].swap(0, Ordering::Relaxed));
             area.met_pages.store(0, Ordering::Relaxed);
@@ -109,14 +109,14 @@ impl Evictor {
         }
     }
 
-    /// About how many entries are to go for the limits of all, and for those of namespaces.
+    /// About how many entries are to be evicted for the limits of the cache, and for those of namespaces.
     fn amounts(&self) -> [i64; 2] {
         let of = |excess: &Held| excess.entries.max(excess.bytes.div_ceil(self.usual.max(1)));
         let own = self.own.values().map(of).fold(0, u64::saturating_add);
         [of(&self.excess), own].map(|amount| amount.try_into().unwrap_or(i64::MAX))
     }
 
-    /// Whether there is still something to go.
+    /// Whether more is to be evicted.
     pub fn goes_on(&self) -> bool {
         !self.excess.is_empty() || self.own.values().any(|excess| !excess.is_empty())
     }
@@ -129,7 +129,7 @@ impl Evicting for Evictor {
         if self.excess.is_empty() && own.is_none_or(|excess| excess.is_empty()) {
             return false;
         }
-        // Where nothing is remembered, all are alike.
+        // Without memory of reads, all entries are equal.
         let Some((area, (byte, place))) = memory::area().and_then(|area| Some((area, recency::of(area, key)?))) else {
             return true;
         };
@@ -164,7 +164,7 @@ impl Evicting for Evictor {
     }
 }
 
-/// Counts an entry that was evicted, and remembers that it has gone.
+/// Counts an evicted entry, and leaves its ghost.
 pub fn count(key: Key, row: &Row, now: Timestamp) {
     let expires_at = row.datum(column::EXPIRES_AT).map_or(now.0, |datum| datum.value() as i64);
     ghosts::remember(key, Timestamp(expires_at));

@@ -1,7 +1,8 @@
-//! One step of the clock hand: walk some pages, remove the rows that are due, wait for nobody.
+//! One step of the CLOCK hand: it reads some pages and removes the rows that are due.
 //!
-//! A row is due when its time is over, or when one of its tags was invalidated. A delete gives up on a row that another
-//! transaction holds. Must never remove what the caller of `cache_sweep()` may not see: then it is told which keys.
+//! A row is due when its deadline and grace are over, or when one of its tags was invalidated. Owns the removal: it
+//! gives up on a row that another transaction holds. Must never wait, nor remove a row that the caller of
+//! `cache_sweep()` may not see: that caller passes the keys that it sees.
 
 use super::entries::{By, Entries, Evicting, Fate, open_for};
 use super::references::{References, place_of};
@@ -19,8 +20,8 @@ use pgrx::pg_sys::{self, BlockNumber};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-/// Walks up to `pages` pages from `from` on and removes up to `most` rows that are due at `now`; None where the table
-/// is gone. `only`: rows of these keys alone; None: all.
+/// Reads up to `pages` pages from `from` on and removes up to `most` rows that are due at `now`. `only`: the only keys
+/// that may be removed. None: the table is gone.
 ///
 /// Runs in the current transaction, which has locked the table, under the active snapshot.
 pub fn step(
@@ -49,8 +50,8 @@ impl Entries<'_> {
         step
     }
 
-    /// Walks the pages from `from` to before `end`, which exist, and removes up to `most` rows that are due at `now`,
-    /// or that `evicting` wants to go. Under the active snapshot.
+    /// Reads the existing pages from `from` to before `end`, and removes up to `most` rows that are due at `now` or
+    /// chosen by `evicting`. Runs under the active snapshot.
     pub fn walk(
         &self,
         from: BlockNumber,
@@ -68,7 +69,7 @@ impl Entries<'_> {
             // SAFETY: the scan stands on the row.
             let place = place_of(unsafe { &*tid });
             if step.removed >= most {
-                // The rest of this page is for the next step, and so is what it finds there.
+                // The rest of this page is left to the next step.
                 step.next = place.0;
                 return ControlFlow::Break(());
             }
@@ -93,7 +94,7 @@ impl Entries<'_> {
         step
     }
 
-    /// Takes note of a row, and of what has become of it.
+    /// Records a row: why it was to be removed, and whether it was.
     fn record_row(&self, step: &mut Step, rows: &mut Rows, row: &Row, now: Timestamp, what: (Option<Fate>, bool)) {
         let Some(key) = row.text(column::KEY) else { return };
         let tally = rows.of(key);
@@ -104,7 +105,7 @@ impl Entries<'_> {
         }
         if !goes {
             let is_due = fate == Some(Fate::Due);
-            // What a foreign key holds is looked at again when the range is.
+            // A row that a foreign key points at is looked at again with its range.
             if let Some(again) = if is_due { Some(now.0) } else { Some(due_at(row, now)).filter(|&at| at > now.0) } {
                 step.leave(again);
             }
@@ -120,7 +121,7 @@ impl Entries<'_> {
         }
         step.evicted += u32::from(fate == Some(Fate::Evicted));
         if fate == Some(Fate::Due) {
-            // It was not due before it was written. Where that cannot be told, nor can this.
+            // A row cannot be due before it was written. If the time of the write is unknown, so is the lag.
             let due_since = written_at(row, now).0.max(due_at(row, now));
             let lag = if due_since < 0 { 0 } else { now.0.saturating_sub(due_since) };
             step.lag = step.lag.max(bounded(lag, LONGEST) as i64);

@@ -1,7 +1,7 @@
 //! The launcher: one process that starts a sweeper where a visit is due.
 //!
-//! Connected to the shared catalogs only, so that it holds no database open; it cannot look inside one, and learns
-//! from the directory what the sweepers found. Must never sweep itself, and never wait for a sweeper.
+//! Owns the schedule of visits. It is connected to the shared catalogs only, so it holds no database open, and learns
+//! from the directory what the sweepers found. Must never sweep itself, nor wait for a sweeper.
 
 use super::process;
 use crate::pg::backend;
@@ -18,12 +18,10 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
 use std::time::Duration;
 
-/// How soon the postmaster starts the launcher again.
+/// How soon the postmaster restarts the launcher.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
-/// The longest time between two looks at the list of databases: one that was copied from another does not announce
-/// itself.
+/// The longest time between two readings of the list of databases. A database that was copied does not announce itself.
 const LIST_EVERY: Duration = Duration::from_secs(10);
-
 const SHORTEST_NAP: Duration = Duration::from_millis(1);
 
 /// Registers the launcher with the postmaster.
@@ -62,23 +60,23 @@ extern "C-unwind" fn cache_pg_launcher_main(_argument: pg_sys::Datum) {
 }
 
 struct Launcher {
-    /// The sweepers that this launcher has started and that are not known to have ended.
+    /// The sweepers that this launcher has started and that may still run.
     sweepers: Vec<(Oid, DynamicBackgroundWorker)>,
-    /// The `sweep_interval` that visits are planned with.
+    /// The `sweep_interval` by which visits are planned.
     interval: Duration,
-    /// When to look at the list of databases again.
+    /// When to read the list of databases again.
     list_at: Steady,
-    /// Whether somebody has set the clock.
+    /// Detects that the clock was set.
     drift: Drift,
-    /// Whether the log already says that no process could be started, and that there are too many databases.
+    /// Whether the log already says that no process could be started; that there are too many databases.
     no_process: bool,
     no_slot: bool,
-    /// Where the handles of the sweepers live: emptied whenever there are none.
+    /// The memory context of the sweepers' handles. It is reset whenever there are none.
     handles: PgMemoryContexts,
 }
 
 impl Launcher {
-    /// Starts what is due and returns how long there is nothing to do.
+    /// Starts the sweepers that are due; returns how long to sleep.
     fn round(&mut self) -> Duration {
         let now = Steady::now();
         stats::tick();
@@ -92,22 +90,22 @@ impl Launcher {
         let most = settings::max_workers();
         let free = most.saturating_sub(self.sweepers.len());
         let (mut due, mut next) = self.due(now);
-        // A sweeper that has ended may have found its database gone, and none is sent into one that is.
+        // A sweeper may have ended because its database is gone, and no sweeper is started for such a database.
         if now >= self.list_at || self.sweepers.len() < at_work || free > 0 && !due.is_empty() {
             self.list_databases(now);
             (due, next) = self.due(now);
         }
-        // More at work than there may be, since the setting was lowered, count as if others waited: then they leave.
+        // Sweepers beyond a lowered maximum count as waiting databases, so that they leave.
         let waiting = (self.sweepers.len() + due.len()).saturating_sub(most) as u32;
         directory::change(|directory| directory.waiting = waiting);
         for &database in due.iter().take(free) {
             self.start(database, now);
         }
-        // The end of one wakes us, and another one is started.
+        // The end of a sweeper wakes the launcher, which then starts another.
         next.min(self.list_at).since(now).max(SHORTEST_NAP)
     }
 
-    /// Brings visits forward that were planned with a longer `sweep_interval` than it is now.
+    /// Brings forward visits that were planned with a longer `sweep_interval`.
     fn follow_interval(&mut self, now: Steady) {
         let interval = settings::sweep_interval();
         if interval < self.interval {
@@ -121,7 +119,7 @@ impl Launcher {
         self.interval = interval;
     }
 
-    /// Databases where a visit is due, longest first, and when the next of the others is.
+    /// The databases where a visit is due, the longest due first, and when the next visit of the others is due.
     fn due(&self, now: Steady) -> (Vec<Oid>, Steady) {
         let visits = directory::look(|directory| {
             let slots = directory.slots.iter().enumerate();
@@ -157,9 +155,10 @@ impl Launcher {
             .set_argument(database.into_datum())
             .set_notify_pid(pid)
             .enable_spi_access();
-        // A sweeper says itself how it went; one that ends before it can has failed.
+        // A sweeper reports its outcome. One that ends without a report has failed, so a failure is counted at the
+        // start.
         let chance = backend::chance();
-        // Before it starts, because it may be done in a moment.
+        // Before the start, because the sweeper may end at once.
         directory::change(|directory| {
             if let Some(slot) = directory.find(database) {
                 let slot = &mut directory.slots[slot];
@@ -168,7 +167,7 @@ impl Launcher {
                 slot.started_at = now;
             }
         });
-        // SAFETY: the context lives as long as the launcher, and is emptied only while there is no handle.
+        // SAFETY: the context lives as long as the launcher, and is reset only while there is no handle.
         let started = unsafe {
             if self.sweepers.is_empty() {
                 self.handles.reset();
@@ -191,11 +190,11 @@ impl Launcher {
         }
     }
 
-    /// Takes note of databases that are new and forgets those that are gone.
+    /// Enters new databases into the directory and removes those that are gone.
     fn list_databases(&mut self, now: Steady) {
         self.list_at = now.after(LIST_EVERY.min(settings::sweep_interval()));
         process::report(Some(c"listing databases"));
-        // What enters the directory while we look at the catalog may be younger than what we see there.
+        // Read the directory first: a database that enters it later may be younger than the snapshot of the catalog.
         let known: Vec<Oid> =
             directory::look(|directory| directory.slots.iter().map(|slot| slot.database).collect()).unwrap_or_default();
         let databases = match process::transaction(databases) {

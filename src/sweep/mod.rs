@@ -1,24 +1,24 @@
-//! Expiry: the clock hand, the launcher and the sweepers.
+//! Expiry and eviction: the launcher, the sweepers, and the CLOCK hand with which they walk the table.
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`entries`] | the table, open: its rows one after the other, and which of them go |
-//! | [`hand`] | one step over some pages: remove what is due, wait for nobody |
-//! | [`after_step`] | what follows from a step |
-//! | [`evictor`] | which live entries go while room is needed |
-//! | [`at_commit`] | writers that make room themselves, where the sweeper does not keep up or there is none |
-//! | [`sampled`], [`sample`] | the same without shared memory; single pages of the table |
-//! | [`estimate`] | setting the gauges right by a sample |
+//! | [`entries`] | the open table: its rows, and which of them are removed |
+//! | [`hand`] | one step of the CLOCK hand: removing the due rows on some pages |
+//! | [`after_step`] | recording a step, and the rest until the next |
+//! | [`evictor`] | which live entries are evicted while room is needed |
+//! | [`at_commit`] | eviction by writers at their commit, where the sweeper does not keep up or there is none |
+//! | [`sampled`], [`sample`] | the same without shared memory; reading single pages |
+//! | [`estimate`] | correcting the gauges by a sample |
 //! | [`references`] | rows that a foreign key points at: they stay |
-//! | [`walk`] | one step of a turn: past the ranges where nothing is due, through the others |
-//! | [`tags`] | keeping the table of tags small |
-//! | [`vacuum`] | giving room back, where autovacuum would come too late |
+//! | [`walk`] | one step of a turn: skipping the ranges in which nothing is due |
+//! | [`tags`] | keeping `cache_tags` small |
+//! | [`vacuum`] | VACUUM, where autovacuum would come too late |
 //! | [`launcher`] | one process: starts a sweeper where a visit is due |
-//! | [`sweeper`] | short-lived processes: the turns of the hand in one database |
-//! | [`room`] | evicting, and vacuuming |
+//! | [`sweeper`] | short-lived processes: the visits to one database |
+//! | [`room`] | when a sweeper evicts, and when it vacuums |
 //! | [`process`] | what both processes need: signals, naps, transactions that may fail |
 //!
-//! The states of a database, and who moves it from one to the next:
+//! The states of a database, and the events that change them:
 //!
 //! ```text
 //! (new)    --launcher lists it, or CREATE EXTENSION commits--> Unknown
@@ -28,8 +28,8 @@
 //! any      --launcher no longer lists it---------------------> (free)
 //! ```
 //!
-//! Correctness never depends on any of this: reads test the deadline themselves (P1). Without
-//! `shared_preload_libraries` there is no shared memory and no process, and `cache_sweep()` does the same work.
+//! Owns the removal of rows. Correctness must never depend on it: every read compares with the deadline itself (P1).
+//! Without `shared_preload_libraries` there is no shared memory and no process, and `cache_sweep()` does the same work.
 
 mod after_step;
 mod at_commit;

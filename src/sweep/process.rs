@@ -1,7 +1,8 @@
 //! What the launcher and the sweepers need as processes: signals, naps, transactions that may fail.
 //!
-//! Owns the lessons of pgrx's own worker helpers: a SIGTERM interrupts a running statement, a reload reaches the
-//! settings, an error rolls back and the process goes on.
+//! Owns what pgrx's worker helpers do not do: a SIGTERM interrupts a running statement, a reload reaches the settings,
+//! and after an error the transaction is rolled back and the process goes on. Must never let an error leave a
+//! transaction open.
 
 use crate::pg::active_snapshot::under_transaction;
 use crate::pg::backend;
@@ -12,7 +13,7 @@ use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-/// Sets the handlers and lets signals in. Called first in a process.
+/// Sets the signal handlers and unblocks signals. Called first in a process.
 pub fn start() {
     #[cfg(not(feature = "pg18"))]
     use pg_sys::pqsignal as set_handler;
@@ -31,14 +32,14 @@ unsafe extern "C-unwind" fn on_sighup(signal: i32) {
     unsafe { pg_sys::SignalHandlerForConfigReload(signal) };
 }
 
-/// Ends the process at the next check for interrupts, with exit code 1: the postmaster then starts a launcher
-/// again, unless it is itself stopping.
+/// Ends the process at the next check for interrupts, with exit code 1. The postmaster then restarts a launcher, unless
+/// it is itself stopping.
 unsafe extern "C-unwind" fn on_sigterm(signal: i32) {
-    // SAFETY: sets flags and the latch; what every backend does.
+    // SAFETY: sets flags and the latch, as in every backend.
     unsafe { pg_sys::die(signal) };
 }
 
-/// Connects to a database with the rights of the bootstrap superuser; None: to the shared catalogs only.
+/// Connects to a database with the rights of the bootstrap superuser. None: to the shared catalogs only.
 pub fn connect(database: Option<pg_sys::Oid>) {
     // SAFETY: called once in a background worker that asked for a database connection.
     unsafe {
@@ -47,7 +48,7 @@ pub fn connect(database: Option<pg_sys::Oid>) {
             None => pg_sys::BackgroundWorkerInitializeConnection(std::ptr::null(), std::ptr::null(), 0),
         }
     }
-    // What the administrator sets for sessions is not meant for us (autovacuum does the same).
+    // Settings that an administrator makes for sessions do not apply here (autovacuum does the same).
     for (name, value) in [
         (c"default_transaction_isolation", c"read committed"),
         (c"default_transaction_read_only", c"off"),
@@ -56,7 +57,7 @@ pub fn connect(database: Option<pg_sys::Oid>) {
         (c"idle_in_transaction_session_timeout", c"0"),
         #[cfg(any(feature = "pg17", feature = "pg18"))]
         (c"transaction_timeout", c"0"),
-        // A sweep that a crash forgets is done again.
+        // The next sweep repeats one that a crash has lost.
         (c"synchronous_commit", c"off"),
     ] {
         // SAFETY: names and values of built-in settings.
@@ -71,7 +72,7 @@ pub fn connect(database: Option<pg_sys::Oid>) {
     }
 }
 
-/// Sleeps until the time is over or somebody wakes the process, and takes over a changed configuration.
+/// Sleeps until the time is over or the latch is set, and reloads a changed configuration.
 pub fn nap(length: Duration) {
     let wake_on = (pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH) as i32;
     // SAFETY: waits on this process's own latch.
@@ -80,7 +81,7 @@ pub fn nap(length: Duration) {
         pg_sys::ResetLatch(pg_sys::MyLatch);
     }
     check_for_interrupts!();
-    // SAFETY: the flag is set by the handler of SIGHUP; reading the files is for the main loop.
+    // SAFETY: the handler of SIGHUP sets the flag; the main loop reads the files.
     unsafe {
         if (&raw const pg_sys::ConfigReloadPending).read_volatile() != 0 {
             (&raw mut pg_sys::ConfigReloadPending).write_volatile(0);
@@ -92,7 +93,7 @@ pub fn nap(length: Duration) {
 /// Runs `work` in a transaction of its own, under a fresh snapshot.
 ///
 /// # Errors
-/// The message and SQLSTATE of an error that it raised; everything it did is rolled back.
+/// The message and SQLSTATE of an error that `work` raised; everything it did is rolled back.
 pub fn transaction<R>(work: impl FnOnce() -> R) -> Result<R, String> {
     let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
         // SAFETY: started and committed in pairs; on an error the handler below aborts instead.
@@ -105,20 +106,20 @@ pub fn transaction<R>(work: impl FnOnce() -> R) -> Result<R, String> {
         }
     }))
     .catch_others(|error| {
-        // SAFETY: rolls back whatever was going on; the error state is flushed after this handler.
+        // SAFETY: rolls back the transaction; the error state is flushed after this handler.
         unsafe { pg_sys::AbortCurrentTransaction() };
         Err(message_of(&error))
     })
     .execute();
-    // SAFETY: outside of a transaction, as every backend does before it waits: without it autovacuum would never
-    // learn of rows that a worker has removed.
+    // SAFETY: outside of a transaction, as every backend does before it waits. Without it autovacuum would never learn
+    // of rows that a worker has removed.
     unsafe { pg_sys::pgstat_report_stat(false) };
     outcome
 }
 
-/// Whether nobody is about to drop, rename or copy this database: each takes a lock on it and then waits five
-/// seconds for its connections to end. The lock that a connecting backend takes is asked for again, without
-/// waiting, and goes with the transaction.
+/// Whether no session is about to drop, rename or copy this database. Each of these takes a lock on the database and
+/// then waits five seconds for its connections to end. This asks again for the lock that a connecting backend takes,
+/// without waiting. The end of the transaction releases it.
 pub fn database_is_free() -> bool {
     let database = backend::database();
     let tag = pg_sys::LOCKTAG {
@@ -134,7 +135,7 @@ pub fn database_is_free() -> bool {
     taken != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }
 
-/// Shows in `pg_stat_activity` what the process is doing; None: it waits.
+/// Shows in `pg_stat_activity` what the process is doing. None: it is idle.
 pub fn report(activity: Option<&CStr>) {
     let (state, text) = match activity {
         Some(text) => (pg_sys::BackendState::STATE_RUNNING, text.as_ptr()),

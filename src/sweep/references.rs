@@ -1,9 +1,10 @@
 //! Rows that a foreign key of another table points at: they stay.
 //!
-//! A removal below the executor fires none of the triggers that keep a foreign key true, so whoever removes rows asks
-//! here first. Whoever inserts a row that points at one locks that with FOR KEY SHARE: so a row is locked, without
-//! waiting, before the question is asked for good; who comes later waits, and finds the row gone. Must never wait, nor
-//! run code of whoever made the foreign key.
+//! A removal below the executor fires none of the triggers that keep a foreign key true, so the sweeper checks here
+//! first. A transaction that inserts a referencing row locks the referenced row FOR KEY SHARE. So the sweeper locks a
+//! row, without waiting, before the final check. A later transaction waits for that lock, and finds the row removed.
+//!
+//! Owns these checks. Must never wait, nor run code of the owner of a foreign key.
 
 use super::entries::{Entries, Evicting, Fate};
 use crate::catalog::{ExtensionTables, column};
@@ -19,7 +20,7 @@ use std::collections::{HashMap, HashSet};
 
 static REFERENCES: Statement = statement!("references.sql", [OIDOID]);
 
-/// The foreign keys that point at `cache_entries`, in words.
+/// The names of the foreign keys that point at `cache_entries`.
 pub fn names(tables: &ExtensionTables) -> Vec<String> {
     if !tables.has_foreign_keys {
         return Vec::new();
@@ -27,7 +28,7 @@ pub fn names(tables: &ExtensionTables) -> Vec<String> {
     REFERENCES.read_newest(tables, &[tables.entries.param()], |rows| rows.column(3))
 }
 
-/// Where a row is.
+/// The place of a row: page and line pointer.
 pub(super) type Place = (BlockNumber, u16);
 
 /// The place of a row.
@@ -39,7 +40,7 @@ pub(super) fn place_of(tid: &pg_sys::ItemPointerData) -> Place {
 pub(super) struct References(Vec<(Oid, Option<i16>)>);
 
 impl References {
-    /// Those of now, for the table is locked; None: there are none.
+    /// The current foreign keys; the table is locked. None: there are none.
     pub(super) fn of(tables: &ExtensionTables) -> Option<Self> {
         tables.has_foreign_keys.then(|| {
             Self(REFERENCES.read_newest(tables, &[tables.entries.param()], |rows| {
@@ -49,7 +50,7 @@ impl References {
         })
     }
 
-    /// Leaves those keys to which none points.
+    /// Keeps only the keys at which no foreign key points.
     fn keep_free(&self, keys: &mut HashSet<String>) {
         for &(table, column) in &self.0 {
             match column {
@@ -61,7 +62,7 @@ impl References {
     }
 }
 
-/// A row that is to go: its key, where it is, and what else is known of it.
+/// A candidate for removal: its key, its place, and further data.
 type Chosen<T> = (String, pg_sys::ItemPointerData, T);
 
 fn keys_of<T>(chosen: &[Chosen<T>]) -> HashSet<String> {
@@ -69,7 +70,8 @@ fn keys_of<T>(chosen: &[Chosen<T>]) -> HashSet<String> {
 }
 
 impl Entries<'_> {
-    /// Of the rows on these pages that are to go, up to `most`, those to which no foreign key points: each is locked.
+    /// Finds the rows on these pages that are to be removed, keeps up to `most` at which no foreign key points, and
+    /// locks them.
     pub(super) fn free_to_go(
         &self,
         (from, end): (BlockNumber, BlockNumber),
@@ -91,7 +93,7 @@ impl Entries<'_> {
         self.lock_free(chosen, most, references)
     }
 
-    /// Locks those of these rows to which no foreign key points, up to `most`, and returns which they are.
+    /// Locks up to `most` of these rows at which no foreign key points; returns which.
     pub(super) fn lock_free<T>(
         &self,
         mut chosen: Vec<Chosen<T>>,
@@ -102,9 +104,9 @@ impl Entries<'_> {
         references.keep_free(&mut free);
         chosen.retain(|(key, ..)| free.contains(key));
         chosen.truncate(most as usize);
-        // SAFETY: the rows are some that the active snapshot sees.
+        // SAFETY: the active snapshot sees these rows.
         chosen.retain_mut(|(_, tid, _)| unsafe { lock(self.relation, tid, pg_sys::GetActiveSnapshot()) });
-        // Once more, for what was committed until the lock was there.
+        // Check again, for references that were committed before the lock.
         let mut free = keys_of(&chosen);
         references.keep_free(&mut free);
         chosen.into_iter().filter(|(key, ..)| free.contains(key)).map(|(_, tid, what)| (place_of(&tid), what)).collect()

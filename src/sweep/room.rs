@@ -1,4 +1,6 @@
-//! Making room, and giving it back: what a sweeper does beside its turns when entries are to go, or have gone.
+//! What a sweeper does besides its turns: evicting entries, and running VACUUM after removals.
+//!
+//! Owns when either is done. Must never wait.
 
 use super::evictor::Evictor;
 use super::sweeper::Sweeper;
@@ -13,23 +15,23 @@ use crate::stats::memory;
 use pgrx::pg_sys;
 use std::time::{Duration, Instant};
 
-/// The most entries that a step evicts: until it commits they are still to be seen, while others take their room.
+/// The most entries that a step evicts. Until it commits they still occupy their space, while writers add entries.
 const EVICT_ROWS: u32 = 250;
-/// The most pages that a step reads to make room.
+/// The most pages that a step reads in order to evict.
 const EVICT_PAGES: u32 = 256;
-/// To go round the table in vain so often is enough.
+/// After this many rounds of the table without an eviction the sweeper stops trying.
 const FRUITLESS: u64 = 8;
-/// How many times as long as a vacuum took the next one waits.
+/// The pause after a VACUUM, in multiples of its duration.
 const BETWEEN_VACUUMS: u32 = 2;
-/// How long to leave a table alone that somebody else has locked.
+/// How long to leave alone a table that another session has locked.
 const LOCKED: Duration = Duration::from_millis(100);
 
 impl Sweeper {
-    /// Evicts, if room is needed, and returns how many rows that removed.
+    /// Evicts if room is needed; returns how many rows it removed.
     pub(super) fn make_room(&mut self, tables: &ExtensionTables, most: u32) -> u32 {
         let Some(mut evictor) = self.evictor(tables) else { return 0 };
         let step = walk::evict(self.slot, tables, EVICT_PAGES, most.min(EVICT_ROWS), &mut evictor);
-        // After a while in which nothing could be evicted, what is left is not to be had.
+        // After enough pages without an eviction, the remaining entries cannot be evicted.
         self.fruitless = if step.evicted > 0 { 0 } else { self.fruitless + step.read };
         if evictor.goes_on() && u64::from(self.fruitless) < u64::from(step.pages) * FRUITLESS {
             flags::press(self.slot);
@@ -37,19 +39,20 @@ impl Sweeper {
         step.removed
     }
 
-    /// What is to go, if room is needed. Whoever needs some from now on says so anew.
+    /// What is to be evicted, if room is needed. Clears the request first; a writer that needs room later sets it
+    /// again.
     fn evictor(&self, tables: &ExtensionTables) -> Option<Evictor> {
         if flags::relieve(self.slot) { Evictor::of(tables) } else { None }
     }
 
-    /// Gives room back, when much was removed.
+    /// Runs VACUUM after many removals.
     pub(super) fn vacuum(&self) -> Result<(), String> {
         let Some(slot) = directory::look(|directory| directory.slots[self.slot]) else { return Ok(()) };
         let entries = memory::area().map_or(0, |area| area.total.held().entries);
         if !vacuum::is_due(slot.removed, entries) || Steady::now() < slot.vacuum_at {
             return Ok(());
         }
-        // Else the table seems to be clean of what was removed within the last second.
+        // Without this the statistics would miss the removals of the last second, and the table would look clean.
         // SAFETY: outside of a transaction.
         unsafe { pg_sys::pgstat_report_stat(true) };
         let dirty = process::transaction(|| {
@@ -58,7 +61,7 @@ impl Sweeper {
         })?;
         let started = Instant::now();
         let (removed, pause) = match dirty {
-            // Who has locked it may be vacuuming it.
+            // The session that has locked it may be vacuuming it.
             Some((_, None)) => (slot.removed, LOCKED),
             Some((schema, Some(locks))) => {
                 let removed = if vacuum::run(&schema, locks)? { 0 } else { slot.removed };

@@ -1,7 +1,6 @@
-//! A look at single pages, and removing the oldest entries in them: how a cache is kept bounded where nothing is known
-//! of it.
+//! Reading single pages, and removing the oldest entries in them: how a cache without shared memory stays bounded.
 //!
-//! Must never wait, as the hand does not.
+//! Owns the removal on one page. Must never wait.
 
 use super::entries::Entries;
 use super::references::{References, place_of};
@@ -17,7 +16,7 @@ use cache_pg_rules::key::Key;
 use pgrx::pg_sys::{self, BlockNumber};
 
 impl Entries<'_> {
-    /// Hands each live entry of a page to `see`: its key, when it was written, and the bytes that it takes.
+    /// Calls `see` with each live entry of a page: its key, the time of its write, and its bytes.
     pub fn survey(&self, page: BlockNumber, mut see: impl FnMut(Key, Timestamp, u64)) {
         let now = clock::now();
         self.each_entry(page, now, |row, _| {
@@ -27,8 +26,8 @@ impl Entries<'_> {
         });
     }
 
-    /// Removes the entries of a page that `goes` says are to go, by their key and when they were written, and hands
-    /// each to `count`.
+    /// Removes the entries of a page that `goes` chooses by their key and the time of their write, and calls `count`
+    /// with each.
     pub fn remove(
         &self,
         page: BlockNumber,
@@ -49,7 +48,7 @@ impl Entries<'_> {
         });
         self.each_entry(page, now, |row, tid| {
             let Some(key) = row.text(column::KEY).and_then(|key| Key::parse(key).ok()) else { return };
-            // SAFETY: the row is the one that the scan stands on, and the snapshot the one that it was found under.
+            // SAFETY: the scan stands on the row, under this snapshot.
             let goes = unsafe {
                 let is_chosen = match &free {
                     Some(free) => free.contains_key(&place_of(&*tid)),

@@ -1,9 +1,9 @@
 //! Keeping the cache bounded without shared memory.
 //!
-//! Nobody knows how much there is, nor what was read: now and then a writer looks at a few pages at random, takes them
-//! for the whole table, and removes the oldest of what it sees, of the whole cache and of the namespaces with limits of
-//! their own. `rules::sample` says when, and how many. A namespace that has a row on few pages is hardly ever seen, so
-//! its limit holds roughly.
+//! Nothing is known of its size or of reads. So now and then a writer reads a few pages at random, takes them for the
+//! whole table, and removes the oldest entries it has read: of the whole cache, and of the namespaces with limits of
+//! their own. Owns this sample; `rules::sample` says when, and how many. Must never claim to be exact: a namespace with
+//! rows on few pages is rarely seen, so its limit holds roughly.
 
 use super::entries::Entries;
 use super::evictor;
@@ -16,10 +16,10 @@ use cache_pg_rules::limit::{Held, Limits};
 use cache_pg_rules::sample::{self, Cut, Seen};
 use std::collections::{BTreeSet, HashMap};
 
-/// At how many pages a look is, one in each part of the table: its parts may be filled differently.
+/// How many pages a sample has: one from each part of the table, because its parts may be filled differently.
 const SAMPLE: u32 = 32;
 
-/// Whether the transaction that has added so much is to look.
+/// Whether the transaction, which has added this much, is to take a sample.
 pub fn is_due(outlook: Outlook) -> bool {
     let added = Held { entries: outlook.added, bytes: outlook.bytes };
     let limits = settings::limits();
@@ -27,7 +27,7 @@ pub fn is_due(outlook: Outlook) -> bool {
     (limits.any() || outlook.has_limits) && (likelihood >= 1.0 || backend::chance() < likelihood)
 }
 
-/// Looks, and removes what is too much.
+/// Takes a sample, and removes the excess.
 pub fn evict(tables: &ExtensionTables, entries: &Entries, added: u64) {
     let pages = entries.pages();
     if pages == 0 {

@@ -1,7 +1,8 @@
-//! A sweeper: a short-lived process that turns the hand in one database.
+//! A sweeper: a short-lived process that removes due rows and makes room in one database.
 //!
-//! It stays while the next step is near and leaves when it is not, when another database waits for a process, or
-//! when somebody wants to drop, rename or copy this one. One small transaction a step; must never wait for a lock.
+//! Owns its visits: one small transaction a step. It stays while the next step is near. It leaves when that is not so,
+//! when another database waits for a process, or when a session wants to drop, rename or copy this database. Must never
+//! wait for a lock.
 
 use super::entries;
 use super::{process, tags, walk};
@@ -22,17 +23,17 @@ use std::ffi::CString;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// The longest rest that a sweeper sits out; for a longer one it leaves and is started again.
+/// The longest rest of a sweeper. For a longer one it leaves, and the launcher starts it again.
 const LINGER: Duration = Duration::from_secs(1);
-/// How long to leave a database or a table alone that somebody else has locked.
+/// How long to leave alone a database or a table that another session has locked.
 const YIELD: Duration = Duration::from_secs(1);
 
-/// What came of a visit to the table.
+/// The outcome of a visit to the table.
 enum Visit {
     Stepped(Step),
-    /// The extension is not there.
+    /// The database does not have the extension.
     Absent,
-    /// Somebody else needs the table or the database.
+    /// Another session needs the table or the database.
     Locked,
 }
 
@@ -51,10 +52,10 @@ extern "C-unwind" fn cache_pg_sweeper_main(argument: pg_sys::Datum) {
 
 pub(super) struct Sweeper {
     pub(super) slot: usize,
-    /// How often the extension had been announced here when this process began.
+    /// How many times the extension had been announced here when this process began.
     announced: u32,
     pub(super) turn: Turn,
-    /// How many pages were read in search of something to evict, in vain.
+    /// How many pages were read in a row without finding an entry to evict.
     pub(super) fruitless: u32,
 }
 
@@ -72,7 +73,7 @@ impl Sweeper {
             directory.slots[slot].sweeper = pid;
             directory.slots[slot].started_at = Steady::PAST;
             if sweeper != 0 {
-                // It has not left but died, perhaps within a step.
+                // That sweeper has not left but died, perhaps within a step.
                 ranges::reset(slot);
             }
             Some(Self { slot, announced, turn, fruitless: 0 })
@@ -85,9 +86,10 @@ impl Sweeper {
         loop {
             let started = Instant::now();
             if self.turn.page == 0 {
-                // Whoever takes up a turn that is cut short must not rely on what an earlier one has found.
+                // Reset first: a sweeper that resumes an interrupted turn must not rely on the result of an earlier
+                // turn.
                 self.update_slot(|slot| slot.quiet_until = slot.visit_at);
-                // Before the transaction takes its snapshot: what commits after that flags itself again.
+                // Before the transaction takes its snapshot: a transaction that commits later sets the flag again.
                 flags::clear_written(self.slot);
                 ranges::begin_turn(self.slot);
                 self.turn.whole = census::until_next(settings::sweep_interval()).is_zero();
@@ -125,7 +127,10 @@ impl Sweeper {
         }
     }
 
-    /// One step, within a transaction; an error where the table cannot be read.
+    /// One step, within a transaction.
+    ///
+    /// # Errors
+    /// The table cannot be read.
     fn visit(&mut self) -> Result<Visit, String> {
         if !process::database_is_free() {
             return Ok(Visit::Locked);
@@ -136,7 +141,7 @@ impl Sweeper {
                 moved => Err(moved.to_string()),
             };
         };
-        // What was found may have changed until the lock was there; then the next visit begins anew.
+        // The tables may have changed before the lock was granted. Then the next visit begins anew.
         if !entries::try_lock(&tables) || catalog::tables().is_none_or(|locked| !Rc::ptr_eq(&tables, &locked)) {
             return Ok(Visit::Locked);
         }
@@ -153,13 +158,13 @@ impl Sweeper {
             return Err(CacheError::Altered("cache_entries").to_string());
         }
         let pages = pace::step_pages(self.turn.pages, self.turn.length);
-        // First the step: it finds out whether what is known is of this table.
+        // The step comes first: it finds out whether the known ranges and gauges belong to this table.
         let step = walk::step((self.slot, self.turn.whole), &tables, self.turn.page, pages, most, now);
         let removed = self.make_room(&tables, most);
         Ok(step.map_or(Visit::Locked, |step| Visit::Stepped(Step { removed: step.removed + removed, ..step })))
     }
 
-    /// After a turn, now and then: a round over the tags.
+    /// After a turn, if it is due: collects tags.
     fn collect_tags(&self) -> Result<(), String> {
         let due = directory::look(|directory| directory.slots[self.slot].collect_at <= Steady::now());
         if due != Some(true) {
@@ -175,12 +180,12 @@ impl Sweeper {
         })?
     }
 
-    /// Says in the log, once for each failure, what went wrong and when the next attempt is, and leaves.
+    /// Logs the error and the time of the next attempt, once for each failure, and leaves.
     fn fail(self, error: &str) {
         sweeps::fail(error);
-        // What the step had removed is there again.
+        // The rollback has restored the rows that the step removed.
         ranges::reset(self.slot);
-        // The launcher has counted this one when it started us.
+        // The launcher has counted this failure at the start.
         let failures = directory::look(|directory| directory.slots[self.slot].failures).unwrap_or(1).max(1);
         let pause = backoff::pause(failures, backend::chance());
         self.leave(|slot| {
@@ -208,7 +213,7 @@ impl Sweeper {
         });
     }
 
-    /// Writes down what this process has found out, unless the extension has been created since it began to look.
+    /// Stores what this process has found, unless the extension has been created anew since the process began.
     pub(super) fn update_slot(&self, change: impl FnOnce(&mut Slot)) {
         let database = backend::database();
         directory::change(|directory| {

@@ -1,23 +1,24 @@
-//! Keeping the table of tags small: merging what came at the same time, removing what no entry carries.
+//! Keeping `cache_tags` small: merging rows of one tag, and removing tags that no entry carries.
 //!
-//! Below the executor, like all upkeep: no trigger, rule or policy has a say. Must never revive an entry, and never
-//! wait: rows that somebody holds are for the next time.
+//! Owns the collection of tags. It runs below the executor, like all maintenance: no trigger, rule or policy applies.
+//! Must never revive an entry, and never wait: a row that another transaction holds is left for the next round.
 //!
-//! **Merging.** A tag's generation is the exclusive or over its rows, so one row with that in place of several changes
-//! nothing for entries. Its version is that of now, so a value that was computed before is refused.
+//! **Merging.** The generation of a tag is the exclusive or over its rows. So one row with that generation in place of
+//! several changes nothing for entries. Its version is the current transaction, so values that were computed before are
+//! refused.
 //!
-//! **Removing.** Which tags no entry carries any more is settled in two rounds: a row is marked with the first
-//! transaction that has not begun, and goes in a later round, when every transaction before that one has ended. Whoever
-//! was storing an entry with an older generation at the mark has a number below it, so the entry is there to be seen by
-//! then; whoever began later knows the generation that is there.
+//! **Removing** takes two rounds. The first marks the row of an unused tag with the next full transaction ID, which no
+//! transaction has yet. A later round removes the row once every transaction below the mark has ended. A transaction
+//! that was storing an entry with an older generation at the mark has an ID below the mark, so the later round sees its
+//! entry. A transaction that began later knows the current generation.
 //!
-//! The fences of cleared namespaces go too, which no entry carries. A row says which transaction a late value must have
-//! seen: it goes only when every snapshot that somebody holds sees that one. A token outlives the snapshot that it was
-//! given under, so tokens of before a removal are refused (`tags::refuse_earlier_tokens`); one that sees the removal
-//! was given after it, and sees whatever was committed before.
+//! The fences of cleared namespaces, which no entry carries, are removed too. The row of a fence names the transaction
+//! that a late value must have seen. So it is removed only once every held snapshot sees that transaction. A token
+//! outlives its snapshot, so a removal refuses tokens that were given before it (`tags::refuse_earlier_tokens`). A
+//! token that sees the removal was given after it, and sees whatever was committed before.
 //!
-//! Tags are known by a hash here: where two have the same, both stay as long as one of them is carried. A round deals
-//! with a part of the tags, those whose hash falls into it, so its memory is bounded.
+//! Tags are identified by a hash here. If two tags have the same hash, both stay while an entry carries one of them. A
+//! round handles one part of the tags, chosen by hash, so its memory is bounded.
 
 use super::entries::{self, By};
 use crate::catalog::{ExtensionTables, tag_column};
@@ -35,22 +36,22 @@ use pgrx::pg_sys::{self, Datum};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-/// The shortest time between two rounds: each looks at every entry.
+/// The shortest time between two rounds. Each reads every entry.
 pub const EVERY: Duration = Duration::from_secs(600);
-/// A table of tags that is no larger is left alone: some hundred tags cost nobody anything.
+/// A smaller table of tags is left alone: some hundred tags cost nothing.
 const FEW_PAGES: u32 = 4;
-/// How many pages of tags a round deals with, about.
+/// About how many pages of tags a round handles.
 const PART: u32 = 8192;
 /// How many bytes of tags a round merges.
 const MERGED: usize = 16 << 20;
 
-/// One round, in the current transaction, which has locked `cache_entries`. None where somebody else needs the table of
-/// tags.
+/// Runs one round in the current transaction, which has locked `cache_entries`. Does nothing if another session has
+/// locked `cache_tags`.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
 pub fn collect(tables: &ExtensionTables) -> Result<(), CacheError> {
-    // SAFETY: locks by number, in a transaction.
+    // SAFETY: a lock by OID, in a transaction.
     if !unsafe { pg_sys::ConditionalLockRelationOid(tables.tags, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) } {
         return Ok(());
     }
@@ -78,7 +79,7 @@ pub fn collect(tables: &ExtensionTables) -> Result<(), CacheError> {
     }
 }
 
-/// Some of the tags.
+/// One part of the tags.
 #[derive(Clone, Copy)]
 struct Part {
     parts: u64,
@@ -86,13 +87,13 @@ struct Part {
 }
 
 impl Part {
-    /// The hash of a row's tag, if it is one of them.
+    /// The hash of the row's tag, if it belongs to this part.
     fn hash_of(self, row: &Row) -> Option<u64> {
         row.text(tag_column::TAG).map(hash).filter(|hash| hash % self.parts == self.number)
     }
 }
 
-/// Removes a row that no transaction can have written (`tags::is_possible`): every reader passes it over.
+/// Removes a row that no transaction can have written (`tags::version_of`). Readers skip such a row.
 fn drop_impossible(met: &Met) -> bool {
     let is_impossible = tags::version_of(&met.row).is_none();
     if is_impossible {
@@ -138,7 +139,7 @@ fn merge(table: &Table, part: Part) {
     tags::record_merge();
 }
 
-/// Removes the fences of namespaces that were moved before `horizon`; whether there were any.
+/// Removes the fences of namespaces whose last change is before `horizon`; returns whether there were any.
 fn remove_fences(table: &Table, horizon: FullXid) -> bool {
     let mut removed = false;
     table.each(|met| {
@@ -150,8 +151,8 @@ fn remove_fences(table: &Table, horizon: FullXid) -> bool {
     removed
 }
 
-/// Marks the tags that no entry carries, and removes those for which that was settled before `horizon`; whether there
-/// were any.
+/// Marks the tags that no entry carries, and removes those whose mark is not after `horizon`; returns whether it
+/// removed any.
 fn remove_unused(tables: &ExtensionTables, table: &Table, part: Part, horizon: FullXid) -> bool {
     let seen = Seen::by_statement();
     let candidate = |row: &Row| part.hash_of(row).filter(|_| !row.text(tag_column::TAG).is_none_or(tags::is_fence));

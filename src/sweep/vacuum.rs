@@ -1,10 +1,12 @@
-//! Vacuum, where autovacuum would come too late.
+//! VACUUM by the sweeper, where autovacuum would come too late.
 //!
-//! It looks at a table once in `autovacuum_naptime`, a minute by default, and a cache that is at its limit may have
-//! replaced all of its entries by then: its files would grow to twice the size. So the sweeper vacuums the table itself
-//! when it has removed a good part of it, as VACUUM does, and is told of in the log and the statistics like any. It is
-//! ended for somebody who wants the table, or the database, as autovacuum is. Must never wait for the table, nor be run
-//! in a transaction, nor begin where somebody else vacuums or alters the table: of that VACUUM would warn in the log.
+//! Autovacuum checks a table once in `autovacuum_naptime`, a minute by default. A full cache may have replaced all of
+//! its entries by then, and its files would grow to twice the size. So the sweeper runs VACUUM after it has removed a
+//! good part of the table. Log and statistics show it like any other. Like autovacuum it ends for a session that needs
+//! the table or the database.
+//!
+//! Owns this VACUUM. Must never wait for the table, run in a transaction, or start where another session vacuums or
+//! alters the table: VACUUM would warn of that in the log.
 
 use super::process;
 use crate::catalog::ExtensionTables;
@@ -17,29 +19,29 @@ use pgrx::{IntoDatum, PgTryBuilder, pg_sys};
 use std::ffi::CString;
 use std::panic::AssertUnwindSafe;
 
-/// Fewer removed rows are left to autovacuum,
+/// With fewer removed rows the table is left to autovacuum.
 const AT_LEAST: u64 = 2000;
-/// and so is a smaller part of all.
+/// It is also left to autovacuum if less than one entry in this many was removed.
 const PART: u64 = 6;
 
-/// Whether `removed` rows are so many of `entries` that their room is needed.
+/// Whether the space of `removed` rows is needed in a table of `entries` entries.
 pub fn is_due(removed: u64, entries: u64) -> bool {
     removed > AT_LEAST.max(entries / PART)
 }
 
-/// Whether somebody else has vacuumed the table meanwhile. In a transaction.
+/// Whether another VACUUM has cleaned the table meanwhile. Called in a transaction.
 pub fn is_clean(tables: &ExtensionTables, removed: u64) -> bool {
-    // SAFETY: the function takes a number of a relation.
+    // SAFETY: the function takes the OID of a relation.
     let dead: Option<i64> =
         unsafe { pgrx::direct_function_call(pg_sys::pg_stat_get_dead_tuples, &[tables.entries.into_datum()]) };
     dead.is_some_and(|dead| (dead.max(0) as u64) < removed / 2)
 }
 
-/// The locks that VACUUM takes on a table and on what lies out of line, held beyond the end of a transaction.
+/// The locks that VACUUM takes on a table and its TOAST table. The session holds them beyond the end of a transaction.
 pub struct Locks(Vec<(LockRelId, LOCKMODE)>);
 
 impl Locks {
-    /// Those on the entries; None where that means to wait for somebody. In a transaction.
+    /// The locks for `cache_entries`. None: another session holds a conflicting lock. Called in a transaction.
     pub fn try_take(tables: &ExtensionTables) -> Option<Self> {
         let mut locks = Self(Vec::new());
         if !locks.add(tables.entries, pg_sys::AccessShareLock)
@@ -47,7 +49,7 @@ impl Locks {
         {
             return None;
         }
-        // SAFETY: the table is locked, and there: whoever drops it has a lock that conflicts.
+        // SAFETY: the table is locked, and a DROP needs a conflicting lock.
         let toast = unsafe {
             let relation = pg_sys::try_relation_open(tables.entries, pg_sys::NoLock as LOCKMODE);
             let relation = std::ptr::NonNull::new(relation)?;
@@ -60,7 +62,7 @@ impl Locks {
 
     fn add(&mut self, relation: pg_sys::Oid, mode: u32) -> bool {
         let mode = mode as LOCKMODE;
-        // SAFETY: locks by number; what the transaction has, the session gets without a wait.
+        // SAFETY: locks by OID; the session gets a lock that the transaction holds without a wait.
         unsafe {
             if !pg_sys::ConditionalLockRelationOid(relation, mode) {
                 return false;
@@ -76,14 +78,15 @@ impl Locks {
 impl Drop for Locks {
     fn drop(&mut self) {
         for (id, mode) in &mut self.0 {
-            // SAFETY: the session has the lock.
+            // SAFETY: the session holds the lock.
             unsafe { pg_sys::UnlockRelationIdForSession(id, *mode) };
         }
     }
 }
 
-/// While it lives this process counts as one of autovacuum: somebody who waits for the table for `deadlock_timeout`
-/// cancels it, and DROP DATABASE, CREATE DATABASE and their kin end it, where they would give up after five seconds.
+/// While this value lives, the process counts as autovacuum. A session that waits for the table for `deadlock_timeout`
+/// cancels it. DROP DATABASE, CREATE DATABASE and other commands that wait for its connections end it, where
+/// they would otherwise give up after five seconds.
 struct Yielding;
 
 impl Yielding {
@@ -95,9 +98,9 @@ impl Yielding {
     fn mark(yields: bool) {
         const PROC_ARRAY_LOCK: usize = 4;
         let flag = pg_sys::PROC_IS_AUTOVACUUM as u8;
-        // SAFETY: the flags of this process and their copy, under the lock that PostgreSQL changes them under
-        // (`vacuum_rel`); nothing here raises. What reads this flag asks for no more than a process that may be
-        // signalled. InitProcess clears it, where this process ends before.
+        // SAFETY: the flags of this process and their copy are changed under the lock that PostgreSQL uses for that
+        // (`vacuum_rel`); nothing here raises. The readers of this flag need no more than a process that may be
+        // signalled. If the process ends early, InitProcess clears the flag.
         unsafe {
             let lock = &raw mut (*pg_sys::MainLWLockArray.add(PROC_ARRAY_LOCK)).lock;
             pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
@@ -113,15 +116,15 @@ impl Yielding {
 impl Drop for Yielding {
     fn drop(&mut self) {
         Self::mark(false);
-        // SAFETY: a flag that a handler sets. What was to be cancelled is over.
+        // SAFETY: a flag that a signal handler sets. A late cancel was meant for the VACUUM, which is over.
         unsafe { (&raw mut pg_sys::QueryCancelPending).write_volatile(0) };
     }
 }
 
-/// Vacuums the entries, whose locks the session has; false where somebody who waits has cancelled it.
+/// Vacuums `cache_entries`, whose locks the session holds. False: a waiting session has cancelled it.
 ///
 /// # Errors
-/// The message of an error that it raised.
+/// The message of the error that VACUUM raised.
 pub fn run(schema: &str, mut locks: Locks) -> Result<bool, String> {
     let command = format!("VACUUM (SKIP_LOCKED, TRUNCATE FALSE, PARALLEL 0) {schema}.cache_entries");
     let command = CString::new(command).unwrap_or_default();
@@ -130,9 +133,9 @@ pub fn run(schema: &str, mut locks: Locks) -> Result<bool, String> {
     let context = PgMemoryContexts::new("cache_pg vacuum");
     let yielding = Yielding::begin();
     let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
-        // SAFETY: as PostgreSQL runs a command: outside of a transaction block, with a portal's memory, which VACUUM
-        // keeps its own in. The context that is current before is one of the transaction that VACUUM ends, so nobody
-        // returns to it: the commit goes on in one that lives.
+        // SAFETY: as PostgreSQL runs a command: outside of a transaction block, and with the memory of a portal, in
+        // which VACUUM keeps its own. The memory context before this belongs to the transaction that VACUUM ends, so it
+        // must not become current again: the commit runs in a context that lives on.
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();
@@ -148,17 +151,17 @@ pub fn run(schema: &str, mut locks: Locks) -> Result<bool, String> {
         Ok(true)
     }))
     .catch_others(|error: CaughtError| {
-        // SAFETY: rolls back whatever was going on; the error state is flushed after this handler.
+        // SAFETY: rolls back the transaction; the error state is flushed after this handler.
         unsafe { pg_sys::AbortCurrentTransaction() };
         if is_cancel(&error) { Ok(false) } else { Err(message_of(&error)) }
     })
     .execute();
     drop(yielding);
     if outcome != Ok(true) {
-        // To roll back gives the locks of the session back, too.
+        // The rollback has released the session's locks too.
         locks.0.clear();
     }
-    // SAFETY: nothing of the portal is used any more; the statistics of what was done are sent.
+    // SAFETY: the memory of the portal is no longer used; the statistics of the VACUUM are sent.
     unsafe {
         pg_sys::PortalContext = std::ptr::null_mut();
         pg_sys::pgstat_report_stat(true);

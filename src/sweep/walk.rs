@@ -1,7 +1,7 @@
-//! One step of a turn: to the next ranges in which something may be due, and through them.
+//! One step of a turn: it skips the ranges in which nothing is due, and reads the others.
 //!
-//! Owns the order of [`Ranges`]' protocol: raise, snapshot, read, lower. Must run at READ COMMITTED, where every
-//! snapshot is a new one.
+//! Owns the order of the protocol of [`Ranges`]: raise, snapshot, read, lower. Must never run above READ COMMITTED,
+//! because every snapshot must be a new one.
 
 use super::entries::{self, By};
 use super::estimate;
@@ -18,8 +18,8 @@ use cache_pg_rules::ranges::at_latest;
 use cache_pg_rules::step::Step;
 use pgrx::pg_sys::BlockNumber;
 
-/// Reads up to `pages` pages from `from` on where something may be due at `now`, in a `whole` turn all, and removes up
-/// to `most` rows that are due; None where the table is gone.
+/// Reads up to `pages` pages from `from` on and removes up to `most` rows that are due at `now`. It skips ranges in
+/// which nothing is due, except in a `whole` turn. None: the table is gone.
 ///
 /// Runs in the current transaction, which has locked the table.
 pub fn step(
@@ -54,7 +54,7 @@ pub fn step(
                 ranges.raise(page, at_latest(now.0, LONGEST_QUIET, settings::sweep_interval()));
             }
             let part = under_transaction(|| entries.walk(page, part_end, most - step.removed, now, None));
-            // What has not got beyond the first page of a range is not under way for the next step, but begins again.
+            // A part that stopped on its first page is not resumed by the next step, but begins again.
             let broken_off = (part.next == page).then_some(now.0);
             if let Some(deadline) = part.next_due.into_iter().chain(broken_off).min() {
                 ranges.lower(page, deadline);
@@ -70,13 +70,12 @@ pub fn step(
     })
 }
 
-/// Evicts, from where the last one stopped, be it the hand or a writer: up to `most` entries from up to `pages` pages.
-/// Returns how many it has removed. From a table that was truncated meanwhile, none: what there seems to be too much of
-/// has gone.
+/// Evicts up to `most` entries from up to `pages` pages, from where the last eviction by the sweeper or a writer
+/// stopped. If the table was truncated meanwhile it evicts nothing, because the excess is gone.
 pub fn evict(slot: usize, tables: &ExtensionTables, pages: BlockNumber, most: u32, evictor: &mut Evictor) -> Step {
     let evicted = entries::open(tables, By::Anybody, |entries| {
         if !file::is_known() {
-            // Then the next step judges by what is found here.
+            // The next step decides by what is found here.
             under_transaction(|| estimate::get_to_know(entries));
             return Step::default();
         }

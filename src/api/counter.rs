@@ -1,4 +1,6 @@
 //! Counting.
+//!
+//! Owns `cache_incr`. Must never read the entry itself: the store increments it.
 
 use super::key;
 use crate::access::{self, Verb};
@@ -10,7 +12,7 @@ use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-/// Adds to the integer of an entry and returns the sum; atomic. An absent entry starts at 0 with `ttl`, a live one
+/// Adds to the integer of an entry, atomically; returns the sum. An absent entry starts at 0 with `ttl`. A live one
 /// keeps its deadline.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_incr(

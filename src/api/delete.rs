@@ -1,4 +1,7 @@
-//! Functions that delete. All are safe against a value that was computed before and arrives late.
+//! Functions that delete.
+//!
+//! Owns `cache_delete`, `cache_delete_many`, `cache_take` and `cache_clear`. Must never delete without a tombstone or a
+//! fence: after it the store refuses values that were computed before it.
 
 use super::{key, keys};
 use crate::access::{self, Verb};
@@ -11,14 +14,14 @@ use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-/// Deletes an entry; returns whether a live one went.
+/// Deletes an entry; returns whether a live one was deleted.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_delete(key: Option<&str>) -> Result<bool, ErrorReport> {
     let key = self::key(key)?;
     Ok(delete("cache_delete", vec![key])? > 0)
 }
 
-/// Deletes entries, in key order; returns how many live ones went.
+/// Deletes entries, in the byte order of their keys; returns how many live ones were deleted.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_delete_many(keys: Option<Vec<Option<String>>>) -> Result<i64, ErrorReport> {
     Ok(delete("cache_delete_many", self::keys(&keys)?)?)
@@ -33,7 +36,7 @@ fn delete(name: &str, keys: Vec<Key>) -> Result<i64, CacheError> {
     })
 }
 
-/// Deletes an entry and returns its value; NULL on a miss. Atomic: of two callers one gets it.
+/// Deletes an entry; returns its value, NULL on a miss. Atomic: of two callers one gets the value.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_take(key: Option<&str>) -> Result<Option<Jsonb>, ErrorReport> {
     let key = self::key(key)?;
@@ -45,7 +48,7 @@ fn cache_take(key: Option<&str>) -> Result<Option<Jsonb>, ErrorReport> {
     Ok(value)
 }
 
-/// Deletes every entry of a namespace, or all; returns how many were live.
+/// Deletes every entry of a namespace, or of all; returns how many were live.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_clear(namespace: default!(Option<&str>, "NULL")) -> Result<i64, ErrorReport> {
     let namespace = namespace.map(super::namespace).transpose()?;

@@ -1,4 +1,6 @@
-//! Functions that look up and store what is computed outside, so that it cannot be stale.
+//! Functions for values that are computed outside the database.
+//!
+//! Owns `cache_fetch`, `cache_fill` and `cache_release`. Must never store a value without a token.
 
 use super::{key, tags};
 use crate::access::{self, Verb};
@@ -17,8 +19,8 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::time::Duration;
 
-/// The value of an entry, and on a miss, for one caller, a token: the right to compute the value and to store it with
-/// cache_fill. The others may wait for that.
+/// Returns the value of an entry. On a miss one caller gets a token: the right to compute the value and to store it
+/// with `cache_fill`. The other callers can wait for the value.
 #[pg_extern(volatile, parallel_unsafe)]
 #[allow(clippy::type_complexity, reason = "the row type of the function, spelled out for the generator")]
 fn cache_fetch(
@@ -44,8 +46,8 @@ fn cache_fetch(
     Ok(TableIterator::once((fetched.value.is_some(), fetched.value, fetched.stale, fetched.token)))
 }
 
-/// Stores the value that was computed under a token, unless it could be stale. Never waits, never raises for
-/// contention, nor, without a token, where nothing may be written.
+/// Stores a value that was computed under a token, unless it could be stale. Never waits and never raises for
+/// contention. Without a token it does nothing, and does not raise in a read-only transaction.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_fill(
     key: Option<&str>,
@@ -71,7 +73,7 @@ fn cache_fill(
     Ok(stored)
 }
 
-/// Gives the right to compute a value back; returns whether the caller still had it.
+/// Gives back the right to compute a value; returns whether the caller still had it.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_release(key: Option<&str>, token: Option<&str>) -> Result<bool, ErrorReport> {
     let access = access::check(verb_under(token))?;
@@ -80,12 +82,12 @@ fn cache_release(key: Option<&str>, token: Option<&str>) -> Result<bool, ErrorRe
     Ok(token.map_or(Ok(false), |token| store::release(&access, key, &token))?)
 }
 
-/// What is about to be done: nothing where there is no token, so that one line of code does for both, on a standby too.
+/// The verb to check. Without a token the caller writes nothing, so the same code of an application works on a standby.
 fn verb_under(token: Option<&str>) -> Verb {
     if token.is_some() { Verb::Write } else { Verb::Fill }
 }
 
-/// The token argument. SQL NULL is what cache_fetch gives where nothing may be stored.
+/// The token argument. `cache_fetch` returns SQL NULL where nothing may be stored.
 fn token(text: Option<&str>, key: Key) -> Result<Option<Token>, CacheError> {
     text.map(|text| Token::decode(text, key.as_str(), &secret::of_tokens()).map_err(CacheError::Token)).transpose()
 }

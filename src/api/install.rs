@@ -1,4 +1,6 @@
-//! What CREATE EXTENSION checks and says.
+//! The checks and messages of CREATE EXTENSION.
+//!
+//! Owns them. Must never fail for a library that is not preloaded.
 
 use crate::error::CacheError;
 use crate::shared::directory;
@@ -8,8 +10,8 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{PgXactCallbackEvent, register_xact_callback};
 
-/// Called once, at the end of CREATE EXTENSION: refuses a database that cannot hold a cache, wakes the launcher at the
-/// commit, or says what is missing.
+/// Runs once, at the end of CREATE EXTENSION. Refuses a database that cannot hold a cache, and wakes the launcher at
+/// the commit. If the library is not preloaded, it warns of what is missing.
 #[pg_extern(sql = false)]
 fn cache_announce() -> Result<(), ErrorReport> {
     // SAFETY: reads a global that is set when the backend connects.

@@ -1,8 +1,8 @@
 //! The SQL functions.
 //!
-//! Owns what each takes and returns, its volatility and its comment; parses arguments into types that cannot be wrong,
-//! checks access, calls the [`crate::store`], counts what came of it, and does nothing else. The contract is in the
-//! README.
+//! Owns the signature of each function, its volatility and its parallel safety. It parses arguments into types that
+//! cannot be wrong, checks access, calls the [`crate::store`], and counts the outcome. Must never do anything else. The
+//! contract is in the README.
 
 pub mod counter;
 pub mod delete;
@@ -27,18 +27,19 @@ use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::{KeyRange, Namespace};
 use pgrx::IntoDatum;
 
-/// The key argument of every function.
+/// The key argument of a function.
 fn key(text: Option<&str>) -> Result<Key<'_>, CacheError> {
     let text = text.ok_or(CacheError::NullKey)?;
     Key::parse(text).map_err(|why| CacheError::Key(text.into(), why))
 }
 
-/// An argument that lists keys; SQL NULL lists none.
+/// An argument that lists keys. SQL NULL lists none.
 fn keys(list: &Option<Vec<Option<String>>>) -> Result<Vec<Key<'_>>, CacheError> {
     list.iter().flatten().map(|text| key(text.as_deref())).collect()
 }
 
-/// An argument that lists tags: each follows the rule for keys. In byte order, each once; SQL NULL lists none.
+/// An argument that lists tags, which follow the rules for keys. Returns them in byte order, each once. SQL NULL lists
+/// none.
 fn tag_names(list: Option<Vec<Option<String>>>) -> Result<Vec<String>, CacheError> {
     let mut tags = list
         .unwrap_or_default()
@@ -54,7 +55,7 @@ fn tag_names(list: Option<Vec<Option<String>>>) -> Result<Vec<String>, CacheErro
     Ok(tags)
 }
 
-/// The tags of an entry as an array; None where there is none.
+/// The tags of an entry as an array. None: it has no tags.
 fn tags(list: Option<Vec<Option<String>>>) -> Result<Option<TextArray>, CacheError> {
     let tags = tag_names(list)?;
     if tags.len() > MOST_TAGS {
@@ -68,13 +69,13 @@ fn namespace(text: &str) -> Result<Namespace<'_>, CacheError> {
     Namespace::parse(text).map_err(|why| CacheError::Namespace(text.into(), why))
 }
 
-/// Takes note of a value that was asked for, and of what came of it.
+/// Records that a value was requested, and whether it was found.
 fn record_read(key: Key, value: Option<Jsonb>) {
     stats::read(key, value);
     evict::record_read(key, value.is_some());
 }
 
-/// The keys of a namespace; None: all.
+/// The keys of a namespace. None: all keys.
 fn key_range(text: Option<&str>) -> Result<Option<KeyRange>, CacheError> {
     text.map(|text| namespace(text).map(Namespace::keys)).transpose()
 }

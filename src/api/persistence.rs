@@ -1,4 +1,6 @@
-//! The function that trades what a crash keeps for speed. EXECUTE is the owner's to grant.
+//! The function that makes the cache logged or unlogged. The owner may grant EXECUTE on it.
+//!
+//! Owns `cache_persistence`. Must never rewrite the tables in a security-restricted operation.
 
 use crate::catalog;
 use crate::configuring;
@@ -6,8 +8,8 @@ use crate::persistence;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-/// Makes all tables of the cache logged or unlogged, in one transaction, and returns which they are; without a mode it
-/// only says so. The tables are rewritten under an ACCESS EXCLUSIVE lock.
+/// Makes all tables of the cache logged or unlogged, in one transaction; returns which they are. Without a mode it
+/// changes nothing. It rewrites the tables under an ACCESS EXCLUSIVE lock.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_persistence(mode: default!(Option<&str>, "NULL")) -> Result<&'static str, ErrorReport> {
     let tables = catalog::installed()?;

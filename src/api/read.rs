@@ -1,4 +1,6 @@
-//! Functions that read. All are STABLE and PARALLEL SAFE, except the one that catches errors.
+//! Functions that read.
+//!
+//! Owns their signatures. Must never write: all are STABLE and PARALLEL SAFE, except the one that catches errors.
 
 use super::{key, key_range, keys, record_read};
 use crate::access::{self, Verb};
@@ -14,7 +16,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::collections::HashSet;
 
-/// The value of a live entry; NULL on a miss.
+/// Returns the value of a live entry; NULL on a miss.
 #[pg_extern(stable, parallel_safe)]
 fn cache_get(key: Option<&str>) -> Result<Option<Jsonb>, ErrorReport> {
     Ok(get("cache_get", self::key(key)?)?)
@@ -28,8 +30,8 @@ fn get(name: &str, key: Key) -> Result<Option<Jsonb>, CacheError> {
     })
 }
 
-/// As cache_get, and NULL where that would raise; only cancel and shutdown pass. It runs in a subtransaction, which
-/// parallel workers cannot start before PostgreSQL 17.
+/// As `cache_get`, but returns NULL instead of raising. Only cancel and shutdown pass. It runs in a subtransaction,
+/// which parallel workers cannot start before PostgreSQL 17.
 #[pg_extern(stable, parallel_unsafe)]
 fn cache_get_or_null(key: Option<&str>) -> Option<Jsonb> {
     let key = self::key(key).ok();
@@ -40,30 +42,30 @@ fn cache_get_or_null(key: Option<&str>) -> Option<Jsonb> {
     value.flatten()
 }
 
-/// Whether there is a live entry.
+/// Returns whether there is a live entry.
 #[pg_extern(stable, parallel_safe)]
 fn cache_exists(key: Option<&str>) -> Result<bool, ErrorReport> {
     Ok(store::expires_at(&access::check(Verb::Read)?, self::key(key)?).is_some())
 }
 
-/// What remains of a live entry's time; NULL on a miss. Without a deadline: the endless interval.
+/// Returns the remaining time of a live entry; NULL on a miss. Without a deadline: the infinite interval.
 #[pg_extern(stable, parallel_safe)]
 fn cache_ttl(key: Option<&str>) -> Result<Option<Interval>, ErrorReport> {
     let expires_at = store::expires_at(&access::check(Verb::Read)?, self::key(key)?);
     Ok(expires_at.and_then(|deadline| match deadline {
         Timestamp::FOREVER => clock::endless(),
-        // The clock has gone on since the look-up: what remains is never negative.
+        // The clock has moved since the look-up. The result is never negative.
         Timestamp(micros) => Interval::new(0, 0, (micros - clock::now().0).max(0)).ok(),
     }))
 }
 
-/// The deadline of a live entry, `infinity` without one; NULL on a miss.
+/// Returns the deadline of a live entry, `infinity` without one; NULL on a miss.
 #[pg_extern(stable, parallel_safe)]
 fn cache_expires_at(key: Option<&str>) -> Result<Option<TimestampWithTimeZone>, ErrorReport> {
     Ok(store::expires_at(&access::check(Verb::Read)?, self::key(key)?).map(Into::into))
 }
 
-/// The live entry with all that is known about it; no row on a miss.
+/// Returns a live entry with all its columns; no row on a miss.
 #[pg_extern(stable, parallel_safe)]
 #[allow(clippy::type_complexity, reason = "the row type of the function, spelled out for the generator")]
 fn cache_entry(
@@ -99,7 +101,7 @@ fn cache_entry(
     })))
 }
 
-/// The live ones of these keys, in the order asked, each once.
+/// Returns the live entries of these keys, in the order of `keys`, each once.
 #[pg_extern(stable, parallel_safe)]
 #[allow(clippy::type_complexity, reason = "the row type of the function, spelled out for the generator")]
 fn cache_get_many(
@@ -113,8 +115,7 @@ fn cache_get_many(
     Ok(TableIterator::new(found))
 }
 
-/// Takes note of keys that were asked for at once, and of what was found, in the same order. A key that was asked for
-/// twice is one.
+/// Records the keys of one call, each once. `found` holds the values in the order of `keys`.
 fn record_reads(keys: &[Key], found: &[(String, Jsonb)]) {
     let mut noted = HashSet::new();
     let mut found = found.iter().peekable();
@@ -126,7 +127,7 @@ fn record_reads(keys: &[Key], found: &[(String, Jsonb)]) {
     }
 }
 
-/// Keys of live entries in byte order, a page at a time: give the last key of a page as `after` for the next.
+/// Returns the keys of live entries in byte order, one page at a time. The last key of a page is `after` of the next.
 #[pg_extern(stable, parallel_safe)]
 fn cache_keys(
     namespace: default!(Option<&str>, "NULL"),

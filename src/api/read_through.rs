@@ -1,4 +1,6 @@
-//! Reading through the cache: one call that looks up, computes and stores.
+//! Read-through: one call that looks up, computes and stores.
+//!
+//! Owns `cache_get_or_set`. Must never call a loader before it has checked that the caller may store the value.
 
 use super::{key, record_read, tags};
 use crate::access::{self, Verb};
@@ -15,9 +17,9 @@ use pgrx::prelude::*;
 use std::cell::Cell;
 use std::time::Instant;
 
-/// The value of a live entry, else the one value of `query` (`$1`, `$2`, ... from `args`, as text), computed once
-/// however many ask at the same time, and stored unless it could be stale. Without a query the namespace's loader
-/// computes it.
+/// Returns the value of a live entry. On a miss it returns the one value of `query`, whose parameters `$1`, `$2`, ...
+/// are `args` as text. Concurrent callers compute it once. It is stored unless it could be stale. Without a query the
+/// loader of the namespace computes it.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_get_or_set(
     key: Option<&str>,
@@ -30,7 +32,7 @@ fn cache_get_or_set(
     let access = access::check_all(&[Verb::Read, Verb::Fill])?;
     let namespace = namespaces::of(&access.tables, key);
     let tags = self::tags(tags)?;
-    // A ttl that is out of range is an error also where there is a value.
+    // An invalid ttl is an error even if there is a value.
     if let Some(ttl) = ttl {
         namespaces::lifetime(ttl, clock::now())?;
     }
@@ -46,7 +48,7 @@ fn cache_get_or_set(
         let value = match (query, &namespace.loader) {
             (Some(query), _) => loader::query(query, &args),
             (None, Some(function)) => {
-                // It runs with the rights of its owner, past the policies that hold for the caller.
+                // The loader runs with the rights of its owner, past the policies that apply to the caller.
                 store::check_key(&access, key, tags)?;
                 loader::function(function, key)
             }

@@ -1,7 +1,7 @@
 //! The sweep as a function.
 //!
-//! Maintenance, like VACUUM: no trigger and no rule fires. But where row security applies to the caller, it reaches no
-//! further than what the caller sees.
+//! Owns `cache_sweep`. It is maintenance, like VACUUM: no trigger and no rule fires. Must never remove a row that the
+//! caller may not see, where row security applies to the caller.
 
 use crate::access::{self, Verb};
 use crate::catalog::ExtensionTables;
@@ -23,18 +23,18 @@ use std::time::Instant;
 
 static DUE: Statement = statement!("due.sql", [TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID]);
 
-/// How many pages to walk between two looks at the clock and at interrupts.
+/// How many pages to read between two checks for interrupts and of the time.
 const PAGES: u32 = 1024;
 
 thread_local! {
-    /// Where this session's hand stands: a batch goes on where the last one ended.
+    /// The page at which the next call of this session begins.
     static HAND: Cell<Option<u32>> = const { Cell::new(None) };
-    /// When this session last made a round over the tags.
+    /// When this session last collected tags.
     static COLLECTED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Removes up to `batch_size` due entries (default: cache_pg.sweep_batch_size) and returns how many; 0 = nothing is
-/// due. Never waits on a row: what another transaction holds stays for the next sweep.
+/// Removes up to `batch_size` due entries (default: cache_pg.sweep_batch_size); returns how many. 0: nothing is due.
+/// Never waits for a row: one that another transaction holds is left to the next sweep.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorReport> {
     let most = match batch_size {
@@ -50,15 +50,15 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
     Ok(with_async_commit_directly(|| sweep(&access.tables, only.as_ref(), most))? as i32)
 }
 
-/// The keys of rows that are due, as far as the policies let the caller see them.
+/// The keys of due rows that the policies let the caller see.
 fn visible(tables: &ExtensionTables, most: u32) -> HashSet<String> {
     let now = clock::now();
     let params = [now.param(), (most as i32).param(), latest_lease(now).param()];
     DUE.read(tables, &params, |rows| rows.column(1).into_iter().collect())
 }
 
-/// Walks on from where the last call in this session ended, once round the table or until `most` rows are removed;
-/// `only`: the only keys that may go.
+/// Walks from where the last call in this session ended, once round the table or until `most` rows are removed. `only`:
+/// the only keys that may be removed.
 fn sweep(tables: &ExtensionTables, only: Option<&HashSet<String>>, most: u32) -> Result<u32, CacheError> {
     if only.is_some_and(HashSet::is_empty) {
         return Ok(0);
@@ -66,7 +66,7 @@ fn sweep(tables: &ExtensionTables, only: Option<&HashSet<String>>, most: u32) ->
     let mut page = HAND.get().unwrap_or(0);
     let (mut removed, mut walked) = (0, 0);
     loop {
-        // What this very statement has replaced is not for the hand to remove.
+        // Rows that this statement itself has replaced are not swept.
         see_own_work();
         let Some(step) = under_latest(|| hand::step(tables, only, page, PAGES, most - removed, clock::now())) else {
             break;
@@ -74,7 +74,7 @@ fn sweep(tables: &ExtensionTables, only: Option<&HashSet<String>>, most: u32) ->
         removed += step.removed;
         walked += step.walked;
         page = step.next;
-        // A whole turn, wherever it began; an empty table is one too.
+        // A whole turn, whatever page it began at. For an empty table one step is a turn.
         if removed >= most || walked >= step.pages {
             break;
         }

@@ -1,4 +1,6 @@
 //! Functions on tags.
+//!
+//! Owns their signatures and checks. Must never answer about entries that the caller may not see.
 
 use super::tag_names;
 use crate::access::{self, Verb};
@@ -9,8 +11,8 @@ use crate::store;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-/// Makes every entry that carries one of the tags a miss, from this transaction's commit on; returns how many tags that
-/// were. It costs one small write for each tag, however many entries carry it, and waits for nobody.
+/// Makes every entry that carries one of the tags a miss, from the commit of this transaction on; returns how many tags
+/// that were. It is one small write for each tag, however many entries carry it, and does not wait.
 #[pg_extern(
     volatile,
     parallel_unsafe,
@@ -32,14 +34,14 @@ fn cache_invalidate_tags(tags: Option<Vec<Option<String>>>) -> Result<i64, Error
     Ok(names.len() as i64)
 }
 
-/// Whether no tag of an entry has been invalidated since it was written: for queries on `cache_entries` and for the
-/// extension's own statements, which ask about entries that the caller sees.
+/// Returns whether none of the tags of an entry has been invalidated since the entry was written. For queries on
+/// `cache_entries`, and for the extension's own statements, which ask about entries that the caller sees.
 #[pg_extern(stable, parallel_safe)]
 fn cache_tags_hold(tags: Option<TextArray>, generations: Option<BigintArray>) -> Result<bool, ErrorReport> {
     let Some(tags) = tags else { return Ok(true) };
     let access = access::check(Verb::Read)?;
     if !access.has_rows() {
-        // On a standby there are no files of an unlogged table, and so no entry whose tags could hold.
+        // On a standby an unlogged table has no files, so there is no entry.
         return Ok(false);
     }
     if access.is_under_policies && !statement::is_running() {

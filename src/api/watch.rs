@@ -1,4 +1,6 @@
-//! Functions that watch tables. EXECUTE is the owner's to grant, and each asks for the ownership of the table.
+//! Functions that watch tables. The owner may grant EXECUTE on them.
+//!
+//! Owns their signatures. Must never watch a table that the caller does not own: `watch` checks that.
 
 use crate::error::CacheError;
 use crate::pg::datum::Regclass;
@@ -7,8 +9,8 @@ use pgrx::pg_sys::Oid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-/// From now on a change of a row of `source`, by whatever statement, deletes the keys and invalidates the tags of its
-/// old and its new row: templates such as `tenant:{slug}`. In place of what it was watched for.
+/// Watches `source`: from now on each change of a row, by any statement, deletes the keys and invalidates the tags of
+/// the old and the new row. Both are templates such as `tenant:{slug}`. They replace earlier templates of the table.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_watch(
     source: Option<Regclass>,
@@ -19,13 +21,13 @@ fn cache_watch(
     Ok(watch::tree::watch(table, &Watch::new(keys, tags)?)?)
 }
 
-/// Watches a table no more; returns whether it was.
+/// Stops watching a table; returns whether it was watched.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_unwatch(source: Option<Regclass>) -> Result<bool, ErrorReport> {
     Ok(watch::tree::unwatch(table(source)?)?)
 }
 
-/// What a trigger was told, from its `tgargs`; no row where `cache_watch` has not made it.
+/// Returns the templates of a trigger, from its `tgargs`; no row if `cache_watch` did not create it.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn cache_watch_templates(
     argument: &[u8],

@@ -1,4 +1,6 @@
 //! Functions that write values.
+//!
+//! Owns their signatures and the check of their arguments. Must never write a value that the namespace does not accept.
 
 use super::{key, tags};
 use crate::access::{self, Access, Verb};
@@ -18,18 +20,18 @@ use pgrx::prelude::*;
 
 static EACH: Statement = statement!("each.sql", [JSONBOID]);
 
-/// Key, value, ttl and tags of a write, as they are given.
+/// Key, value, ttl and tags as the caller passed them.
 type Arguments<'a> = (Option<&'a str>, Option<Jsonb>, Option<Interval>, Option<Vec<Option<String>>>);
 
-/// The same, checked.
+/// The arguments after the check.
 struct Checked<'a> {
     access: Access,
     new: New<'a>,
     tags: Option<TextArray>,
 }
 
-/// Checks the arguments of the function `name`, writes the entry if `condition` holds, and returns its deadline; None
-/// where it was not written.
+/// Checks the arguments of the function `name` and writes the entry if `condition` holds. Returns its deadline; None:
+/// it was not written.
 fn put(name: &str, (key, value, ttl, tags): Arguments, condition: Condition) -> Result<Option<Timestamp>, CacheError> {
     observe(Operation::Set, name, key.unwrap_or_default(), || {
         let Checked { access, new, tags } = Checked::new(key, value, ttl, tags)?;
@@ -67,7 +69,7 @@ fn new_entry<'a>(
     Ok(New { key, value, set_at: now, deadline: namespace.deadline(ttl, now)? })
 }
 
-/// Creates or replaces an entry and returns its deadline. `created_at` is kept while a live entry is replaced.
+/// Creates or replaces an entry; returns its deadline. Replacing a live entry keeps `created_at`.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_set(
     key: Option<&str>,
@@ -79,7 +81,7 @@ fn cache_set(
     Ok(deadline.unwrap_or(Timestamp::FOREVER).into())
 }
 
-/// As cache_set, and false where that would raise; only cancel and shutdown pass.
+/// As `cache_set`, but returns false instead of raising. Only cancel and shutdown pass.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_try_set(
     key: Option<&str>,
@@ -90,7 +92,7 @@ fn cache_try_set(
     try_set(key, || put("cache_try_set", (key, value, ttl, tags), Condition::Always))
 }
 
-/// As above, with the ttl as text; a malformed one is false too.
+/// As above, with the ttl as text. A malformed ttl is false too.
 #[pg_extern(volatile, parallel_unsafe, name = "cache_try_set")]
 fn cache_try_set_text(
     key: Option<&str>,
@@ -112,7 +114,7 @@ fn try_set(key: Option<&str>, set: impl FnOnce() -> Result<Option<Timestamp>, Ca
     is_set
 }
 
-/// Writes the entry only if no live one has the key; atomic. Returns whether it did.
+/// Writes the entry only if no live entry has the key, atomically; returns whether it did.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_add(
     key: Option<&str>,
@@ -123,7 +125,7 @@ fn cache_add(
     Ok(put("cache_add", (key, value, ttl, tags), Condition::Absent)?.is_some())
 }
 
-/// Writes the entry only if a live one has the key; atomic. Returns whether it did.
+/// Writes the entry only if a live entry has the key, atomically; returns whether it did.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_replace(
     key: Option<&str>,
@@ -134,7 +136,7 @@ fn cache_replace(
     Ok(put("cache_replace", (key, value, ttl, tags), Condition::Live)?.is_some())
 }
 
-/// Writes the entry only if the live one still has this version (from cache_entry); atomic.
+/// Writes the entry only if the live entry still has this version (from `cache_entry`), atomically.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_cas(
     key: Option<&str>,
@@ -143,14 +145,14 @@ fn cache_cas(
     ttl: default!(Option<Interval>, "NULL"),
     tags: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> Result<bool, ErrorReport> {
-    // No version compares equal to NULL: what was a miss when it was read is not replaced.
+    // No version equals NULL, so a key that was a miss when it was read is not replaced.
     Ok(match version {
         Some(version) => put("cache_cas", (key, value, ttl, tags), Condition::Version(version))?.is_some(),
         None => Checked::new(key, value, ttl, tags).map(|_| false)?,
     })
 }
 
-/// Sets every key of a JSON object to its value, in one statement and in key order; returns how many.
+/// Sets every key of a JSON object to its value, in one statement and in byte order of the keys; returns how many.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_set_many(
     entries: Option<Jsonb>,
@@ -177,7 +179,7 @@ fn cache_set_many(
     Ok(written as i64)
 }
 
-/// Gives a live entry a new deadline; value and version stay. Returns whether there was one.
+/// Gives a live entry a new deadline and keeps its value and version; returns whether there was one.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_touch(key: Option<&str>, ttl: default!(Option<Interval>, "NULL")) -> Result<bool, ErrorReport> {
     let access = access::check(Verb::Write)?;
@@ -186,7 +188,7 @@ fn cache_touch(key: Option<&str>, ttl: default!(Option<Interval>, "NULL")) -> Re
     Ok(touch("cache_touch", &access, key, deadline)?)
 }
 
-/// Drops the deadline of a live entry; only where cache_pg.max_ttl is 0. Returns whether there was one.
+/// Removes the deadline of a live entry; returns whether there was one. Only if cache_pg.max_ttl is 0.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_persist(key: Option<&str>) -> Result<bool, ErrorReport> {
     let access = access::check(Verb::Write)?;

@@ -19,6 +19,7 @@
 //! | [`fence`], [`flight`] | the fence, which refuses stale values; single flight: the locks of claims and fills |
 //! | [`trial`] | asking the caller's policies before any work is done |
 //! | [`tags`], [`known_tags`] | labels that many entries carry and one write invalidates; their generations during a walk |
+//! | [`fence_tags`] | the tags that are fences |
 //! | [`tag_policies`] | which tags a caller may invalidate, clear or see under row security |
 //! | [`statements`] | the verbs through the executor, where policies, triggers or further indexes apply |
 
@@ -27,6 +28,7 @@ mod carried;
 mod counter;
 mod delete;
 mod fence;
+pub mod fence_tags;
 mod fetch;
 mod fill;
 mod flight;

@@ -4,7 +4,7 @@
 //! So where row security applies to the caller, policies on `cache_tags` say which tags the caller may use. Owns these
 //! checks. Must refuse where `cache_tags` has no such policy.
 
-use super::tags::fence_of;
+use super::fence_tags::fence_of;
 use super::{carried, trial};
 use crate::access::{self, Access};
 use crate::error::{CacheError, TagVerb};

@@ -6,10 +6,11 @@
 //! many entries carry the tag. It never waits, a rollback undoes it, and two at the same time both count, whichever
 //! commits first. `sweep::tags` merges and collects rows.
 //!
-//! Owns generations and fences. Must never read generations before the transaction has an ID: the collection waits for
+//! Owns generations. Must never read generations before the transaction has an ID: the collection waits for
 //! transactions by their IDs.
 
 use super::carried::{self, Carried};
+use super::fence_tags::{COLLECTED, fence_of};
 use crate::catalog::{ExtensionTables, column, tag_column};
 use crate::error::CacheError;
 use crate::heap::change;
@@ -26,28 +27,6 @@ use cache_pg_rules::namespace::Namespace;
 use pgrx::pg_sys::Datum;
 use pgrx::{FromDatum, IntoDatum};
 use std::cell::Cell;
-
-/// The tag that a clear invalidates: the fence of a namespace, or of all. It refuses values that were computed before
-/// the clear. Only fills check it; no entry carries it. No user can name it, because a tag is not empty and has no
-/// control characters.
-pub(super) fn fence_of(namespace: Option<Namespace>) -> String {
-    namespace.map_or_else(String::new, |namespace| format!("\u{1}{}", namespace.as_str()))
-}
-
-/// The fence that the collection of tags and fences invalidates. It refuses tokens that were given before. A
-/// transaction that still holds the snapshot of its computation need not check it: the collection removes no row that
-/// this snapshot does not see.
-const COLLECTED: &str = "\u{2}";
-
-/// Whether a tag is a fence, or one that only a forged row can have.
-pub fn is_fence(tag: &str) -> bool {
-    tag < " "
-}
-
-/// Whether a tag is the fence of one namespace.
-pub fn is_fence_of_namespace(tag: &str) -> bool {
-    tag.starts_with('\u{1}')
-}
 
 /// The transaction that last changed a row of `cache_tags`. None: no transaction can have this ID. All readers skip
 /// such a row, and `sweep::tags` removes it.

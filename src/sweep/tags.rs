@@ -29,6 +29,7 @@ use crate::heap::table::{Purpose, Table};
 use crate::heap::{change, upkeep::Met};
 use crate::pg::active_snapshot::under_latest;
 use crate::pg::backend;
+use crate::store::fence_tags::{is_fence, is_fence_of_namespace};
 use crate::store::tags;
 use cache_pg_rules::token::hash;
 use pgrx::IntoDatum;
@@ -144,7 +145,7 @@ fn remove_fences(table: &Table, horizon: FullXid) -> bool {
     let mut removed = false;
     table.each(|met| {
         let is_old = tags::version_of(&met.row).is_some_and(|version| version < horizon);
-        if is_old && met.row.text(tag_column::TAG).is_some_and(tags::is_fence_of_namespace) {
+        if is_old && met.row.text(tag_column::TAG).is_some_and(is_fence_of_namespace) {
             removed |= met.remove();
         }
     });
@@ -155,7 +156,7 @@ fn remove_fences(table: &Table, horizon: FullXid) -> bool {
 /// removed any.
 fn remove_unused(tables: &ExtensionTables, table: &Table, part: Part, horizon: FullXid) -> bool {
     let seen = Seen::by_statement();
-    let candidate = |row: &Row| part.hash_of(row).filter(|_| !row.text(tag_column::TAG).is_none_or(tags::is_fence));
+    let candidate = |row: &Row| part.hash_of(row).filter(|_| !row.text(tag_column::TAG).is_none_or(is_fence));
     let mut unused = HashSet::new();
     table.each(|met| unused.extend(candidate(&met.row)));
     if unused.is_empty() {

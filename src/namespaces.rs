@@ -192,7 +192,7 @@ impl Namespace {
     ///
     /// # Errors
     /// [`CacheError::ValueTooLarge`].
-    pub fn admit(&self, key: Key, value: Jsonb) -> Result<(), CacheError> {
+    pub fn check_size(&self, key: Key, value: Jsonb) -> Result<(), CacheError> {
         let limit = self.max_value_size.map_or_else(settings::max_value_size, |limit| limit.max(0) as usize);
         let bytes = value.size();
         if bytes > limit {

@@ -37,7 +37,7 @@ fn cache_get_or_set(
         namespaces::lifetime(ttl, clock::now())?;
     }
     let deadline = |value, now| {
-        namespace.admit(key, value)?;
+        namespace.check_size(key, value)?;
         namespace.deadline(ttl, now)
     };
     let storing = Storing { key, tags, deadline: &deadline };

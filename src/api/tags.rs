@@ -47,5 +47,5 @@ fn cache_tags_hold(tags: Option<TextArray>, generations: Option<BigintArray>) ->
     if access.is_under_policies && !statement::is_running() {
         return Ok(store::tags_hold(&access, tags, generations)?);
     }
-    Ok(store::tags::are(&access.tables, tags, generations))
+    Ok(store::tags::have_generations(&access.tables, tags, generations))
 }

@@ -12,7 +12,7 @@ use crate::pg::subtransaction::attempt;
 use crate::settings;
 use crate::statement::{IntoParam, Statement, statement};
 use crate::stats::{self, Counter, Operation, observe};
-use crate::store::{self, Condition, New};
+use crate::store::{self, Condition, NewEntry};
 use cache_pg_rules::key::Key;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -26,7 +26,7 @@ type Arguments<'a> = (Option<&'a str>, Option<Jsonb>, Option<Interval>, Option<V
 /// The arguments after the check.
 struct Checked<'a> {
     access: Access,
-    new: New<'a>,
+    new: NewEntry<'a>,
     tags: Option<TextArray>,
 }
 
@@ -63,10 +63,10 @@ fn new_entry<'a>(
     value: Jsonb,
     ttl: Option<Interval>,
     now: Timestamp,
-) -> Result<New<'a>, CacheError> {
+) -> Result<NewEntry<'a>, CacheError> {
     let namespace = namespaces::of(&access.tables, key);
-    namespace.admit(key, value)?;
-    Ok(New { key, value, set_at: now, deadline: namespace.deadline(ttl, now)? })
+    namespace.check_size(key, value)?;
+    Ok(NewEntry { key, value, set_at: now, deadline: namespace.deadline(ttl, now)? })
 }
 
 /// Creates or replaces an entry; returns its deadline. Replacing a live entry keeps `created_at`.

@@ -37,15 +37,17 @@ pub fn delete(access: &Access, mut keys: Vec<Key>) -> Result<i64, CacheError> {
     keys.dedup();
     let announced = announce::values(&access.tables, keys.iter().copied());
     if !access.writes_directly() {
-        return super::statements::delete(access, &keys, tombstone());
+        return super::statements::delete(access, &keys, tombstone_times());
     }
     open::changing(access, &announced, |table| {
-        let (mut gone, mut scratch) = (0, Scratch::new());
+        let (mut deleted, mut scratch) = (0, Scratch::new());
         for key in keys {
             pgrx::check_for_interrupts!();
-            gone += i64::from(scratch.run(|| write_tombstone(access, table, key, Tombstone::Always, |_| ()).is_some()));
+            deleted += i64::from(
+                scratch.run(|| write_tombstone(access, table, key, WriteTombstone::Always, |_| ()).is_some()),
+            );
         }
-        Ok(gone)
+        Ok(deleted)
     })
 }
 
@@ -56,10 +58,11 @@ pub fn delete(access: &Access, mut keys: Vec<Key>) -> Result<i64, CacheError> {
 pub fn take(access: &Access, key: Key) -> Result<Option<Jsonb>, CacheError> {
     let announced = announce::value(&access.tables, key);
     if !access.writes_directly() {
-        return super::statements::take(access, key, tombstone());
+        return super::statements::take(access, key, tombstone_times());
     }
     open::changing(access, &announced, |table| {
-        Ok(write_tombstone(access, table, key, Tombstone::Always, |live| live.get::<Jsonb>(column::VALUE)).flatten())
+        Ok(write_tombstone(access, table, key, WriteTombstone::Always, |live| live.get::<Jsonb>(column::VALUE))
+            .flatten())
     })
 }
 
@@ -75,26 +78,26 @@ pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, Cache
     // table is read.
     flight::bar_fills(namespace);
     if !access.writes_directly() {
-        return super::statements::clear(access, namespace, tombstone());
+        return super::statements::clear(access, namespace, tombstone_times());
     }
     open::changing(access, &announced, |table| {
-        let (mut gone, mut scratch) = (0, Scratch::new());
+        let (mut deleted, mut scratch) = (0, Scratch::new());
         let mut keys = Keys::new(namespace.map(Namespace::keys));
         while let Some(batch) = keys.next_batch(table) {
             for key in batch {
                 pgrx::check_for_interrupts!();
                 let Ok(key) = Key::parse(&key) else { continue };
-                gone += i64::from(
-                    scratch.run(|| write_tombstone(access, table, key, Tombstone::IfOccupied, |_| ()).is_some()),
+                deleted += i64::from(
+                    scratch.run(|| write_tombstone(access, table, key, WriteTombstone::IfOccupied, |_| ()).is_some()),
                 );
             }
         }
-        Ok(gone)
+        Ok(deleted)
     })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Tombstone {
+enum WriteTombstone {
     /// Even if the key has no row.
     Always,
     /// Only if the row has a value or a lease.
@@ -106,19 +109,19 @@ fn write_tombstone<R>(
     access: &Access,
     table: &Table,
     key: Key,
-    what: Tombstone,
+    mode: WriteTombstone,
     take: impl Fn(&Row) -> R,
 ) -> Option<R> {
     let version = snapshot::current();
     let mut growth = Growth::default();
-    let gone = change(table, key.as_str(), Contention::Wait, |row| {
+    let deleted = change(table, key.as_str(), Contention::Wait, |row| {
         growth = Growth::default();
-        let (now, until) = tombstone();
-        let there = row.is_some_and(|row| row.has(column::VALUE) || row.has(column::LEASE_ID));
+        let (now, until) = tombstone_times();
+        let is_occupied = row.is_some_and(|row| row.has(column::VALUE) || row.has(column::LEASE_ID));
         // A transaction that deletes a key repeatedly, such as one that changes many rows of a watched table, writes
         // one tombstone. Each further version would make the next look-up longer.
-        let is_tombstone = !there && row.is_some_and(|row| version_of(row) == version);
-        if is_tombstone || what == Tombstone::IfOccupied && !there {
+        let is_tombstone = !is_occupied && row.is_some_and(|row| version_of(row) == version);
+        if is_tombstone || mode == WriteTombstone::IfOccupied && !is_occupied {
             return Decision::Leave(None);
         }
         fence::mark_unseen(table, key, row, version);
@@ -132,11 +135,11 @@ fn write_tombstone<R>(
         Decision::Write(image.columns(), live.map(&take))
     });
     growth::record(&access.tables, key, growth);
-    gone.flatten()
+    deleted.flatten()
 }
 
 /// The time of the call, and the time until which a tombstone written now is kept.
-fn tombstone() -> (Timestamp, Timestamp) {
+fn tombstone_times() -> (Timestamp, Timestamp) {
     let now = clock::now();
     (now, Timestamp(now.0.saturating_add(TOMBSTONE_LEASES * settings::lease())))
 }

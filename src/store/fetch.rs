@@ -6,7 +6,7 @@
 //! is no write. Must never wait longer than a commit takes for a transaction that computes nothing.
 
 use super::image::{Image, is_live};
-use super::types::{Claim, Look};
+use super::types::{LeaseOutcome, Look};
 use super::{announce, fence, fill, flight, look, open, statements, trial};
 use crate::access::Access;
 use crate::durability::with_async_commit;
@@ -51,7 +51,7 @@ pub struct Fetched {
 /// [`CacheError::Altered`].
 pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -> Result<Fetched, CacheError> {
     let end = Steady::from_now(wait);
-    let mut beside = None;
+    let mut commit_end = None;
     let mut seen = Seen::by_statement().for_others();
     let mut view = View::Statement;
     let mut waiter = None;
@@ -65,19 +65,19 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -
         let claim = if asks && backend::may_write() && *may_lease.get_or_init(ask) {
             claim(access, key, &seen, early)?
         } else {
-            Claim::No
+            LeaseOutcome::Refused
         };
         let (until, end) = match (found, claim) {
             (Look::Fresh(fresh), claim) => {
                 return Ok(Fetched { value: Some(fresh.value), stale: false, token: claim.granted() });
             }
-            (_, Claim::Overtaken(value)) => return Ok(Fetched { value: Some(value), ..Fetched::default() }),
+            (_, LeaseOutcome::Overtaken(value)) => return Ok(Fetched { value: Some(value), ..Fetched::default() }),
             (Look::Stale(value), claim) => {
                 return Ok(Fetched { value: Some(value), stale: true, token: claim.granted() });
             }
-            (Look::Miss, Claim::Taken(until)) if wake::may_wait() => (until.min(end), end),
-            (Look::Miss, Claim::Beside) if wake::may_wait() => {
-                let end = *beside.get_or_insert_with(|| patience::for_commit().min(end));
+            (Look::Miss, LeaseOutcome::Taken(until)) if wake::may_wait() => (until.min(end), end),
+            (Look::Miss, LeaseOutcome::Blocked) if wake::may_wait() => {
+                let end = *commit_end.get_or_insert_with(|| patience::for_commit().min(end));
                 (end, end)
             }
             (Look::Miss, claim) => return Ok(Fetched { token: claim.granted(), ..Fetched::default() }),
@@ -99,10 +99,10 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -
 
 /// Requests the right to compute a value from what `seen` sees, for a caller that may store it. `also_live`: also where
 /// the entry is live.
-fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Claim<String>, CacheError> {
+fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<LeaseOutcome<String>, CacheError> {
     if !flight::claim(key) {
         // The holder of the claim may release it without waking this backend.
-        return Ok(Claim::Taken(patience::soon()));
+        return Ok(LeaseOutcome::Taken(patience::soon()));
     }
     let announced = announce::row(key);
     let id = backend::random() as i64;
@@ -116,7 +116,7 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Clai
     };
     let claim = with_async_commit(access, || fill::without_raising(access, ask));
     flight::release(key);
-    if !matches!(claim, Ok(Claim::Granted(()) | Claim::Taken(_) | Claim::Beside)) {
+    if !matches!(claim, Ok(LeaseOutcome::Granted(()) | LeaseOutcome::Taken(_) | LeaseOutcome::Blocked)) {
         // Another caller may have found the key claimed, and now waits for a wake-up that does not come. A caller that
         // is about to wait itself wakes no waiter: two such callers would only wake each other.
         wake::now(key);
@@ -130,7 +130,7 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Clai
 }
 
 /// Writes the lease into the row of the key, or into a new row, unless the key is leased or its row is held.
-fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> Claim<()> {
+fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> LeaseOutcome<()> {
     let mut growth = Growth::default();
     let claim = change(table, key.as_str(), Contention::GiveUp, |row| {
         let now = clock::now();
@@ -140,22 +140,22 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
                 return Decision::Leave(overtaken(row));
             }
             if let Some(other) = lease_in_force(row, now) {
-                return Decision::Leave(Claim::Taken(Steady::when(other.until)));
+                return Decision::Leave(LeaseOutcome::Taken(Steady::when(other.until)));
             }
         }
         if !fence::passes(table, key, row, seen) {
-            return Decision::Leave(Claim::No);
+            return Decision::Leave(LeaseOutcome::Refused);
         }
         let image = row.map_or(Image { stale_until: Some(lease.until), ..Image::empty(key, NO_XID, now) }, |row| {
             placeholder(access, row, lease, now)
         });
         growth = Growth::of(key, row, image.value);
-        Decision::Write(Image { lease: Some(lease), ..image }.columns(), Claim::Granted(()))
+        Decision::Write(Image { lease: Some(lease), ..image }.columns(), LeaseOutcome::Granted(()))
     });
-    if matches!(claim, Some(Claim::Granted(()))) {
+    if matches!(claim, Some(LeaseOutcome::Granted(()))) {
         growth::record(&access.tables, key, growth);
     }
-    claim.unwrap_or_else(|| flight::beside(table, key))
+    claim.unwrap_or_else(|| flight::outcome_on_held_row(table, key))
 }
 
 /// The row that carries the lease. It keeps its value as long as that may be served.
@@ -170,9 +170,9 @@ fn placeholder(access: &Access, row: &Row, lease: Lease, now: Timestamp) -> Imag
 
 /// The answer where a value was stored after the caller's look-up. A caller with an old snapshot may not see that
 /// value.
-fn overtaken(row: &Row) -> Claim<()> {
+fn overtaken(row: &Row) -> LeaseOutcome<()> {
     match row.get::<Jsonb>(crate::catalog::column::VALUE) {
-        Some(value) if !backend::has_old_snapshot() => Claim::Overtaken(value),
-        _ => Claim::No,
+        Some(value) if !backend::has_old_snapshot() => LeaseOutcome::Overtaken(value),
+        _ => LeaseOutcome::Refused,
     }
 }

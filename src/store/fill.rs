@@ -8,7 +8,7 @@
 use super::announce::{self, Announced};
 use super::image::{Image, is_live};
 use super::tags::{self, Tagged};
-use super::types::New;
+use super::types::NewEntry;
 use super::{flight, open, statements};
 use crate::access::Access;
 use crate::catalog::column;
@@ -35,7 +35,7 @@ use cache_pg_rules::token::Token;
 ///
 /// # Errors
 /// [`CacheError::Altered`].
-pub fn fill(access: &Access, new: &New, token: &Token, tags: Option<TextArray>) -> Result<bool, CacheError> {
+pub fn fill(access: &Access, new: &NewEntry, token: &Token, tags: Option<TextArray>) -> Result<bool, CacheError> {
     let now = clock::now().0;
     if !token.is_honoured_at(now) || token.server_run != server_run::current() {
         return Ok(false);
@@ -87,7 +87,7 @@ pub fn store_if_fresh(
 pub fn put_if(
     access: &Access,
     announced: &Announced,
-    new: &New,
+    new: &NewEntry,
     tagged: Option<Tagged>,
     load_us: i64,
     may: impl Fn(&Table, Option<&Row>) -> bool,

@@ -6,7 +6,7 @@
 //! because `pg_locks` shows them to every role. Must never wait for a lock in order to store a value. Waiting for a
 //! value uses [`crate::wake`] and no lock, so it cannot deadlock.
 
-use super::types::Claim;
+use super::types::LeaseOutcome;
 use crate::catalog::column;
 use crate::heap::row::Row;
 use crate::heap::scan::{Scan, View};
@@ -21,11 +21,11 @@ use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG, LockAcquireResult};
 use std::cell::Cell;
 
 /// The lock of a key. In this field the advisory locks of users have 1 or 2.
-const OF_KEYS: u16 = 0xCAC0;
+const KEY_LOCK: u16 = 0xCAC0;
 /// The lock of the fills of all namespaces.
-const OF_ALL_FILLS: u16 = 0xCAC1;
+const ALL_FILLS_LOCK: u16 = 0xCAC1;
 /// The lock of the fills of one namespace.
-const OF_FILLS: u16 = 0xCAC2;
+const FILLS_LOCK: u16 = 0xCAC2;
 
 /// How many namespaces a transaction bars one by one. It is a quarter of the locks that a transaction may take on
 /// average (`max_locks_per_transaction`).
@@ -39,36 +39,36 @@ thread_local! {
 /// Claims the computation of a key for this transaction, unless another transaction has the claim. Ended by
 /// [`release`].
 pub fn claim(key: Key) -> bool {
-    acquire(&tag(OF_KEYS, key.as_str()), pg_sys::ExclusiveLock)
+    try_lock(&tag(KEY_LOCK, key.as_str()), pg_sys::ExclusiveLock)
 }
 
 /// Gives the claim back.
 pub fn release(key: Key) {
-    give_back(&tag(OF_KEYS, key.as_str()), pg_sys::ExclusiveLock);
+    unlock(&tag(KEY_LOCK, key.as_str()), pg_sys::ExclusiveLock);
 }
 
 /// Announces that a computed value of the key is about to be stored. False: a transaction clears the namespace, or the
 /// whole cache. Ended by [`end_fill`].
 pub fn begin_fill(key: Key) -> bool {
-    let [all, one] = of_fills(key.namespace());
-    if !acquire(&all, pg_sys::RowExclusiveLock) {
+    let [all, one] = fill_locks(key.namespace());
+    if !try_lock(&all, pg_sys::RowExclusiveLock) {
         return false;
     }
-    let begun = acquire(&one, pg_sys::RowExclusiveLock);
+    let begun = try_lock(&one, pg_sys::RowExclusiveLock);
     if !begun {
-        give_back(&all, pg_sys::RowExclusiveLock);
+        unlock(&all, pg_sys::RowExclusiveLock);
     }
     begun
 }
 
 /// The row is in the table and its index. A clear that begins now finds it.
 pub fn end_fill(key: Key) {
-    of_fills(key.namespace()).iter().for_each(|tag| give_back(tag, pg_sys::RowExclusiveLock));
+    fill_locks(key.namespace()).iter().for_each(|tag| unlock(tag, pg_sys::RowExclusiveLock));
 }
 
 /// Whether another open transaction has written a computed value or a lease into the row of the key. Then a caller
 /// computes it, or just did. A delete is no reason to wait.
-pub fn is_under_way(table: &Table, key: Key) -> bool {
+pub fn is_being_computed(table: &Table, key: Key) -> bool {
     let mut scan = Scan::open(table, View::Everything);
     let is_computed = |row: &Row| row.has(column::LOAD_US) || row.has(column::LEASE_ID);
     let found = scan.find(key.as_str(), |row| row.is_uncommitted_of_others() && is_computed(row)).is_some();
@@ -77,8 +77,8 @@ pub fn is_under_way(table: &Table, key: Key) -> bool {
 }
 
 /// The answer to a request for a lease on a row that another transaction holds.
-pub fn beside<T>(table: &Table, key: Key) -> Claim<T> {
-    if is_under_way(table, key) { Claim::Taken(patience::soon()) } else { Claim::Beside }
+pub fn outcome_on_held_row<T>(table: &Table, key: Key) -> LeaseOutcome<T> {
+    if is_being_computed(table, key) { LeaseOutcome::Taken(patience::soon()) } else { LeaseOutcome::Blocked }
 }
 
 /// Bars fills of a namespace, or all fills, until the end of this transaction, and waits for the fills that are under
@@ -87,8 +87,8 @@ pub fn beside<T>(table: &Table, key: Key) -> Claim<T> {
 pub fn bar_fills(namespace: Option<Namespace>) {
     let version = snapshot::current();
     let barred = BARRED.get().1 * u32::from(BARRED.get().0 == version);
-    let all = || tag(OF_ALL_FILLS, "");
-    let of = |namespace: Namespace| tag(OF_FILLS, namespace.as_str());
+    let all = || tag(ALL_FILLS_LOCK, "");
+    let of = |namespace: Namespace| tag(FILLS_LOCK, namespace.as_str());
     let tag = namespace.filter(|_| barred < MOST_BARRED).map_or_else(all, of);
     // SAFETY: a lock of the transaction; an error or the end of the transaction releases it.
     let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ShareLock as LOCKMODE, false, false) };
@@ -97,19 +97,19 @@ pub fn bar_fills(namespace: Option<Namespace>) {
     }
 }
 
-fn of_fills(namespace: Namespace) -> [LOCKTAG; 2] {
-    [tag(OF_ALL_FILLS, ""), tag(OF_FILLS, namespace.as_str())]
+fn fill_locks(namespace: Namespace) -> [LOCKTAG; 2] {
+    [tag(ALL_FILLS_LOCK, ""), tag(FILLS_LOCK, namespace.as_str())]
 }
 
 /// Takes a lock without waiting for it; false if another transaction holds a conflicting lock.
-fn acquire(tag: &LOCKTAG, mode: u32) -> bool {
+fn try_lock(tag: &LOCKTAG, mode: u32) -> bool {
     // SAFETY: a lock of the transaction; an error or the end of the transaction releases it.
     let result = unsafe { pg_sys::LockAcquire(tag, mode as LOCKMODE, false, true) };
     result != LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }
 
-fn give_back(tag: &LOCKTAG, mode: u32) {
-    // SAFETY: the lock was taken by `acquire`.
+fn unlock(tag: &LOCKTAG, mode: u32) {
+    // SAFETY: the lock was taken by `try_lock`.
     unsafe { pg_sys::LockRelease(tag, mode as LOCKMODE, false) };
 }
 

@@ -4,7 +4,7 @@
 //! on its row.
 
 use super::tags::{self, Tagged};
-use super::types::New;
+use super::types::NewEntry;
 use crate::catalog::{ExtensionTables, column};
 use crate::entry::{Lease, NEVER, is_live_at, load_time, version_of};
 use crate::heap::row::Row;
@@ -50,7 +50,7 @@ impl Image {
     }
 
     /// The row of a new entry, written by the transaction `version`. It replaces `live`, if there is one.
-    pub fn entry(new: &New, version: FullXid, live: Option<&Row>, tagged: Option<Tagged>) -> Self {
+    pub fn entry(new: &NewEntry, version: FullXid, live: Option<&Row>, tagged: Option<Tagged>) -> Self {
         Self {
             created_at: live.map_or(new.set_at, |row| Self::of(row).created_at),
             expires_at: new.deadline.expires_at,

@@ -8,7 +8,7 @@
 //! past its deadline, because its caller could not tell it from a live one.
 
 use super::image::is_live;
-use super::types::{Look, New};
+use super::types::{Look, NewEntry};
 use super::{announce, fence, fill, flight, look, open, statements, trial};
 use crate::access::{self, Access, Verb};
 use crate::catalog::column;
@@ -51,7 +51,7 @@ pub fn get_or_load(
 ) -> Result<Option<Jsonb>, CacheError> {
     let key = storing.key;
     let patience = patience::for_value(key);
-    let mut beside = None;
+    let mut commit_end = None;
     let unstored = patience::unstored(key);
     // A caller that may not store the value claims nothing and waits for nothing.
     let may_store = OnceCell::new();
@@ -67,7 +67,7 @@ pub fn get_or_load(
                 if !matches!(action, Ok(Action::Load)) {
                     flight::release(key);
                 }
-                if !matches!(action, Ok(Action::Load | Action::Wait(_) | Action::Beside)) {
+                if !matches!(action, Ok(Action::Load | Action::Wait(_) | Action::AwaitCommit)) {
                     // Another backend may have found the key claimed, and now waits for a wake-up that does not come.
                     wake::now(key);
                 }
@@ -87,8 +87,8 @@ pub fn get_or_load(
             }
             Action::Compute => return stats::apart(load),
             Action::Wait(until) => (until, patience),
-            Action::Beside => {
-                let end = *beside.get_or_insert_with(patience::for_commit);
+            Action::AwaitCommit => {
+                let end = *commit_end.get_or_insert_with(patience::for_commit);
                 (end, end)
             }
         };
@@ -113,7 +113,7 @@ enum Action {
     /// Another backend loads it: wait for a wake-up, or until this time.
     Wait(Steady),
     /// Another transaction holds the row and loads nothing. It may end at once, or never.
-    Beside,
+    AwaitCommit,
     /// Nothing can be stored, and there is nothing to wait for. Load the value without storing it.
     Compute,
 }
@@ -133,12 +133,12 @@ fn action_of_claimant(access: &Access, key: Key) -> Result<Action, CacheError> {
                         Occupancy::Live(row.get(column::VALUE))
                     }
                     Some(row) => lease_in_force(row, now)
-                        .map_or(Occupancy::Free, |lease| Occupancy::UnderWay(Steady::when(lease.until))),
+                        .map_or(Occupancy::Free, |lease| Occupancy::BeingComputed(Steady::when(lease.until))),
                     None => Occupancy::Free,
                 })
             });
-            Ok(newest.unwrap_or_else(|| match flight::is_under_way(table, key) {
-                true => Occupancy::UnderWay(patience::soon()),
+            Ok(newest.unwrap_or_else(|| match flight::is_being_computed(table, key) {
+                true => Occupancy::BeingComputed(patience::soon()),
                 false => Occupancy::Held,
             }))
         })
@@ -148,8 +148,8 @@ fn action_of_claimant(access: &Access, key: Key) -> Result<Action, CacheError> {
         Occupancy::Live(_) if !access.reads_directly() => action_of_the_overtaken(access, key),
         Occupancy::Live(Some(value)) if !backend::has_old_snapshot() => Action::Take(value),
         Occupancy::Live(_) => Action::Compute,
-        Occupancy::UnderWay(until) => action_of_others(until),
-        Occupancy::Held if wake::may_wait() => Action::Beside,
+        Occupancy::BeingComputed(until) => action_of_others(until),
+        Occupancy::Held if wake::may_wait() => Action::AwaitCommit,
         Occupancy::Held => Action::Compute,
     })
 }
@@ -167,7 +167,7 @@ enum Occupancy {
     Free,
     Live(Option<Jsonb>),
     /// Another caller computes the value, or just did. The time says when to look again.
-    UnderWay(Steady),
+    BeingComputed(Steady),
     /// Another transaction holds the row, and its change is not from a computation.
     Held,
 }
@@ -183,7 +183,7 @@ fn load_and_store(
     load: impl Fn() -> Result<Option<Jsonb>, CacheError>,
 ) -> Result<Option<Jsonb>, CacheError> {
     let started = Instant::now();
-    let unstored = Unstored(storing.key);
+    let release_waiters = ReleaseWaiters(storing.key);
     // The snapshot is held until the value is stored, so versions that it does not see cannot leave the heap meanwhile.
     let load_and_store = || {
         let seen = Seen::by_statement();
@@ -202,16 +202,16 @@ fn load_and_store(
     let (loaded, stored) =
         if backend::has_old_snapshot() { under_transaction(load_and_store) } else { under_latest(load_and_store) };
     if stored? {
-        std::mem::forget(unstored);
+        std::mem::forget(release_waiters);
     }
     loaded
 }
 
 /// On drop, also by an error, it releases all backends that wait for the key. They compute the value themselves, at
 /// once.
-struct Unstored<'a>(Key<'a>);
+struct ReleaseWaiters<'a>(Key<'a>);
 
-impl Drop for Unstored<'_> {
+impl Drop for ReleaseWaiters<'_> {
     fn drop(&mut self) {
         patience::record_unstored(self.0);
     }
@@ -220,7 +220,7 @@ impl Drop for Unstored<'_> {
 fn store(access: &Access, storing: &Storing, value: Jsonb, seen: &Seen, started: Instant) -> Result<bool, CacheError> {
     let now = clock::now();
     let key = storing.key;
-    let new = New { key, value, set_at: now, deadline: (storing.deadline)(value, now)? };
+    let new = NewEntry { key, value, set_at: now, deadline: (storing.deadline)(value, now)? };
     let load_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
     patience::record_computed(key, load_us);
     let announced = announce::row(key);

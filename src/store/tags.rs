@@ -71,7 +71,7 @@ impl Tagged {
     pub fn now(tables: &ExtensionTables, tags: TextArray) -> Option<Self> {
         REMEMBERED_IN.set(snapshot::current());
         let generations: Vec<i64> =
-            reading(tables, View::Latest, |rows| names(tags).iter().map(|tag| rows.generation(tag)).collect());
+            with_scan(tables, View::Latest, |rows| names(tags).iter().map(|tag| rows.generation(tag)).collect());
         generations.into_datum().map(|generations| Self { tags, generations })
     }
 
@@ -117,7 +117,7 @@ fn nothing_cleared_since(tables: &ExtensionTables, key: Key, seen: &Seen) -> boo
 /// TRUNCATE has replaced. A token is not checked against the file: the clear that follows a TRUNCATE refuses it, and
 /// the subtransaction that defined the table can no longer be resolved.
 fn sees_all_of(tables: &ExtensionTables, seen: &Seen, tags: impl IntoIterator<Item = String>) -> bool {
-    reading(tables, View::Latest, |rows| {
+    with_scan(tables, View::Latest, |rows| {
         let keeps_all = !seen.own || rows.table.keeps_what_was_removed_since(seen);
         let sees = |tag: String| rows.versions(&tag).into_iter().all(|version| seen.vouches_for(version));
         keeps_all && tags.into_iter().all(sees)
@@ -126,16 +126,16 @@ fn sees_all_of(tables: &ExtensionTables, seen: &Seen, tags: impl IntoIterator<It
 
 /// Whether no tag of the entry has been invalidated since the entry was written.
 pub fn hold(tables: &ExtensionTables, row: &Row, view: View) -> bool {
-    !row.has(column::TAGS) || carried::of(row).is_some_and(|carried| have(tables, &carried, view))
+    !row.has(column::TAGS) || carried::of(row).is_some_and(|carried| are_unchanged(tables, &carried, view))
 }
 
 /// Whether the tags have these generations in the snapshot of the calling statement.
-pub fn are(tables: &ExtensionTables, tags: TextArray, generations: Option<BigintArray>) -> bool {
-    carried::parse(tags, generations).is_some_and(|carried| have(tables, &carried, View::Statement))
+pub fn have_generations(tables: &ExtensionTables, tags: TextArray, generations: Option<BigintArray>) -> bool {
+    carried::parse(tags, generations).is_some_and(|carried| are_unchanged(tables, &carried, View::Statement))
 }
 
-fn have(tables: &ExtensionTables, carried: &[Carried], view: View) -> bool {
-    reading(tables, view, |rows| carried.iter().all(|(tag, generation)| rows.generation(tag) == *generation))
+fn are_unchanged(tables: &ExtensionTables, carried: &[Carried], view: View) -> bool {
+    with_scan(tables, view, |rows| carried.iter().all(|(tag, generation)| rows.generation(tag) == *generation))
 }
 
 /// The tags of an entry.
@@ -145,7 +145,7 @@ pub fn of(row: &Row) -> impl Iterator<Item = String> {
 
 /// The current generation of a tag. None: it has more than `most` rows.
 pub(super) fn generation_of_few(tables: &ExtensionTables, tag: &str, most: usize) -> Option<i64> {
-    reading(tables, View::Latest, |rows| rows.generation_of_few(tag, most))
+    with_scan(tables, View::Latest, |rows| rows.generation_of_few(tag, most))
 }
 
 /// Invalidates tags: from the commit on, every entry that carries one of them is a miss. Does not wait.
@@ -164,10 +164,11 @@ fn change_generations(tables: &ExtensionTables, tags: &[&str]) -> Result<(), Cac
     // A transaction that invalidates a tag repeatedly, such as one that changes many rows of a watched table, does so
     // once: each further version would make the next look-up longer. But if an entry of this transaction has stored the
     // new generation, the tag is invalidated again.
-    let may_be_done = INVALIDATED_IN.replace(version) == version && REMEMBERED_IN.get() != version;
-    let is_done = |tag| may_be_done && reading(tables, View::Latest, |rows| rows.versions(tag).contains(&version));
+    let may_be_invalidated = INVALIDATED_IN.replace(version) == version && REMEMBERED_IN.get() != version;
+    let is_invalidated =
+        |tag| may_be_invalidated && with_scan(tables, View::Latest, |rows| rows.versions(tag).contains(&version));
     Table::by_first_column(tables.tags, &tag_column::SHAPE, Purpose::Write, |table| {
-        for tag in tags.iter().filter(|tag| !is_done(tag)) {
+        for tag in tags.iter().filter(|tag| !is_invalidated(tag)) {
             let change = backend::random() | 1;
             let columns = |name: Option<Datum>, generation: u64| {
                 vec![name, Some(Datum::from(generation)), Some(Datum::from(version)), None]
@@ -194,7 +195,7 @@ struct TagScan<'a> {
     scan: Scan,
 }
 
-fn reading<R>(tables: &ExtensionTables, view: View, work: impl FnOnce(&mut TagScan) -> R) -> R {
+fn with_scan<R>(tables: &ExtensionTables, view: View, work: impl FnOnce(&mut TagScan) -> R) -> R {
     Table::by_first_column(tables.tags, &tag_column::SHAPE, Purpose::Read, |table| {
         let mut rows = TagScan { table, scan: Scan::open(table, view) };
         let result = work(&mut rows);

@@ -22,12 +22,12 @@ static TRY_KEY: Statement = statement!("try_key.sql", [TEXTOID, TIMESTAMPTZOID, 
 
 /// Whether the caller may take a lease on a key. Does not wait.
 pub fn may_lease(access: &Access, key: Key) -> bool {
-    may_write(access, key, false, None, Locks::AtOnce)
+    may_write(access, key, false, None, OnLock::GiveUp)
 }
 
 /// Whether the caller may store a value, which is not known yet, under a key. Does not wait.
 pub fn may_store(access: &Access, key: Key, tags: Option<TextArray>) -> bool {
-    may_write(access, key, true, tags, Locks::AtOnce)
+    may_write(access, key, true, tags, OnLock::GiveUp)
 }
 
 /// Checks that the caller may store a value under a key, before a loader runs with more rights than the caller has. In
@@ -36,7 +36,7 @@ pub fn may_store(access: &Access, key: Key, tags: Option<TextArray>) -> bool {
 /// # Errors
 /// [`CacheError::KeyDenied`].
 pub fn check_key(access: &Access, key: Key, tags: Option<TextArray>) -> Result<(), CacheError> {
-    match may_write(access, key, true, tags, Locks::Awaited) {
+    match may_write(access, key, true, tags, OnLock::Wait) {
         true => Ok(()),
         false => Err(CacheError::KeyDenied(key.as_str().into())),
     }
@@ -44,26 +44,26 @@ pub fn check_key(access: &Access, key: Key, tags: Option<TextArray>) -> Result<(
 
 /// Whether the caller's policies on `cache_tags` let it write a row of the tag.
 pub fn may_insert_tag(access: &Access, tag: &str) -> bool {
-    access.run(|tables| passes(&TRY_TAG, tables, &[tag.param()], Locks::Awaited))
+    access.run(|tables| passes(&TRY_TAG, tables, &[tag.param()], OnLock::Wait))
 }
 
 /// How a trial treats a table that another transaction has locked: `cache_tags`, or a table that a policy reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Locks {
+enum OnLock {
     /// The trial ends, and counts as refused.
-    AtOnce,
+    GiveUp,
     /// The trial waits as any statement does, and raises if that fails.
-    Awaited,
+    Wait,
 }
 
-fn may_write(access: &Access, key: Key, is_value: bool, tags: Option<TextArray>, locks: Locks) -> bool {
+fn may_write(access: &Access, key: Key, is_value: bool, tags: Option<TextArray>, on_lock: OnLock) -> bool {
     if !access.is_under_policies {
         return true;
     }
     let now = clock::now();
     let until = Timestamp(now.0.saturating_add(settings::lease()));
     let params = [key.as_str().param(), now.param(), until.param(), is_value.param(), tags.param()];
-    access.run(|tables| passes(&TRY_KEY, tables, &params, locks))
+    access.run(|tables| passes(&TRY_KEY, tables, &params, on_lock))
 }
 
 /// Errors that do not tell what the policies allow.
@@ -74,13 +74,13 @@ const UNDECIDED: [PgSqlErrorCode; 3] = [
 ];
 
 /// Whether the trial passed policies and privileges, and failed only for the column that its row lacks.
-fn passes(trial: &Statement, tables: &ExtensionTables, params: &[Param], locks: Locks) -> bool {
-    let passes_on = match locks {
-        Locks::AtOnce => &[][..],
-        Locks::Awaited => &UNDECIDED[..],
+fn passes(trial: &Statement, tables: &ExtensionTables, params: &[Param], on_lock: OnLock) -> bool {
+    let raised = match on_lock {
+        OnLock::GiveUp => &[][..],
+        OnLock::Wait => &UNDECIDED[..],
     };
-    let error = rehearse(passes_on, || {
-        let _at_once = (locks == Locks::AtOnce).then(|| LocalSettings::new(&[(c"lock_timeout", "1ms")]));
+    let error = rehearse(raised, || {
+        let _lock_timeout = (on_lock == OnLock::GiveUp).then(|| LocalSettings::new(&[(c"lock_timeout", "1ms")]));
         trial.rehearse(tables, params);
     });
     matches!(error, None | Some(PgSqlErrorCode::ERRCODE_NOT_NULL_VIOLATION))

@@ -21,7 +21,7 @@ pub enum Condition {
 }
 
 /// An entry to be written.
-pub struct New<'a> {
+pub struct NewEntry<'a> {
     pub key: Key<'a>,
     pub value: Jsonb,
     /// When the entry was set. The deadline counts from here.
@@ -48,7 +48,7 @@ pub enum Look {
 /// The answer to a request for the right to compute a value. `T` is what the right comes with: nothing but the lease in
 /// the row, or a token.
 #[derive(Default)]
-pub enum Claim<T> {
+pub enum LeaseOutcome<T> {
     /// The caller has the right.
     Granted(T),
     /// Another transaction has stored a value meanwhile.
@@ -56,13 +56,13 @@ pub enum Claim<T> {
     /// Another caller computes the value. The time says when to look again if no wake-up comes.
     Taken(Steady),
     /// Another transaction holds the row and computes nothing. It may end at once, or never.
-    Beside,
+    Blocked,
     /// Refused: a value stored now could be stale, or the caller may not write.
     #[default]
-    No,
+    Refused,
 }
 
-impl<T> Claim<T> {
+impl<T> LeaseOutcome<T> {
     /// What the right comes with.
     pub(super) fn granted(self) -> Option<T> {
         match self {
@@ -71,13 +71,13 @@ impl<T> Claim<T> {
         }
     }
 
-    pub(super) fn map<U>(self, with: impl FnOnce(T) -> U) -> Claim<U> {
+    pub(super) fn map<U>(self, with: impl FnOnce(T) -> U) -> LeaseOutcome<U> {
         match self {
-            Self::Granted(granted) => Claim::Granted(with(granted)),
-            Self::Overtaken(value) => Claim::Overtaken(value),
-            Self::Taken(until) => Claim::Taken(until),
-            Self::Beside => Claim::Beside,
-            Self::No => Claim::No,
+            Self::Granted(granted) => LeaseOutcome::Granted(with(granted)),
+            Self::Overtaken(value) => LeaseOutcome::Overtaken(value),
+            Self::Taken(until) => LeaseOutcome::Taken(until),
+            Self::Blocked => LeaseOutcome::Blocked,
+            Self::Refused => LeaseOutcome::Refused,
         }
     }
 }

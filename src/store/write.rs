@@ -11,7 +11,7 @@
 use super::announce::{self, Announced};
 use super::image::{Image, is_live};
 use super::tags::{self, Tagged};
-use super::types::{Condition, New};
+use super::types::{Condition, NewEntry};
 use super::{fence, open};
 use crate::access::Access;
 use crate::catalog::column;
@@ -34,7 +34,7 @@ use cache_pg_rules::key::Key;
 ///
 /// # Errors
 /// [`CacheError::Serialization`].
-pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condition) -> Result<bool, CacheError> {
+pub fn put(access: &Access, new: &NewEntry, tags: Option<TextArray>, condition: Condition) -> Result<bool, CacheError> {
     let announced = announce::row(new.key);
     let written = with_async_commit(access, || {
         let tagged = tagged(access, new.key, tags)?;
@@ -53,7 +53,7 @@ pub fn put(access: &Access, new: &New, tags: Option<TextArray>, condition: Condi
 ///
 /// # Errors
 /// [`CacheError::Serialization`].
-pub fn put_many(access: &Access, new: &[New], tags: Option<TextArray>) -> Result<usize, CacheError> {
+pub fn put_many(access: &Access, new: &[NewEntry], tags: Option<TextArray>) -> Result<usize, CacheError> {
     let announced = announce::values(&access.tables, new.iter().map(|new| new.key));
     with_async_commit(access, || {
         // Under an old snapshot the fence of each key's namespace is checked, so each key needs its own call.
@@ -91,7 +91,7 @@ fn tagged(access: &Access, key: Key, tags: Option<TextArray>) -> Result<Option<T
 fn put_one(
     access: &Access,
     table: &Table,
-    new: &New,
+    new: &NewEntry,
     tagged: Option<Tagged>,
     condition: Condition,
 ) -> Result<bool, CacheError> {

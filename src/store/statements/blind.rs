@@ -18,7 +18,7 @@ use crate::store::fence;
 use crate::store::open;
 use crate::store::range::{self, Keys};
 use crate::store::tags::Tagged;
-use crate::store::types::{Condition, New};
+use crate::store::types::{Condition, NewEntry};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
 
@@ -47,7 +47,7 @@ static CLEAR: Statement = statement!("clear.sql", [TEXTOID, TEXTOID, BOOLOID, TI
 
 /// # Errors
 /// [`CacheError::Serialization`].
-pub fn put(access: &Access, new: &New, tagged: Option<Tagged>, condition: Condition) -> Result<bool, CacheError> {
+pub fn put(access: &Access, new: &NewEntry, tagged: Option<Tagged>, condition: Condition) -> Result<bool, CacheError> {
     let mut params = vec![
         new.key.as_str().param(),
         new.value.param(),
@@ -72,7 +72,7 @@ pub fn put(access: &Access, new: &New, tagged: Option<Tagged>, condition: Condit
 
 /// # Errors
 /// [`CacheError::Serialization`].
-pub fn put_many(access: &Access, new: &[New], tagged: Option<Tagged>) -> Result<usize, CacheError> {
+pub fn put_many(access: &Access, new: &[NewEntry], tagged: Option<Tagged>) -> Result<usize, CacheError> {
     let params = [
         new.iter().map(|new| new.key.as_str()).collect::<Vec<_>>().param(),
         new.iter().map(|new| new.value).collect::<Vec<_>>().param(),
@@ -127,7 +127,7 @@ fn write_unremoved<'a, R>(
 
 /// How many times `take` looks for a value that another session sets in between. A trigger or a policy may make each
 /// attempt fail.
-const TRIES: usize = 5;
+const MOST_TRIES: usize = 5;
 
 /// Deletes keys, which are in byte order. The tombstones are written at `now` and kept until `until`.
 ///
@@ -136,26 +136,28 @@ const TRIES: usize = 5;
 pub fn delete(access: &Access, keys: &[Key], (now, until): (Timestamp, Timestamp)) -> Result<i64, CacheError> {
     let names: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
     let params = [names.param(), now.param(), until.param()];
-    let gone = access.run_beside_others(|tables| DELETE.write_blindly(tables, &params, |rows| rows.get(0, 1)));
+    let deleted = access.run_beside_others(|tables| DELETE.write_blindly(tables, &params, |rows| rows.get(0, 1)));
     mark_unseen(access, keys)?;
-    Ok(gone.unwrap_or(0))
+    Ok(deleted.unwrap_or(0))
 }
 
 /// # Errors
 /// [`CacheError::Altered`].
 pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> Result<Option<Jsonb>, CacheError> {
-    let locked = [key.as_str().param()];
-    let buried = [key.as_str().param(), now.param(), until.param()];
+    let lock_params = [key.as_str().param()];
+    let tombstone_params = [key.as_str().param(), now.param(), until.param()];
     let mut tries = 0;
     // Another session may set the key in between. Then its value is the one to take.
-    while access.is_unrestricted || tries < TRIES {
+    while access.is_unrestricted || tries < MOST_TRIES {
         if let Some(value) =
-            access.run_beside_others(|tables| LOCK_LIVE.write_blindly(tables, &locked, |rows| rows.get(0, 1)))
+            access.run_beside_others(|tables| LOCK_LIVE.write_blindly(tables, &lock_params, |rows| rows.get(0, 1)))
         {
             delete(access, &[key], (now, until))?;
             return Ok(Some(value));
         }
-        if access.run_beside_others(|tables| ADD_TOMBSTONE.write_blindly(tables, &buried, |rows| rows.len() > 0)) {
+        if access
+            .run_beside_others(|tables| ADD_TOMBSTONE.write_blindly(tables, &tombstone_params, |rows| rows.len() > 0))
+        {
             mark_unseen(access, &[key])?;
             return Ok(None);
         }
@@ -195,11 +197,11 @@ pub fn clear(
     each(&|table, key| {
         change(table, key, Contention::Wait, |_| Decision::Leave(()));
     })?;
-    let gone = access.run_beside_others(|tables| CLEAR.write_blindly(tables, &params, |rows| rows.get(0, 1)));
+    let deleted = access.run_beside_others(|tables| CLEAR.write_blindly(tables, &params, |rows| rows.get(0, 1)));
     if backend::has_old_snapshot() {
         each(&|table, key| Key::parse(key).into_iter().for_each(|key| mark_unseen_key(table, key)))?;
     }
-    Ok(gone.unwrap_or(0))
+    Ok(deleted.unwrap_or(0))
 }
 
 /// Marks the transaction if the statement wrote a tombstone over a change that its snapshot does not see.

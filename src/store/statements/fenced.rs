@@ -20,7 +20,7 @@ use crate::store::fence;
 use crate::store::flight;
 use crate::store::open;
 use crate::store::tags::Tagged;
-use crate::store::types::{Claim, Fresh, Look, New};
+use crate::store::types::{Fresh, LeaseOutcome, Look, NewEntry};
 use cache_pg_rules::key::Key;
 
 static LOOK: Statement = statement!("look.sql", [TEXTOID, TIMESTAMPTZOID]);
@@ -68,7 +68,13 @@ pub fn look(access: &Access, key: Key, latest: bool) -> Look {
 ///
 /// # Errors
 /// [`CacheError::Altered`].
-pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> Result<Claim<()>, CacheError> {
+pub fn lease(
+    access: &Access,
+    key: Key,
+    lease: Lease,
+    seen: &Seen,
+    also_live: bool,
+) -> Result<LeaseOutcome<()>, CacheError> {
     let now = clock::now();
     let params = [
         key.as_str().param(),
@@ -79,31 +85,31 @@ pub fn lease(access: &Access, key: Key, lease: Lease, seen: &Seen, also_live: bo
         also_live.param(),
         latest_lease(now).param(),
     ];
-    let granted = match row_of(access, key, seen)? {
+    let granted = match row_state(access, key, seen)? {
         RowState::Held(claim) => return Ok(claim),
-        RowState::Overtaken => return Ok(Claim::No),
+        RowState::Overtaken => return Ok(LeaseOutcome::Refused),
         RowState::Absent => write_fenced(access, &LEASE_ABSENT, &params[..4], key, seen),
         RowState::Present => write_fenced(access, &LEASE, &params, key, seen),
     };
-    if granted { Ok(Claim::Granted(())) } else { refused(access, key) }
+    if granted { Ok(LeaseOutcome::Granted(())) } else { outcome_of_refusal(access, key) }
 }
 
 /// Why a lease was refused: another caller has a lease, or another transaction holds the row.
-fn refused(access: &Access, key: Key) -> Result<Claim<()>, CacheError> {
+fn outcome_of_refusal(access: &Access, key: Key) -> Result<LeaseOutcome<()>, CacheError> {
     open::examining(access, |table| {
         let lease = change(table, key.as_str(), Contention::GiveUp, |row| {
             Decision::Leave(row.and_then(|row| lease_in_force(row, clock::now())))
         });
         Ok(match lease {
-            Some(Some(lease)) => Claim::Taken(Steady::when(lease.until)),
-            Some(None) => Claim::Beside,
-            None => flight::beside(table, key),
+            Some(Some(lease)) => LeaseOutcome::Taken(Steady::when(lease.until)),
+            Some(None) => LeaseOutcome::Blocked,
+            None => flight::outcome_on_held_row(table, key),
         })
     })
 }
 
 /// Stores a value under the lease `lease_id`.
-pub fn fill(access: &Access, new: &New, lease_id: i64, seen: &Seen, tagged: Option<Tagged>, load_us: i64) -> bool {
+pub fn fill(access: &Access, new: &NewEntry, lease_id: i64, seen: &Seen, tagged: Option<Tagged>, load_us: i64) -> bool {
     let params = fill_params(new, tagged, load_us, Some(lease_id), seen);
     update(access, &FILL, &params)
 }
@@ -114,13 +120,13 @@ pub fn fill(access: &Access, new: &New, lease_id: i64, seen: &Seen, tagged: Opti
 /// [`CacheError::Altered`].
 pub fn fill_unleased(
     access: &Access,
-    new: &New,
+    new: &NewEntry,
     seen: &Seen,
     tagged: Option<Tagged>,
     load_us: i64,
 ) -> Result<bool, CacheError> {
     let params = fill_params(new, tagged, load_us, None, seen);
-    Ok(match row_of(access, new.key, seen)? {
+    Ok(match row_state(access, new.key, seen)? {
         RowState::Held(_) | RowState::Overtaken => false,
         RowState::Absent => write_fenced(access, &FILL_ABSENT, &params[..8], new.key, seen),
         RowState::Present => write_fenced(access, &FILL, &params, new.key, seen),
@@ -132,7 +138,7 @@ pub fn fill_unleased(
 /// transaction can write and remove the key unseen, but before it a trigger may have taken its time.
 fn write_fenced(access: &Access, statement: &Statement, params: &[Param], key: Key, seen: &Seen) -> bool {
     let written = attempt_beside_others(access.refusals(), || {
-        let _at_once = LocalSettings::new(&[(c"lock_timeout", "1ms")]);
+        let _lock_timeout = LocalSettings::new(&[(c"lock_timeout", "1ms")]);
         let written = update(access, statement, params);
         let passes = |table: &Table| Ok(fence::nothing_was_removed(table, key, seen));
         match open::examining(access, passes) {
@@ -156,7 +162,13 @@ pub fn release(access: &Access, key: Key, lease_id: i64) -> bool {
     access.run(|tables| RELEASE.write(tables, &params, |rows| rows.len() > 0))
 }
 
-fn fill_params(new: &New, tagged: Option<Tagged>, load_us: i64, lease_id: Option<i64>, seen: &Seen) -> [Param; 11] {
+fn fill_params(
+    new: &NewEntry,
+    tagged: Option<Tagged>,
+    load_us: i64,
+    lease_id: Option<i64>,
+    seen: &Seen,
+) -> [Param; 11] {
     [
         new.key.as_str().param(),
         new.value.param(),
@@ -183,12 +195,12 @@ enum RowState {
     Absent,
     Present,
     /// Another transaction is writing it. It holds the answer to a request for a lease.
-    Held(Claim<()>),
+    Held(LeaseOutcome<()>),
     /// `seen` misses a write to it, and the row may be gone.
     Overtaken,
 }
 
-fn row_of(access: &Access, key: Key, seen: &Seen) -> Result<RowState, CacheError> {
+fn row_state(access: &Access, key: Key, seen: &Seen) -> Result<RowState, CacheError> {
     open::examining(access, |table| {
         let newest = change(table, key.as_str(), Contention::GiveUp, |row| {
             Decision::Leave(match row {
@@ -197,6 +209,6 @@ fn row_of(access: &Access, key: Key, seen: &Seen) -> Result<RowState, CacheError
                 None => RowState::Absent,
             })
         });
-        Ok(newest.unwrap_or_else(|| RowState::Held(flight::beside(table, key))))
+        Ok(newest.unwrap_or_else(|| RowState::Held(flight::outcome_on_held_row(table, key))))
     })
 }

@@ -24,13 +24,13 @@ use std::time::Instant;
 static DUE: Statement = statement!("due.sql", [TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID]);
 
 /// How many pages to read between two checks for interrupts and of the time.
-const PAGES: u32 = 1024;
+const STEP_PAGES: u32 = 1024;
 
 thread_local! {
     /// The page at which the next call of this session begins.
-    static HAND: Cell<Option<u32>> = const { Cell::new(None) };
+    static NEXT_PAGE: Cell<Option<u32>> = const { Cell::new(None) };
     /// When this session last collected tags.
-    static COLLECTED: Cell<Option<Instant>> = const { Cell::new(None) };
+    static COLLECTED_AT: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Removes up to `batch_size` due entries (default: cache_pg.sweep_batch_size); returns how many. 0: nothing is due.
@@ -46,12 +46,12 @@ fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorRe
     if !access.tables.may_be_walked {
         Err(CacheError::Altered("cache_entries"))?;
     }
-    let only = access.is_under_policies.then(|| visible(&access.tables, most));
+    let only = access.is_under_policies.then(|| visible_due_keys(&access.tables, most));
     Ok(with_async_commit_directly(|| sweep(&access.tables, only.as_ref(), most))? as i32)
 }
 
 /// The keys of due rows that the policies let the caller see.
-fn visible(tables: &ExtensionTables, most: u32) -> HashSet<String> {
+fn visible_due_keys(tables: &ExtensionTables, most: u32) -> HashSet<String> {
     let now = clock::now();
     let params = [now.param(), (most as i32).param(), latest_lease(now).param()];
     DUE.read(tables, &params, |rows| rows.column(1).into_iter().collect())
@@ -63,12 +63,13 @@ fn sweep(tables: &ExtensionTables, only: Option<&HashSet<String>>, most: u32) ->
     if only.is_some_and(HashSet::is_empty) {
         return Ok(0);
     }
-    let mut page = HAND.get().unwrap_or(0);
+    let mut page = NEXT_PAGE.get().unwrap_or(0);
     let (mut removed, mut walked) = (0, 0);
     loop {
         // Rows that this statement itself has replaced are not swept.
         see_own_work();
-        let Some(step) = under_latest(|| hand::step(tables, only, page, PAGES, most - removed, clock::now())) else {
+        let Some(step) = under_latest(|| hand::step(tables, only, page, STEP_PAGES, most - removed, clock::now()))
+        else {
             break;
         };
         removed += step.removed;
@@ -80,10 +81,10 @@ fn sweep(tables: &ExtensionTables, only: Option<&HashSet<String>>, most: u32) ->
         }
         check_for_interrupts!();
     }
-    HAND.set(Some(page));
+    NEXT_PAGE.set(Some(page));
     let collects = page == 0 && !backend::has_old_snapshot();
-    if collects && COLLECTED.get().is_none_or(|last| last.elapsed() > tags::EVERY) {
-        COLLECTED.set(Some(Instant::now()));
+    if collects && COLLECTED_AT.get().is_none_or(|last| last.elapsed() > tags::COLLECT_EVERY) {
+        COLLECTED_AT.set(Some(Instant::now()));
         tags::collect(tables)?;
     }
     Ok(removed)

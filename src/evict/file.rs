@@ -19,11 +19,11 @@ const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
 thread_local! {
     /// The file that this backend last wrote to.
-    static CURRENT: Cell<u32> = const { Cell::new(0) };
+    static CURRENT_FILE: Cell<u32> = const { Cell::new(0) };
     /// Whether PostgreSQL has reported a change of the table's definition or storage.
     static HAS_CHANGED: Cell<bool> = const { Cell::new(false) };
     /// The file into which the current transaction puts the table, and whether it is empty.
-    static NEW: Cell<Option<(u32, bool)>> = const { Cell::new(None) };
+    static NEW_FILE: Cell<Option<(u32, bool)>> = const { Cell::new(None) };
 }
 
 /// Registers for the relation-cache invalidations of the table. Called once, when the library is loaded.
@@ -43,7 +43,7 @@ unsafe extern "C-unwind" fn on_relation_change(_argument: Datum, relation: Oid) 
 
 /// The file that this backend last wrote to.
 pub fn current() -> u32 {
-    CURRENT.get()
+    CURRENT_FILE.get()
 }
 
 /// Records the file of the table of entries, which is open for writing.
@@ -52,7 +52,7 @@ pub fn current() -> u32 {
 /// The relation is open.
 pub unsafe fn set_current(relation: pg_sys::Relation) {
     // SAFETY: as the caller promises.
-    CURRENT.set(unsafe { file_of(relation) });
+    CURRENT_FILE.set(unsafe { file_of(relation) });
 }
 
 /// # Safety
@@ -88,11 +88,11 @@ pub fn before_commit() {
         let changed_in = (*relation).rd_newRelfilelocatorSubid;
         if changed_in != 0 {
             let pages = pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM);
-            CURRENT.set(file_of(relation));
-            NEW.set(Some((file_of(relation), pages == 0)));
-        } else if CURRENT.get() != area.file.load(Ordering::Relaxed) {
+            CURRENT_FILE.set(file_of(relation));
+            NEW_FILE.set(Some((file_of(relation), pages == 0)));
+        } else if CURRENT_FILE.get() != area.file.load(Ordering::Relaxed) {
             // A change of the file may have been rolled back after this backend wrote to it.
-            CURRENT.set(file_of(relation));
+            CURRENT_FILE.set(file_of(relation));
         }
         pg_sys::RelationClose(relation);
         pg_sys::UnlockRelationOid(table, LOCK);
@@ -102,7 +102,7 @@ pub fn before_commit() {
 /// At the end of the transaction. If it has put the table into another file, the gauges belong to that file from now
 /// on, or to none.
 pub fn at_end(is_committed: bool) {
-    let Some((file, is_empty)) = NEW.take().filter(|_| is_committed) else { return };
+    let Some((file, is_empty)) = NEW_FILE.take().filter(|_| is_committed) else { return };
     let Some(area) = memory::area().filter(|area| area.file.load(Ordering::Relaxed) != file) else { return };
     if is_empty {
         census::clear();
@@ -112,5 +112,5 @@ pub fn at_end(is_committed: bool) {
 
 /// Whether the gauges belong to the file that this backend last wrote to.
 pub fn is_known() -> bool {
-    memory::area().is_none_or(|area| area.file.load(Ordering::Relaxed) == CURRENT.get())
+    memory::area().is_none_or(|area| area.file.load(Ordering::Relaxed) == CURRENT_FILE.get())
 }

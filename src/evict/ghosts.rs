@@ -35,29 +35,29 @@ unsafe impl Shareable for Ghost {}
 /// Two megabytes.
 const GHOSTS: usize = 1 << 17;
 
-static ALL: SharedArray<Ghost> = SharedArray::new(c"cache_pg ghosts", || GHOSTS);
+static GHOST_SLOTS: SharedArray<Ghost> = SharedArray::new(c"cache_pg ghosts", || GHOSTS);
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
-    array::reserve(&ALL);
+    array::reserve(&GHOST_SLOTS);
 }
 
 /// The ghost slot of a key, if the key is in the sample; its name there, and for how many keys it counts.
-fn place(area: &Area, key: Key) -> Option<(&'static Ghost, u32, u64)> {
+fn slot(area: &Area, key: Key) -> Option<(&'static Ghost, u32, u64)> {
     let every = ghost::sample(area.total.held().entries, GHOSTS as u64);
     let hash = hash(key.as_str());
     // The sample is chosen by other bits than the slot.
     let is_sampled = hash.rotate_left(32).is_multiple_of(every);
-    let place = ALL.all().get(hash as usize % GHOSTS).filter(|_| is_sampled)?;
+    let slot = GHOST_SLOTS.all().get(hash as usize % GHOSTS).filter(|_| is_sampled)?;
     let name = (hash >> 32) as u32 ^ area.owner().load(Ordering::Relaxed);
-    Some((place, name.max(1), every))
+    Some((slot, name.max(1), every))
 }
 
 /// Records that a key was evicted. Its entry would have lived until `expires_at`.
 pub fn remember(key: Key, expires_at: Timestamp) {
     let Some(area) = memory::area() else { return };
     let number = area.evictions.fetch_add(1, Ordering::Relaxed);
-    if let Some((ghost, name, _)) = place(area, key) {
+    if let Some((ghost, name, _)) = slot(area, key) {
         ghost.name.store(name, Ordering::Relaxed);
         ghost.expires.store(seconds(expires_at), Ordering::Relaxed);
         ghost.number.store(number, Ordering::Relaxed);
@@ -71,7 +71,7 @@ pub fn missed(key: Key) {
     if evictions == 0 {
         return;
     }
-    let Some((ghost, name, every)) = place(area, key) else { return };
+    let Some((ghost, name, every)) = slot(area, key) else { return };
     if ghost.name.load(Ordering::Relaxed) != name || ghost.expires.load(Ordering::Relaxed) <= seconds(clock::now()) {
         return;
     }

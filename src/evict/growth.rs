@@ -15,14 +15,14 @@ use cache_pg_rules::ledger::Change;
 use cache_pg_rules::limit::Limits;
 
 /// The bytes of a row besides its key and value.
-const ROW: usize = 72;
+const ROW_OVERHEAD: usize = 72;
 /// A value of more bytes is stored out of line.
 const OUT_OF_LINE: usize = 1900;
 
 /// The weight of an entry, in bytes.
 pub fn weight(key: usize, value: usize) -> i64 {
     let (within, out_of_line) = if value > OUT_OF_LINE { (0, value) } else { (value, 0) };
-    census::footprint((ROW + key + within) as u64, key, out_of_line as u64) as i64
+    census::footprint((ROW_OVERHEAD + key + within) as u64, key, out_of_line as u64) as i64
 }
 
 /// The weight of the entry in a row, by the same measure.

@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 
 /// What the ledger counts by: the tally of a namespace, and the file of the table at the write.
 #[derive(Clone, Copy)]
-struct Account {
+struct LedgerKey {
     /// None: shared memory counts nothing.
     tally: Option<&'static Tally>,
     /// The generation of the tally's place.
@@ -32,21 +32,21 @@ struct Account {
     limits: Limits,
 }
 
-impl PartialEq for Account {
+impl PartialEq for LedgerKey {
     fn eq(&self, other: &Self) -> bool {
         self.address() == other.address() && self.generation == other.generation && self.file == other.file
     }
 }
 
-impl Eq for Account {}
+impl Eq for LedgerKey {}
 
-impl Hash for Account {
+impl Hash for LedgerKey {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.address().hash(hasher);
     }
 }
 
-impl Account {
+impl LedgerKey {
     fn address(&self) -> *const Tally {
         self.tally.map_or(std::ptr::null(), std::ptr::from_ref)
     }
@@ -57,7 +57,7 @@ impl Account {
 }
 
 thread_local! {
-    static LEDGER: RefCell<Ledger<Account>> = const { RefCell::new(Ledger::new()) };
+    static LEDGER: RefCell<Ledger<LedgerKey>> = const { RefCell::new(Ledger::new()) };
 }
 
 /// Adds a change of the entries of a namespace, whose own limits are given.
@@ -66,8 +66,8 @@ pub fn add(namespace: Namespace, limits: Limits, change: Change) {
     let claim = if change.entries < 0 { Claim::Found } else { Claim::Used };
     let tally = tally::of(namespace, claim);
     let generation = tally.map_or(0, |tally| tally.generation.load(Ordering::Relaxed));
-    let account = Account { tally, generation, file: file::current(), limits };
-    LEDGER.with_borrow_mut(|ledger| ledger.add(account, change));
+    let ledger_key = LedgerKey { tally, generation, file: file::current(), limits };
+    LEDGER.with_borrow_mut(|ledger| ledger.add(ledger_key, change));
     transaction::has_work();
 }
 
@@ -92,9 +92,10 @@ pub fn apply() {
     let current = file::current();
     LEDGER.with_borrow_mut(|ledger| {
         if let Some(area) = memory::area() {
-            for (account, change) in ledger.changes().filter(|(account, _)| account.file == current) {
+            for (ledger_key, change) in ledger.changes().filter(|(ledger_key, _)| ledger_key.file == current) {
                 // A namespace that had a place at the write may have lost it.
-                let tally = account.tally.filter(|tally| tally.is_still(account.generation)).unwrap_or(&area.rest);
+                let tally =
+                    ledger_key.tally.filter(|tally| tally.is_still(ledger_key.generation)).unwrap_or(&area.rest);
                 tally.census.now.add(change);
                 area.total.add(change);
             }
@@ -103,9 +104,9 @@ pub fn apply() {
     });
 }
 
-fn sum(counts: impl Fn(Account) -> bool) -> Change {
+fn sum(counts: impl Fn(LedgerKey) -> bool) -> Change {
     let current = file::current();
-    LEDGER.with_borrow(|ledger| ledger.sum(|account| account.file == current && counts(account)))
+    LEDGER.with_borrow(|ledger| ledger.sum(|ledger_key| ledger_key.file == current && counts(ledger_key)))
 }
 
 /// What the transaction has added so far.
@@ -115,7 +116,7 @@ pub fn change() -> Change {
 
 /// What the transaction has added so far to one tally.
 pub fn change_of(tally: &Tally) -> Change {
-    sum(|account| account.is_of(tally))
+    sum(|ledger_key| ledger_key.is_of(tally))
 }
 
 /// What the cache holds if the transaction commits.
@@ -154,16 +155,16 @@ pub fn outlook() -> Option<Outlook> {
     let mut outlook = Outlook { added: 0, bytes: 0, need: Need::None, has_limits: false };
     let has_grown = |change: Change| change.entries > 0 || change.bytes > 0;
     LEDGER.with_borrow(|ledger| {
-        for (account, change) in ledger.changes().filter(|&(it, change)| it.file == current && has_grown(change)) {
+        for (ledger_key, change) in ledger.changes().filter(|&(it, change)| it.file == current && has_grown(change)) {
             // If the usual size is unknown, an entry that only became larger counts as one.
-            let as_much_as = change.bytes / usual + i64::from(change.bytes > 0);
-            outlook.added += change.entries.max(as_much_as).max(0) as u64;
+            let by_growth = change.bytes / usual + i64::from(change.bytes > 0);
+            outlook.added += change.entries.max(by_growth).max(0) as u64;
             outlook.bytes += change.bytes.max(0) as u64;
-            outlook.has_limits |= account.limits.any();
-            if account.limits.any()
-                && let Some(tally) = account.tally
+            outlook.has_limits |= ledger_key.limits.any();
+            if ledger_key.limits.any()
+                && let Some(tally) = ledger_key.tally
             {
-                outlook.need = outlook.need.max(Need::of(account.limits, tally.census.now.with(change), factor));
+                outlook.need = outlook.need.max(Need::of(ledger_key.limits, tally.census.now.with(change), factor));
             }
         }
     });

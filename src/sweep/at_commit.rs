@@ -25,9 +25,9 @@ use pgrx::pg_sys;
 use std::cell::Cell;
 
 /// How many entries are evicted for each added entry.
-const FOR_EACH: u64 = 2;
+const EVICTIONS_PER_ENTRY: u64 = 2;
 /// The most entries that one commit evicts.
-const MOST: u64 = 1000;
+const MOST_EVICTIONS: u64 = 1000;
 /// The most pages that one commit reads for that.
 const MOST_PAGES: u32 = 64;
 
@@ -77,26 +77,26 @@ pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
 fn make_room(outlook: Outlook) {
     if memory::attached() {
         if outlook.need == Need::Broken || !file::is_known() {
-            among_the_entries(|tables, entries| {
-                estimate::get_to_know(entries);
+            with_entries(|tables, entries| {
+                estimate::estimate_if_unknown(entries);
                 let Some(Outlook { added, need, .. }) = pending::outlook() else { return };
                 NEED.set(need);
-                let most = added.saturating_mul(FOR_EACH).min(MOST) as u32;
+                let most = added.saturating_mul(EVICTIONS_PER_ENTRY).min(MOST_EVICTIONS) as u32;
                 if let Some(mut evictor) = Evictor::of(tables).filter(|_| need == Need::Broken) {
-                    evictor.next(entries, MOST_PAGES, most);
+                    evictor.evict_pages(entries, MOST_PAGES, most);
                 }
             });
         }
         return;
     }
     if sampled::is_due(outlook) {
-        among_the_entries(|tables, entries| sampled::evict(tables, entries, outlook.added));
+        with_entries(|tables, entries| sampled::evict(tables, entries, outlook.added));
     }
 }
 
 /// Runs `work` under a new snapshot, as the owner of the table. Whatever it raises, the commit of the caller goes on. A
 /// failure is warned of once in a session, and counted as a failed sweep.
-fn among_the_entries(work: impl FnOnce(&ExtensionTables, &Entries)) {
+fn with_entries(work: impl FnOnce(&ExtensionTables, &Entries)) {
     let look = || {
         let Ok(tables) = catalog::installed() else { return };
         // The transaction holds a lock on the table already, because it has written to it.

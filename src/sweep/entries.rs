@@ -36,7 +36,7 @@ pub enum By {
     /// The sweeper of the database. It alone counts the rows that stay.
     Sweeper,
     /// Another session or process.
-    Anybody,
+    Other,
     /// A transaction at its commit. It does not check tags: a tag may have many rows, and the commit cannot be
     /// cancelled.
     Commit,
@@ -104,7 +104,7 @@ impl Entries<'_> {
     }
 
     /// Whether the caller may remove the row of this key.
-    pub(super) fn may_go(&self, key: &str) -> bool {
+    pub(super) fn may_remove(&self, key: &str) -> bool {
         self.only.is_none_or(|only| only.contains(key))
     }
 

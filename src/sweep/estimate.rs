@@ -15,12 +15,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 
 /// How many pages an estimate reads. That takes about a millisecond, once.
-const SAMPLE: u32 = 128;
+const SAMPLE_PAGES: u32 = 128;
 /// The tolerance between the gauge and the estimate: this part of the gauge, and this many entries. Other backends
 /// write meanwhile.
-const EXACT: u64 = 64;
+const TOLERANCE: u64 = 64;
 /// The bytes of a large entry.
-const LARGE: u64 = 1024;
+const LARGE_ENTRY: u64 = 1024;
 
 /// About how many entries each tally has.
 struct Estimate {
@@ -70,21 +70,21 @@ impl Entries<'_> {
 
 /// Estimates what the table holds, unless the gauges belong to its file. The changes of the current transaction are
 /// left out, because its commit adds them. Needs a new snapshot.
-pub fn get_to_know(entries: &Entries) {
+pub fn estimate_if_unknown(entries: &Entries) {
     let Some(area) = memory::area() else { return };
     let (file, known) = (entries.file().to_u32(), area.file.load(Ordering::Relaxed));
     if known == file {
         return;
     }
-    let found = entries.estimate(SAMPLE);
+    let found = entries.estimate(SAMPLE_PAGES);
     area.table.store(entries.table().to_u32(), Ordering::Relaxed);
     // Other backends may estimate at the same time. The first one counts.
     if area.file.compare_exchange(known, file, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-        learn(&found);
+        apply(&found);
     }
 }
 
-fn learn(found: &Estimate) {
+fn apply(found: &Estimate) {
     census::learn(|tally| {
         let (found, own) = (found.of(tally), pending::change_of(tally));
         Change { entries: found.entries - own.entries, bytes: found.bytes - own.bytes }
@@ -96,21 +96,21 @@ fn learn(found: &Estimate) {
 /// number of entries is compared. Needs a new snapshot. Returns whether it corrected them.
 pub fn correct_overstated(entries: &Entries) -> bool {
     let Some(area) = memory::area() else { return false };
-    let found = entries.estimate(SAMPLE);
+    let found = entries.estimate(SAMPLE_PAGES);
     let is_overstated = if found.looked.is_whole() {
         memory::tallies().any(|tally| {
             let (said, there) = (pending::held_of(tally), found.of(tally));
-            is_more(said.entries, there.entries, 1) || is_more(said.bytes, there.bytes, LARGE)
+            exceeds(said.entries, there.entries, 1) || exceeds(said.bytes, there.bytes, LARGE_ENTRY)
         })
     } else {
         found.looked.contradicts(pending::held(area).entries)
     };
     if is_overstated {
-        learn(&found);
+        apply(&found);
     }
     is_overstated
 }
 
-fn is_more(said: u64, there: i64, one: u64) -> bool {
-    said - said / EXACT > there.max(0) as u64 + EXACT * one
+fn exceeds(said: u64, there: i64, one: u64) -> bool {
+    said - said / TOLERANCE > there.max(0) as u64 + TOLERANCE * one
 }

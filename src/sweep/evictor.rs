@@ -34,11 +34,11 @@ const LONGEST_AGE: i64 = 366 * 86_400_000_000;
 pub struct Evictor {
     excess: Held,
     /// By namespace, for those with limits of their own: what is to be evicted of each.
-    own: HashMap<String, Held>,
+    by_namespace: HashMap<String, Held>,
     /// Whether only bytes are short. Then a large entry costs more.
     is_short_of_bytes: bool,
     /// The mean size of an entry, in bytes.
-    usual: u64,
+    mean_size: u64,
     /// The verdicts on the current page.
     met: Cell<Met>,
 }
@@ -54,19 +54,25 @@ impl Evictor {
             let excess = limits.ok()?.excess(pending::held_of(tally));
             (!excess.is_empty()).then_some((name, excess))
         });
-        let own: HashMap<_, _> =
+        let by_namespace: HashMap<_, _> =
             if namespaces::has_limits(tables) { limited.flatten().collect() } else { HashMap::new() };
-        if excess.is_empty() && own.is_empty() {
+        if excess.is_empty() && by_namespace.is_empty() {
             return None;
         }
         let is_short_of_bytes = excess.bytes > 0 && excess.entries == 0;
-        Some(Self { excess, own, is_short_of_bytes, usual: held.bytes / held.entries.max(1), met: Cell::default() })
+        Some(Self {
+            excess,
+            by_namespace,
+            is_short_of_bytes,
+            mean_size: held.bytes / held.entries.max(1),
+            met: Cell::default(),
+        })
     }
 
     /// Goes on where the last eviction by the sweeper or a writer stopped, reads up to `pages` pages, and removes up to
     /// `most` rows. If the gauges turn out to say more than there is, it corrects them and removes nothing; the caller
     /// then asks anew. Runs under the active snapshot.
-    pub fn next(&mut self, entries: &Entries, pages: u32, most: u32) -> Step {
+    pub fn evict_pages(&mut self, entries: &Entries, pages: u32, most: u32) -> Step {
         let mut step = Step { pages: entries.pages(), ..Step::default() };
         let Some(area) = memory::area().filter(|_| step.pages > 0) else { return step };
         let amounts = self.amounts();
@@ -77,24 +83,24 @@ impl Evictor {
             amounts.iter().zip(&area.believed).for_each(|(&amount, left)| left.store(amount, Ordering::Relaxed));
         }
         for _ in 0..pages.min(step.pages) {
-            if step.removed >= most || !self.goes_on() {
+            if step.removed >= most || !self.needs_more() {
                 break;
             }
             let page = area.evict_page.fetch_add(1, Ordering::Relaxed) % step.pages;
             step.add(entries.walk(page, page + 1, u32::MAX, clock::now(), Some(self)));
-            self.learn(area, step.pages);
+            self.adjust_level(area, step.pages);
         }
         step
     }
 
     /// Adjusts how long entries are kept, by the verdicts since room was last sufficient.
-    fn learn(&self, area: &Area, pages: u32) {
+    fn adjust_level(&self, area: &Area, pages: u32) {
         let met = self.met.take();
         for (sum, more) in area.met.iter().zip([met.judged, met.evicted, met.in_vain]) {
             sum.fetch_add(more, Ordering::Relaxed);
         }
         let walked = area.met_pages.fetch_add(1, Ordering::Relaxed) + 1;
-        if !self.goes_on() {
+        if !self.needs_more() {
             // The next eviction checks the gauges again.
             area.believed.iter().for_each(|left| left.store(0, Ordering::Relaxed));
             let [judged, evicted, in_vain] = [0, 1, 2].map(|number: usize| area.met[number].swap(0, Ordering::Relaxed));
@@ -111,21 +117,21 @@ impl Evictor {
 
     /// About how many entries are to be evicted for the limits of the cache, and for those of namespaces.
     fn amounts(&self) -> [i64; 2] {
-        let of = |excess: &Held| excess.entries.max(excess.bytes.div_ceil(self.usual.max(1)));
-        let own = self.own.values().map(of).fold(0, u64::saturating_add);
+        let of = |excess: &Held| excess.entries.max(excess.bytes.div_ceil(self.mean_size.max(1)));
+        let own = self.by_namespace.values().map(of).fold(0, u64::saturating_add);
         [of(&self.excess), own].map(|amount| amount.try_into().unwrap_or(i64::MAX))
     }
 
     /// Whether more is to be evicted.
-    pub fn goes_on(&self) -> bool {
-        !self.excess.is_empty() || self.own.values().any(|excess| !excess.is_empty())
+    pub fn needs_more(&self) -> bool {
+        !self.excess.is_empty() || self.by_namespace.values().any(|excess| !excess.is_empty())
     }
 }
 
 impl Evicting for Evictor {
     fn wants(&self, row: &Row) -> bool {
         let Some(key) = row.text(column::KEY) else { return false };
-        let own = Key::parse(key).ok().and_then(|key| self.own.get(key.namespace().as_str()));
+        let own = Key::parse(key).ok().and_then(|key| self.by_namespace.get(key.namespace().as_str()));
         if self.excess.is_empty() && own.is_none_or(|excess| excess.is_empty()) {
             return false;
         }
@@ -135,7 +141,7 @@ impl Evicting for Evictor {
         };
         let (cost, weight) = if self.is_short_of_bytes {
             let size = growth::weight_of(key, row) as u64;
-            (Cost::of(size, self.usual), size)
+            (Cost::of(size, self.mean_size), size)
         } else {
             (Cost::EVEN, 1)
         };
@@ -157,15 +163,15 @@ impl Evicting for Evictor {
         let bytes = growth::weight_of(key, row) as u64;
         self.excess = self.excess.without(bytes);
         let Ok(key) = Key::parse(key) else { return };
-        if let Some(own) = self.own.get_mut(key.namespace().as_str()) {
+        if let Some(own) = self.by_namespace.get_mut(key.namespace().as_str()) {
             *own = own.without(bytes);
         }
-        count(key, row, now);
+        record_eviction(key, row, now);
     }
 }
 
 /// Counts an evicted entry, and leaves its ghost.
-pub fn count(key: Key, row: &Row, now: Timestamp) {
+pub fn record_eviction(key: Key, row: &Row, now: Timestamp) {
     let expires_at = row.datum(column::EXPIRES_AT).map_or(now.0, |datum| datum.value() as i64);
     ghosts::remember(key, Timestamp(expires_at));
     if let Some(tally) = tally::of(key.namespace(), Claim::Found) {

@@ -32,7 +32,7 @@ pub fn step(
     most: u32,
     now: Timestamp,
 ) -> Option<Step> {
-    open_for(tables, By::Anybody, only, |entries| entries.step(from, pages, most, now))
+    open_for(tables, By::Other, only, |entries| entries.step(from, pages, most, now))
 }
 
 impl Entries<'_> {
@@ -61,8 +61,8 @@ impl Entries<'_> {
         mut evicting: Option<&mut dyn Evicting>,
     ) -> Step {
         let mut step = Step { next: end, ..Step::default() };
-        let free = References::of(self.tables)
-            .map(|references| self.free_to_go((from, end), most, now, evicting.as_deref(), &references));
+        let unreferenced = References::of(self.tables)
+            .map(|references| self.lock_removable((from, end), most, now, evicting.as_deref(), &references));
         let mut known = self.known_tags();
         let mut rows = Rows::default();
         self.walk_rows((from, end - 1), |row, tid| {
@@ -74,18 +74,19 @@ impl Entries<'_> {
                 return ControlFlow::Break(());
             }
             step.found.rows += 1;
-            if !row.text(column::KEY).is_some_and(|key| self.may_go(key)) {
+            if !row.text(column::KEY).is_some_and(|key| self.may_remove(key)) {
                 return ControlFlow::Continue(());
             }
-            let fate = match &free {
-                Some(free) => free.get(&place).copied(),
+            let fate = match &unreferenced {
+                Some(unreferenced) => unreferenced.get(&place).copied(),
                 None => self.fate(row, now, &mut known, evicting.as_deref()),
             };
             // SAFETY: the active snapshot sees the row.
-            let removed = |_| unsafe { remove(self.relation, row, pg_sys::GetActiveSnapshot(), free.is_some()) };
-            let goes = fate.is_some_and(removed);
-            self.record_row(&mut step, &mut rows, row, now, (fate, goes));
-            if let Some(evicting) = evicting.as_deref_mut().filter(|_| goes && fate == Some(Fate::Evicted)) {
+            let removed =
+                |_| unsafe { remove(self.relation, row, pg_sys::GetActiveSnapshot(), unreferenced.is_some()) };
+            let is_removed = fate.is_some_and(removed);
+            self.record_row(&mut step, &mut rows, row, now, (fate, is_removed));
+            if let Some(evicting) = evicting.as_deref_mut().filter(|_| is_removed && fate == Some(Fate::Evicted)) {
                 evicting.evicted(row, now);
             }
             ControlFlow::Continue(())
@@ -99,11 +100,11 @@ impl Entries<'_> {
         let Some(key) = row.text(column::KEY) else { return };
         let tally = rows.of(key);
         let has_value = row.has(column::VALUE);
-        let (fate, goes) = what;
+        let (fate, is_removed) = what;
         if fate == Some(Fate::Due) {
             step.found.due += 1;
         }
-        if !goes {
+        if !is_removed {
             let is_due = fate == Some(Fate::Due);
             // A row that a foreign key points at is looked at again with its range.
             if let Some(again) = if is_due { Some(now.0) } else { Some(due_at(row, now)).filter(|&at| at > now.0) } {

@@ -51,7 +51,7 @@ impl References {
     }
 
     /// Keeps only the keys at which no foreign key points.
-    fn keep_free(&self, keys: &mut HashSet<String>) {
+    fn retain_unreferenced(&self, keys: &mut HashSet<String>) {
         for &(table, column) in &self.0 {
             match column {
                 Some(column) if !keys.is_empty() => under_latest(|| referrer::take_found(table, column, keys)),
@@ -63,16 +63,16 @@ impl References {
 }
 
 /// A candidate for removal: its key, its place, and further data.
-type Chosen<T> = (String, pg_sys::ItemPointerData, T);
+type Candidate<T> = (String, pg_sys::ItemPointerData, T);
 
-fn keys_of<T>(chosen: &[Chosen<T>]) -> HashSet<String> {
-    chosen.iter().map(|(key, ..)| key.clone()).collect()
+fn keys_of<T>(candidates: &[Candidate<T>]) -> HashSet<String> {
+    candidates.iter().map(|(key, ..)| key.clone()).collect()
 }
 
 impl Entries<'_> {
     /// Finds the rows on these pages that are to be removed, keeps up to `most` at which no foreign key points, and
     /// locks them.
-    pub(super) fn free_to_go(
+    pub(super) fn lock_removable(
         &self,
         (from, end): (BlockNumber, BlockNumber),
         most: u32,
@@ -81,34 +81,38 @@ impl Entries<'_> {
         references: &References,
     ) -> HashMap<Place, Fate> {
         let mut known = self.known_tags();
-        let mut chosen = Vec::new();
+        let mut candidates = Vec::new();
         self.each_row((from, end - 1), |row: &Row, tid| {
-            if let Some(key) = row.text(column::KEY).filter(|key| self.may_go(key))
+            if let Some(key) = row.text(column::KEY).filter(|key| self.may_remove(key))
                 && let Some(fate) = self.fate(row, now, &mut known, evicting)
             {
                 // SAFETY: the scan stands on the row.
-                chosen.push((key.to_owned(), unsafe { *tid }, fate));
+                candidates.push((key.to_owned(), unsafe { *tid }, fate));
             }
         });
-        self.lock_free(chosen, most, references)
+        self.lock_unreferenced(candidates, most, references)
     }
 
     /// Locks up to `most` of these rows at which no foreign key points; returns which.
-    pub(super) fn lock_free<T>(
+    pub(super) fn lock_unreferenced<T>(
         &self,
-        mut chosen: Vec<Chosen<T>>,
+        mut candidates: Vec<Candidate<T>>,
         most: u32,
         references: &References,
     ) -> HashMap<Place, T> {
-        let mut free = keys_of(&chosen);
-        references.keep_free(&mut free);
-        chosen.retain(|(key, ..)| free.contains(key));
-        chosen.truncate(most as usize);
+        let mut unreferenced = keys_of(&candidates);
+        references.retain_unreferenced(&mut unreferenced);
+        candidates.retain(|(key, ..)| unreferenced.contains(key));
+        candidates.truncate(most as usize);
         // SAFETY: the active snapshot sees these rows.
-        chosen.retain_mut(|(_, tid, _)| unsafe { lock(self.relation, tid, pg_sys::GetActiveSnapshot()) });
+        candidates.retain_mut(|(_, tid, _)| unsafe { lock(self.relation, tid, pg_sys::GetActiveSnapshot()) });
         // Check again, for references that were committed before the lock.
-        let mut free = keys_of(&chosen);
-        references.keep_free(&mut free);
-        chosen.into_iter().filter(|(key, ..)| free.contains(key)).map(|(_, tid, what)| (place_of(&tid), what)).collect()
+        let mut unreferenced = keys_of(&candidates);
+        references.retain_unreferenced(&mut unreferenced);
+        candidates
+            .into_iter()
+            .filter(|(key, ..)| unreferenced.contains(key))
+            .map(|(_, tid, what)| (place_of(&tid), what))
+            .collect()
     }
 }

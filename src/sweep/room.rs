@@ -20,11 +20,11 @@ const EVICT_ROWS: u32 = 250;
 /// The most pages that a step reads in order to evict.
 const EVICT_PAGES: u32 = 256;
 /// After this many rounds of the table without an eviction the sweeper stops trying.
-const FRUITLESS: u64 = 8;
+const MOST_FRUITLESS_ROUNDS: u64 = 8;
 /// The pause after a VACUUM, in multiples of its duration.
-const BETWEEN_VACUUMS: u32 = 2;
+const VACUUM_PAUSE_FACTOR: u32 = 2;
 /// How long to leave alone a table that another session has locked.
-const LOCKED: Duration = Duration::from_millis(100);
+const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 impl Sweeper {
     /// Evicts if room is needed; returns how many rows it removed.
@@ -33,7 +33,7 @@ impl Sweeper {
         let step = walk::evict(self.slot, tables, EVICT_PAGES, most.min(EVICT_ROWS), &mut evictor);
         // After enough pages without an eviction, the remaining entries cannot be evicted.
         self.fruitless = if step.evicted > 0 { 0 } else { self.fruitless + step.read };
-        if evictor.goes_on() && u64::from(self.fruitless) < u64::from(step.pages) * FRUITLESS {
+        if evictor.needs_more() && u64::from(self.fruitless) < u64::from(step.pages) * MOST_FRUITLESS_ROUNDS {
             flags::press(self.slot);
         }
         step.removed
@@ -57,15 +57,15 @@ impl Sweeper {
         unsafe { pg_sys::pgstat_report_stat(true) };
         let dirty = process::transaction(|| {
             let tables = catalog::installed().ok().filter(|_| process::database_is_free())?;
-            (!vacuum::is_clean(&tables, slot.removed)).then(|| (tables.schema.clone(), Locks::try_take(&tables)))
+            (!vacuum::is_vacuumed(&tables, slot.removed)).then(|| (tables.schema.clone(), Locks::try_take(&tables)))
         })?;
         let started = Instant::now();
         let (removed, pause) = match dirty {
             // The session that has locked it may be vacuuming it.
-            Some((_, None)) => (slot.removed, LOCKED),
+            Some((_, None)) => (slot.removed, RETRY_AFTER),
             Some((schema, Some(locks))) => {
                 let removed = if vacuum::run(&schema, locks)? { 0 } else { slot.removed };
-                (removed, (started.elapsed() * BETWEEN_VACUUMS).max(LOCKED))
+                (removed, (started.elapsed() * VACUUM_PAUSE_FACTOR).max(RETRY_AFTER))
             }
             None => (0, Duration::ZERO),
         };

@@ -35,26 +35,26 @@ impl Entries<'_> {
         mut goes: impl FnMut(Key, Timestamp) -> bool,
     ) {
         let now = clock::now();
-        let free = References::of(self.tables).map(|references| {
-            let mut chosen = Vec::new();
+        let unreferenced = References::of(self.tables).map(|references| {
+            let mut candidates = Vec::new();
             self.each_entry(page, now, |row, tid| {
                 let key = row.text(column::KEY).and_then(|key| Key::parse(key).ok());
                 if let Some(key) = key.filter(|&key| goes(key, written_at(row, now))) {
                     // SAFETY: the scan stands on the row.
-                    chosen.push((key.as_str().to_owned(), unsafe { *tid }, ()));
+                    candidates.push((key.as_str().to_owned(), unsafe { *tid }, ()));
                 }
             });
-            self.lock_free(chosen, u32::MAX, &references)
+            self.lock_unreferenced(candidates, u32::MAX, &references)
         });
         self.each_entry(page, now, |row, tid| {
             let Some(key) = row.text(column::KEY).and_then(|key| Key::parse(key).ok()) else { return };
             // SAFETY: the scan stands on the row, under this snapshot.
             let goes = unsafe {
-                let is_chosen = match &free {
-                    Some(free) => free.contains_key(&place_of(&*tid)),
+                let is_chosen = match &unreferenced {
+                    Some(unreferenced) => unreferenced.contains_key(&place_of(&*tid)),
                     None => goes(key, written_at(row, now)),
                 };
-                is_chosen && remove(self.relation, row, pg_sys::GetActiveSnapshot(), free.is_some())
+                is_chosen && remove(self.relation, row, pg_sys::GetActiveSnapshot(), unreferenced.is_some())
             };
             if goes {
                 wake::at_end(key);

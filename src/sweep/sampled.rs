@@ -17,7 +17,7 @@ use cache_pg_rules::sample::{self, Cut, Seen};
 use std::collections::{BTreeSet, HashMap};
 
 /// How many pages a sample has: one from each part of the table, because its parts may be filled differently.
-const SAMPLE: u32 = 32;
+const SAMPLE_PAGES: u32 = 32;
 
 /// Whether the transaction, which has added this much, is to take a sample.
 pub fn is_due(outlook: Outlook) -> bool {
@@ -35,9 +35,10 @@ pub fn evict(tables: &ExtensionTables, entries: &Entries, added: u64) {
     }
     let within = |part: u32| {
         let start = u64::from(part) * u64::from(pages);
-        ((start + backend::random() % u64::from(pages)) / u64::from(SAMPLE)) as u32
+        ((start + backend::random() % u64::from(pages)) / u64::from(SAMPLE_PAGES)) as u32
     };
-    let chosen: BTreeSet<u32> = if pages <= SAMPLE { (0..pages).collect() } else { (0..SAMPLE).map(within).collect() };
+    let chosen: BTreeSet<u32> =
+        if pages <= SAMPLE_PAGES { (0..pages).collect() } else { (0..SAMPLE_PAGES).map(within).collect() };
     let mut all: Vec<Seen> = Vec::new();
     let mut limited: HashMap<String, (Limits, Vec<Seen>)> = HashMap::new();
     for &page in &chosen {
@@ -59,7 +60,7 @@ pub fn evict(tables: &ExtensionTables, entries: &Entries, added: u64) {
         return;
     }
     for &page in &chosen {
-        entries.remove(page, evictor::count, |key, written_at| {
+        entries.remove(page, evictor::record_eviction, |key, written_at| {
             let own = own.get_mut(key.namespace().as_str());
             let is_to_go = |cut: &&mut Cut| cut.most > 0 && written_at.0 <= cut.until;
             let cuts: Vec<&mut Cut> = all.as_mut().into_iter().chain(own).filter(is_to_go).collect();

@@ -24,9 +24,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// The longest rest of a sweeper. For a longer one it leaves, and the launcher starts it again.
-const LINGER: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// How long to leave alone a database or a table that another session has locked.
-const YIELD: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The outcome of a visit to the table.
 enum Visit {
@@ -103,7 +103,7 @@ impl Sweeper {
                     return self.leave(|slot| *slot = Slot { presence, layout, failures: 0, ..*slot });
                 }
                 Ok(Visit::Locked) => {
-                    let again = Steady::from_now(YIELD);
+                    let again = Steady::from_now(RETRY_AFTER);
                     return self.leave(|slot| {
                         *slot = Slot { visit_at: again, quiet_until: again, failures: 0, ..*slot };
                     });
@@ -118,9 +118,9 @@ impl Sweeper {
                 return self.fail(&error);
             }
             process::report(None);
-            let wanted = directory::look(|directory| directory.waiting > 0) == Some(true);
+            let others_wait = directory::look(|directory| directory.waiting > 0) == Some(true);
             let is_needed = || flags::pressed(self.slot) || flags::written(self.slot);
-            if rest > LINGER || complete && (wanted || !is_needed()) {
+            if rest > LONGEST_REST || complete && (others_wait || !is_needed()) {
                 return self.leave(|_| ());
             }
             process::nap(rest);
@@ -170,7 +170,7 @@ impl Sweeper {
         if due != Some(true) {
             return Ok(());
         }
-        self.update_slot(|slot| slot.collect_at = Steady::from_now(tags::EVERY));
+        self.update_slot(|slot| slot.collect_at = Steady::from_now(tags::COLLECT_EVERY));
         process::report(Some(c"collecting tags"));
         process::transaction(|| match catalog::tables() {
             Some(tables) if process::database_is_free() && entries::try_lock(&tables) && tables.check().is_ok() => {

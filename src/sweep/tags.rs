@@ -38,13 +38,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// The shortest time between two rounds. Each reads every entry.
-pub const EVERY: Duration = Duration::from_secs(600);
+pub const COLLECT_EVERY: Duration = Duration::from_secs(600);
 /// A smaller table of tags is left alone: some hundred tags cost nothing.
 const FEW_PAGES: u32 = 4;
 /// About how many pages of tags a round handles.
-const PART: u32 = 8192;
+const PART_PAGES: u32 = 8192;
 /// How many bytes of tags a round merges.
-const MERGED: usize = 16 << 20;
+const MOST_MERGED_BYTES: usize = 16 << 20;
 
 /// Runs one round in the current transaction, which has locked `cache_entries`. Does nothing if another session has
 /// locked `cache_tags`.
@@ -62,12 +62,12 @@ pub fn collect(tables: &ExtensionTables) -> Result<(), CacheError> {
         if pages <= FEW_PAGES {
             under_latest(|| {
                 table.each(|met| {
-                    drop_impossible(met);
+                    remove_impossible(met);
                 });
             });
             return false;
         }
-        let parts = u64::from(pages / PART) + 1;
+        let parts = u64::from(pages / PART_PAGES) + 1;
         let part = Part { parts, number: backend::random() % parts };
         under_latest(|| merge(table, part));
         see_own_work();
@@ -95,7 +95,7 @@ impl Part {
 }
 
 /// Removes a row that no transaction can have written (`tags::version_of`). Readers skip such a row.
-fn drop_impossible(met: &Met) -> bool {
+fn remove_impossible(met: &Met) -> bool {
     let is_impossible = tags::version_of(&met.row).is_none();
     if is_impossible {
         met.remove();
@@ -107,7 +107,7 @@ fn drop_impossible(met: &Met) -> bool {
 fn merge(table: &Table, part: Part) {
     let mut rows: HashMap<u64, bool> = HashMap::new();
     table.each(|met| {
-        if !drop_impossible(met)
+        if !remove_impossible(met)
             && let Some(hash) = part.hash_of(&met.row)
         {
             rows.entry(hash).and_modify(|several| *several = true).or_insert(false);
@@ -121,7 +121,7 @@ fn merge(table: &Table, part: Part) {
     let mut bytes = 0;
     table.each(|met| {
         let is_one = part.hash_of(&met.row).is_some_and(|hash| rows.contains_key(&hash));
-        if !is_one || bytes > MERGED || tags::version_of(&met.row).is_none() {
+        if !is_one || bytes > MOST_MERGED_BYTES || tags::version_of(&met.row).is_none() {
             return;
         }
         let (tag, generation) = (met.row.text(tag_column::TAG), generation_of(&met.row));
@@ -162,7 +162,7 @@ fn remove_unused(tables: &ExtensionTables, table: &Table, part: Part, horizon: F
     if unused.is_empty() {
         return false;
     }
-    let looked = entries::open(tables, By::Anybody, |entries| {
+    let looked = entries::open(tables, By::Other, |entries| {
         entries.each_tag(|tag| {
             unused.remove(&hash(tag));
         });

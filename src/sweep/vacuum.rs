@@ -20,17 +20,17 @@ use std::ffi::CString;
 use std::panic::AssertUnwindSafe;
 
 /// With fewer removed rows the table is left to autovacuum.
-const AT_LEAST: u64 = 2000;
+const LEAST_REMOVED: u64 = 2000;
 /// It is also left to autovacuum if less than one entry in this many was removed.
-const PART: u64 = 6;
+const LEAST_PART: u64 = 6;
 
 /// Whether the space of `removed` rows is needed in a table of `entries` entries.
 pub fn is_due(removed: u64, entries: u64) -> bool {
-    removed > AT_LEAST.max(entries / PART)
+    removed > LEAST_REMOVED.max(entries / LEAST_PART)
 }
 
 /// Whether another VACUUM has cleaned the table meanwhile. Called in a transaction.
-pub fn is_clean(tables: &ExtensionTables, removed: u64) -> bool {
+pub fn is_vacuumed(tables: &ExtensionTables, removed: u64) -> bool {
     // SAFETY: the function takes the OID of a relation.
     let dead: Option<i64> =
         unsafe { pgrx::direct_function_call(pg_sys::pg_stat_get_dead_tuples, &[tables.entries.into_datum()]) };
@@ -87,15 +87,15 @@ impl Drop for Locks {
 /// While this value lives, the process counts as autovacuum. A session that waits for the table for `deadlock_timeout`
 /// cancels it. DROP DATABASE, CREATE DATABASE and other commands that wait for its connections end it, where
 /// they would otherwise give up after five seconds.
-struct Yielding;
+struct AsAutovacuum;
 
-impl Yielding {
+impl AsAutovacuum {
     fn begin() -> Self {
         Self::mark(true);
         Self
     }
 
-    fn mark(yields: bool) {
+    fn mark(is_autovacuum: bool) {
         const PROC_ARRAY_LOCK: usize = 4;
         let flag = pg_sys::PROC_IS_AUTOVACUUM as u8;
         // SAFETY: the flags of this process and their copy are changed under the lock that PostgreSQL uses for that
@@ -105,7 +105,7 @@ impl Yielding {
             let lock = &raw mut (*pg_sys::MainLWLockArray.add(PROC_ARRAY_LOCK)).lock;
             pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
             let process = pg_sys::MyProc;
-            let flags = if yields { (*process).statusFlags | flag } else { (*process).statusFlags & !flag };
+            let flags = if is_autovacuum { (*process).statusFlags | flag } else { (*process).statusFlags & !flag };
             (*process).statusFlags = flags;
             *(*pg_sys::ProcGlobal).statusFlags.add((*process).pgxactoff as usize) = flags;
             pg_sys::LWLockRelease(lock);
@@ -113,7 +113,7 @@ impl Yielding {
     }
 }
 
-impl Drop for Yielding {
+impl Drop for AsAutovacuum {
     fn drop(&mut self) {
         Self::mark(false);
         // SAFETY: a flag that a signal handler sets. A late cancel was meant for the VACUUM, which is over.
@@ -131,7 +131,7 @@ pub fn run(schema: &str, mut locks: Locks) -> Result<bool, String> {
     process::report(Some(&command));
     // The command outlives the transactions that VACUUM begins and ends.
     let context = PgMemoryContexts::new("cache_pg vacuum");
-    let yielding = Yielding::begin();
+    let as_autovacuum = AsAutovacuum::begin();
     let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
         // SAFETY: as PostgreSQL runs a command: outside of a transaction block, and with the memory of a portal, in
         // which VACUUM keeps its own. The memory context before this belongs to the transaction that VACUUM ends, so it
@@ -156,7 +156,7 @@ pub fn run(schema: &str, mut locks: Locks) -> Result<bool, String> {
         if is_cancel(&error) { Ok(false) } else { Err(message_of(&error)) }
     })
     .execute();
-    drop(yielding);
+    drop(as_autovacuum);
     if outcome != Ok(true) {
         // The rollback has released the session's locks too.
         locks.0.clear();

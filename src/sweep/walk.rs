@@ -73,17 +73,17 @@ pub fn step(
 /// Evicts up to `most` entries from up to `pages` pages, from where the last eviction by the sweeper or a writer
 /// stopped. If the table was truncated meanwhile it evicts nothing, because the excess is gone.
 pub fn evict(slot: usize, tables: &ExtensionTables, pages: BlockNumber, most: u32, evictor: &mut Evictor) -> Step {
-    let evicted = entries::open(tables, By::Anybody, |entries| {
+    let evicted = entries::open(tables, By::Other, |entries| {
         if !file::is_known() {
             // The next step decides by what is found here.
-            under_transaction(|| estimate::get_to_know(entries));
+            under_transaction(|| estimate::estimate_if_unknown(entries));
             return Step::default();
         }
         if Ranges::are_of_another(slot, entries.file()) {
             Ranges::of(slot, entries.file(), entries.pages(), census::forget);
             return Step::default();
         }
-        under_transaction(|| evictor.next(entries, pages, most))
+        under_transaction(|| evictor.evict_pages(entries, pages, most))
     });
     evicted.unwrap_or_default()
 }

@@ -13,7 +13,7 @@ use crate::error::CacheError;
 use crate::pg::as_owner::AsOwner;
 use crate::pg::backend;
 use crate::pg::local_settings::LocalSettings;
-use crate::pg::subtransaction::attempt_beside_others;
+use crate::pg::subtransaction::attempt_despite_contention;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, AclMode, Oid};
 use std::rc::Rc;
@@ -114,10 +114,10 @@ impl Access {
     /// As [`Access::run`], for work that locks rows. The hand may remove one of them at that very moment, or somebody
     /// write one that is to be deleted; with an old snapshot that raises 40001, although it is nothing to the caller.
     /// Another look finds what is there then.
-    pub fn run_beside_others<R>(&self, work: impl Fn(&ExtensionTables) -> R) -> R {
+    pub fn run_with_retries<R>(&self, work: impl Fn(&ExtensionTables) -> R) -> R {
         if backend::has_old_snapshot() {
             for _ in 0..TRIES {
-                if let Some(result) = attempt_beside_others(&[], || self.run(&work)) {
+                if let Some(result) = attempt_despite_contention(&[], || self.run(&work)) {
                     return result;
                 }
             }

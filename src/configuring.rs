@@ -28,7 +28,7 @@ pub fn refuse_if_restricted(function: &'static str) -> Result<(), CacheError> {
 pub fn write_namespaces<R>(work: impl FnOnce(&ExtensionTables) -> R) -> Result<R, CacheError> {
     // The lock of a write: under it nobody makes a trigger or a rule.
     let tables = catalog::lock(|tables| tables.namespaces, pg_sys::RowExclusiveLock as LOCKMODE, |_| Ok(()))?;
-    let _owner = (!has_code_of_others(tables.namespaces)).then(|| {
+    let _owner = (!runs_foreign_code(tables.namespaces)).then(|| {
         // SAFETY: looks at this backend's state.
         let role = WrittenFor::role(unsafe { pg_sys::GetUserId() });
         (role, AsOwner::new(tables.namespaces_owner))
@@ -39,7 +39,7 @@ pub fn write_namespaces<R>(work: impl FnOnce(&ExtensionTables) -> R) -> Result<R
 
 /// Whether a rule, or a trigger of somebody's, runs when the table, which is locked, is written. A trigger of ours runs
 /// a function of the extension under no condition.
-fn has_code_of_others(table: Oid) -> bool {
+fn runs_foreign_code(table: Oid) -> bool {
     // SAFETY: opened and closed in pairs, under the lock that is held; the relation cache lists the triggers.
     unsafe {
         let relation = pg_sys::relation_open(table, pg_sys::NoLock as LOCKMODE);

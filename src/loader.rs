@@ -14,9 +14,9 @@ use crate::error::{CacheError, LoadError};
 use crate::pg::advisory;
 use crate::pg::as_owner::AsOwner;
 use crate::pg::datum::Jsonb;
+use crate::pg::error_details::ErrorDetails;
 use crate::pg::function_call;
 use crate::pg::local_settings::LocalSettings;
-use crate::pg::retelling::Retelling;
 use crate::statement;
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys::{self, Oid};
@@ -64,11 +64,11 @@ pub fn function(loader: &Loader, key: Key) -> Result<Option<Jsonb>, CacheError> 
     // A trigger of somebody's may be at work between the one of ours that writes down the owner and the one that
     // checks.
     // SAFETY: looks at this backend's state.
-    if !loader.is_settled && !function.lends_rights_to(unsafe { pg_sys::GetUserId() }) {
+    if !loader.is_settled && !function.role_has_owner_rights(unsafe { pg_sys::GetUserId() }) {
         return Err(LoadError::Unsettled(signature()).into());
     }
-    let _told = Retelling::of(None);
-    advisory::kept(|| {
+    let _details = ErrorDetails::of(None);
+    advisory::preserved(|| {
         let _owner = AsOwner::of_code(function.owner);
         // Whatever the caller has put into the search path, or among the temporary tables, is not for the owner's
         // rights.
@@ -119,13 +119,13 @@ impl Function {
         }
     }
 
-    fn lends_rights_to(&self, role: Oid) -> bool {
+    fn role_has_owner_rights(&self, role: Oid) -> bool {
         // SAFETY: looks at the roles in the catalogs.
         unsafe { pg_sys::has_privs_of_role(role, self.owner) }
     }
 
     fn as_loader(&self, signature: String, role: Oid) -> Result<Loader, CacheError> {
-        match self.lends_rights_to(role) {
+        match self.role_has_owner_rights(role) {
             true => Ok(Loader { signature, owner: Some(self.owner), is_settled: true }),
             false => Err(CacheError::NotLoaderOwner(signature)),
         }
@@ -149,7 +149,7 @@ fn oid_of(signature: &str) -> Option<Oid> {
 ///
 /// # Errors
 /// [`CacheError::NotALoader`], [`LoadError::Volatile`], [`CacheError::NotLoaderOwner`].
-pub fn admit(function: Oid) -> Result<Loader, CacheError> {
+pub fn check(function: Oid) -> Result<Loader, CacheError> {
     // SAFETY: a look-up in the system caches; the text is a copy.
     let signature = unsafe { text(pg_sys::format_procedure_qualified(function)) };
     let Some(found) = Function::of(function).filter(|found| found.has_signature) else {
@@ -166,7 +166,7 @@ pub fn admit(function: Oid) -> Result<Loader, CacheError> {
 ///
 /// # Errors
 /// [`CacheError::NotLoaderOwner`].
-pub fn admit_for(signature: &str, role: Oid) -> Result<Option<Loader>, CacheError> {
+pub fn check_for(signature: &str, role: Oid) -> Result<Option<Loader>, CacheError> {
     let Some(oid) = oid_of(signature) else { return Ok(None) };
     let Some(found) = Function::of(oid).filter(|found| found.has_signature && !found.is_volatile) else {
         return Ok(None);

@@ -47,7 +47,7 @@ pub fn tags(tables: &ExtensionTables, tags: &[&str]) {
 }
 
 fn remember(tables: &ExtensionTables, change: impl FnOnce(&mut Changes)) {
-    transaction::has_work();
+    transaction::run_hooks_at_end();
     if CHANGED.with_borrow(Option::is_none) {
         let listening = namespaces::listening(tables);
         CHANGED.set(Some((Changes::default(), listening)));
@@ -63,7 +63,7 @@ enum Payload {
     Tag(String),
 }
 
-fn tell(changes: Changes, listening: &[String]) {
+fn send(changes: Changes, listening: &[String]) {
     for message in changes.messages(listening.iter().map(String::as_str)) {
         let payload = match message {
             Message::Key(key) => Payload::Key(key),
@@ -85,7 +85,7 @@ pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
     }
     let Some((changes, listening)) = CHANGED.take() else { return };
     match event {
-        XACT_EVENT_PRE_COMMIT => tell(changes, &listening),
+        XACT_EVENT_PRE_COMMIT => send(changes, &listening),
         XACT_EVENT_PRE_PREPARE if !changes.is_empty() => {
             ErrorReport::from(CacheError::Prepare).report(PgLogLevel::ERROR)
         }

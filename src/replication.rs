@@ -24,7 +24,7 @@ fn cache_applied_ignored(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, E
     }
     let data = trigger.trigger_data();
     let row = match trigger.op() {
-        _ if is_applied() => std::ptr::null_mut(),
+        _ if is_applied_by_subscription() => std::ptr::null_mut(),
         Ok(PgTriggerOperation::Update) => data.tg_newtuple,
         _ => data.tg_trigtuple,
     };
@@ -34,7 +34,7 @@ fn cache_applied_ignored(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, E
 }
 
 /// Whether a subscription itself writes the row, not a trigger or a function that it has caused to run.
-fn is_applied() -> bool {
+fn is_applied_by_subscription() -> bool {
     // SAFETY: reads this process's state.
     let is_worker = unsafe { pg_sys::IsLogicalWorker() };
     is_worker && statement::is_fired_by_no_statement()

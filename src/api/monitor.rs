@@ -169,7 +169,7 @@ fn cache_health() -> Result<
     ErrorReport,
 > {
     // Also of tables that somebody has altered: it says why nothing is swept.
-    let tables = catalog::tables().ok_or_else(catalog::absence)?;
+    let tables = catalog::tables().ok_or_else(catalog::why_absent)?;
     let readings = Readings {
         missing_columns: watch::missing_columns(&tables),
         unwatched_tables: watch::unwatched_tables(&tables),

@@ -48,7 +48,7 @@ fn cache_configure(
     check("early_refresh", "from 0 to 100", early_refresh, |it| (0.0..=100.0).contains(it))?;
     check("max_entries", "1 or more", max_entries, |&it| it >= 1)?;
     check("max_size", "1 byte or more", max_size, |&it| it >= 1)?;
-    let loader = loader.map(|function| loader::admit(function.oid())).transpose()?;
+    let loader = loader.map(|function| loader::check(function.oid())).transpose()?;
     let params = [
         namespace.as_str().param(),
         default_ttl.param(),

@@ -65,7 +65,7 @@ pub fn tables() -> Option<Rc<ExtensionTables>> {
 /// # Errors
 /// [`CacheError::NotInstalled`], [`CacheError::Reshaped`].
 pub fn installed() -> Result<Rc<ExtensionTables>, CacheError> {
-    let tables = tables().ok_or_else(absence)?;
+    let tables = tables().ok_or_else(why_absent)?;
     tables.check()?;
     Ok(tables)
 }
@@ -101,7 +101,7 @@ pub fn extension() -> Option<Oid> {
 }
 
 /// Why there are no tables: the extension is not installed, or a table of it is not where it was made.
-pub fn absence() -> CacheError {
+pub fn why_absent() -> CacheError {
     if extension().is_none() {
         return CacheError::NotInstalled;
     }
@@ -120,8 +120,8 @@ fn look_up() -> Option<ExtensionTables> {
             altered: shapes
                 .into_iter()
                 .find_map(|(table, shape)| Some((shape.table, difference(table, shape)?)))
-                .or_else(|| (rows.get(0, 14) != Some(true)).then(no_key))
-                .or_else(|| (rows.get(0, 15) != Some(true)).then(no_tag)),
+                .or_else(|| (rows.get(0, 14) != Some(true)).then(wrong_primary_key))
+                .or_else(|| (rows.get(0, 15) != Some(true)).then(wrong_tag_index)),
             schema: rows.get(0, 1)?,
             entries,
             owner: rows.get(0, 3)?,
@@ -140,12 +140,12 @@ fn look_up() -> Option<ExtensionTables> {
 }
 
 /// What is said of `cache_entries` with another primary key, or none.
-fn no_key() -> (&'static str, String) {
+fn wrong_primary_key() -> (&'static str, String) {
     (column::SHAPE.table, "It had a primary key on the column key alone.".into())
 }
 
 /// What is said of `cache_tags` with other indexes.
-fn no_tag() -> (&'static str, String) {
+fn wrong_tag_index() -> (&'static str, String) {
     let how = "It had an index on the column tag, and none that is unique, on an expression or with a condition.";
     (tag_column::SHAPE.table, how.into())
 }

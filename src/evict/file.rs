@@ -37,7 +37,7 @@ unsafe extern "C-unwind" fn on_relation_change(_argument: Datum, relation: Oid) 
     let table = memory::known_area().map_or(0, |area| area.table.load(Ordering::Relaxed));
     if table != 0 && (relation == Oid::INVALID || relation.to_u32() == table) {
         HAS_CHANGED.set(true);
-        transaction::has_work();
+        transaction::run_hooks_at_end();
     }
 }
 

@@ -68,7 +68,7 @@ pub fn add(namespace: Namespace, limits: Limits, change: Change) {
     let generation = tally.map_or(0, |tally| tally.generation.load(Ordering::Relaxed));
     let ledger_key = LedgerKey { tally, generation, file: file::current(), limits };
     LEDGER.with_borrow_mut(|ledger| ledger.add(ledger_key, change));
-    transaction::has_work();
+    transaction::run_hooks_at_end();
 }
 
 /// A subtransaction begins or ends.

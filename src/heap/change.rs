@@ -72,7 +72,7 @@ fn attempt<R>(
     contention: Contention,
     decide: &mut impl FnMut(Option<&Row>) -> Decision<R>,
 ) -> Attempt<R> {
-    let mut dirty = Dirty::new();
+    let mut dirty = DirtySnapshot::new();
     if let Some(newest) = dirty.newest(table, key) {
         let result = replace(table, key, &newest.row(), dirty.holder(), contention, decide);
         newest.close();
@@ -82,7 +82,7 @@ fn attempt<R>(
     scan.seek(key);
     let result = match scan.next() {
         Some(row) => replace(table, key, &row, dirty.holder(), contention, decide),
-        None => add(table, key, decide),
+        None => insert_if_wanted(table, key, decide),
     };
     scan.close();
     result
@@ -112,7 +112,7 @@ fn replace<R>(
     }
 }
 
-fn add<R>(table: &Table, key: &str, decide: &mut impl FnMut(Option<&Row>) -> Decision<R>) -> Attempt<R> {
+fn insert_if_wanted<R>(table: &Table, key: &str, decide: &mut impl FnMut(Option<&Row>) -> Decision<R>) -> Attempt<R> {
     match decide(None) {
         Decision::Leave(_) if exists(table, key) => Attempt::Again,
         Decision::Leave(result) => Attempt::Done(result),
@@ -144,9 +144,9 @@ fn exists(table: &Table, key: &str) -> bool {
 }
 
 /// A snapshot that sees what is in progress, and is told by whom.
-struct Dirty(SnapshotData);
+struct DirtySnapshot(SnapshotData);
 
-impl Dirty {
+impl DirtySnapshot {
     fn new() -> Box<Self> {
         Box::new(Self(SnapshotData { snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY, ..SnapshotData::default() }))
     }
@@ -166,13 +166,13 @@ impl Dirty {
     /// Who has written the version that the scan has just found, or is about to replace it, and has not ended. The
     /// current transaction does not count.
     fn holder(&self) -> Option<Holder> {
-        let nobody = TransactionId::from(0);
+        let none = TransactionId::from(0);
         // SAFETY: the scan has written here through the pointer that it was given.
         let SnapshotData { xmin, xmax, speculativeToken: token, .. } = unsafe { (&raw const self.0).read_volatile() };
         match (xmin, xmax) {
-            (inserter, _) if inserter != nobody && token != 0 => Some(Holder::Inserter(inserter, token)),
-            (writer, _) if writer != nobody => Some(Holder::Transaction(writer)),
-            (_, writer) if writer != nobody => Some(Holder::Transaction(writer)),
+            (inserter, _) if inserter != none && token != 0 => Some(Holder::Inserter(inserter, token)),
+            (writer, _) if writer != none => Some(Holder::Transaction(writer)),
+            (_, writer) if writer != none => Some(Holder::Transaction(writer)),
             _ => None,
         }
     }
@@ -190,7 +190,7 @@ fn wait_for(table: &Table, holder: Holder) {
             ),
             Holder::Inserter(writer, token) => pg_sys::SpeculativeInsertionWait(writer, token),
             Holder::Locker(tid) => {
-                write::hold(table, tid, pg_sys::LockWaitPolicy::LockWaitBlock);
+                write::lock_row(table, tid, pg_sys::LockWaitPolicy::LockWaitBlock);
             }
         }
     }
@@ -205,7 +205,7 @@ pub fn insert(table: &Table, columns: &[Option<Datum>]) {
 /// Replaces the first version of `key`'s rows that nobody else holds; false where there is none.
 pub fn update_any(table: &Table, key: &str, columns: impl Fn(&Row) -> Vec<Option<Datum>>) -> bool {
     see_own_work();
-    let mut dirty = Dirty::new();
+    let mut dirty = DirtySnapshot::new();
     let mut scan = dirty.scan(table);
     scan.seek(key);
     let mut updated = false;

@@ -11,7 +11,7 @@ use pgrx::pg_sys::{self, TransactionId};
 ///
 /// # Safety
 /// The relation is open.
-pub(super) unsafe fn writer(relation: pg_sys::Relation) -> Option<TransactionId> {
+pub(super) unsafe fn last_writer(relation: pg_sys::Relation) -> Option<TransactionId> {
     // SAFETY: the row is released before anything else happens.
     unsafe {
         let id = pg_sys::SysCacheIdentifier::RELOID as i32;
@@ -37,8 +37,8 @@ pub(super) unsafe fn is_in_file_of_snapshot(relation: pg_sys::Relation) -> bool 
         if (*relation).rd_createSubid != 0 {
             return true;
         }
-        let mut before_us = *pg_sys::GetActiveSnapshot();
-        before_us.curcid = pg_sys::FirstCommandId;
+        let mut without_own_work = *pg_sys::GetActiveSnapshot();
+        without_own_work.curcid = pg_sys::FirstCommandId;
         let catalog = pg_sys::table_open(pg_sys::RelationRelationId, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
         let mut by_oid = pg_sys::ScanKeyData::default();
         pg_sys::ScanKeyInit(
@@ -49,7 +49,7 @@ pub(super) unsafe fn is_in_file_of_snapshot(relation: pg_sys::Relation) -> bool 
             (*relation).rd_id.into(),
         );
         let index = pg_sys::ClassOidIndexId.into();
-        let scan = pg_sys::systable_beginscan(catalog, index, true, &mut before_us, 1, &mut by_oid);
+        let scan = pg_sys::systable_beginscan(catalog, index, true, &mut without_own_work, 1, &mut by_oid);
         let row = pg_sys::systable_getnext(scan);
         let is_the_same = !row.is_null() && {
             let found = pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_class>();

@@ -7,7 +7,7 @@
 //! rows of a key, and whose reads of the index count.
 
 use super::hints::{self, spot_of};
-use super::page::{make_room, pin, visible};
+use super::page::{pin, prune_if_full, visible};
 use super::row::Row;
 use super::shape::FIRST;
 use super::table::Table;
@@ -59,7 +59,7 @@ impl NewestRow {
         // SAFETY: the table is open; the slot takes over the pin, and keeps what it points to.
         unsafe {
             let buffer = pin(relation, &spot)?;
-            make_room(relation, &spot, buffer);
+            prune_if_full(relation, &spot, buffer);
             let Some(tuple) = visible(relation, &spot, buffer, dirty) else {
                 pg_sys::ReleaseBuffer(buffer);
                 return None;

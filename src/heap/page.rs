@@ -11,7 +11,7 @@ use std::cell::Cell;
 /// longer.
 const VERSIONS: usize = 2;
 /// Or where fewer bytes than these are free, as `heap_page_prune_opt` has it.
-const ROOM: usize = pg_sys::BLCKSZ as usize / 10;
+const MIN_FREE: usize = pg_sys::BLCKSZ as usize / 10;
 /// `ReadRecentBuffer` does not count as use, so a page that is read by hints only would soon leave its buffer. One in
 /// so many of these reads looks the page up as others do, which costs some 600 instructions.
 const USED_EVERY: u32 = 16;
@@ -121,7 +121,7 @@ pub(super) unsafe fn visible(
 ///
 /// # Safety
 /// The buffer is pinned, and holds the page of this heap.
-pub(super) unsafe fn make_room(relation: Relation, spot: &Spot, buffer: Buffer) {
+pub(super) unsafe fn prune_if_full(relation: Relation, spot: &Spot, buffer: Buffer) {
     // SAFETY: what the page says of itself may be read without a lock, as heap_page_prune_opt does: a wrong guess costs
     // a look.
     unsafe {
@@ -132,7 +132,7 @@ pub(super) unsafe fn make_room(relation: Relation, spot: &Spot, buffer: Buffer) 
         };
         // An update has found no room here, and said so.
         let is_full = (*page.cast::<pg_sys::PageHeaderData>()).pd_flags & pg_sys::PD_PAGE_FULL as u16 != 0;
-        if is_full || pg_sys::PageGetHeapFreeSpace(page) < ROOM.max(VERSIONS * length) {
+        if is_full || pg_sys::PageGetHeapFreeSpace(page) < MIN_FREE.max(VERSIONS * length) {
             pg_sys::heap_page_prune_opt(relation, buffer);
         }
     }

@@ -18,7 +18,7 @@ const TEXT_FAMILIES: [u32; 2] = [1994, 2095];
 
 /// Takes those `keys` away that a column, a text, of the table holds under the active snapshot; all of them where that
 /// cannot be told.
-pub fn take_found(table: Oid, column: i16, keys: &mut HashSet<String>) {
+pub fn remove_referenced(table: Oid, column: i16, keys: &mut HashSet<String>) {
     // SAFETY: locks by number; what is opened is closed, or by the end of the (sub)transaction after an error.
     unsafe {
         if !pg_sys::ConditionalLockRelationOid(table, LOCK) {
@@ -75,7 +75,7 @@ unsafe fn begins_with(index: Relation, column: i16) -> bool {
             && (*form).indisvalid
             && *(*form).indkey.values.as_ptr() == column
             && TEXT_FAMILIES.contains(&(*(*index).rd_opfamily).to_u32())
-            && is_whole(index)
+            && runs_no_code(index)
     }
 }
 
@@ -84,7 +84,7 @@ unsafe fn begins_with(index: Relation, column: i16) -> bool {
 ///
 /// # Safety
 /// The index is open.
-pub(super) unsafe fn is_whole(index: Relation) -> bool {
+pub(super) unsafe fn runs_no_code(index: Relation) -> bool {
     let is_null = |column: u32| {
         // SAFETY: the relation cache holds the row of the catalog.
         unsafe { pg_sys::heap_attisnull((*index).rd_indextuple, column as i32, std::ptr::null_mut()) }

@@ -89,7 +89,7 @@ impl Row {
 
     /// Whether several transactions hold a lock on it: then they have one number together, which is none of a
     /// transaction.
-    pub fn is_shared(&self) -> bool {
+    pub fn has_multixact(&self) -> bool {
         // SAFETY: the tuple is in the slot. What others change in these bits meanwhile only sends the caller the longer
         // way.
         unsafe { (*self.tuple().t_data).t_infomask & pg_sys::HEAP_XMAX_IS_MULTI as u16 != 0 }

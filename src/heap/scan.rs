@@ -112,7 +112,7 @@ impl Scan {
 
     /// The same under an old snapshot, which may see two: what has been removed since, and what its own transaction has
     /// written after that. Then that one counts, whether it is wanted or not.
-    pub fn find_own(&mut self, key: &str, wanted: impl Fn(&Row) -> bool) -> Option<Row> {
+    pub fn find_own_first(&mut self, key: &str, wanted: impl Fn(&Row) -> bool) -> Option<Row> {
         match self.find(key, Row::is_own) {
             Some(own) => wanted(&own).then_some(own),
             None => self.find(key, wanted),

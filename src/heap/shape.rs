@@ -44,14 +44,14 @@ pub struct Shape {
     pub table: &'static str,
     /// Whether it may have more columns behind these, and be stored in another way: then it is read and written through
     /// the executor alone.
-    pub is_open: bool,
+    pub is_extensible: bool,
     /// Name and type of each.
     pub columns: &'static [(&'static str, Oid)],
 }
 
 /// Declares a module with a [`Column`] for each column of a table, and its `SHAPE`.
 macro_rules! columns {
-    ($(#[$doc:meta])* $module:ident: $table:literal, $open:literal,
+    ($(#[$doc:meta])* $module:ident: $table:literal, $extensible:literal,
      [$($number:literal $name:ident $sql:literal: $kind:ident),* $(,)?]) => {
         $(#[$doc])*
         pub mod $module {
@@ -66,7 +66,7 @@ macro_rules! columns {
             /// The table that has them.
             pub static SHAPE: Shape = Shape {
                 table: $table,
-                is_open: $open,
+                is_extensible: $extensible,
                 columns: &[$(($sql, <$kind as Read>::TYPES[0])),*],
             };
         }
@@ -97,7 +97,7 @@ impl Shape {
             if (*row).relkind as u8 != pg_sys::RELKIND_RELATION {
                 return Some("It is no ordinary table.".into());
             }
-            if !self.is_open && (*row).relam != pg_sys::HEAP_TABLE_AM_OID {
+            if !self.is_extensible && (*row).relam != pg_sys::HEAP_TABLE_AM_OID {
                 return Some("It is not stored in a heap.".into());
             }
             let count = (*shape).natts as usize;
@@ -115,7 +115,7 @@ impl Shape {
                     return Some(format!("Column {name} had the collation \"C\"."));
                 }
             }
-            if !self.is_open {
+            if !self.is_extensible {
                 return (count > self.columns.len()).then(|| "It has more columns.".into());
             }
             let further = (self.columns.len()..count).map(|number| &*attribute(shape, number));

@@ -27,14 +27,14 @@ pub fn current_if_assigned() -> Option<FullXid> {
 }
 
 /// Whether some transaction can have this number: the next one has not begun. What a forged row says is not possible.
-pub fn is_possible(version: FullXid) -> bool {
-    if version < NEXT.get() {
+pub fn is_possible(xid: FullXid) -> bool {
+    if xid < KNOWN_NEXT.get() {
         return true;
     }
     // SAFETY: reads a counter in shared memory.
     let next = unsafe { pg_sys::ReadNextFullTransactionId() }.value;
-    NEXT.set(next);
-    version < next
+    KNOWN_NEXT.set(next);
+    xid < next
 }
 
 /// Makes what this transaction has written so far visible to its next command and its next snapshot.
@@ -63,13 +63,13 @@ thread_local! {
     /// The transaction, the last one of this backend, that wrote over what its own snapshot does not see.
     static BLIND_IN: Cell<Option<FullXid>> = const { Cell::new(None) };
     /// A number that had not been given out when somebody last asked: all below it had.
-    static NEXT: Cell<FullXid> = const { Cell::new(0) };
+    static KNOWN_NEXT: Cell<FullXid> = const { Cell::new(0) };
 }
 
 /// The current transaction, `version`, has deleted or invalidated what another one has changed since its snapshot: from
 /// now on what it wrote itself is no proof that nothing else was written.
-pub fn mark_blind(version: FullXid) {
-    BLIND_IN.set(Some(version));
+pub fn mark_blind(xid: FullXid) {
+    BLIND_IN.set(Some(xid));
 }
 
 /// Which transactions a snapshot sees: those under `xmin`, and those under `xmax` that are not in `running`.
@@ -104,8 +104,8 @@ impl Seen {
         // SAFETY: its arrays are as long as it says.
         let (xmin, xmax, mut running) = unsafe {
             let snapshot = &*snapshot;
-            let running: Vec<FullXid> = (0..snapshot.xcnt as usize).map(|i| widen(*snapshot.xip.add(i))).collect();
-            (widen(snapshot.xmin), widen(snapshot.xmax), running)
+            let running: Vec<FullXid> = (0..snapshot.xcnt as usize).map(|i| with_epoch(*snapshot.xip.add(i))).collect();
+            (with_epoch(snapshot.xmin), with_epoch(snapshot.xmax), running)
         };
         running.sort_unstable();
         Self { xmin, xmax, running, own: true }
@@ -139,7 +139,7 @@ impl Seen {
     /// subtransaction counts as the whole transaction, as in `XidInMVCCSnapshot`: its own number is in no list of
     /// running ones. False where nobody can say any more which transaction it was a part of.
     pub(super) fn contains_writer(&self, writer: TransactionId) -> bool {
-        if writer == pg_sys::FrozenTransactionId || widen(writer) < self.xmin {
+        if writer == pg_sys::FrozenTransactionId || with_epoch(writer) < self.xmin {
             return true;
         }
         // SAFETY: look at this backend's state and at pg_subtrans, which reaches back to the oldest transaction that
@@ -149,14 +149,14 @@ impl Seen {
                 return false;
             }
             let whole = pg_sys::SubTransGetTopmostTransaction(writer);
-            widen(whole) < self.xmin
-                || !pg_sys::TransactionIdPrecedes(whole, pg_sys::TransactionXmin) && self.contains(widen(whole))
+            with_epoch(whole) < self.xmin
+                || !pg_sys::TransactionIdPrecedes(whole, pg_sys::TransactionXmin) && self.contains(with_epoch(whole))
         }
     }
 }
 
 /// The number with the epoch that it had to have to be of use now.
-pub(super) fn widen(number: TransactionId) -> FullXid {
+pub(super) fn with_epoch(number: TransactionId) -> FullXid {
     if u32::from(number) < u32::from(pg_sys::FirstNormalTransactionId) {
         return NO_XID;
     }

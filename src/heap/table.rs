@@ -65,7 +65,7 @@ pub struct Table {
     /// The same, once it is open: a row that is found by a hint and updated on its own page needs none.
     index: OnceCell<pg_sys::Relation>,
     /// More indexes, which get an entry for each row too.
-    pub(super) others: Vec<pg_sys::Relation>,
+    pub(super) other_indexes: Vec<pg_sys::Relation>,
     observer: Cell<Option<Observer>>,
 }
 
@@ -89,8 +89,8 @@ impl Table {
             }
             purpose.check(relation);
             let primary = (index, purpose.lock());
-            let (index, others, observer) = (OnceCell::new(), Vec::new(), Cell::default());
-            Some(Self { relation, primary, index, others, observer }.run(work))
+            let (index, other_indexes, observer) = (OnceCell::new(), Vec::new(), Cell::default());
+            Some(Self { relation, primary, index, other_indexes, observer }.run(work))
         }
     }
 
@@ -107,29 +107,30 @@ impl Table {
             purpose.check(relation);
             let list = pg_sys::RelationGetIndexList(relation);
             let count = if list.is_null() { 0 } else { (*list).length };
-            let mut others: Vec<_> =
+            let mut other_indexes: Vec<_> =
                 (0..count).map(|number| pg_sys::index_open(pg_sys::list_nth_oid(list, number), lock)).collect();
             pg_sys::list_free(list);
-            let plain = others.iter().all(|&index| is_plain(index));
-            let found = others.iter().position(|&index| (*(*index).rd_index).indisvalid && finds_texts(index));
+            let plain = other_indexes.iter().all(|&index| is_plain(index));
+            let found =
+                other_indexes.iter().position(|&index| (*(*index).rd_index).indisvalid && is_on_first_column(index));
             let Some(position) = found.filter(|_| plain) else {
-                others.into_iter().for_each(|index| pg_sys::index_close(index, LOCKED));
+                other_indexes.into_iter().for_each(|index| pg_sys::index_close(index, LOCKED));
                 pg_sys::table_close(relation, LOCKED);
                 return None;
             };
-            let index = others.swap_remove(position);
+            let index = other_indexes.swap_remove(position);
             let primary = ((*index).rd_id, lock);
-            Some(Self { relation, primary, index: index.into(), others, observer: Cell::default() }.run(work))
+            Some(Self { relation, primary, index: index.into(), other_indexes, observer: Cell::default() }.run(work))
         }
     }
 
     /// Whether every row that was removed since `seen`, the active snapshot, is still in it, though nobody sees it any
     /// more: it lies in the file where `seen` found it. TRUNCATE, CLUSTER and their kin put it into another one. Any
     /// younger definition counts as that, unless it is this transaction's own.
-    pub fn keeps_what_was_removed_since(&self, seen: &Seen) -> bool {
+    pub fn keeps_rows_removed_since(&self, seen: &Seen) -> bool {
         // SAFETY: the relation is open.
         unsafe {
-            let writer = definition::writer(self.relation);
+            let writer = definition::last_writer(self.relation);
             match writer.is_some_and(|writer| pg_sys::TransactionIdIsCurrentTransactionId(writer)) {
                 true => seen.own && (!has_old_snapshot() || definition::is_in_file_of_snapshot(self.relation)),
                 false => writer.is_some_and(|writer| seen.contains_writer(writer)),
@@ -165,7 +166,7 @@ impl Table {
         let result = work(&self);
         // SAFETY: what was opened, each once; locks are kept, as the executor does.
         unsafe {
-            self.others.iter().for_each(|&index| pg_sys::index_close(index, LOCKED));
+            self.other_indexes.iter().for_each(|&index| pg_sys::index_close(index, LOCKED));
             if let Some(&index) = self.index.get() {
                 pg_sys::index_close(index, LOCKED);
             }
@@ -184,7 +185,7 @@ unsafe fn is_plain(index: pg_sys::Relation) -> bool {
     unsafe {
         (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
             && !(*(*index).rd_index).indisunique
-            && referrer::is_whole(index)
+            && referrer::runs_no_code(index)
     }
 }
 
@@ -192,7 +193,7 @@ unsafe fn is_plain(index: pg_sys::Relation) -> bool {
 ///
 /// # Safety
 /// The index is open.
-unsafe fn finds_texts(index: pg_sys::Relation) -> bool {
+unsafe fn is_on_first_column(index: pg_sys::Relation) -> bool {
     /// `text_ops` of a B-tree, in `pg_opfamily.dat`.
     const TEXT_OPS: u32 = 1994;
     // SAFETY: an index has a column at least, which has an operator family and a collation.

@@ -26,11 +26,11 @@ impl Table {
     /// What was committed before this transaction, every snapshot of the table sees that somebody holds or will take.
     pub fn horizon(&self) -> FullXid {
         // SAFETY: the relation is open; looks at shared memory.
-        snapshot::widen(unsafe { pg_sys::GetOldestNonRemovableTransactionId(self.relation) })
+        snapshot::with_epoch(unsafe { pg_sys::GetOldestNonRemovableTransactionId(self.relation) })
     }
 
     /// Hands every row that the active snapshot sees to `visit`, in the order of the pages.
-    pub fn each(&self, mut visit: impl FnMut(&Met)) {
+    pub fn each(&self, mut visit: impl FnMut(&Visited)) {
         // SAFETY: the relation is open and a snapshot active; scan and slot live until the end of this function. An
         // error in between ends the transaction, which releases what they hold.
         unsafe {
@@ -38,7 +38,7 @@ impl Table {
             let scan = pg_sys::table_beginscan(self.relation, snapshot, 0, std::ptr::null_mut());
             let slot = pg_sys::table_slot_create(self.relation, std::ptr::null_mut());
             while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
-                visit(&Met { table: self, row: Row::in_slot(slot), snapshot });
+                visit(&Visited { table: self, row: Row::in_slot(slot), snapshot });
             }
             pg_sys::ExecDropSingleTupleTableSlot(slot);
             pg_sys::table_endscan(scan);
@@ -47,13 +47,13 @@ impl Table {
 }
 
 /// A row that [`Table::each`] has come to.
-pub struct Met<'a> {
+pub struct Visited<'a> {
     table: &'a Table,
     pub row: Row,
     snapshot: Snapshot,
 }
 
-impl Met<'_> {
+impl Visited<'_> {
     /// Removes the row, if nobody holds it; whether it did.
     pub fn remove(&self) -> bool {
         // SAFETY: the slot holds a row of the table that the snapshot sees.
@@ -93,7 +93,7 @@ pub unsafe fn remove(relation: Relation, row: &Row, snapshot: Snapshot, is_locke
         // An update through the executor has locked the row first, and its new version keeps the lock. We do not wait
         // for ourselves, nor for somebody who has locked the row besides since: with a lock of our own nobody can.
         let is_own = outcome == pg_sys::TM_Result::TM_BeingModified
-            && !row.is_shared()
+            && !row.has_multixact()
             && pg_sys::TransactionIdIsCurrentTransactionId(failure.xmax);
         let outcome = match is_own && lock(relation, &raw mut (*row.slot).tts_tid, snapshot) {
             true => delete(true, &mut failure),

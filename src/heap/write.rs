@@ -32,7 +32,7 @@ pub(super) enum Updated {
 pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], contention: Contention) -> Updated {
     let may_wait = contention == Contention::Wait;
     let outcome = if row.is_held() || (!may_wait && lock::are_assertions_on()) {
-        match hold(table, row.tid(), pg_sys::LockWaitPolicy::LockWaitSkip) {
+        match lock_row(table, row.tid(), pg_sys::LockWaitPolicy::LockWaitSkip) {
             TM_Result::TM_Ok => replace(table, row, columns, true),
             refused => refused,
         }
@@ -47,7 +47,7 @@ pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], conten
 }
 
 /// Locks a version of a row as an update does that leaves its key alone.
-pub(super) fn hold(
+pub(super) fn lock_row(
     table: &Table,
     mut tid: pg_sys::ItemPointerData,
     policy: pg_sys::LockWaitPolicy::Type,
@@ -154,7 +154,7 @@ unsafe fn insert_index_entry(
 ) -> bool {
     // SAFETY: the index has one column, the first of the table, which is in the slot; its description is made here.
     unsafe {
-        table.others.iter().for_each(|&index| insert_other_entry(table, index, slot, is_unchanged));
+        table.other_indexes.iter().for_each(|&index| insert_other_entry(table, index, slot, is_unchanged));
         let description = pg_sys::BuildIndexInfo(table.index());
         pg_sys::index_insert(
             table.index(),

@@ -146,7 +146,7 @@ fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedBy
     }
     // SAFETY: looks at this backend's state.
     let role = FOR.get().unwrap_or_else(|| unsafe { pg_sys::GetUserId() });
-    let loader = signature.as_deref().map(|signature| loader::admit_for(signature, role)).transpose()?.flatten();
+    let loader = signature.as_deref().map(|signature| loader::check_for(signature, role)).transpose()?.flatten();
     let of_nobody = signature.is_some().then_some(OF_NOBODY);
     let found = loader.as_ref().and_then(|loader| loader.owner).or(of_nobody);
     if matches!(trigger.when(), Ok(PgTriggerWhen::Before)) {

@@ -9,13 +9,13 @@ use pgrx::{PgTryBuilder, pg_sys::panic::CaughtError};
 use std::panic::AssertUnwindSafe;
 
 /// A lock in one mode, and how often the session has it.
-struct Held {
+struct HeldLock {
     tag: LOCKTAG,
     mode: LOCKMODE,
     times: i64,
 }
 
-impl Held {
+impl HeldLock {
     fn is(&self, other: &Self) -> bool {
         let of = |tag: &LOCKTAG| (tag.locktag_field1, tag.locktag_field2, tag.locktag_field3, tag.locktag_field4);
         self.mode == other.mode && of(&self.tag) == of(&other.tag)
@@ -26,8 +26,8 @@ impl Held {
 ///
 /// # Errors
 /// [`LoadError::LockLost`] where it gave one away that somebody else has got meanwhile.
-pub fn kept<R>(work: impl FnOnce() -> R) -> Result<R, CacheError> {
-    let before = held();
+pub fn preserved<R>(work: impl FnOnce() -> R) -> Result<R, CacheError> {
+    let before = held_locks();
     let work = AssertUnwindSafe(|| Ok::<R, CaughtError>(work()));
     match PgTryBuilder::new(work).catch_others(Err).catch_rust_panic(Err).execute() {
         Ok(result) => {
@@ -51,7 +51,7 @@ pub fn kept<R>(work: impl FnOnce() -> R) -> Result<R, CacheError> {
 }
 
 /// The advisory locks of this session.
-fn held() -> Vec<Held> {
+fn held_locks() -> Vec<HeldLock> {
     let mut found = Vec::new();
     // SAFETY: the list is a copy of ours; a lock that is held in a mode may be asked for in it again.
     unsafe {
@@ -67,7 +67,7 @@ fn held() -> Vec<Held> {
                 if lock.holdMask & (1 << mode) != 0 {
                     let times = acquire(&lock.locktag, mode).unwrap_or(1) - 1;
                     pg_sys::LockRelease(&lock.locktag, mode, true);
-                    found.push(Held { tag: lock.locktag, mode, times });
+                    found.push(HeldLock { tag: lock.locktag, mode, times });
                 }
             }
         }
@@ -76,9 +76,9 @@ fn held() -> Vec<Held> {
 }
 
 /// Whether the locks are again what they were.
-fn restore(before: &[Held]) -> bool {
-    let after = held();
-    let times = |list: &[Held], lock: &Held| list.iter().find(|it| it.is(lock)).map_or(0, |it| it.times);
+fn restore(before: &[HeldLock]) -> bool {
+    let after = held_locks();
+    let times = |list: &[HeldLock], lock: &HeldLock| list.iter().find(|it| it.is(lock)).map_or(0, |it| it.times);
     for lock in &after {
         for _ in times(before, lock)..lock.times {
             // SAFETY: the session has the lock in this mode once more.

@@ -20,7 +20,7 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
 
 /// Runs `work`; None, with nothing of it left, when it raised what others are the reason of at this moment, or one of
 /// `refusals`. Every other error passes: what cannot be done must not look as if somebody had been in the way.
-pub fn attempt_beside_others<R>(refusals: &[PgSqlErrorCode], work: impl FnOnce() -> R) -> Option<R> {
+pub fn attempt_despite_contention<R>(refusals: &[PgSqlErrorCode], work: impl FnOnce() -> R) -> Option<R> {
     match within(work, true) {
         Ok(result) => Some(result),
         Err(error)

@@ -36,7 +36,7 @@ pub fn register(hooks: Hooks) {
 }
 
 /// The current transaction leaves something to do when it ends: a module has taken note of it.
-pub fn has_work() {
+pub fn run_hooks_at_end() {
     HAS_WORK.set(true);
 }
 

@@ -20,13 +20,13 @@ pub struct SharedArray<T: Shareable> {
     name: &'static CStr,
     length: fn() -> usize,
     start: AtomicPtr<T>,
-    attached: AtomicUsize,
+    count: AtomicUsize,
 }
 
 impl<T: Shareable> SharedArray<T> {
     /// `length` is asked once, after the configuration was read. The name must be used once.
     pub const fn new(name: &'static CStr, length: fn() -> usize) -> Self {
-        Self { name, length, start: AtomicPtr::new(std::ptr::null_mut()), attached: AtomicUsize::new(0) }
+        Self { name, length, start: AtomicPtr::new(std::ptr::null_mut()), count: AtomicUsize::new(0) }
     }
 
     /// Whether it is there: the library was preloaded.
@@ -41,7 +41,7 @@ impl<T: Shareable> SharedArray<T> {
             return &[];
         }
         // SAFETY: shared memory of this many elements, which stays for as long as the process; T is made to be shared.
-        unsafe { std::slice::from_raw_parts(start, self.attached.load(Ordering::Relaxed)) }
+        unsafe { std::slice::from_raw_parts(start, self.count.load(Ordering::Relaxed)) }
     }
 }
 
@@ -54,13 +54,13 @@ trait Part {
 impl<T: Shareable> Part for SharedArray<T> {
     fn request(&self) {
         let length = (self.length)();
-        self.attached.store(length, Ordering::Relaxed);
+        self.count.store(length, Ordering::Relaxed);
         // SAFETY: called by the hook that is for this.
         unsafe { pg_sys::RequestAddinShmemSpace(length * size_of::<T>()) };
     }
 
     fn attach(&self) {
-        let bytes = self.attached.load(Ordering::Relaxed) * size_of::<T>();
+        let bytes = self.count.load(Ordering::Relaxed) * size_of::<T>();
         let mut found = false;
         // SAFETY: called by the hook that is for this; the memory is as long as asked for, aligned to a cache line, and
         // zeroes are a value of every element.

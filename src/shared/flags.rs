@@ -40,7 +40,7 @@ pub fn register() {
 /// a known deadline.
 pub fn record_write() {
     TO_FLAG.set(directory::mine());
-    transaction::has_work();
+    transaction::run_hooks_at_end();
 }
 
 /// Runs when the transaction has left the list of running ones, so whoever reads the flag can see what it wrote.
@@ -50,7 +50,7 @@ pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
         XACT_EVENT_COMMIT => {
             if let Some(slot) = TO_FLAG.take() {
                 // Before the flag: who sees that must find these.
-                ranges::tell(slot);
+                ranges::lower_bounds(slot);
                 let flag = &WRITTEN.get()[slot];
                 if !flag.load(Ordering::Relaxed) {
                     flag.store(true, Ordering::SeqCst);
@@ -102,6 +102,6 @@ pub fn pressed(slot: usize) -> bool {
 }
 
 /// The same, and clears the flag: whoever needs room from now on says so anew.
-pub fn relieve(slot: usize) -> bool {
+pub fn take_pressed(slot: usize) -> bool {
     PRESSED.get()[slot].swap(false, Ordering::SeqCst)
 }

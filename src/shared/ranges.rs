@@ -86,7 +86,7 @@ fn bounds(word: u32) -> Option<(&'static Bounds, Scale)> {
 pub fn record(page: u32, deadline: i64) {
     if directory::attached() {
         NOTES.with_borrow_mut(|notes| notes.add(page, deadline));
-        transaction::has_work();
+        transaction::run_hooks_at_end();
     }
 }
 
@@ -94,7 +94,7 @@ pub fn record(page: u32, deadline: i64) {
 pub fn record_anywhere() {
     if directory::attached() {
         NOTES.with_borrow_mut(Notes::add_anywhere);
-        transaction::has_work();
+        transaction::run_hooks_at_end();
     }
 }
 
@@ -105,7 +105,7 @@ pub fn drop_notes() {
 
 /// Lowers the bounds where the current transaction has written. Called when others can see it, before anything else
 /// tells the sweeper that there is something to do.
-pub fn tell(slot: usize) {
+pub fn lower_bounds(slot: usize) {
     let shared = SHARED.get();
     NOTES.with_borrow_mut(|notes| {
         if notes.is_anywhere() {
@@ -133,26 +133,26 @@ pub struct Ranges {
 
 impl Ranges {
     /// Those of the table of a slot's database, which lies in `file` and has `pages` pages; None where all maps are
-    /// taken. `is_of_another` runs first where the table has left the file that the ranges were of.
-    pub fn of(slot: usize, file: Oid, pages: u32, is_of_another: impl FnOnce()) -> Option<Self> {
+    /// taken. `on_new_file` runs first where the table has left the file that the ranges were of.
+    pub fn of(slot: usize, file: Oid, pages: u32, on_new_file: impl FnOnce()) -> Option<Self> {
         let known = directory::look(|directory| directory.slots[slot].layout)?;
         let fits = known.filter(|layout| layout.file == file && layout.scale.covers(pages));
         let layout = match fits {
             Some(layout) => layout,
-            None => Self::lay_out(slot, file, pages, is_of_another)?,
+            None => Self::lay_out(slot, file, pages, on_new_file)?,
         };
         bounds(layout.word()).map(|(bounds, scale)| Self { bounds, scale })
     }
 
     /// Whether the table of a slot's database lies in another file than when a turn last came by: what is counted is of
     /// the old one.
-    pub fn are_of_another(slot: usize, file: Oid) -> bool {
+    pub fn are_of_another_file(slot: usize, file: Oid) -> bool {
         directory::look(|directory| directory.slots[slot].layout).flatten().is_some_and(|known| known.file != file)
     }
 
-    fn lay_out(slot: usize, file: Oid, pages: u32, is_of_another: impl FnOnce()) -> Option<Layout> {
-        if Self::are_of_another(slot, file) {
-            is_of_another();
+    fn lay_out(slot: usize, file: Oid, pages: u32, on_new_file: impl FnOnce()) -> Option<Layout> {
+        if Self::are_of_another_file(slot, file) {
+            on_new_file();
         }
         let layout = directory::change(|directory| {
             let map = directory.slots[slot].layout.map_or_else(|| free_map(directory), |layout| Some(layout.map))?;

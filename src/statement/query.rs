@@ -7,7 +7,7 @@
 use super::spi::{Connection, Param, prepare, values_and_nulls};
 use crate::error::{CacheError, LoadError};
 use crate::pg::datum::Jsonb;
-use crate::pg::retelling::Retelling;
+use crate::pg::error_details::ErrorDetails;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
 
@@ -20,7 +20,7 @@ const ROWS: i64 = 2;
 /// # Errors
 /// [`LoadError::NotAQuery`], [`LoadError::Columns`], [`LoadError::Rows`]. Raises what the query raises.
 pub fn query(sql: &CStr, args: &[Param]) -> Result<Option<Jsonb>, CacheError> {
-    let _told = Retelling::of(Some(sql));
+    let _details = ErrorDetails::of(Some(sql));
     parse(sql)?;
     let (mut values, nulls) = values_and_nulls(args);
     let connection = Connection::open();

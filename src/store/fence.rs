@@ -32,7 +32,7 @@ pub fn passes(table: &Table, key: Key, newest: Option<&Row>, seen: &Seen) -> boo
 /// Whether `seen`, a snapshot that this transaction holds, sees every version of the key that was written and removed
 /// since.
 pub fn nothing_was_removed(table: &Table, key: Key, seen: &Seen) -> bool {
-    table.keeps_what_was_removed_since(seen) && !versions_may_be_lost() && !was_removed(table, key, seen)
+    table.keeps_rows_removed_since(seen) && !versions_may_be_lost() && !was_removed(table, key, seen)
 }
 
 /// Whether the server may remove versions that a snapshot still needs (`old_snapshot_threshold`, until PostgreSQL 16).

@@ -25,7 +25,7 @@ use crate::patience;
 use crate::pg::backend;
 use crate::pg::clock;
 use crate::pg::datum::TextArray;
-use crate::pg::subtransaction::attempt_beside_others;
+use crate::pg::subtransaction::attempt_despite_contention;
 use crate::shared::server_run;
 use crate::stats::{self, Counter};
 use cache_pg_rules::key::Key;
@@ -149,5 +149,5 @@ pub fn without_raising<R: Default>(
     if access.writes_directly() && !backend::is_serializable() {
         return work();
     }
-    attempt_beside_others(access.refusals(), work).unwrap_or(Ok(R::default()))
+    attempt_despite_contention(access.refusals(), work).unwrap_or(Ok(R::default()))
 }

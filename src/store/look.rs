@@ -64,7 +64,7 @@ pub fn find<R>(
     let take_wanted = |row: &Row| if wanted(row) { take(row) } else { None };
     let through_index = |table: &Table| {
         let mut scan = Scan::open(table, view);
-        let row = if has_old_snapshot { scan.find_own(key, &wanted) } else { scan.find(key, &wanted) };
+        let row = if has_old_snapshot { scan.find_own_first(key, &wanted) } else { scan.find(key, &wanted) };
         if by_hint && row.is_some() {
             hints::record(key, scan.spot());
         }
@@ -94,7 +94,7 @@ fn find_each(entries: Oid, keys: &[&str], wanted: impl Fn(&Row) -> bool, mut tak
         let mut scan = Scan::open(table, View::Statement);
         for (number, key) in keys.iter().enumerate() {
             pgrx::check_for_interrupts!();
-            if let Some(row) = scan.find_own(key, &wanted) {
+            if let Some(row) = scan.find_own_first(key, &wanted) {
                 take(number, &row);
             }
         }

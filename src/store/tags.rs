@@ -118,7 +118,7 @@ fn nothing_cleared_since(tables: &ExtensionTables, key: Key, seen: &Seen) -> boo
 /// the subtransaction that defined the table can no longer be resolved.
 fn sees_all_of(tables: &ExtensionTables, seen: &Seen, tags: impl IntoIterator<Item = String>) -> bool {
     with_scan(tables, View::Latest, |rows| {
-        let keeps_all = !seen.own || rows.table.keeps_what_was_removed_since(seen);
+        let keeps_all = !seen.own || rows.table.keeps_rows_removed_since(seen);
         let sees = |tag: String| rows.versions(&tag).into_iter().all(|version| seen.vouches_for(version));
         keeps_all && tags.into_iter().all(sees)
     })

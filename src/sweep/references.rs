@@ -54,7 +54,7 @@ impl References {
     fn retain_unreferenced(&self, keys: &mut HashSet<String>) {
         for &(table, column) in &self.0 {
             match column {
-                Some(column) if !keys.is_empty() => under_latest(|| referrer::take_found(table, column, keys)),
+                Some(column) if !keys.is_empty() => under_latest(|| referrer::remove_referenced(table, column, keys)),
                 Some(_) => return,
                 None => keys.clear(),
             }

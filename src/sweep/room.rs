@@ -42,7 +42,7 @@ impl Sweeper {
     /// What is to be evicted, if room is needed. Clears the request first; a writer that needs room later sets it
     /// again.
     fn evictor(&self, tables: &ExtensionTables) -> Option<Evictor> {
-        if flags::relieve(self.slot) { Evictor::of(tables) } else { None }
+        if flags::take_pressed(self.slot) { Evictor::of(tables) } else { None }
     }
 
     /// Runs VACUUM after many removals.

@@ -136,7 +136,7 @@ impl Sweeper {
             return Ok(Visit::Locked);
         }
         let Some(tables) = catalog::tables() else {
-            return match catalog::absence() {
+            return match catalog::why_absent() {
                 CacheError::NotInstalled => Ok(Visit::Absent),
                 moved => Err(moved.to_string()),
             };

@@ -26,7 +26,7 @@ use crate::error::CacheError;
 use crate::heap::row::Row;
 use crate::heap::snapshot::{self, FullXid, Seen, see_own_work};
 use crate::heap::table::{Purpose, Table};
-use crate::heap::{change, upkeep::Met};
+use crate::heap::{change, upkeep::Visited};
 use crate::pg::active_snapshot::under_latest;
 use crate::pg::backend;
 use crate::store::fence_tags::{is_fence, is_fence_of_namespace};
@@ -95,7 +95,7 @@ impl Part {
 }
 
 /// Removes a row that no transaction can have written (`tags::version_of`). Readers skip such a row.
-fn remove_impossible(met: &Met) -> bool {
+fn remove_impossible(met: &Visited) -> bool {
     let is_impossible = tags::version_of(&met.row).is_none();
     if is_impossible {
         met.remove();

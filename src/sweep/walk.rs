@@ -79,7 +79,7 @@ pub fn evict(slot: usize, tables: &ExtensionTables, pages: BlockNumber, most: u3
             under_transaction(|| estimate::estimate_if_unknown(entries));
             return Step::default();
         }
-        if Ranges::are_of_another(slot, entries.file()) {
+        if Ranges::are_of_another_file(slot, entries.file()) {
             Ranges::of(slot, entries.file(), entries.pages(), census::forget);
             return Step::default();
         }

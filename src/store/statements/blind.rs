@@ -114,7 +114,7 @@ fn write_unremoved<'a, R>(
     keys: impl IntoIterator<Item = Key<'a>>,
     write: impl Fn(&ExtensionTables) -> R,
 ) -> Result<R, CacheError> {
-    let written = access.run_beside_others(write);
+    let written = access.run_with_retries(write);
     if backend::has_old_snapshot() {
         open::examining(access, |table| {
             let seen = Seen::by_statement();
@@ -136,7 +136,7 @@ const MOST_TRIES: usize = 5;
 pub fn delete(access: &Access, keys: &[Key], (now, until): (Timestamp, Timestamp)) -> Result<i64, CacheError> {
     let names: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
     let params = [names.param(), now.param(), until.param()];
-    let deleted = access.run_beside_others(|tables| DELETE.write_blindly(tables, &params, |rows| rows.get(0, 1)));
+    let deleted = access.run_with_retries(|tables| DELETE.write_blindly(tables, &params, |rows| rows.get(0, 1)));
     mark_unseen(access, keys)?;
     Ok(deleted.unwrap_or(0))
 }
@@ -150,13 +150,13 @@ pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> 
     // Another session may set the key in between. Then its value is the one to take.
     while access.is_unrestricted || tries < MOST_TRIES {
         if let Some(value) =
-            access.run_beside_others(|tables| LOCK_LIVE.write_blindly(tables, &lock_params, |rows| rows.get(0, 1)))
+            access.run_with_retries(|tables| LOCK_LIVE.write_blindly(tables, &lock_params, |rows| rows.get(0, 1)))
         {
             delete(access, &[key], (now, until))?;
             return Ok(Some(value));
         }
         if access
-            .run_beside_others(|tables| ADD_TOMBSTONE.write_blindly(tables, &tombstone_params, |rows| rows.len() > 0))
+            .run_with_retries(|tables| ADD_TOMBSTONE.write_blindly(tables, &tombstone_params, |rows| rows.len() > 0))
         {
             mark_unseen(access, &[key])?;
             return Ok(None);
@@ -197,7 +197,7 @@ pub fn clear(
     each(&|table, key| {
         change(table, key, Contention::Wait, |_| Decision::Leave(()));
     })?;
-    let deleted = access.run_beside_others(|tables| CLEAR.write_blindly(tables, &params, |rows| rows.get(0, 1)));
+    let deleted = access.run_with_retries(|tables| CLEAR.write_blindly(tables, &params, |rows| rows.get(0, 1)));
     if backend::has_old_snapshot() {
         each(&|table, key| Key::parse(key).into_iter().for_each(|key| mark_unseen_key(table, key)))?;
     }

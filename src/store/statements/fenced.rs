@@ -14,7 +14,7 @@ use crate::heap::table::Table;
 use crate::pg::clock::{self, Steady};
 use crate::pg::datum::Jsonb;
 use crate::pg::local_settings::LocalSettings;
-use crate::pg::subtransaction::attempt_beside_others;
+use crate::pg::subtransaction::attempt_despite_contention;
 use crate::statement::{IntoParam, Param, Rows, Statement, statement};
 use crate::store::fence;
 use crate::store::flight;
@@ -137,7 +137,7 @@ pub fn fill_unleased(
 /// `seen` does not see turns out to have been removed. That is checked after the write: from then on no other
 /// transaction can write and remove the key unseen, but before it a trigger may have taken its time.
 fn write_fenced(access: &Access, statement: &Statement, params: &[Param], key: Key, seen: &Seen) -> bool {
-    let written = attempt_beside_others(access.refusals(), || {
+    let written = attempt_despite_contention(access.refusals(), || {
         let _lock_timeout = LocalSettings::new(&[(c"lock_timeout", "1ms")]);
         let written = update(access, statement, params);
         let passes = |table: &Table| Ok(fence::nothing_was_removed(table, key, seen));

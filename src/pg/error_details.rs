@@ -16,7 +16,7 @@ unsafe extern "C-unwind" {
 }
 
 /// Until dropped, an error in what is run keeps what it says. While an error unwinds it stays in force.
-pub struct Retelling {
+pub struct ErrorDetails {
     state: *mut State,
 }
 
@@ -29,10 +29,10 @@ struct State {
     /// Whether the error that was remembered is on its way to be raised anew.
     is_unwinding: bool,
     /// The last error that was raised.
-    told: *mut ErrorData,
+    error: *mut ErrorData,
 }
 
-impl Retelling {
+impl ErrorDetails {
     /// Of what is run from now on; a position that is left is one in `query`.
     pub fn of(query: Option<&CStr>) -> Self {
         // SAFETY: everything lives in the current memory context, which outlives the work; the callback is taken off
@@ -43,15 +43,15 @@ impl Retelling {
             let state = pg_sys::palloc0(size_of::<State>()).cast::<State>();
             let previous = pg_sys::error_context_stack;
             let callback = ErrorContextCallback { previous, callback: Some(on_error), arg: state.cast() };
-            let told = std::ptr::null_mut();
-            state.write(State { callback, memory, query, is_unwinding: false, told });
+            let error = std::ptr::null_mut();
+            state.write(State { callback, memory, query, is_unwinding: false, error });
             pg_sys::error_context_stack = &raw mut (*state).callback;
             Self { state }
         }
     }
 }
 
-impl Drop for Retelling {
+impl Drop for ErrorDetails {
     fn drop(&mut self) {
         // SAFETY: the state lives; what is on top of it on the stack belongs to frames that have gone.
         unsafe {
@@ -71,7 +71,7 @@ unsafe extern "C-unwind" fn on_error(state: *mut c_void) {
     // SAFETY: the argument that it was registered with.
     unsafe {
         let state = &mut *state.cast::<State>();
-        if state.is_unwinding { tell(state) } else { remember(state) }
+        if state.is_unwinding { add_details(state) } else { remember(state) }
     }
 }
 
@@ -81,18 +81,18 @@ unsafe fn remember(state: &mut State) {
     // SAFETY: copies what is being raised into the memory of the state.
     unsafe {
         let caller = pg_sys::MemoryContextSwitchTo(state.memory);
-        let told = pg_sys::CopyErrorData();
-        if (*told).elevel < PgLogLevel::ERROR as c_int {
-            pg_sys::FreeErrorData(told);
+        let error = pg_sys::CopyErrorData();
+        if (*error).elevel < PgLogLevel::ERROR as c_int {
+            pg_sys::FreeErrorData(error);
         } else {
-            if (*told).cursorpos > 0 && !state.query.is_null() {
-                (*told).internalpos = (*told).cursorpos;
-                (*told).internalquery = pg_sys::pstrdup(state.query);
+            if (*error).cursorpos > 0 && !state.query.is_null() {
+                (*error).internalpos = (*error).cursorpos;
+                (*error).internalquery = pg_sys::pstrdup(state.query);
             }
-            if !state.told.is_null() {
-                pg_sys::FreeErrorData(state.told);
+            if !state.error.is_null() {
+                pg_sys::FreeErrorData(state.error);
             }
-            state.told = told;
+            state.error = error;
         }
         pg_sys::MemoryContextSwitchTo(caller);
     }
@@ -100,27 +100,27 @@ unsafe fn remember(state: &mut State) {
 
 /// # Safety
 /// An error is being raised.
-unsafe fn tell(state: &State) {
+unsafe fn add_details(state: &State) {
     // SAFETY: the copy lives as long as the state; PostgreSQL copies the texts.
     unsafe {
-        let Some(told) = state.told.as_ref().filter(|told| told.sqlerrcode == pg_sys::geterrcode()) else { return };
-        if !told.internalquery.is_null() {
-            pg_sys::internalerrquery(told.internalquery);
-            pg_sys::internalerrposition(told.internalpos);
+        let Some(error) = state.error.as_ref().filter(|error| error.sqlerrcode == pg_sys::geterrcode()) else { return };
+        if !error.internalquery.is_null() {
+            pg_sys::internalerrquery(error.internalquery);
+            pg_sys::internalerrposition(error.internalpos);
         }
         for (field, name) in [
-            (pg_sys::PG_DIAG_SCHEMA_NAME, told.schema_name),
-            (pg_sys::PG_DIAG_TABLE_NAME, told.table_name),
-            (pg_sys::PG_DIAG_COLUMN_NAME, told.column_name),
-            (pg_sys::PG_DIAG_DATATYPE_NAME, told.datatype_name),
-            (pg_sys::PG_DIAG_CONSTRAINT_NAME, told.constraint_name),
+            (pg_sys::PG_DIAG_SCHEMA_NAME, error.schema_name),
+            (pg_sys::PG_DIAG_TABLE_NAME, error.table_name),
+            (pg_sys::PG_DIAG_COLUMN_NAME, error.column_name),
+            (pg_sys::PG_DIAG_DATATYPE_NAME, error.datatype_name),
+            (pg_sys::PG_DIAG_CONSTRAINT_NAME, error.constraint_name),
         ] {
             if !name.is_null() {
                 pg_sys::err_generic_string(field.into(), name);
             }
         }
-        if !told.context.is_null() {
-            let context = told.context;
+        if !error.context.is_null() {
+            let context = error.context;
             pg_sys::ffi::pg_guard_ffi_boundary(|| errcontext_msg(c"%s".as_ptr(), context));
         }
     }

@@ -1,13 +1,13 @@
-//! Writing the newest version of a key's row, by waiting or by giving up.
+//! Writing over the newest version of a key's row, by waiting or by giving up.
 //!
-//! The newest version counts at every isolation level, also where the caller's snapshot does not see it: whether that
-//! is a conflict is for the caller to decide. Must never wait where it was told not to, and never deform what it does
-//! not need.
+//! Owns writes that look their row up by key. The newest version counts at every isolation level, even if the caller's
+//! snapshot does not see it. The caller decides whether that is a conflict. Must never wait where it was told to give
+//! up, and never deform columns that it does not need.
 //!
-//! A look-up with a dirty snapshot finds the version that is committed or in progress, and says by whom. It may miss a
-//! row that moves meanwhile (a new version on another page); then the insertion meets it in the unique index, and the
-//! search begins anew. Where nothing is to be inserted, a look-up with an ordinary snapshot confirms that there is
-//! nothing.
+//! A look-up with a dirty snapshot finds the version that is committed or in progress, and the transaction that wrote
+//! it. It may miss a row that moves to another page meanwhile. Then the insertion meets the row in the unique index,
+//! and the search starts again. Where nothing is to be inserted, a look-up with an ordinary snapshot confirms that
+//! there is no row.
 
 pub use super::lock::Contention;
 
@@ -20,18 +20,18 @@ use super::write::{self, Updated};
 use crate::pg::backend;
 use pgrx::pg_sys::{self, Datum, SnapshotData, TransactionId};
 
-/// What is to become of a row.
+/// What to do with a row.
 pub enum Decision<R> {
     Leave(R),
     /// The columns of the new version, in the order of the table.
     Write(Vec<Option<Datum>>, R),
 }
 
-/// Who is in the way.
+/// The transaction that is in the way.
 enum Holder {
     /// A transaction that has not ended.
     Transaction(TransactionId),
-    /// One that is about to find out whether it may insert.
+    /// A transaction in the middle of a speculative insertion, with its token.
     Inserter(TransactionId, u32),
     /// A transaction that holds a lock on the row.
     Locker(pg_sys::ItemPointerData),
@@ -39,13 +39,13 @@ enum Holder {
 
 enum Attempt<R> {
     Done(R),
-    /// Something has happened meanwhile: look again.
+    /// The row has changed meanwhile: look again.
     Again,
     Held(Holder),
 }
 
-/// Hands the newest version of the row of `key` to `decide` and does what that says; None where it had to give up.
-/// What was done belongs to the transaction.
+/// Passes the newest version of the row of `key` to `decide`, and carries out its decision. Returns None if it had to
+/// give up. `decide` may run several times. The change belongs to the current transaction.
 pub fn change<R>(
     table: &Table,
     key: &str,
@@ -60,7 +60,7 @@ pub fn change<R>(
                 pgrx::check_for_interrupts!();
             }
             Attempt::Held(_) if contention == Contention::GiveUp => return None,
-            // Then the decision is made anew.
+            // After the wait `decide` runs again.
             Attempt::Held(holder) => wait_for(table, holder),
         }
     }
@@ -116,7 +116,8 @@ fn insert_if_wanted<R>(table: &Table, key: &str, decide: &mut impl FnMut(Option<
     match decide(None) {
         Decision::Leave(_) if exists(table, key) => Attempt::Again,
         Decision::Leave(result) => Attempt::Done(result),
-        // Asked again once our entry is in the index: from then on nobody can come and go unseen.
+        // `decide` runs again once our index entry exists: from then on no other transaction can insert and remove the
+        // key unnoticed.
         Decision::Write(columns, result) => {
             let is_still_wanted = || matches!(decide(None), Decision::Write(..));
             match write::insert_unique(table, &columns, is_still_wanted) {
@@ -127,7 +128,8 @@ fn insert_if_wanted<R>(table: &Table, key: &str, decide: &mut impl FnMut(Option<
     }
 }
 
-/// What a transaction does not change it has read: SERIALIZABLE has to know, and a dirty snapshot does not tell it.
+/// A row that the transaction leaves alone was only read. SERIALIZABLE needs a predicate lock for it, and a dirty
+/// snapshot takes none.
 fn record_read(table: &Table, key: &str) {
     if backend::is_serializable() {
         let mut scan = Scan::open(table, View::Statement);
@@ -143,7 +145,7 @@ fn exists(table: &Table, key: &str) -> bool {
     found
 }
 
-/// A snapshot that sees what is in progress, and is told by whom.
+/// A dirty snapshot: it sees versions in progress, and reports the transactions that wrote them.
 struct DirtySnapshot(SnapshotData);
 
 impl DirtySnapshot {
@@ -151,23 +153,23 @@ impl DirtySnapshot {
         Box::new(Self(SnapshotData { snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY, ..SnapshotData::default() }))
     }
 
-    /// The newest version of a key's row, where a hint leads to it. Hints are left by those who observe the table.
+    /// The newest version of a key's row, if a hint leads to it. Hints exist only for tables with an observer.
     fn newest(&mut self, table: &Table, key: &str) -> Option<NewestRow> {
-        // SAFETY: it is a dirty snapshot.
+        // SAFETY: the snapshot is a dirty one.
         if table.is_observed() { unsafe { NewestRow::find(table, key, &raw mut self.0) } } else { None }
     }
 
     /// A scan under this snapshot, which must outlive it.
     fn scan(&mut self, table: &Table) -> Scan {
-        // SAFETY: the snapshot is boxed, and every caller closes the scan before it goes.
+        // SAFETY: the snapshot is boxed, and every caller closes the scan before the box is dropped.
         unsafe { Scan::under(table, &raw mut self.0, 1) }
     }
 
-    /// Who has written the version that the scan has just found, or is about to replace it, and has not ended. The
-    /// current transaction does not count.
+    /// The running transaction that wrote the version which the scan has just found, or that is about to replace it.
+    /// The current transaction does not count.
     fn holder(&self) -> Option<Holder> {
         let none = TransactionId::from(0);
-        // SAFETY: the scan has written here through the pointer that it was given.
+        // SAFETY: the scan has written these fields through the pointer that it was given.
         let SnapshotData { xmin, xmax, speculativeToken: token, .. } = unsafe { (&raw const self.0).read_volatile() };
         match (xmin, xmax) {
             (inserter, _) if inserter != none && token != 0 => Some(Holder::Inserter(inserter, token)),
@@ -196,13 +198,13 @@ fn wait_for(table: &Table, holder: Holder) {
     }
 }
 
-/// Inserts a row into a table whose index is not unique: nothing can be in the way.
+/// Inserts a row into a table whose index is not unique, so no other row can be in the way.
 pub fn insert(table: &Table, columns: &[Option<Datum>]) {
     see_own_work();
     write::insert(table, columns);
 }
 
-/// Replaces the first version of `key`'s rows that nobody else holds; false where there is none.
+/// Replaces the first row of `key` that no other transaction holds. Returns false if there is none.
 pub fn update_any(table: &Table, key: &str, columns: impl Fn(&Row) -> Vec<Option<Datum>>) -> bool {
     see_own_work();
     let mut dirty = DirtySnapshot::new();

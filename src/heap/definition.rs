@@ -1,18 +1,18 @@
-//! Who defined a table last, and which file an older snapshot found it in.
+//! Which transaction last changed a table's definition, and in which file an older snapshot finds the table.
 //!
-//! Owns the looks at `pg_class` that the fence needs. Must never take this transaction's own work for the past: what it
-//! did to the table itself hides what others had done to it since its snapshot.
+//! Owns the reads of `pg_class` that the fence needs. Must never count this transaction's own changes of the table as
+//! something that its snapshot saw: they hide what other transactions did to the table since the snapshot.
 
 use super::snapshot;
 use pgrx::pg_sys::{self, TransactionId};
 
-/// The (sub)transaction that last changed the table's definition, or put it into another file; None where the catalog
-/// has no such table.
+/// The (sub)transaction that last changed the table's definition, or moved the table to another file. None if the
+/// catalog has no such table.
 ///
 /// # Safety
 /// The relation is open.
 pub(super) unsafe fn last_writer(relation: pg_sys::Relation) -> Option<TransactionId> {
-    // SAFETY: the row is released before anything else happens.
+    // SAFETY: the cached row is released before anything else happens.
     unsafe {
         let id = pg_sys::SysCacheIdentifier::RELOID as i32;
         let row = pg_sys::SearchSysCache1(id, (*relation).rd_id.into());
@@ -25,14 +25,15 @@ pub(super) unsafe fn last_writer(relation: pg_sys::Relation) -> Option<Transacti
     }
 }
 
-/// Whether the table lies in the file in which the active snapshot, without this transaction's own work, finds it. One
-/// that this transaction has made has lost nothing.
+/// Whether the active snapshot, without this transaction's own work, finds the table in its present file. True for a
+/// table that this transaction has created, because no row of it was lost.
 ///
 /// # Safety
 /// The relation is open.
 pub(super) unsafe fn is_in_file_of_snapshot(relation: pg_sys::Relation) -> bool {
-    // SAFETY: the scan is opened and closed here; the copy of the snapshot lives as long, and shares its arrays. No
-    // command has a number below the first, so nothing that this transaction did is seen by it.
+    // SAFETY: the scan is opened and closed here. The copy of the snapshot lives as long as the scan, and shares the
+    // arrays of the original. No command has a number below the first one, so the copy sees nothing that this
+    // transaction did.
     unsafe {
         if (*relation).rd_createSubid != 0 {
             return true;

@@ -1,10 +1,10 @@
-//! Reading a row where a hint says it is, without the index.
+//! Reading a row by a hint, without the index.
 //!
-//! Owns the rule by which a hint is followed: what is at that very place is taken only if the snapshot sees it and it
-//! has the key. A table with a unique key has no second row like that, so the answer is the one that the index gives.
-//! Where it is not there any more, or not visible, the index is asked, which leads to a new hint. Must never read a
-//! page from the disk, nor be asked by a reader with an old snapshot (REPEATABLE READ, SERIALIZABLE), which may see two
-//! rows of a key, and whose reads of the index count.
+//! Owns the rule for following a hint: the row at that place counts only if the snapshot sees it and it has the key.
+//! The key is unique, so no other such row exists, and the result is the one that the index gives. If the row is gone
+//! or not visible, the reader uses the index, and that leads to a new hint. Must never read a page from disk. Must
+//! never be called under an old snapshot (REPEATABLE READ, SERIALIZABLE): it may see two rows of a key, and
+//! SERIALIZABLE has to track reads of the index.
 
 use super::hints::{self, spot_of};
 use super::page::{pin, prune_if_full, visible};
@@ -14,18 +14,18 @@ use super::table::Table;
 use cache_pg_rules::hint::Spot;
 use pgrx::pg_sys::{self, Datum, HeapTupleData, LOCKMODE, Oid, Relation, SnapshotData};
 
-/// The table is locked by whoever reads it.
+/// The caller has locked the table.
 const LOCKED: LOCKMODE = pg_sys::NoLock as LOCKMODE;
 /// A table with more columns than this is read through the index.
 const MOST_COLUMNS: usize = 16;
-/// What `take` makes of the row of a key, which the calling statement sees; None where no hint leads there, or `take`
-/// has none. The table is locked.
+/// Calls `take` with the row of a key that the calling statement sees. Returns None if no hint leads to the row, or if
+/// `take` returns None. The caller has locked the table.
 pub fn follow<R>(table: Oid, key: &str, take: impl FnOnce(&Row) -> Option<R>) -> Option<R> {
     let spot = spot_of(key)?;
     opened(table, |relation| follow_in(relation, &spot, key, take))
 }
 
-/// The same for many keys: `take` is handed the number of each whose row was found.
+/// The same for many keys: `take` gets the index in `keys` of each key whose row was found, and the row.
 pub fn follow_many(table: Oid, keys: &[&str], mut take: impl FnMut(usize, &Row)) {
     if !hints::are_kept() {
         return;
@@ -42,21 +42,22 @@ pub fn follow_many(table: Oid, keys: &[&str], mut take: impl FnMut(usize, &Row))
     });
 }
 
-/// The newest version of a key's row, in a slot of its own. Closed by [`NewestRow::close`], or by the end of the
-/// transaction.
+/// The newest version of a key's row, in a slot of its own. [`NewestRow::close`] or the end of the transaction drops
+/// the slot.
 pub(super) struct NewestRow {
     slot: *mut pg_sys::TupleTableSlot,
 }
 
 impl NewestRow {
-    /// By a hint, where `dirty` sees it there, which is told who is at work on it.
+    /// Finds the row by a hint, if the snapshot `dirty` sees it there. Sets in `dirty` which transactions work on the
+    /// row.
     ///
     /// # Safety
     /// The snapshot is a dirty one.
     pub(super) unsafe fn find(table: &Table, key: &str, dirty: *mut SnapshotData) -> Option<Self> {
         let spot = spot_of(key)?;
         let relation = table.relation;
-        // SAFETY: the table is open; the slot takes over the pin, and keeps what it points to.
+        // SAFETY: the table is open; the slot takes over the pin, so the tuple stays valid.
         unsafe {
             let buffer = pin(relation, &spot)?;
             prune_if_full(relation, &spot, buffer);
@@ -77,21 +78,21 @@ impl NewestRow {
         }
     }
 
-    /// Its row, until it is closed.
+    /// The row; valid until [`NewestRow::close`].
     pub(super) fn row(&self) -> Row {
         // SAFETY: the slot holds a row of the table until it is dropped.
         unsafe { Row::in_slot(self.slot) }
     }
 
-    /// Lets go of it.
+    /// Drops the slot, and with it the pin.
     pub(super) fn close(self) {
-        // SAFETY: made by `find`, dropped once.
+        // SAFETY: `find` made the slot, and it is dropped once.
         unsafe { pg_sys::ExecDropSingleTupleTableSlot(self.slot) };
     }
 }
 
 fn opened<R>(table: Oid, work: impl FnOnce(Relation) -> R) -> R {
-    // SAFETY: opened and closed in pairs; an error ends the transaction, which closes it.
+    // SAFETY: opened and closed in pairs; after an error the end of the transaction closes the table.
     unsafe {
         let relation = pg_sys::table_open(table, LOCKED);
         let result = work(relation);
@@ -101,8 +102,8 @@ fn opened<R>(table: Oid, work: impl FnOnce(Relation) -> R) -> R {
 }
 
 fn follow_in<R>(relation: Relation, spot: &Spot, key: &str, take: impl FnOnce(&Row) -> Option<R>) -> Option<R> {
-    // SAFETY: the relation is open, a statement's snapshot is active; what is pinned is released, by the end of the
-    // transaction where an error comes in between.
+    // SAFETY: the relation is open and a statement's snapshot is active. The pin is released here, or by the end of the
+    // transaction after an error.
     unsafe {
         let buffer = pin(relation, spot)?;
         let tuple = visible(relation, spot, buffer, pg_sys::GetActiveSnapshot());
@@ -112,10 +113,10 @@ fn follow_in<R>(relation: Relation, spot: &Spot, key: &str, take: impl FnOnce(&R
     }
 }
 
-/// Hands the columns of a row to `take`, if it is the key's.
+/// Passes the row to `take` if it has the key.
 ///
 /// # Safety
-/// The tuple is one of the relation, in a buffer that is pinned.
+/// The tuple belongs to the relation, and its buffer is pinned.
 unsafe fn read<R>(
     relation: Relation,
     mut tuple: HeapTupleData,
@@ -129,8 +130,8 @@ unsafe fn read<R>(
     }
     let mut values = [Datum::null(); MOST_COLUMNS];
     let mut nulls = [true; MOST_COLUMNS];
-    // SAFETY: the arrays have room for the columns of the relation, and outlive the row, which asks for no more of a
-    // slot than them.
+    // SAFETY: the arrays have room for all columns of the relation and outlive the row. The row reads nothing else of
+    // the slot.
     unsafe {
         pg_sys::heap_deform_tuple(&mut tuple, (*relation).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
         let mut slot = pg_sys::TupleTableSlot {

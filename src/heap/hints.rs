@@ -1,8 +1,8 @@
-//! Where the row of a key was seen last.
+//! Where the row of a key was last seen.
 //!
-//! Owns, in shared memory, a guess for each of many keys: the page and the buffer in which its row was written or
-//! found, and its place there. [`super::follow`] reads what is there, and goes by what it finds; so no guess need be
-//! taken back, and none can be wrong. Must never be waited for: neither side takes a lock.
+//! Owns a table of hints in shared memory. A hint is a guess: the page in which the row of a key was written or found,
+//! its buffer, and its place on the page. [`super::follow`] checks the row that it finds there. So no hint has to be
+//! withdrawn, and a wrong hint does no harm. Must never take a lock, neither to read nor to write.
 
 use super::table::{Table, block_of};
 use crate::pg::backend;
@@ -14,7 +14,7 @@ use pgrx::FromDatum;
 use pgrx::pg_sys::{self, Datum};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The hints among which those of a key are, in one line of the processor's cache.
+/// The hints of all keys that share a bucket, in one line of the processor's cache.
 #[derive(Default)]
 #[repr(C, align(64))]
 struct Bucket([[AtomicU64; 2]; WAYS]);
@@ -25,14 +25,14 @@ unsafe impl Shareable for Bucket {}
 static BUCKETS: SharedArray<Bucket> =
     SharedArray::new(c"cache_pg hints", || settings::hint_memory() / size_of::<Bucket>());
 
-/// Reserves shared memory, where the library is being preloaded.
+/// Reserves shared memory if the library is being preloaded.
 pub fn register_if_preloading() {
     if backend::is_preloading() {
         array::reserve(&BUCKETS);
     }
 }
 
-/// Remembers where the row of a key is.
+/// Records where the row of a key is.
 pub fn record(key: &str, spot: Spot) {
     if let Some((tag, bucket)) = bucket_of(key)
         && let Some(hint) = tag.hint(spot)
@@ -41,14 +41,14 @@ pub fn record(key: &str, spot: Spot) {
     }
 }
 
-/// Remembers where the row of a key was just written. Until that is committed nobody else sees it there, and takes the
-/// way through the index.
+/// Records where the row of a key was just written. Until the transaction commits, other sessions do not see the row
+/// there and use the index.
 pub fn record_written(table: &Table, key: Datum, tid: &pg_sys::ItemPointerData) {
     if !are_kept() {
         return;
     }
     let page = block_of(tid);
-    // SAFETY: the table is open. The page was written a moment ago, so it is in a buffer, and nothing is fetched.
+    // SAFETY: the table is open. The page was written a moment ago, so it is in a buffer and nothing is read from disk.
     let found = unsafe { pg_sys::PrefetchBuffer(table.relation, pg_sys::ForkNumber::MAIN_FORKNUM, page) };
     // SAFETY: the key of a row is a text.
     let key: Option<&str> = unsafe { FromDatum::from_datum(key, false) };
@@ -57,12 +57,12 @@ pub fn record_written(table: &Table, key: Datum, tid: &pg_sys::ItemPointerData) 
     }
 }
 
-/// Whether there is memory for any.
+/// Whether there is memory for hints.
 pub(super) fn are_kept() -> bool {
     !BUCKETS.all().is_empty()
 }
 
-/// Where the row of a key was last; None where nobody has said.
+/// Where the row of a key was last seen; None if no hint says so.
 pub(super) fn spot_of(key: &str) -> Option<Spot> {
     let (tag, bucket) = bucket_of(key)?;
     bucket.get().into_iter().find_map(|hint| tag.spot(hint))

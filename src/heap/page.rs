@@ -1,33 +1,33 @@
 //! The page that a hint names, in its buffer.
 //!
-//! Owns how it is pinned, kept from leaving its buffer, kept in order, and looked at: what `heap_fetch` and
-//! `index_fetch_heap` do. Must never read a page from the disk that is not in a buffer.
+//! Owns how the page is pinned, kept in its buffer, pruned, and searched for a visible row: what `heap_fetch` and
+//! `index_fetch_heap` do. Must never read from disk a page that is not in a buffer.
 
 use cache_pg_rules::hint::Spot;
 use pgrx::pg_sys::{self, Buffer, HeapTupleData, Relation, SnapshotData};
 use std::cell::Cell;
 
-/// A page has little room where it has none for so many versions as long as the newest: the next one, and one that is
-/// longer.
+/// A page is nearly full if it has no room for this many versions of the row's present length: one for the next
+/// version, and one in case that is longer.
 const VERSIONS: usize = 2;
-/// Or where fewer bytes than these are free, as `heap_page_prune_opt` has it.
+/// A page is also nearly full if fewer bytes than these are free; `heap_page_prune_opt` has the same limit.
 const MIN_FREE: usize = pg_sys::BLCKSZ as usize / 10;
-/// `ReadRecentBuffer` does not count as use, so a page that is read by hints only would soon leave its buffer. One in
-/// so many of these reads looks the page up as others do, which costs some 600 instructions.
+/// `ReadRecentBuffer` does not raise the usage count of a buffer, so a page that is read only by hints would soon be
+/// evicted. One in this many reads by hint uses `ReadBuffer` instead, which costs some 600 instructions.
 const USED_EVERY: u32 = 16;
 
 thread_local! {
     static READS_BY_HINT: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Pins the buffer that holds the page of a hint, if it is the one that the hint names.
+/// Pins the buffer that the hint names, if it holds the page that the hint names.
 ///
 /// # Safety
 /// The relation is open.
 pub(super) unsafe fn pin(relation: Relation, spot: &Spot) -> Option<Buffer> {
     let buffer = spot.buffer as Buffer;
-    // SAFETY: as the caller promises. A page that was in a buffer is in the file, which the lock on the table keeps
-    // from getting shorter.
+    // SAFETY: as the caller promises. A page that was in a buffer exists in the file, and the lock on the table keeps
+    // the file from being truncated.
     unsafe {
         let is_there = (*(*relation).rd_rel).relam == pg_sys::HEAP_TABLE_AM_OID
             && pg_sys::ReadRecentBuffer(file_of(relation), pg_sys::ForkNumber::MAIN_FORKNUM, spot.page, buffer);
@@ -35,7 +35,7 @@ pub(super) unsafe fn pin(relation: Relation, spot: &Spot) -> Option<Buffer> {
             return None;
         }
         if READS_BY_HINT.replace(READS_BY_HINT.get().wrapping_add(1)).is_multiple_of(USED_EVERY) {
-            // Only who has not pinned it yet is taken for a user.
+            // The usage count rises only for a backend that has not pinned the buffer yet.
             pg_sys::ReleaseBuffer(buffer);
             return Some(pg_sys::ReadBuffer(relation, spot.page));
         }
@@ -60,12 +60,12 @@ unsafe fn file_of(relation: Relation) -> pg_sys::RelFileLocator {
     unsafe { (*relation).rd_locator }
 }
 
-/// Counts a page that was found in a buffer in the statistics of the table, as `ReadBuffer` does.
+/// Counts a buffer hit in the statistics of the table, as `ReadBuffer` does.
 ///
 /// # Safety
 /// The relation is open.
 unsafe fn count_page(relation: Relation) {
-    // SAFETY: as the caller promises; the counts are this backend's own.
+    // SAFETY: as the caller promises; the counters are this backend's own.
     unsafe {
         if (*relation).pgstat_info.is_null() && (*relation).pgstat_enabled {
             pg_sys::pgstat_assoc_relation(relation);
@@ -80,18 +80,18 @@ unsafe fn count_page(relation: Relation) {
     }
 }
 
-/// The version of a row at a place, if there is one that the snapshot sees: what `heap_fetch` does.
+/// The version of a row at a place, if there is one that the snapshot sees, as in `heap_fetch`.
 ///
 /// # Safety
-/// The buffer is pinned, and holds the page of this heap. The tuple may be used as long as it is pinned.
+/// The buffer is pinned, and holds the page of this heap. The tuple is valid while the buffer stays pinned.
 pub(super) unsafe fn visible(
     relation: Relation,
     spot: &Spot,
     buffer: Buffer,
     snapshot: *mut SnapshotData,
 ) -> Option<HeapTupleData> {
-    // SAFETY: the page is looked at under the lock that whoever changes it must have; what is visible to a snapshot
-    // that is active stays there while the buffer is pinned.
+    // SAFETY: the page is read under the buffer lock, which excludes every change of it. A tuple that an active
+    // snapshot sees stays in place while the buffer is pinned.
     unsafe {
         pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
         let page = pg_sys::BufferGetPage(buffer);
@@ -115,22 +115,21 @@ pub(super) unsafe fn visible(
     }
 }
 
-/// Removes dead versions from a page where there is little room for a new one beside those that are there, as whoever
-/// comes through the index does. There it happens whenever a page is fuller than `fillfactor`, which a page of ours is
-/// after every update.
+/// Prunes the page if it has little room for a new version beside the present ones. A scan of the index would do the
+/// same, but whenever the page is fuller than `fillfactor`, and a page of ours is that after every update.
 ///
 /// # Safety
 /// The buffer is pinned, and holds the page of this heap.
 pub(super) unsafe fn prune_if_full(relation: Relation, spot: &Spot, buffer: Buffer) {
-    // SAFETY: what the page says of itself may be read without a lock, as heap_page_prune_opt does: a wrong guess costs
-    // a look.
+    // SAFETY: the page header may be read without a lock, as heap_page_prune_opt does: a wrong guess only costs another
+    // check.
     unsafe {
         let page = pg_sys::BufferGetPage(buffer);
         let length = match spot.row <= pg_sys::PageGetMaxOffsetNumber(page) {
             true => (*pg_sys::PageGetItemId(page, spot.row)).lp_len() as usize,
             false => 0,
         };
-        // An update has found no room here, and said so.
+        // An update that found no room on this page has set this flag.
         let is_full = (*page.cast::<pg_sys::PageHeaderData>()).pd_flags & pg_sys::PD_PAGE_FULL as u16 != 0;
         if is_full || pg_sys::PageGetHeapFreeSpace(page) < MIN_FREE.max(VERSIONS * length) {
             pg_sys::heap_page_prune_opt(relation, buffer);

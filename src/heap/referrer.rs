@@ -1,25 +1,25 @@
-//! Looking into a table of somebody else that a foreign key ties to ours.
+//! Looking up keys in a user's table that has a foreign key to ours.
 //!
-//! Owns how it is read without running code of its owner: no expression or condition of an index is looked at, and only
-//! an index with PostgreSQL's own ordering of texts is used. Must never wait for a lock; what cannot be told counts as
-//! found.
+//! Owns how that table is read without running code of its owner: it evaluates no expression and no condition of an
+//! index, and uses only indexes with PostgreSQL's own ordering of texts. Must never wait for a lock. A key counts as
+//! referenced if the table cannot be read.
 
 use pgrx::pg_sys::{self, Datum, LOCKMODE, Oid, Relation};
 use pgrx::{FromDatum, IntoDatum};
 use std::collections::HashSet;
 
 const LOCK: LOCKMODE = pg_sys::AccessShareLock as LOCKMODE;
-/// The lock is there already, and is kept to the end of the transaction.
+/// The table is already locked, to the end of the transaction.
 const LOCKED: LOCKMODE = pg_sys::NoLock as LOCKMODE;
-/// A table of more pages is not read without an index.
+/// A table with more pages is not read without an index.
 const MOST_PAGES: u32 = 1024;
-/// `text_ops` and `text_pattern_ops` of B-trees.
+/// The operator families `text_ops` and `text_pattern_ops` of B-trees.
 const TEXT_FAMILIES: [u32; 2] = [1994, 2095];
 
-/// Takes those `keys` away that a column, a text, of the table holds under the active snapshot; all of them where that
-/// cannot be told.
+/// Removes from `keys` those that the column, a text, of the table holds under the active snapshot. Removes all of them
+/// if the table cannot be read.
 pub fn remove_referenced(table: Oid, column: i16, keys: &mut HashSet<String>) {
-    // SAFETY: locks by number; what is opened is closed, or by the end of the (sub)transaction after an error.
+    // SAFETY: locks by OID. What is opened is closed here, or by the end of the (sub)transaction after an error.
     unsafe {
         if !pg_sys::ConditionalLockRelationOid(table, LOCK) {
             keys.clear();
@@ -43,7 +43,7 @@ pub fn remove_referenced(table: Oid, column: i16, keys: &mut HashSet<String>) {
     }
 }
 
-/// A B-tree that begins with the column, open.
+/// Opens a B-tree whose first column is this one.
 ///
 /// # Safety
 /// The relation is open.
@@ -68,7 +68,7 @@ unsafe fn index_on(relation: Relation, column: i16) -> Option<Relation> {
 /// # Safety
 /// The index is open.
 unsafe fn begins_with(index: Relation, column: i16) -> bool {
-    // SAFETY: as the caller promises; an index has a column at least.
+    // SAFETY: as the caller promises; an index has at least one column.
     unsafe {
         let form = (*index).rd_index;
         (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
@@ -79,8 +79,8 @@ unsafe fn begins_with(index: Relation, column: i16) -> bool {
     }
 }
 
-/// Whether an index has no expressions and no condition: asked of the catalog's row, because to read them may run the
-/// functions in them.
+/// Whether an index has no expressions and no condition. Reads the row of the catalog, because loading the expressions
+/// may run the functions in them.
 ///
 /// # Safety
 /// The index is open.
@@ -93,7 +93,7 @@ pub(super) unsafe fn runs_no_code(index: Relation) -> bool {
 }
 
 /// # Safety
-/// Both are open, the index is one of the table's and on texts, and a snapshot is active.
+/// Both are open, the index belongs to the table and is on texts, and a snapshot is active.
 unsafe fn is_in_index(relation: Relation, index: Relation, key: &str) -> bool {
     let mut condition = pg_sys::ScanKeyData::default();
     // SAFETY: as the caller promises; the condition and its text live as long as the scan.

@@ -1,6 +1,7 @@
-//! A row of a table, while a scan stands on it or its page is pinned.
+//! A row of a table, valid while a scan stands on it or its page is pinned.
 //!
-//! Owns how columns, and who wrote the row, are read off a slot. Must never be used after the scan has moved on.
+//! Owns how columns, and the transaction that wrote the row, are read from a slot. Must never be used after the scan
+//! has moved on.
 
 use super::shape::Column;
 use super::snapshot;
@@ -9,7 +10,7 @@ use crate::statement;
 use pgrx::FromDatum;
 use pgrx::pg_sys::{self, Datum};
 
-/// The row that a scan stands on, as long as it does.
+/// The row that a scan stands on, valid as long as it does.
 pub struct Row {
     pub(super) slot: *mut pg_sys::TupleTableSlot,
 }
@@ -18,21 +19,21 @@ impl Row {
     /// The row in a slot.
     ///
     /// # Safety
-    /// The slot holds a row of a table of ours, whose shape was verified, for as long as the result is used.
+    /// While the result is used, the slot holds a row of a table of the extension whose shape was verified.
     pub unsafe fn in_slot(slot: *mut pg_sys::TupleTableSlot) -> Self {
         Self { slot }
     }
 
     /// A column, copied to the current memory context; None where it is NULL.
     pub fn get<T: statement::Column>(&self, column: Column<T>) -> Option<T> {
-        // SAFETY: the slot holds a row of a table of ours whose shape was verified: the column is of the type that it
-        // says.
+        // SAFETY: the slot holds a row of a table whose shape was verified, so the column has the type that it
+        // declares.
         unsafe { self.datum(column).and_then(|datum| T::copy(datum)) }
     }
 
-    /// A text as it is stored, while the scan stays on the row; None where it is NULL.
+    /// A text as it is stored, valid while the scan stays on the row; None where it is NULL.
     pub fn text(&self, column: Column<String>) -> Option<&str> {
-        // SAFETY: the column is a text; what it points to lives as long as the scan stays on the row, which borrows it.
+        // SAFETY: the column is a text. It lives as long as the scan stays on the row, which this borrows.
         self.datum(column).and_then(|datum| unsafe { FromDatum::from_datum(datum, false) })
     }
 
@@ -41,10 +42,10 @@ impl Row {
         self.datum(column).is_some()
     }
 
-    /// A column as it is stored: possibly compressed or out of line, and only while the scan stays on the row.
+    /// A column as it is stored, possibly compressed or out of line. Valid while the scan stays on the row.
     pub fn datum<T>(&self, column: Column<T>) -> Option<Datum> {
         let column = column.number();
-        // SAFETY: deforming up to the column fills the arrays as far.
+        // SAFETY: deforming up to the column fills the arrays up to it.
         unsafe {
             if ((*self.slot).tts_nvalid as usize) < column {
                 pg_sys::slot_getsomeattrs_int(self.slot, column as i32);
@@ -54,9 +55,9 @@ impl Row {
         }
     }
 
-    /// Where it is.
+    /// Its TID.
     pub(super) fn tid(&self) -> pg_sys::ItemPointerData {
-        // SAFETY: the slot holds a row of a heap, which knows its place.
+        // SAFETY: the slot holds a row of a heap, which has a TID.
         unsafe { (*self.slot).tts_tid }
     }
 
@@ -65,7 +66,7 @@ impl Row {
         block_of(&self.tid())
     }
 
-    /// The bytes of the row as it is stored, without what is out of line.
+    /// The size of the row as it is stored, in bytes, without values out of line.
     pub fn size(&self) -> u64 {
         self.tuple().t_len.into()
     }
@@ -73,25 +74,24 @@ impl Row {
     /// The row as it is stored.
     pub(super) fn tuple(&self) -> &pg_sys::HeapTupleData {
         let mut is_copy = false;
-        // SAFETY: the slot holds a row of a heap, in its buffer: nothing is copied.
+        // SAFETY: the slot holds a row of a heap in its buffer, so nothing is copied.
         let tuple = unsafe { pg_sys::ExecFetchSlotHeapTuple(self.slot, false, &mut is_copy) };
         debug_assert!(!is_copy);
-        // SAFETY: as above, as long as the scan stays on the row, which borrows it.
+        // SAFETY: as above; valid as long as the scan stays on the row, which this borrows.
         unsafe { &*tuple }
     }
 
-    /// Whether the transaction that wrote this version rolled back, or was cut short by a crash.
+    /// Whether the transaction that wrote this version rolled back, or was ended by a crash.
     pub fn was_rolled_back(&self) -> bool {
         let writer = self.writer();
         // SAFETY: looks at shared memory.
         unsafe { !pg_sys::TransactionIdIsInProgress(writer) && !pg_sys::TransactionIdDidCommit(writer) }
     }
 
-    /// Whether several transactions hold a lock on it: then they have one number together, which is none of a
-    /// transaction.
+    /// Whether several transactions hold a lock on the row. Then its xmax is a MultiXactId, not a transaction.
     pub fn has_multixact(&self) -> bool {
-        // SAFETY: the tuple is in the slot. What others change in these bits meanwhile only sends the caller the longer
-        // way.
+        // SAFETY: the tuple is in the slot. If another backend changes these bits meanwhile, the caller only takes the
+        // slower way.
         unsafe { (*self.tuple().t_data).t_infomask & pg_sys::HEAP_XMAX_IS_MULTI as u16 != 0 }
     }
 

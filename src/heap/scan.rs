@@ -1,7 +1,7 @@
-//! The rows of a key, as a snapshot, or nobody's snapshot, sees them.
+//! The rows of a key, under a snapshot or under none.
 //!
-//! The scan takes the predicate locks of SERIALIZABLE where its snapshot is an ordinary one, and counts into the
-//! statistics of the table, as the executor's does.
+//! Owns index scans. A scan takes the predicate locks of SERIALIZABLE if its snapshot is an ordinary one, and counts
+//! into the statistics of the table, as a scan of the executor does. Must never be used after [`Scan::close`].
 
 use super::row::Row;
 use super::table::{Table, block_of};
@@ -16,20 +16,20 @@ pub enum View {
     Statement,
     /// What is committed by now, and what this transaction did.
     Latest,
-    /// Every version that has not been removed for good, whoever wrote it, even what was rolled back.
+    /// Every version that has not been pruned yet, whoever wrote it, even if that transaction rolled back.
     Everything,
 }
 
-/// One scan of a table's index, for one key or many. Closed by [`Scan::close`], or by the end of the transaction.
+/// One scan of a table's index, for one key or many. [`Scan::close`] or the end of the transaction closes it.
 pub struct Scan {
     descriptor: pg_sys::IndexScanDesc,
     slot: *mut pg_sys::TupleTableSlot,
-    /// A snapshot that the scan must give back.
+    /// A snapshot that [`Scan::close`] must unregister.
     registered: Option<pg_sys::Snapshot>,
 }
 
 impl Scan {
-    /// Opens a scan for single keys. In every function call a statement's snapshot is active.
+    /// Opens a scan for single keys. A statement's snapshot is active, as in every function call.
     pub fn open(table: &Table, view: View) -> Self {
         Self::with_conditions(table, view, 1)
     }
@@ -40,7 +40,8 @@ impl Scan {
     }
 
     fn with_conditions(table: &Table, view: View, conditions: i32) -> Self {
-        // SAFETY: a snapshot is active; the latest one is registered, because the next call for it would overwrite it.
+        // SAFETY: a snapshot is active. The latest snapshot is registered, because the next GetLatestSnapshot would
+        // overwrite it.
         unsafe {
             match view {
                 View::Statement => Self::under(table, pg_sys::GetActiveSnapshot(), conditions),
@@ -89,8 +90,7 @@ impl Scan {
 
     fn rescan(&mut self, conditions: &mut [pg_sys::ScanKeyData]) {
         let count = conditions.len() as i32;
-        // SAFETY: the scan is open; the conditions are copied, and the texts that they point to live until the end of
-        // the call.
+        // SAFETY: the scan is open. The conditions are copied, and their texts live until the end of the call.
         unsafe {
             debug_assert_eq!((*self.descriptor).numberOfKeys, count);
             pg_sys::index_rescan(self.descriptor, conditions.as_mut_ptr(), count, std::ptr::null_mut(), 0);
@@ -104,14 +104,14 @@ impl Scan {
         unsafe { pg_sys::index_getnext_slot(self.descriptor, forward, self.slot) }.then_some(Row { slot: self.slot })
     }
 
-    /// The first row of a key that `wanted` takes.
+    /// The first row of a key that `wanted` accepts.
     pub fn find(&mut self, key: &str, wanted: impl Fn(&Row) -> bool) -> Option<Row> {
         self.seek(key);
         std::iter::from_fn(|| self.next()).find(wanted)
     }
 
-    /// The same under an old snapshot, which may see two: what has been removed since, and what its own transaction has
-    /// written after that. Then that one counts, whether it is wanted or not.
+    /// The same under an old snapshot, which may see two rows of a key: one that was removed since, and one that its
+    /// own transaction wrote after that. Then only its own row counts, whether `wanted` accepts it or not.
     pub fn find_own_first(&mut self, key: &str, wanted: impl Fn(&Row) -> bool) -> Option<Row> {
         match self.find(key, Row::is_own) {
             Some(own) => wanted(&own).then_some(own),
@@ -121,7 +121,7 @@ impl Scan {
 
     /// Where the row is that the scan stands on.
     pub fn spot(&self) -> Spot {
-        // SAFETY: a heap's rows come in slots of this type, which know the buffer.
+        // SAFETY: rows of a heap come in slots of this type, which has the buffer.
         let (tid, buffer) =
             unsafe { ((*self.slot).tts_tid, (*self.slot.cast::<pg_sys::BufferHeapTupleTableSlot>()).buffer) };
         Spot { page: block_of(&tid), row: tid.ip_posid, buffer: u32::try_from(buffer).unwrap_or(0) }
@@ -129,7 +129,7 @@ impl Scan {
 
     /// Ends the scan.
     pub fn close(self) {
-        // SAFETY: what `open` opened, each once.
+        // SAFETY: closes what `open` opened, each once.
         unsafe {
             pg_sys::ExecDropSingleTupleTableSlot(self.slot);
             pg_sys::index_endscan(self.descriptor);
@@ -150,7 +150,7 @@ fn any_of(keys: Datum) -> pg_sys::ScanKeyData {
     comparison(pg_sys::SK_SEARCHARRAY, pg_sys::BTEqualStrategyNumber, pg_sys::F_TEXTEQ, keys)
 }
 
-/// The collation is that of the column, "C".
+/// A comparison of the key under the collation of the column, "C".
 fn comparison(flags: u32, strategy: u32, function: u32, with: Datum) -> pg_sys::ScanKeyData {
     let mut condition = pg_sys::ScanKeyData::default();
     // SAFETY: fills the condition; the functions compare two texts.

@@ -1,7 +1,7 @@
-//! What a table of the extension looks like, and whether it still does.
+//! The columns that a table of the extension has, and the check that it still has them.
 //!
-//! Owns the one way to name a column: with its number and the type that it is read as, so that a row gives nothing of
-//! another type. Must be asked before a table is read below the executor: whoever owns a table may alter it.
+//! Owns the one way to name a column: by its number and the type that it is read as, so that no row is read as another
+//! type. Must be verified before a table is read below the executor, because the owner of a table may alter it.
 
 use crate::error::CacheError;
 use crate::statement;
@@ -23,13 +23,13 @@ impl<T> Clone for Column<T> {
 impl<T> Copy for Column<T> {}
 
 impl<T: statement::Column> Column<T> {
-    /// Only for [`columns!`], which makes the shape of the same list.
+    /// Only for [`columns!`], which makes the shape from the same list.
     pub const fn numbered(number: usize) -> Self {
         Self { number, kind: PhantomData }
     }
 }
 
-/// The first column of a table whose rows are found by it: its key, a text.
+/// The first column of a table that is found by its key: the key, a text.
 pub const FIRST: Column<String> = Column::numbered(1);
 
 impl<T> Column<T> {
@@ -42,8 +42,8 @@ impl<T> Column<T> {
 /// The columns of a table of the extension, in order.
 pub struct Shape {
     pub table: &'static str,
-    /// Whether it may have more columns behind these, and be stored in another way: then it is read and written through
-    /// the executor alone.
+    /// Whether the table may have more columns behind these, or another access method. If it does, it is read and
+    /// written through the executor only.
     pub is_extensible: bool,
     /// Name and type of each.
     pub columns: &'static [(&'static str, Oid)],
@@ -75,7 +75,7 @@ macro_rules! columns {
 pub(crate) use columns;
 
 impl Shape {
-    /// Refuses a table that is not as it was made.
+    /// Raises [`CacheError::Reshaped`] if the table is not as the extension made it.
     ///
     /// # Safety
     /// The relation is open.
@@ -86,7 +86,7 @@ impl Shape {
         }
     }
 
-    /// How a table differs from the one that was made, as a sentence; None: not at all.
+    /// How a table differs from the one that the extension made, as a sentence. None if it does not differ.
     ///
     /// # Safety
     /// The relation is open.
@@ -125,7 +125,7 @@ impl Shape {
     }
 }
 
-/// Whether a column gets a value by itself: a default, or one that is generated.
+/// Whether a column gets a value by itself: it has a default, or is generated.
 fn is_filled(column: &FormData_pg_attribute) -> bool {
     column.atthasdef || column.attidentity != 0 || column.attgenerated != 0
 }
@@ -133,17 +133,17 @@ fn is_filled(column: &FormData_pg_attribute) -> bool {
 /// An attribute, by its number from 0.
 ///
 /// # Safety
-/// There is one with that number.
+/// The attribute exists.
 #[cfg(not(feature = "pg18"))]
 unsafe fn attribute(shape: TupleDesc, number: usize) -> *const FormData_pg_attribute {
     // SAFETY: as the caller promises.
     unsafe { (*shape).attrs.as_ptr().add(number) }
 }
 
-/// As above: from PostgreSQL 18 on they stand behind what is needed more often.
+/// As above. From PostgreSQL 18 on the attributes stand behind the array of compact ones.
 ///
 /// # Safety
-/// There is one with that number.
+/// The attribute exists.
 #[cfg(feature = "pg18")]
 unsafe fn attribute(shape: TupleDesc, number: usize) -> *const FormData_pg_attribute {
     // SAFETY: as the caller promises; TupleDescAttr finds them in the same way.

@@ -1,32 +1,32 @@
-//! What a snapshot sees of a transaction, given by its number with epoch.
+//! Which transactions a snapshot sees, by their full transaction IDs.
 //!
-//! The numbers are those of whole transactions (`pg_current_xact_id`), which never come again while the server runs; so
-//! a snapshot can be written down, and what it sees told later (`pg_visible_in_snapshot`). Must never be asked on a
-//! standby: its snapshots list no running transactions.
+//! Owns full transaction IDs and the test of one against a snapshot. A full ID is that of a top-level transaction
+//! (`pg_current_xact_id`) and never repeats while the server runs. So a snapshot can be stored and tested later, as in
+//! `pg_visible_in_snapshot`. Must never be used on a standby: its snapshots list no running transactions.
 
 use pgrx::pg_sys::{self, TransactionId};
 use std::cell::Cell;
 
-/// A transaction: its number with the epoch.
+/// A full transaction ID: the number of a transaction with its epoch.
 pub type FullXid = u64;
 
-/// The version of a row that nobody has written yet: every snapshot sees it.
+/// The version of a row whose key no transaction has written yet. Every snapshot sees it.
 pub const NO_XID: FullXid = 0;
 
-/// The current transaction, which gets a number by that.
+/// The current transaction. This assigns it an ID if it has none.
 pub fn current() -> FullXid {
-    // SAFETY: assigns a number where there is none yet; raises where nothing may be written.
+    // SAFETY: assigns an ID if there is none yet; raises where nothing may be written.
     unsafe { pg_sys::GetTopFullTransactionId() }.value
 }
 
-/// The current transaction, if it has a number.
+/// The current transaction, if it has an ID.
 pub fn current_if_assigned() -> Option<FullXid> {
     // SAFETY: reads this backend's state.
     let current = unsafe { pg_sys::GetTopFullTransactionIdIfAny() }.value;
     (current != 0).then_some(current)
 }
 
-/// Whether some transaction can have this number: the next one has not begun. What a forged row says is not possible.
+/// Whether a transaction can have this ID: it is below the next one to be assigned. A forged row may carry any ID.
 pub fn is_possible(xid: FullXid) -> bool {
     if xid < KNOWN_NEXT.get() {
         return true;
@@ -37,17 +37,17 @@ pub fn is_possible(xid: FullXid) -> bool {
     xid < next
 }
 
-/// Makes what this transaction has written so far visible to its next command and its next snapshot.
+/// Makes the writes of this transaction so far visible to its next command and its next snapshot.
 pub fn see_own_work() {
-    // SAFETY: does nothing where nothing was written since; raises in a parallel worker.
+    // SAFETY: does nothing if nothing was written since the last call; raises in a parallel worker.
     unsafe { pg_sys::CommandCounterIncrement() };
 }
 
-/// The (sub)transaction that wrote a version of a row; `FrozenTransactionId` of a frozen one, which keeps a number that
-/// means nothing any more: two thousand million transactions later it is one of the future.
+/// The (sub)transaction that wrote a version of a row. `FrozenTransactionId` for a frozen row: its xmin has no meaning
+/// any more, and two thousand million transactions later it would look like one of the future.
 ///
 /// # Safety
-/// The header is that of a row in a buffer that is pinned, or of a copy.
+/// The header is that of a row in a pinned buffer, or of a copy.
 pub unsafe fn writer_of(header: *const pg_sys::HeapTupleHeaderData) -> TransactionId {
     let frozen = pg_sys::HEAP_XMIN_FROZEN as u16;
     // SAFETY: as the caller promises.
@@ -60,41 +60,42 @@ pub unsafe fn writer_of(header: *const pg_sys::HeapTupleHeaderData) -> Transacti
 }
 
 thread_local! {
-    /// The transaction, the last one of this backend, that wrote over what its own snapshot does not see.
+    /// The last transaction of this backend that made a blind write over a version that its own snapshot does not see.
     static BLIND_IN: Cell<Option<FullXid>> = const { Cell::new(None) };
-    /// A number that had not been given out when somebody last asked: all below it had.
+    /// The next ID to be assigned, as last read: every ID below it has been assigned.
     static KNOWN_NEXT: Cell<FullXid> = const { Cell::new(0) };
 }
 
-/// The current transaction, `version`, has deleted or invalidated what another one has changed since its snapshot: from
-/// now on what it wrote itself is no proof that nothing else was written.
+/// Records that the current transaction, `xid`, has deleted or invalidated a row that another transaction changed after
+/// its snapshot. From now on a row that carries its own ID does not prove that no other transaction wrote it.
 pub fn mark_blind(xid: FullXid) {
     BLIND_IN.set(Some(xid));
 }
 
-/// Which transactions a snapshot sees: those under `xmin`, and those under `xmax` that are not in `running`.
+/// The transactions that a snapshot sees: those below `xmin`, and those below `xmax` that are not in `running`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// The oldest transaction that was running.
     pub xmin: FullXid,
     /// The first one that had not begun.
     pub xmax: FullXid,
-    /// Those in between that were running, in order.
+    /// The running ones in between, sorted.
     pub running: Vec<FullXid>,
-    /// Whether the current transaction counts too.
+    /// Whether the current transaction counts as seen.
     pub own: bool,
 }
 
 impl Seen {
-    /// By the snapshot of the calling statement, together with the transaction's own work.
+    /// The view of the calling statement's snapshot, together with the transaction's own work.
     pub fn by_statement() -> Self {
         // SAFETY: a snapshot is active in every function call.
         unsafe { Self::by(pg_sys::GetActiveSnapshot()) }
     }
 
-    /// By a snapshot of now. The statement's own, which is older, keeps what that does not see from being removed.
+    /// The view of a snapshot taken now. The statement's own snapshot is older, so it keeps every version that this one
+    /// may need from being pruned.
     pub fn by_latest() -> Self {
-        // SAFETY: the snapshot is read before anybody asks for another.
+        // SAFETY: the snapshot is read before the next one overwrites it.
         unsafe { Self::by(pg_sys::GetLatestSnapshot()) }
     }
 
@@ -111,8 +112,8 @@ impl Seen {
         Self { xmin, xmax, running, own: true }
     }
 
-    /// The same for others, who see nothing of the current transaction; nor, to be safe against numbers that a crash
-    /// makes the server give out again, of what began after it.
+    /// The same view for other sessions, which see nothing of the current transaction. After a crash the server may
+    /// assign later IDs again, so to be safe the view excludes every transaction that began after the current one.
     pub fn for_others(mut self) -> Self {
         self.xmax = current_if_assigned().map_or(self.xmax, |own| own.min(self.xmax));
         self.xmin = self.xmin.min(self.xmax);
@@ -121,29 +122,30 @@ impl Seen {
         self
     }
 
-    /// Whether it sees what the transaction wrote, and nothing that it does not see is hidden by that. What the current
-    /// one has hidden from its own snapshot, a snapshot that sees it when it has committed sees too.
+    /// Whether the snapshot sees the transaction `version`, and its write hides no change that the snapshot does not
+    /// see. Only the current transaction can hide a change from its own snapshot, by a blind write. A snapshot that
+    /// sees the transaction after its commit also sees the hidden change.
     pub fn vouches_for(&self, version: FullXid) -> bool {
         let hides_others = || BLIND_IN.get() == Some(version) && current_if_assigned() == Some(version);
         self.contains(version) && !hides_others()
     }
 
-    /// Whether it sees what the transaction wrote.
+    /// Whether the snapshot sees the transaction.
     pub fn contains(&self, version: FullXid) -> bool {
         version < self.xmin
             || version < self.xmax && self.running.binary_search(&version).is_err()
             || self.own && current_if_assigned() == Some(version)
     }
 
-    /// Whether it sees what a (sub)transaction of others wrote, given by the number that a row carries. A
-    /// subtransaction counts as the whole transaction, as in `XidInMVCCSnapshot`: its own number is in no list of
-    /// running ones. False where nobody can say any more which transaction it was a part of.
+    /// Whether the snapshot sees a (sub)transaction other than the current one, given by the xmin of a row. A
+    /// subtransaction counts as its top-level transaction, as in `XidInMVCCSnapshot`, because lists of running
+    /// transactions do not contain it. False if its top-level transaction cannot be looked up any more.
     pub(super) fn contains_writer(&self, writer: TransactionId) -> bool {
         if writer == pg_sys::FrozenTransactionId || with_epoch(writer) < self.xmin {
             return true;
         }
-        // SAFETY: look at this backend's state and at pg_subtrans, which reaches back to the oldest transaction that
-        // this backend's snapshots may have to ask for.
+        // SAFETY: reads this backend's state and pg_subtrans, which reaches back to the oldest transaction that a
+        // snapshot of this backend may have to look up.
         unsafe {
             if pg_sys::TransactionIdPrecedes(writer, pg_sys::TransactionXmin) {
                 return false;
@@ -155,7 +157,7 @@ impl Seen {
     }
 }
 
-/// The number with the epoch that it had to have to be of use now.
+/// Adds the epoch to an ID that is still in use, and so lies within 2^31 of the next one.
 pub(super) fn with_epoch(number: TransactionId) -> FullXid {
     if u32::from(number) < u32::from(pg_sys::FirstNormalTransactionId) {
         return NO_XID;

@@ -1,6 +1,7 @@
-//! A table, open, with the one index by which its rows are found.
+//! An open table, and the index by which its rows are found.
 //!
-//! Must never outlive the transaction: an error ends that, which closes what is open.
+//! Owns opening and closing tables and their indexes. Must never outlive the transaction: an error ends the
+//! transaction, and that closes them.
 
 use super::definition;
 use super::referrer;
@@ -10,10 +11,10 @@ use crate::pg::backend::has_old_snapshot;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
 use std::cell::{Cell, OnceCell};
 
-/// The table is locked by whoever opens it, and stays so to the end of the transaction.
+/// The table is already locked, to the end of the transaction.
 const LOCKED: LOCKMODE = pg_sys::NoLock as LOCKMODE;
 
-/// What is going to happen to the rows.
+/// Whether rows are read or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     Read,
@@ -30,7 +31,7 @@ impl Purpose {
 }
 
 impl Purpose {
-    /// Asks what the executor asks before it writes.
+    /// Makes the checks that the executor makes before a write.
     ///
     /// # Safety
     /// The relation is open.
@@ -42,9 +43,9 @@ impl Purpose {
     }
 }
 
-/// Raises, as the executor does, where such changes are published and do not tell a subscriber which row they are
-/// about: 55000 where the table has no replica identity, 42P10 where a publication's filter or list of columns needs
-/// more. Nothing is published below `wal_level = logical`, and nothing asked.
+/// Raises, as the executor does, if such changes are published but do not tell a subscriber which row they change:
+/// 55000 if the table has no replica identity, 42P10 if a row filter or column list of a publication needs more
+/// columns. Below `wal_level = logical` nothing is published, so nothing is checked.
 ///
 /// # Safety
 /// The relation is open.
@@ -62,21 +63,22 @@ pub struct Table {
     pub relation: pg_sys::Relation,
     /// The index by which rows are found, and how it is locked.
     primary: (Oid, LOCKMODE),
-    /// The same, once it is open: a row that is found by a hint and updated on its own page needs none.
+    /// The index, once it is open. A row that is found by a hint and updated on its own page does not need it.
     index: OnceCell<pg_sys::Relation>,
-    /// More indexes, which get an entry for each row too.
+    /// Further indexes, which get an entry for each row too.
     pub(super) other_indexes: Vec<pg_sys::Relation>,
     observer: Cell<Option<Observer>>,
 }
 
-/// Is told the place and the columns of every row that is written.
+/// A function that receives the place and the columns of every row that is written.
 pub type Observer = fn(&Table, &pg_sys::ItemPointerData, &[Option<pg_sys::Datum>]);
 
 impl Table {
-    /// Opens a table that is locked already and hands it to `work`; None where it is not a heap with a primary key.
+    /// Opens a table that is already locked and passes it to `work`. Returns None if it is not a heap with a primary
+    /// key.
     pub fn by_primary_key<R>(table: Oid, purpose: Purpose, work: impl FnOnce(&Self) -> R) -> Option<R> {
-        // SAFETY: the table is locked; the relation cache knows its indexes. What is opened is closed below, or by the
-        // end of the transaction.
+        // SAFETY: the table is locked, and the relation cache knows its indexes. What is opened is closed below, or by
+        // the end of the transaction.
         unsafe {
             let relation = pg_sys::table_open(table, LOCKED);
             #[cfg(not(feature = "pg18"))]
@@ -94,13 +96,13 @@ impl Table {
         }
     }
 
-    /// Locks a table, opens it with an index on its first column and hands it to `work`; None where there is none, or
-    /// one that we cannot keep up. While an index is made or replaced there may be several. Raises
-    /// [`crate::error::CacheError::Reshaped`] where it has not this shape.
+    /// Locks a table, opens it with an index on its first column, and passes it to `work`. Returns None if there is no
+    /// such index, or if the table has an index that this module cannot maintain. While an index is built or replaced
+    /// there may be several. Raises [`crate::error::CacheError::Reshaped`] if the table has another shape.
     pub fn by_first_column<R>(table: Oid, shape: &Shape, purpose: Purpose, work: impl FnOnce(&Self) -> R) -> Option<R> {
         let lock = purpose.lock();
-        // SAFETY: the table gets locked now; the list of its indexes is a copy of ours. What is opened is closed below,
-        // or by the end of the transaction.
+        // SAFETY: the table is locked here, and the list of its indexes is a copy. What is opened is closed below, or
+        // by the end of the transaction.
         unsafe {
             let relation = pg_sys::table_open(table, lock);
             shape.verify(relation);
@@ -124,9 +126,9 @@ impl Table {
         }
     }
 
-    /// Whether every row that was removed since `seen`, the active snapshot, is still in it, though nobody sees it any
-    /// more: it lies in the file where `seen` found it. TRUNCATE, CLUSTER and their kin put it into another one. Any
-    /// younger definition counts as that, unless it is this transaction's own.
+    /// Whether every row that was removed since `seen`, the active snapshot, is still in the table as a dead version.
+    /// That holds if the table lies in the file in which `seen` found it. TRUNCATE, CLUSTER and their kin move it to
+    /// another file. Any later change of the definition counts as such a move, unless this transaction made it.
     pub fn keeps_rows_removed_since(&self, seen: &Seen) -> bool {
         // SAFETY: the relation is open.
         unsafe {
@@ -138,24 +140,24 @@ impl Table {
         }
     }
 
-    /// The index by which rows are found, which is open from now on.
+    /// The index by which rows are found; opens it if necessary.
     pub(super) fn index(&self) -> pg_sys::Relation {
         let (index, lock) = self.primary;
-        // SAFETY: the index is one of the table's, which is locked; `run` closes it, or the end of the transaction.
+        // SAFETY: the index belongs to the table, which is locked; `run` or the end of the transaction closes it.
         *self.index.get_or_init(|| unsafe { pg_sys::index_open(index, lock) })
     }
 
-    /// From now on `observer` is told of the table's writes.
+    /// Registers `observer` for the table's writes from now on.
     pub fn observe(&self, observer: Observer) {
         self.observer.set(Some(observer));
     }
 
-    /// Whether somebody is told of its writes.
+    /// Whether the table has an observer.
     pub(super) fn is_observed(&self) -> bool {
         self.observer.get().is_some()
     }
 
-    /// A row with these columns was written at `tid`.
+    /// Tells the observer that a row with these columns was written at `tid`.
     pub(super) fn tell_observer(&self, tid: &pg_sys::ItemPointerData, columns: &[Option<pg_sys::Datum>]) {
         if let Some(observer) = self.observer.get() {
             observer(self, tid, columns);
@@ -164,7 +166,7 @@ impl Table {
 
     fn run<R>(self, work: impl FnOnce(&Self) -> R) -> R {
         let result = work(&self);
-        // SAFETY: what was opened, each once; locks are kept, as the executor does.
+        // SAFETY: closes what was opened, each once; locks are kept, as in the executor.
         unsafe {
             self.other_indexes.iter().for_each(|&index| pg_sys::index_close(index, LOCKED));
             if let Some(&index) = self.index.get() {
@@ -176,7 +178,7 @@ impl Table {
     }
 }
 
-/// Whether an index is one that we keep up: a B-tree on columns, on all rows, however many have the same.
+/// Whether this module can maintain an index: a B-tree on plain columns over all rows, and not unique.
 ///
 /// # Safety
 /// The index is open.
@@ -189,14 +191,14 @@ unsafe fn is_plain(index: pg_sys::Relation) -> bool {
     }
 }
 
-/// Whether the first column of an index is that of the table, in the order of its bytes.
+/// Whether the first column of an index is that of the table, in byte order.
 ///
 /// # Safety
 /// The index is open.
 unsafe fn is_on_first_column(index: pg_sys::Relation) -> bool {
-    /// `text_ops` of a B-tree, in `pg_opfamily.dat`.
+    /// The operator family `text_ops` of B-trees, in `pg_opfamily.dat`.
     const TEXT_OPS: u32 = 1994;
-    // SAFETY: an index has a column at least, which has an operator family and a collation.
+    // SAFETY: an index has at least one column, with an operator family and a collation.
     unsafe {
         *(*(*index).rd_index).indkey.values.as_ptr() == 1
             && (*(*index).rd_opfamily).to_u32() == TEXT_OPS
@@ -204,11 +206,11 @@ unsafe fn is_on_first_column(index: pg_sys::Relation) -> bool {
     }
 }
 
-/// Runs `work`, which may be anybody's code, with these tables open: PostgreSQL refuses (55006) a command of this
-/// session that alters or drops a table in use. The locks that the session holds itself keep none of its commands off.
+/// Runs `work`, which may be user code, with these tables open. PostgreSQL then refuses (55006) a command of this
+/// session that alters or drops one of them. A lock would not do: the session's own locks do not stop its own commands.
 pub fn kept_open<R>(tables: &[Oid], work: impl FnOnce() -> R) -> R {
     let lock = Purpose::Read.lock();
-    // SAFETY: opened and closed in pairs; an error in between ends the transaction, which closes them.
+    // SAFETY: opened and closed in pairs; after an error the end of the transaction closes them.
     let open: Vec<_> = tables.iter().map(|&table| unsafe { pg_sys::table_open(table, lock) }).collect();
     let result = work();
     // SAFETY: as above.
@@ -216,9 +218,9 @@ pub fn kept_open<R>(tables: &[Oid], work: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Locks a table for reading to the end of the transaction, unless that means to wait for somebody.
+/// Locks a table for reading to the end of the transaction. Returns false if that would mean to wait.
 pub fn try_lock(table: Oid) -> bool {
-    // SAFETY: locks by number, in a transaction.
+    // SAFETY: locks by OID, in a transaction.
     unsafe { pg_sys::ConditionalLockRelationOid(table, Purpose::Read.lock()) }
 }
 

@@ -1,7 +1,8 @@
-//! Upkeep of a table of ours: its rows one after the other, removed or replaced without waiting.
+//! Maintenance of a table of the extension: walking its rows, and removing or replacing them without waiting.
 //!
-//! Like VACUUM it fires no trigger and no rule, asks no policy, and runs nobody's code. Must never wait for a row: what
-//! another transaction holds, or has changed since, stays for the next time.
+//! Owns these walks and removals. Like VACUUM they fire no trigger and no rule, evaluate no policy, and run no user
+//! code. Must never wait for a row: a row that another transaction holds, or has changed since, stays until the next
+//! walk.
 
 use super::lock::Contention;
 use super::row::Row;
@@ -11,25 +12,27 @@ use super::write::{self, Updated};
 use pgrx::pg_sys::{self, Datum, ItemPointer, Relation, Snapshot};
 
 impl Table {
-    /// How many pages it has.
+    /// The number of its pages.
     pub fn pages(&self) -> pg_sys::BlockNumber {
         // SAFETY: the relation is open.
         unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, pg_sys::ForkNumber::MAIN_FORKNUM) }
     }
 
-    /// Raises where a removal is published and a subscriber could not tell of which row ([`check_replica_identity`]).
+    /// Raises if removals are published and do not tell a subscriber which row they remove
+    /// ([`check_replica_identity`]).
     pub fn check_removal(&self) {
         // SAFETY: the relation is open.
         unsafe { check_replica_identity(self.relation, pg_sys::CmdType::CMD_DELETE) };
     }
 
-    /// What was committed before this transaction, every snapshot of the table sees that somebody holds or will take.
+    /// Every committed transaction below this ID is visible to every snapshot of the table that is held or will be
+    /// taken.
     pub fn horizon(&self) -> FullXid {
-        // SAFETY: the relation is open; looks at shared memory.
+        // SAFETY: the relation is open; reads shared memory.
         snapshot::with_epoch(unsafe { pg_sys::GetOldestNonRemovableTransactionId(self.relation) })
     }
 
-    /// Hands every row that the active snapshot sees to `visit`, in the order of the pages.
+    /// Passes every row that the active snapshot sees to `visit`, in page order.
     pub fn each(&self, mut visit: impl FnMut(&Visited)) {
         // SAFETY: the relation is open and a snapshot active; scan and slot live until the end of this function. An
         // error in between ends the transaction, which releases what they hold.
@@ -46,7 +49,7 @@ impl Table {
     }
 }
 
-/// A row that [`Table::each`] has come to.
+/// A row that [`Table::each`] visits.
 pub struct Visited<'a> {
     table: &'a Table,
     pub row: Row,
@@ -54,28 +57,29 @@ pub struct Visited<'a> {
 }
 
 impl Visited<'_> {
-    /// Removes the row, if nobody holds it; whether it did.
+    /// Removes the row if no other transaction holds it. Returns whether it did.
     pub fn remove(&self) -> bool {
         // SAFETY: the slot holds a row of the table that the snapshot sees.
         unsafe { remove(self.table.relation, &self.row, self.snapshot, false) }
     }
 
-    /// Replaces the row, if nobody holds it.
+    /// Replaces the row if no other transaction holds it.
     pub fn replace(&self, columns: &[Option<Datum>]) {
         let (Updated::Done | Updated::Overtaken | Updated::Held(_)) =
             write::update(self.table, &self.row, columns, Contention::GiveUp);
     }
 }
 
-/// Removes a row unless another transaction holds it or has changed it. `is_locked`: by us, with [`lock`], so there is
-/// nobody to wait for, but PostgreSQL asks who it is only where it may wait.
+/// Removes a row unless another transaction holds it or has changed it. `is_locked` says that this transaction holds
+/// the row by [`lock`]. Then the deletion may wait, although no other transaction can hold the row: PostgreSQL checks
+/// whether the holder is the current transaction only where it may wait.
 ///
 /// # Safety
 /// `row` is one of `relation` that `snapshot` sees.
 pub unsafe fn remove(relation: Relation, row: &Row, snapshot: Snapshot, is_locked: bool) -> bool {
     let mut failure = pg_sys::TM_FailureData::default();
-    // SAFETY: as the caller promises. The row is the one that the snapshot sees, so what was tested is what goes:
-    // a newer version makes the result TM_Updated, a lock TM_BeingModified.
+    // SAFETY: as the caller promises. The deletion is of the version that the snapshot sees and the caller has checked.
+    // A newer version makes the result TM_Updated, a lock TM_BeingModified.
     unsafe {
         let delete = |wait, failure: &mut pg_sys::TM_FailureData| {
             pg_sys::table_tuple_delete(
@@ -90,8 +94,9 @@ pub unsafe fn remove(relation: Relation, row: &Row, snapshot: Snapshot, is_locke
             )
         };
         let outcome = delete(is_locked, &mut failure);
-        // An update through the executor has locked the row first, and its new version keeps the lock. We do not wait
-        // for ourselves, nor for somebody who has locked the row besides since: with a lock of our own nobody can.
+        // This transaction may hold the row itself: an update through the executor locks the row first, and the new
+        // version keeps the lock. Then take the lock of a removal, without waiting. While it is held no other
+        // transaction can hold the row, so the deletion waits for none.
         let is_own = outcome == pg_sys::TM_Result::TM_BeingModified
             && !row.has_multixact()
             && pg_sys::TransactionIdIsCurrentTransactionId(failure.xmax);
@@ -103,7 +108,7 @@ pub unsafe fn remove(relation: Relation, row: &Row, snapshot: Snapshot, is_locke
     }
 }
 
-/// Locks a row as a removal does, unless another transaction holds it or has changed it.
+/// Locks a row in the mode of a removal, unless another transaction holds it or has changed it.
 ///
 /// # Safety
 /// `tid` is that of a row of `relation` that `snapshot` sees.

@@ -1,34 +1,34 @@
-//! Storing one version of a row: an update, a speculative insertion, a plain one, and the index entry that goes with
-//! it.
+//! Storing one version of a row, with its index entries: an update, a speculative insertion or a plain insertion.
 //!
-//! Must never decide anything: [`super::change`] knows what is to be written, and what to do when somebody is in the
-//! way.
+//! Owns these three steps. Must never decide what to write, or what to do if another transaction is in the way:
+//! [`super::change`] does.
 
 use super::lock::{self, Contention};
 use super::row::Row;
 use super::table::Table;
 use pgrx::pg_sys::{self, Datum, TM_Result};
 
-/// Which indexes an update must add to: none, where it is a HOT update.
+/// Which indexes an update must add to: none if it is a HOT update.
 #[cfg(feature = "pg15")]
 type UpdatedIndexes = bool;
 #[cfg(not(feature = "pg15"))]
 type UpdatedIndexes = pg_sys::TU_UpdateIndexes::Type;
 
-/// What came of an update.
+/// The outcome of an update.
 pub(super) enum Updated {
     Done,
-    /// Somebody has replaced the row, or removed it.
+    /// Another transaction has replaced the row, or removed it.
     Overtaken,
-    /// Somebody holds the row.
+    /// Another transaction holds the row.
     Held(pg_sys::ItemPointerData),
 }
 
-/// Replaces the row, unless somebody has replaced it already, or holds a lock on it that is in the way.
+/// Replaces the row, unless another transaction has replaced it already or holds a conflicting lock.
 ///
-/// Where somebody holds the row, the lock is taken first, if that is possible without waiting: then the update waits
-/// for nobody. Where nobody does, somebody may still come between this look and that of the update. It then waits where
-/// it may, and else says so, unless the server asserts that it is never asked to.
+/// If another transaction holds the row, this function first takes the lock, if it gets it without waiting. Then the
+/// update does not wait. If none holds the row, one may still come between this check and that of `heap_update`. Then
+/// the update waits if it may, and otherwise returns [`Updated::Held`]. A server with assertions would stop there, so
+/// on such a server a caller that may not wait always takes the lock first.
 pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], contention: Contention) -> Updated {
     let may_wait = contention == Contention::Wait;
     let outcome = if row.is_held() || (!may_wait && lock::are_assertions_on()) {
@@ -46,14 +46,14 @@ pub(super) fn update(table: &Table, row: &Row, columns: &[Option<Datum>], conten
     }
 }
 
-/// Locks a version of a row as an update does that leaves its key alone.
+/// Locks a version of a row in the mode of an update that does not change the key.
 pub(super) fn lock_row(
     table: &Table,
     mut tid: pg_sys::ItemPointerData,
     policy: pg_sys::LockWaitPolicy::Type,
 ) -> TM_Result::Type {
     let mode = pg_sys::LockTupleMode::LockTupleNoKeyExclusive;
-    // SAFETY: every caller has the place from a row of the table that a scan has found.
+    // SAFETY: every caller has the TID from a row of the table that a scan has found.
     unsafe { lock::take(table.relation, &mut tid, pg_sys::GetActiveSnapshot(), mode, policy) }
 }
 
@@ -61,8 +61,8 @@ fn replace(table: &Table, row: &Row, columns: &[Option<Datum>], may_wait: bool) 
     let mut failure = pg_sys::TM_FailureData::default();
     let mut lock_mode = pg_sys::LockTupleMode::LockTupleNoKeyExclusive;
     let mut update_indexes: UpdatedIndexes = Default::default();
-    // SAFETY: the row is one that the scan stands on; the slot is of the table's shape; the columns may point into the
-    // row, which stays pinned until the scan moves on. No crosscheck: the newest version is what counts.
+    // SAFETY: the scan stands on the row. The slot has the table's shape. The columns may point into the row, which
+    // stays pinned until the scan moves on. There is no crosscheck snapshot, because the newest version counts.
     unsafe {
         let slot = fill_slot(table, columns);
         let outcome = pg_sys::table_tuple_update(
@@ -78,11 +78,11 @@ fn replace(table: &Table, row: &Row, columns: &[Option<Datum>], may_wait: bool) 
             &mut update_indexes,
         );
         if outcome == TM_Result::TM_Ok {
-            // Not a HOT update: the new version needs an entry of its own in the index.
+            // Not a HOT update: the new version needs an index entry of its own.
             if update_indexes != UpdatedIndexes::default() {
                 let unique = match (*(*table.index()).rd_index).indisunique {
                     true => pg_sys::IndexUniqueCheck::UNIQUE_CHECK_YES,
-                    // The index would check if it were asked to, whether it is a unique one or not.
+                    // A B-tree checks for duplicates whenever it is asked to, even if the index is not unique.
                     false => pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO,
                 };
                 insert_index_entry(table, slot, unique, true);
@@ -94,11 +94,11 @@ fn replace(table: &Table, row: &Row, columns: &[Option<Datum>], may_wait: bool) 
     }
 }
 
-/// Inserts a row, unless another one has its key, or it is not wanted any more: the speculative insertion of `ON
-/// CONFLICT`.
+/// Inserts a row by the speculative insertion of `ON CONFLICT`. Returns false, and inserts nothing, if another row has
+/// its key or `is_still_wanted` returns false.
 pub(super) fn insert_unique(table: &Table, columns: &[Option<Datum>], is_still_wanted: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the steps of ExecInsert; the slot is of the table's shape, and the token is released on both ways out, or
-    // by the end of the transaction.
+    // SAFETY: the steps of ExecInsert. The slot has the table's shape. The token is released on both ways out, or by
+    // the end of the transaction.
     unsafe {
         let slot = fill_slot(table, columns);
         let writer = pg_sys::GetCurrentTransactionId();
@@ -117,9 +117,9 @@ pub(super) fn insert_unique(table: &Table, columns: &[Option<Datum>], is_still_w
     }
 }
 
-/// Inserts a row into a table whose index is not unique: nothing can be in the way.
+/// Inserts a row into a table whose index is not unique, so no other row can be in the way.
 pub(super) fn insert(table: &Table, columns: &[Option<Datum>]) {
-    // SAFETY: the slot is of the table's shape.
+    // SAFETY: the slot has the table's shape.
     unsafe {
         let slot = fill_slot(table, columns);
         let command = pg_sys::GetCurrentCommandId(true);
@@ -129,9 +129,9 @@ pub(super) fn insert(table: &Table, columns: &[Option<Datum>]) {
     }
 }
 
-/// Puts columns into a slot of the table's shape.
+/// Fills a new slot of the table's shape with columns.
 unsafe fn fill_slot(table: &Table, columns: &[Option<Datum>]) -> *mut pg_sys::TupleTableSlot {
-    // SAFETY: the slot has as many columns as the table; what is not given is NULL.
+    // SAFETY: the slot has as many columns as the table; missing columns are NULL.
     unsafe {
         let shape = (*table.relation).rd_att;
         let slot = pg_sys::MakeSingleTupleTableSlot(shape, &raw const pg_sys::TTSOpsVirtual);
@@ -145,14 +145,15 @@ unsafe fn fill_slot(table: &Table, columns: &[Option<Datum>]) -> *mut pg_sys::Tu
     }
 }
 
-/// Points the index at the row that was just stored from `slot`; whether the key is unique, where that is asked.
+/// Adds the index entries of the row that was just stored from `slot`. Returns whether the key is unique, if `unique`
+/// asks for that check.
 unsafe fn insert_index_entry(
     table: &Table,
     slot: *mut pg_sys::TupleTableSlot,
     unique: pg_sys::IndexUniqueCheck::Type,
     is_unchanged: bool,
 ) -> bool {
-    // SAFETY: the index has one column, the first of the table, which is in the slot; its description is made here.
+    // SAFETY: the index has one column, the first of the table, which is in the slot. The IndexInfo is made here.
     unsafe {
         table.other_indexes.iter().for_each(|&index| insert_other_entry(table, index, slot, is_unchanged));
         let description = pg_sys::BuildIndexInfo(table.index());
@@ -169,7 +170,7 @@ unsafe fn insert_index_entry(
     }
 }
 
-/// The same for one of several indexes, none of which is unique.
+/// The same for one of the further indexes, none of which is unique.
 unsafe fn insert_other_entry(
     table: &Table,
     index: pg_sys::Relation,
@@ -179,8 +180,8 @@ unsafe fn insert_other_entry(
     const COLUMNS: usize = pg_sys::INDEX_MAX_KEYS as usize;
     let mut values = [Datum::null(); COLUMNS];
     let mut nulls = [false; COLUMNS];
-    // SAFETY: the index is open and on columns alone, so no expression is evaluated; what is not ready yet takes no
-    // entries.
+    // SAFETY: the index is open and on plain columns, so no expression is evaluated. An index that is not ready takes
+    // no entries.
     unsafe {
         let description = pg_sys::BuildIndexInfo(index);
         if (*description).ii_ReadyForInserts {

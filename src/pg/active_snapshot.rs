@@ -1,12 +1,12 @@
 //! Running work under a snapshot of its own.
 //!
-//! Owns the one place that pushes a snapshot and pops it. An error in between ends the (sub)transaction, which pops it
-//! too.
+//! Owns the one place that pushes and pops snapshots. An error inside ends the (sub)transaction, which pops the
+//! snapshot too. Must never leave a snapshot pushed.
 
 use pgrx::pg_sys;
 
-/// Runs `work` under a snapshot of now. While a query is run in parallel PostgreSQL refuses to make one, and then it is
-/// the query's.
+/// Runs `work` under a snapshot taken now. During a parallel query PostgreSQL refuses to take one, so `work` runs under
+/// the snapshot of the query.
 pub fn under_latest<R>(work: impl FnOnce() -> R) -> R {
     // SAFETY: a snapshot is active in every function call and statement; the new one is pushed at once.
     unsafe {
@@ -21,7 +21,7 @@ pub fn under_transaction<R>(work: impl FnOnce() -> R) -> R {
     unsafe { under(pg_sys::GetTransactionSnapshot(), work) }
 }
 
-/// Runs `work` under a snapshot by which the catalogs are as they are now.
+/// Runs `work` under a snapshot that sees the catalogs as they are now.
 pub fn under_catalog<R>(work: impl FnOnce() -> R) -> R {
     // SAFETY: as above.
     unsafe { under(pg_sys::GetCatalogSnapshot(pg_sys::RelationRelationId), work) }

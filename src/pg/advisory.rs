@@ -1,14 +1,15 @@
-//! Advisory locks that somebody's code takes for the session.
+//! Session-level advisory locks around user code.
 //!
-//! Owns giving back what was taken, and taking back what was given away, while other people's code ran: neither the end
-//! of a transaction nor that of a function does. Locks of the transaction end with it. Must never wait.
+//! Owns restoring the session's advisory locks after user code ran: it releases those that the code took, and takes
+//! back those that the code released. Neither the end of the function nor of the transaction does that.
+//! Transaction-level locks end with the transaction. Must never wait.
 
 use crate::error::{CacheError, LoadError};
 use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG};
 use pgrx::{PgTryBuilder, pg_sys::panic::CaughtError};
 use std::panic::AssertUnwindSafe;
 
-/// A lock in one mode, and how often the session has it.
+/// A lock in one mode, and how often the session holds it.
 struct HeldLock {
     tag: LOCKTAG,
     mode: LOCKMODE,
@@ -22,10 +23,10 @@ impl HeldLock {
     }
 }
 
-/// Runs `work`, which leaves the session's advisory locks as they were, also where it raises an error.
+/// Runs `work`, and then restores the session's advisory locks, also after an error.
 ///
 /// # Errors
-/// [`LoadError::LockLost`] where it gave one away that somebody else has got meanwhile.
+/// [`LoadError::LockLost`] if `work` released a lock that another session has taken since.
 pub fn preserved<R>(work: impl FnOnce() -> R) -> Result<R, CacheError> {
     let before = held_locks();
     let work = AssertUnwindSafe(|| Ok::<R, CaughtError>(work()));
@@ -38,8 +39,9 @@ pub fn preserved<R>(work: impl FnOnce() -> R) -> Result<R, CacheError> {
             }
         }
         Err(error) => {
-            // SAFETY: what failed cannot go on; the abort, which is next, begins with the same. It may have been
-            // waiting for a lock, and the lock manager takes no other one before it has left that queue.
+            // SAFETY: the failed work cannot go on, and the abort that follows begins with the same two calls. The work
+            // may have been waiting for a lock, and the lock manager grants no other lock before the backend has left
+            // that queue.
             unsafe {
                 pg_sys::LWLockReleaseAll();
                 pg_sys::LockErrorCleanup();
@@ -53,7 +55,7 @@ pub fn preserved<R>(work: impl FnOnce() -> R) -> Result<R, CacheError> {
 /// The advisory locks of this session.
 fn held_locks() -> Vec<HeldLock> {
     let mut found = Vec::new();
-    // SAFETY: the list is a copy of ours; a lock that is held in a mode may be asked for in it again.
+    // SAFETY: GetLockStatusData returns a copy. A lock that is held in a mode may be taken in that mode again.
     unsafe {
         let all = pg_sys::GetLockStatusData();
         for number in 0..(*all).nelements as usize {
@@ -75,13 +77,13 @@ fn held_locks() -> Vec<HeldLock> {
     found
 }
 
-/// Whether the locks are again what they were.
+/// Restores the locks to `before`. Returns whether it got them all.
 fn restore(before: &[HeldLock]) -> bool {
     let after = held_locks();
     let times = |list: &[HeldLock], lock: &HeldLock| list.iter().find(|it| it.is(lock)).map_or(0, |it| it.times);
     for lock in &after {
         for _ in times(before, lock)..lock.times {
-            // SAFETY: the session has the lock in this mode once more.
+            // SAFETY: the session holds the lock in this mode once more than before.
             unsafe { pg_sys::LockRelease(&lock.tag, lock.mode, true) };
         }
     }
@@ -91,14 +93,14 @@ fn restore(before: &[HeldLock]) -> bool {
     })
 }
 
-/// Takes a lock for the session, and says how often it has it then; None where it cannot be had at once.
+/// Takes a lock for the session. Returns how often the session holds it then; None if it is not free.
 ///
 /// # Safety
 /// The tag is that of an advisory lock.
 unsafe fn acquire(tag: &LOCKTAG, mode: LOCKMODE) -> Option<i64> {
     let mut local: *mut pg_sys::LOCALLOCK = std::ptr::null_mut();
-    // SAFETY: the lock method fills in the entry of this backend, which lists whom it holds the lock for: NULL is the
-    // session.
+    // SAFETY: LockAcquireExtended fills in this backend's local entry, which lists the resource owners of the lock. The
+    // owner NULL is the session.
     unsafe {
         #[cfg(not(feature = "pg18"))]
         let outcome = pg_sys::LockAcquireExtended(tag, mode, true, true, false, &mut local);

@@ -1,24 +1,24 @@
-//! Running as the owner of a table.
+//! Running as the owner of a table or a function.
 //!
-//! Owns the switch of the current user, undone when it is dropped. Must never be used where a policy, trigger or rule
-//! of somebody else could run: [`crate::access`] decides that.
+//! Owns the switch of the current user, undone on drop. Must never be used where a policy, trigger or rule of another
+//! role could run: [`crate::access`] decides that.
 
 use pgrx::pg_sys::{self, Oid};
 
-/// Until dropped, the current user is the given owner, who can neither leave that role nor leave anything behind in the
-/// session.
+/// Until dropped, the current user is the given owner. Code that runs as that owner can neither change the role nor
+/// leave anything behind in the session.
 pub struct AsOwner {
     user: Oid,
     context: i32,
 }
 
 impl AsOwner {
-    /// Switches to `owner` of a table of ours, past its own policies.
+    /// Switches to the owner of a table of the extension, to whom its own policies do not apply.
     pub fn new(owner: Oid) -> Self {
         Self::with(owner, pg_sys::SECURITY_NOFORCE_RLS)
     }
 
-    /// Switches to the owner of somebody's code, whom policies hold as ever.
+    /// Switches to the owner of user code, to whom policies apply as usual.
     pub fn of_code(owner: Oid) -> Self {
         Self::with(owner, 0)
     }
@@ -37,7 +37,7 @@ impl AsOwner {
 
 impl Drop for AsOwner {
     fn drop(&mut self) {
-        // SAFETY: restores what `new` found, also while an error unwinds; an abort would restore the same.
+        // SAFETY: restores what `new` found, also while an error unwinds; an abort restores the same.
         unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
     }
 }

@@ -1,43 +1,43 @@
-//! What this process knows of itself: its database, its number, its transaction. And its dice.
+//! The state of this process: its database, its process ID, its transaction, its random numbers.
 //!
-//! Owns these looks at PostgreSQL's variables, so that nobody else needs unsafe code for them. Must never lock, wait or
-//! raise.
+//! Owns these reads of PostgreSQL's variables, so that other modules need no unsafe code for them. Must never lock,
+//! wait or raise.
 
 use pgrx::pg_sys::{self, Oid};
 
-/// The database that it is connected to.
+/// The database that this process is connected to.
 pub fn database() -> Oid {
     // SAFETY: a variable that is set when the process connects.
     unsafe { pg_sys::MyDatabaseId }
 }
 
-/// Its process number.
+/// The process ID.
 pub fn pid() -> i32 {
     // SAFETY: a variable that is set when the process starts.
     unsafe { pg_sys::MyProcPid }
 }
 
-/// Whether the server follows another one, or recovers from a crash.
+/// Whether the server is in recovery: it is a standby, or recovers from a crash.
 pub fn is_standby() -> bool {
     // SAFETY: looks at shared memory.
     unsafe { pg_sys::RecoveryInProgress() }
 }
 
-/// Whether the transaction goes on reading what was there when it began (REPEATABLE READ, SERIALIZABLE).
+/// Whether the transaction keeps its first snapshot to the end (REPEATABLE READ, SERIALIZABLE).
 pub fn has_old_snapshot() -> bool {
     // SAFETY: a variable of this backend.
     unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
 }
 
-/// Whether what the transaction reads and writes is checked against what others do at the same time.
+/// Whether the transaction is SERIALIZABLE, so that PostgreSQL tracks its reads and writes.
 pub fn is_serializable() -> bool {
     // SAFETY: a variable of this backend.
     unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 }
 }
 
-/// Whether anything may be written here: not on a standby, in a read-only transaction or in a parallel worker.
+/// Whether the transaction may write: not on a standby, in a read-only transaction or in a parallel worker.
 pub fn may_write() -> bool {
-    // SAFETY: look at this backend's state.
+    // SAFETY: reads this backend's state.
     !is_standby() && unsafe { !pg_sys::XactReadOnly && !pg_sys::IsInParallelMode() }
 }
 
@@ -53,7 +53,7 @@ pub fn chance() -> f64 {
     unsafe { pg_sys::pg_prng_double(&raw mut pg_sys::pg_global_prng_state) }
 }
 
-/// Whether the postmaster is loading libraries: the only time at which shared memory can be asked for.
+/// Whether the postmaster is loading libraries: the only time at which shared memory can be reserved.
 pub fn is_preloading() -> bool {
     // SAFETY: a flag that the postmaster sets before it loads libraries.
     unsafe { pg_sys::process_shared_preload_libraries_in_progress }

@@ -1,8 +1,8 @@
-//! The server's clock, intervals on it, and the clock that nobody sets.
+//! The server's clock, intervals on it, and a monotonic clock.
 //!
-//! Owns the choice of clock. Deadlines are by the server's clock at the moment of the call, not at the start of the
-//! statement or of the transaction, so that a long transaction does not go on seeing what has expired. Waits, naps and
-//! visits are by [`Steady`]. Must never read the client's clock, nor wait by one that can be set.
+//! Owns the choice of clock. Deadlines use the server's clock at the moment of the call, not at the start of the
+//! statement or of the transaction, so that a long transaction does not keep seeing expired entries. Waits, naps and
+//! visits of the sweeper use [`Steady`]. Must never read the client's clock, nor wait by a clock that can be set.
 
 use crate::pg::datum::Timestamp;
 use cache_pg_rules::ttl;
@@ -11,29 +11,30 @@ use pgrx::{IntoDatum, direct_function_call, pg_sys};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A microsecond estimate of an interval beyond which no timestamp could be computed (200,000 years).
+/// No timestamp can be computed for an interval whose estimated length is more than this (200,000 years), in
+/// microseconds.
 const BEYOND_CALENDAR: i128 = 200_000 * 366 * 86_400_000_000;
 /// The same backwards: the calendar begins 6,712 years before the year 2000.
 const BEFORE_CALENDAR: i128 = -6_600 * 365 * 86_400_000_000;
 
-/// From the beginning of Unix time to that of PostgreSQL's, the year 2000.
+/// From the Unix epoch to the epoch of PostgreSQL, 2000-01-01.
 const UNIX_TO_POSTGRES: Duration = Duration::from_secs(10_957 * 86_400);
 
-/// Now: what `clock_timestamp()` says.
+/// Now, as `clock_timestamp()` returns it.
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH + UNIX_TO_POSTGRES);
     Timestamp(since.map_or_else(|before| -(before.duration().as_micros() as i64), |since| since.as_micros() as i64))
 }
 
-/// When the steady clock begins. The postmaster looks at it first, and every process inherits it.
+/// The start of the monotonic clock. The postmaster reads the clock first, and every process inherits the start.
 static BEGINNING: OnceLock<Instant> = OnceLock::new();
 
-/// A moment by a clock that nobody sets, in microseconds: for what lies ahead within this run of the server.
+/// A moment on the monotonic clock, in microseconds. It is valid within this run of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Steady(i64);
 
 impl Steady {
-    /// Before any other moment: at once.
+    /// Before any other moment: due at once.
     pub const PAST: Self = Self(i64::MIN);
     /// After any other moment.
     pub const NEVER: Self = Self(i64::MAX);
@@ -43,7 +44,7 @@ impl Steady {
         Self(BEGINNING.get_or_init(Instant::now).elapsed().as_micros() as i64)
     }
 
-    /// The moment so much later.
+    /// The moment `length` later.
     pub fn after(self, length: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(length.as_micros()).unwrap_or(i64::MAX)))
     }
@@ -53,29 +54,29 @@ impl Steady {
         Self::now().after(length)
     }
 
-    /// The moment at which the server's clock will say `moment`, if nobody sets it.
+    /// The moment at which the server's clock will show `moment`, if the clock is not set meanwhile.
     pub fn when(moment: Timestamp) -> Self {
         Self::from_now(Duration::from_micros(moment.0.saturating_sub(now().0).max(0) as u64))
     }
 
-    /// How long it is from `earlier` on; zero where that is later.
+    /// The time since `earlier`; zero if that is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0).max(0) as u64)
     }
 
-    /// What the server's clock will say then, if nobody sets it.
+    /// What the server's clock will show at this moment, if it is not set meanwhile.
     pub fn by_the_server(self) -> Timestamp {
         Timestamp(now().0.saturating_add(self.0.saturating_sub(Self::now().0)))
     }
 
-    /// Microseconds since the steady clock began.
+    /// Microseconds since the start of the monotonic clock.
     pub fn micros(self) -> i64 {
         self.0
     }
 }
 
-/// The moment `interval` after `from`, months and days counted as `now() + interval` counts them.
-/// [`Timestamp::FOREVER`] when it lies beyond the calendar, or the interval is infinite.
+/// The moment `interval` after `from`. Months and days count as in `now() + interval`. [`Timestamp::FOREVER`] if the
+/// moment lies beyond the calendar, or the interval is infinite.
 pub fn after(from: Timestamp, interval: Interval) -> Timestamp {
     if interval.months() == 0 && interval.days() == 0 {
         return Timestamp::within_calendar(from.0.saturating_add(interval.micros()));
@@ -94,13 +95,13 @@ pub fn after(from: Timestamp, interval: Interval) -> Timestamp {
     sum.map_or(Timestamp::FOREVER, |moment| Timestamp(moment.into()))
 }
 
-/// How long an interval is as PostgreSQL compares intervals, in microseconds: limits are compared with this, on every
-/// day the same.
+/// The length of an interval in microseconds, as PostgreSQL compares intervals. Limits are compared with this length,
+/// which does not depend on the day.
 pub fn length(interval: Interval) -> i64 {
     ttl::length(interval.months(), interval.days(), interval.micros())
 }
 
-/// The longest interval: `infinity` from PostgreSQL 17 on, the largest one before; they are the same bits.
+/// The longest interval: `infinity` from PostgreSQL 17 on; before that the largest interval, which has the same bits.
 pub fn endless() -> Option<Interval> {
     Interval::new(i32::MAX, i32::MAX, i64::MAX).ok()
 }
@@ -112,7 +113,7 @@ pub fn interval_text(interval: Interval) -> String {
     text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }
 
-/// An interval from text, as SQL reads it; raises 22007 where it is malformed.
+/// An interval from text, as SQL reads it. Raises 22007 if it is malformed.
 pub fn parse_interval(text: &str) -> Option<Interval> {
     let text = std::ffi::CString::new(text).ok()?;
     let any_precision = pg_sys::Datum::from(-1_i32);

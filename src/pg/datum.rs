@@ -1,7 +1,7 @@
-//! Values on their way through.
+//! Values that are passed on unchanged.
 //!
-//! Owns the types that carry a datum as it is: a cached value is never parsed, only passed on or copied. Must
-//! never keep a datum longer than the call that it came with.
+//! Owns the types that carry a datum as it is. A cached value is never parsed, only passed on or copied. Must never
+//! keep a datum longer than the call that it came with.
 
 use cache_pg_rules::counter::{self, CounterError};
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
@@ -35,7 +35,7 @@ macro_rules! opaque {
             }
         }
 
-        // SAFETY: the wrapper only hands the datum on; PostgreSQL has checked the argument's type.
+        // SAFETY: the wrapper only passes the datum on; PostgreSQL has checked the argument's type.
         unsafe impl<'fcx> ArgAbi<'fcx> for $name {
             unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
                 // SAFETY: as the caller promises; an argument that may be NULL is taken as Option.
@@ -71,7 +71,7 @@ opaque! {
     Jsonb, "jsonb", JSONBOID
 }
 opaque! {
-    /// The number of a transaction, with its epoch.
+    /// A full transaction ID.
     Xid8, "xid8", XID8OID
 }
 opaque! {
@@ -85,24 +85,24 @@ opaque! {
 }
 
 opaque! {
-    /// A relation by its number.
+    /// A relation, by its OID.
     Regclass, "regclass", REGCLASSOID
 }
 
 impl Regclass {
-    /// The number.
+    /// The OID.
     pub fn oid(self) -> pg_sys::Oid {
         pg_sys::Oid::from(self.0.value() as u32)
     }
 }
 
 opaque! {
-    /// A function by its number.
+    /// A function, by its OID.
     Regprocedure, "regprocedure", REGPROCEDUREOID
 }
 
 impl Regprocedure {
-    /// The number.
+    /// The OID.
     pub fn oid(self) -> pg_sys::Oid {
         pg_sys::Oid::from(self.0.value() as u32)
     }
@@ -116,7 +116,7 @@ impl Jsonb {
         kind == Some("object")
     }
 
-    /// How large the value is without compression, in bytes; does not fetch it.
+    /// The size of the value without compression, in bytes. Does not fetch the value.
     pub fn size(self) -> usize {
         let value = self.0.cast_mut_ptr();
         // SAFETY: the datum is a varlena; its header says how it is stored.
@@ -138,7 +138,7 @@ impl Jsonb {
         unsafe { pgrx::varatt_is_1b_e(self.0.cast_mut_ptr()) }
     }
 
-    /// The bytes that it takes outside of its row.
+    /// The size of the value outside of its row, in bytes; 0 if it is in the row.
     pub fn out_of_line_size(self) -> u64 {
         if !self.is_out_of_line() {
             return 0;
@@ -147,12 +147,12 @@ impl Jsonb {
         unsafe { pg_sys::toast_datum_size(self.0) as u64 }
     }
 
-    /// Whether both are the same, byte by byte. Fetches them only where they are of one size.
+    /// Whether both values are the same, byte by byte. Fetches them only if their sizes are equal.
     pub fn equals(self, other: Self) -> bool {
         if self.size() != other.size() {
             return false;
         }
-        // SAFETY: both are varlenas; what is fetched is a copy, and lives until the end of the call.
+        // SAFETY: both are varlenas; a fetched value is a copy, and lives until the end of the call.
         unsafe {
             let [one, two] = [self, other].map(|it| pg_sys::pg_detoast_datum(it.0.cast_mut_ptr()));
             pgrx::varlena_to_byte_slice(one) == pgrx::varlena_to_byte_slice(two)
@@ -162,7 +162,7 @@ impl Jsonb {
     /// The value as an integer.
     ///
     /// # Errors
-    /// [`CounterError`] where it is something else.
+    /// [`CounterError`] if it is no integer.
     pub fn integer(self) -> Result<i64, CounterError> {
         // SAFETY: the function takes a jsonb and returns its JSON.
         let json: Option<&std::ffi::CStr> = unsafe { pgrx::direct_function_call(pg_sys::jsonb_out, &[Some(self.0)]) };
@@ -177,17 +177,17 @@ impl Jsonb {
     }
 }
 
-/// A moment in microseconds since 2000-01-01 UTC, as PostgreSQL counts; [`Timestamp::FOREVER`] is `infinity`.
+/// A moment in microseconds since 2000-01-01 UTC, as in PostgreSQL. [`Timestamp::FOREVER`] is `infinity`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
     /// `infinity`: no deadline.
     pub const FOREVER: Self = Self(i64::MAX);
-    /// The first microsecond after the calendar of PostgreSQL: 294277-01-01 (END_TIMESTAMP).
+    /// The first microsecond after the end of PostgreSQL's calendar: 294277-01-01 (END_TIMESTAMP).
     const END: i64 = 9_223_371_331_200_000_000;
 
-    /// The moment `micros`, or [`Timestamp::FOREVER`] where it lies beyond the calendar.
+    /// The moment `micros`, or [`Timestamp::FOREVER`] if it lies beyond the calendar.
     pub fn within_calendar(micros: i64) -> Self {
         if micros < Self::END { Self(micros) } else { Self::FOREVER }
     }

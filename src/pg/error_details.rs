@@ -1,42 +1,43 @@
-//! Telling an error again with all that it said.
+//! Raising an error again with all its details.
 //!
-//! An error of PostgreSQL crosses Rust as a panic and is raised anew at the function's boundary, where pgrx 0.18 knows
-//! its SQLSTATE, message, DETAIL and HINT alone. Owns a callback among PostgreSQL's error contexts that remembers the
-//! rest when the error is raised, and adds it when it is raised anew: the query that failed and the position in it, the
-//! context, the names of what is concerned. Must never outlive the memory context that it was made in: whoever catches
-//! an error and goes on puts `error_context_stack` back (`subtransaction`).
+//! An error of PostgreSQL crosses Rust code as a panic. pgrx 0.18 raises it again at the boundary of the function, but
+//! keeps only its SQLSTATE, message, DETAIL and HINT. Owns an error context callback that copies the other details when
+//! the error is raised, and adds them when it is raised again: the failed query and the position in it, the context,
+//! and the names of the objects concerned. Must never outlive the memory context in which it was made: code that
+//! catches an error and goes on restores `error_context_stack` (`subtransaction`).
 
 use pgrx::pg_sys::{self, ErrorContextCallback, ErrorData};
 use pgrx::{PgLogLevel, pg_guard};
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 unsafe extern "C-unwind" {
-    /// What the macro `errcontext` calls; pgrx leaves it out.
+    /// The function behind the macro `errcontext`; pgrx does not bind it.
     fn errcontext_msg(format: *const c_char, ...) -> c_int;
 }
 
-/// Until dropped, an error in what is run keeps what it says. While an error unwinds it stays in force.
+/// Until dropped, keeps the details of errors that the code which runs raises. Stays in force while an error unwinds.
 pub struct ErrorDetails {
     state: *mut State,
 }
 
-/// Allocated in a memory context of PostgreSQL, which lives until the error has been told.
+/// Allocated in a memory context of PostgreSQL that lives until the error has been reported.
 struct State {
     callback: ErrorContextCallback,
     memory: pg_sys::MemoryContext,
-    /// The text to which a position belongs that no other has taken to its own; NULL: there is none.
+    /// The query that a cursor position refers to, if no inner query has claimed the position. NULL if there is none.
     query: *const c_char,
-    /// Whether the error that was remembered is on its way to be raised anew.
+    /// Whether the copied error is on its way to be raised again.
     is_unwinding: bool,
     /// The last error that was raised.
     error: *mut ErrorData,
 }
 
 impl ErrorDetails {
-    /// Of what is run from now on; a position that is left is one in `query`.
+    /// Keeps the details of errors that are raised from now on. A cursor position that no inner query has claimed
+    /// refers to `query`.
     pub fn of(query: Option<&CStr>) -> Self {
-        // SAFETY: everything lives in the current memory context, which outlives the work; the callback is taken off
-        // by drop, or by whoever catches the error.
+        // SAFETY: everything lives in the current memory context, which outlives the work. Drop, or the code that
+        // catches the error, takes the callback off the stack.
         unsafe {
             let memory = pg_sys::CurrentMemoryContext;
             let query = query.map_or(std::ptr::null_mut(), |query| pg_sys::pstrdup(query.as_ptr()));
@@ -53,7 +54,7 @@ impl ErrorDetails {
 
 impl Drop for ErrorDetails {
     fn drop(&mut self) {
-        // SAFETY: the state lives; what is on top of it on the stack belongs to frames that have gone.
+        // SAFETY: the state lives; callbacks above it on the stack belong to frames that have gone.
         unsafe {
             if std::thread::panicking() {
                 (*self.state).is_unwinding = true;
@@ -65,10 +66,10 @@ impl Drop for ErrorDetails {
     }
 }
 
-/// PostgreSQL calls it, from the innermost context outwards, for every message that is raised in what is run.
+/// PostgreSQL calls this, from the innermost context outwards, for every message that is raised.
 #[pg_guard]
 unsafe extern "C-unwind" fn on_error(state: *mut c_void) {
-    // SAFETY: the argument that it was registered with.
+    // SAFETY: the argument with which the callback was registered.
     unsafe {
         let state = &mut *state.cast::<State>();
         if state.is_unwinding { add_details(state) } else { remember(state) }
@@ -78,7 +79,7 @@ unsafe extern "C-unwind" fn on_error(state: *mut c_void) {
 /// # Safety
 /// An error is being raised.
 unsafe fn remember(state: &mut State) {
-    // SAFETY: copies what is being raised into the memory of the state.
+    // SAFETY: copies the error that is being raised into the memory of the state.
     unsafe {
         let caller = pg_sys::MemoryContextSwitchTo(state.memory);
         let error = pg_sys::CopyErrorData();

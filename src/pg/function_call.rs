@@ -1,18 +1,19 @@
-//! Calling a function by its number.
+//! Calling a function by its OID.
 //!
-//! Owns the call with one argument that may return NULL, which those of PostgreSQL's own interface raise an internal
-//! error for. Must never decide whether the function may be called: the caller has.
+//! Owns the call of a function with one argument that may return NULL. PostgreSQL's own call functions raise an
+//! internal error for NULL. Must never decide whether the function may be called: the caller decides.
 
 use pgrx::pg_sys::{self, Datum, Oid};
 
-/// Calls `function` with one argument, which is not NULL; None where it returns NULL. What it allocates is in the
-/// current memory context.
+/// Calls `function` with one argument, which is not NULL. Returns None if the function returns NULL. The result is
+/// allocated in the current memory context.
 ///
 /// # Safety
-/// It takes one argument, of the type of `argument`, and is not polymorphic: it is not told the types of the call.
+/// `function` takes one argument, of the type of `argument`. It is not polymorphic, because it does not learn the types
+/// of the call.
 pub unsafe fn call(function: Oid, argument: Datum) -> Option<Datum> {
     let size = size_of::<pg_sys::FunctionCallInfoBaseData>() + size_of::<pg_sys::NullableDatum>();
-    // SAFETY: the call is laid out as FunctionCallInvoke takes it, with one argument, in the current memory context.
+    // SAFETY: the call is laid out as FunctionCallInvoke expects it, with one argument, in the current memory context.
     unsafe {
         let function_info = pg_sys::palloc0(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
         pg_sys::fmgr_info(function, function_info);

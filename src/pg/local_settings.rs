@@ -1,12 +1,12 @@
-//! Settings that hold for a while, as those of a function with `SET` do.
+//! Settings that hold until dropped, as in a function with `SET`.
 //!
-//! Owns the nesting of settings: what was set since is undone when it is dropped, whoever set it and for however long,
-//! and by the abort of the (sub)transaction.
+//! Owns the nesting of settings. Drop, or the abort of the (sub)transaction, undoes every setting made since, including
+//! those that user code has made for longer. Must never leave a level of nesting open.
 
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 
-/// A search path on which nobody's objects stand before those of PostgreSQL, temporary ones last.
+/// A search path on which no user's objects come before PostgreSQL's, and temporary objects come last.
 pub const SAFE_PATH: (&CStr, &str) = (c"search_path", "pg_catalog, pg_temp");
 
 /// Settings that hold until this is dropped.
@@ -41,13 +41,13 @@ impl LocalSettings {
         }
     }
 
-    /// [`SAFE_PATH`], whatever the caller's search path is.
+    /// Sets [`SAFE_PATH`], whatever the caller's search path is.
     pub fn safe_path() -> Self {
         Self::new(&[SAFE_PATH])
     }
 
-    /// No trigger and no rule fires, but those that the owner of a table has enabled for replicas or always. A role
-    /// that may only create triggers cannot enable them.
+    /// Keeps triggers and rules from firing, except those that the owner of a table has enabled for replicas or always.
+    /// A role that may only create triggers cannot enable them in that way.
     pub fn without_triggers() -> Self {
         Self::set(&[(c"session_replication_role", "replica")], pg_sys::GucContext::PGC_SUSET)
     }
@@ -56,7 +56,7 @@ impl LocalSettings {
 impl Drop for LocalSettings {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            // SAFETY: leaves the level that `new` entered. While an error unwinds the abort does that.
+            // SAFETY: leaves the level that `new` entered. While an error unwinds, the abort does that.
             unsafe { pg_sys::AtEOXact_GUC(false, self.level) };
         }
     }

@@ -1,18 +1,18 @@
-//! The ground: PostgreSQL and pgrx as the rest of the extension uses them.
+//! The wrappers around PostgreSQL and pgrx that the rest of the extension uses.
 //!
-//! Must never know a table of the extension.
+//! Owns the code that has nothing to do with caching. Must never know a table of the extension.
 //!
 //! | module | what it owns |
 //! |---|---|
 //! | [`backend`] | the state of this process |
 //! | [`clock`] | time |
 //! | [`datum`] | values that are passed on and never parsed |
-//! | [`as_owner`], [`local_settings`] | the current user and settings, until dropped |
+//! | [`as_owner`], [`local_settings`] | the current user and settings, changed until dropped |
 //! | [`function_call`] | calling a function that may return NULL |
-//! | [`subtransaction`], [`error_details`] | going on after an error; raising it again in full |
+//! | [`subtransaction`], [`error_details`] | going on after an error; raising an error again with all its details |
 //! | [`active_snapshot`] | running work under a snapshot of its own |
-//! | [`transaction`] | the end of transactions |
-//! | [`advisory`] | which advisory locks a loader has taken |
+//! | [`transaction`] | the hooks at the end of transactions |
+//! | [`advisory`] | the session's advisory locks around user code |
 //! | [`scratch`] | memory that is freed after each key |
 
 pub mod active_snapshot;

@@ -1,7 +1,7 @@
 //! A memory context that is emptied after each item of a loop.
 //!
-//! A call that goes through a million keys must not keep what each of them needed. Must never hold what outlives the
-//! one.
+//! Owns such a context: a call over a million keys must not keep the memory that each key needed. Must never hold
+//! memory that outlives the item.
 
 use pgrx::PgMemoryContexts;
 
@@ -14,9 +14,9 @@ impl Scratch {
         Self(PgMemoryContexts::new("cache_pg scratch"))
     }
 
-    /// Runs `work`, and forgets whatever it has allocated: nothing of that may be in what it returns.
+    /// Runs `work`, then frees everything that it has allocated. The result must not point to any of that.
     pub fn run<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        // SAFETY: nothing that is allocated within is used after the reset, as the caller promises.
+        // SAFETY: no memory allocated inside is used after the reset, as the caller promises.
         unsafe {
             let result = self.0.switch_to(|_| work());
             self.0.reset();

@@ -1,15 +1,15 @@
 //! Going on after an error.
 //!
-//! Owns the one way to catch an error and carry on: inside a subtransaction that is rolled back. Catching without
-//! one leaves half-done work, buffers and locks behind. Must never swallow a cancel or a shutdown.
+//! Owns the one way to catch an error and go on: in a subtransaction that is rolled back. Without one, half-done work,
+//! buffers and locks would stay behind. Must never swallow a cancel or a shutdown.
 
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::panic::AssertUnwindSafe;
 
-/// Runs `work`; None, with nothing of it left, when it raised an error.
+/// Runs `work`. If it raises an error, undoes it and returns None.
 ///
-/// Cancel (also by `statement_timeout`) and shutdown pass on to the caller.
+/// A cancel (also by `statement_timeout`) and a shutdown are raised again.
 pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
     match within(work, true) {
         Ok(result) => Some(result),
@@ -18,8 +18,8 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
-/// Runs `work`; None, with nothing of it left, when it raised what others are the reason of at this moment, or one of
-/// `refusals`. Every other error passes: what cannot be done must not look as if somebody had been in the way.
+/// Runs `work`. If it raises an error of contention or one of `refusals`, undoes it and returns None. Every other error
+/// is raised again: work that is impossible must not look like contention.
 pub fn attempt_despite_contention<R>(refusals: &[PgSqlErrorCode], work: impl FnOnce() -> R) -> Option<R> {
     match within(work, true) {
         Ok(result) => Some(result),
@@ -32,33 +32,33 @@ pub fn attempt_despite_contention<R>(refusals: &[PgSqlErrorCode], work: impl FnO
     }
 }
 
-/// A conflict, a deadlock, a lock that could not be had at once.
+/// The errors of contention: a serialization failure, a deadlock, a lock that was not free.
 const OF_CONTENTION: [PgSqlErrorCode; 3] = [
     PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
     PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED,
     PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
 ];
 
-/// Runs `work` and undoes it; the SQLSTATE that it raised, if it did. Passes on what [`attempt`] does, and errors of
-/// `others`.
-pub fn rehearse(others: &[PgSqlErrorCode], work: impl FnOnce()) -> Option<PgSqlErrorCode> {
+/// Runs `work` and undoes it. Returns the SQLSTATE that it raised, if it did. Raises again what [`attempt`] raises
+/// again, and the errors in `raised_again`.
+pub fn rehearse(raised_again: &[PgSqlErrorCode], work: impl FnOnce()) -> Option<PgSqlErrorCode> {
     let error = within(work, false).err()?;
-    if must_pass(&error) || sqlstate(&error).is_some_and(|code| others.contains(&code)) {
+    if must_pass(&error) || sqlstate(&error).is_some_and(|code| raised_again.contains(&code)) {
         error.rethrow();
     }
     Some(sqlstate(&error).unwrap_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR))
 }
 
-/// As [`attempt`], for what must not fail at all: what it raised, in words. Nothing passes; an interrupt that is not to
-/// be lost is held by the caller.
+/// As [`attempt`], for work that must never fail. Returns the error as text. Raises nothing again: a caller that must
+/// not lose an interrupt holds interrupts.
 pub fn contain<R>(work: impl FnOnce() -> R) -> Result<R, String> {
     within(work, true).map_err(|error| message_of(&error))
 }
 
-/// Runs `work` in a subtransaction, which is rolled back where it raises, or where nothing of it is to be kept.
+/// Runs `work` in a subtransaction, and rolls it back if `work` raises or `keep` is false.
 fn within<R>(work: impl FnOnce() -> R, keep: bool) -> Result<R, CaughtError> {
-    // SAFETY: as PL/pgSQL's exec_stmt_block: the context, the resource owner and the error contexts of the caller
-    // are restored on both ways out, and the subtransaction is ended exactly once.
+    // SAFETY: as in PL/pgSQL's exec_stmt_block: the context, the resource owner and the error contexts of the caller
+    // are restored on both ways out, and the subtransaction ends exactly once.
     unsafe {
         let context = pg_sys::CurrentMemoryContext;
         let owner = pg_sys::CurrentResourceOwner;
@@ -88,7 +88,7 @@ fn sqlstate(error: &CaughtError) -> Option<PgSqlErrorCode> {
     }
 }
 
-/// An error in one line.
+/// The message and the SQLSTATE of an error, in one line.
 pub fn message_of(error: &CaughtError) -> String {
     let (CaughtError::PostgresError(report)
     | CaughtError::ErrorReport(report)
@@ -96,7 +96,7 @@ pub fn message_of(error: &CaughtError) -> String {
     format!("{} ({:?})", report.message(), report.sql_error_code())
 }
 
-/// Whether somebody has cancelled what raised it.
+/// Whether the error is a cancel.
 pub fn is_cancel(error: &CaughtError) -> bool {
     sqlstate(error) == Some(PgSqlErrorCode::ERRCODE_QUERY_CANCELED)
 }

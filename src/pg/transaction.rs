@@ -1,8 +1,8 @@
-//! What is left to do when a transaction ends.
+//! The hooks at the end of transactions.
 //!
-//! Owns the one function that PostgreSQL calls at the end of transactions; the modules that it calls, and their order,
-//! are handed in when the library is loaded. Must cost next to nothing in a transaction that leaves nothing to do: it is called in every one of the
-//! server.
+//! Owns the one function that PostgreSQL calls at the end of transactions. The library passes in the functions that it
+//! calls, and their order, when it is loaded. Must cost next to nothing in a transaction that asked for no hooks:
+//! PostgreSQL calls it in every transaction of the server.
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -11,21 +11,21 @@ use std::ffi::c_void;
 use std::sync::OnceLock;
 
 thread_local! {
-    /// Whether the current transaction leaves something to do.
+    /// Whether the hooks must run at the end of the current transaction.
     static HAS_WORK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The functions that are called when transactions end.
+/// The functions to run when transactions end.
 pub struct Hooks {
-    /// At each event of a transaction that leaves something to do, in this order.
+    /// Run in this order at each event of a transaction that has called [`run_hooks_at_end`].
     pub transaction: [fn(pg_sys::XactEvent::Type); 3],
-    /// At each event of every subtransaction. Must raise nothing.
+    /// Runs at each event of every subtransaction. Must raise nothing.
     pub subtransaction: fn(pg_sys::SubXactEvent::Type, pg_sys::SubTransactionId),
 }
 
 static HOOKS: OnceLock<Hooks> = OnceLock::new();
 
-/// Asks PostgreSQL to say when a transaction ends. Called once, when the library is loaded.
+/// Registers the callbacks with PostgreSQL. Called once, when the library is loaded.
 pub fn register(hooks: Hooks) {
     HOOKS.get_or_init(|| hooks);
     // SAFETY: registers functions that live as long as the process; backends inherit them.
@@ -35,12 +35,12 @@ pub fn register(hooks: Hooks) {
     }
 }
 
-/// The current transaction leaves something to do when it ends: a module has taken note of it.
+/// Makes the hooks run when the current transaction ends.
 pub fn run_hooks_at_end() {
     HAS_WORK.set(true);
 }
 
-/// No guard: it raises nothing.
+/// Needs no `pg_guard`, because it raises nothing.
 unsafe extern "C-unwind" fn at_subtransaction(
     event: pg_sys::SubXactEvent::Type,
     number: pg_sys::SubTransactionId,
@@ -52,7 +52,7 @@ unsafe extern "C-unwind" fn at_subtransaction(
     }
 }
 
-/// No guard before it is known that there is work: the look can raise nothing.
+/// Needs no `pg_guard` until there is work, because the check raises nothing.
 unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, argument: *mut c_void) {
     if HAS_WORK.get() {
         // SAFETY: called as PostgreSQL calls us.
@@ -66,7 +66,7 @@ unsafe extern "C-unwind" fn work(event: pg_sys::XactEvent::Type, _argument: *mut
     for hook in HOOKS.get().into_iter().flat_map(|hooks| hooks.transaction) {
         hook(event);
     }
-    // Last, so that what one of them raises does not keep the others from being asked again.
+    // Cleared last: if a hook raises, the hooks run again at the abort.
     if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
         HAS_WORK.set(false);
     }

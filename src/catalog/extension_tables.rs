@@ -1,7 +1,7 @@
-//! What is known about the extension's tables in a database.
+//! The facts about the extension's tables in a database.
 //!
-//! Owns the names of it, and the columns as `sql/tables.sql` orders them, no more: the module above finds it out and
-//! keeps it true.
+//! Owns the names of these facts, and the columns in the order of `sql/tables.sql`. Must never look anything up:
+//! [`super`] finds the facts and keeps them up to date.
 
 use crate::error::CacheError;
 use crate::heap::shape::{Column, Shape, columns};
@@ -55,42 +55,43 @@ columns! {
     ]
 }
 
-/// What every statement and every check needs to know about the extension in this database.
+/// The facts that statements and checks need about the extension in this database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtensionTables {
-    /// The schema's name, quoted where it has to be.
+    /// The schema's name, quoted if necessary.
     pub schema: String,
     /// `cache_entries`.
     pub entries: Oid,
-    /// Who owns it.
+    /// The owner of `cache_entries`.
     pub owner: Oid,
-    /// Whether it has rules, or triggers other than those that it was made with: only the executor runs them.
+    /// Whether `cache_entries` has rules, or triggers that the extension did not make. Only the executor runs them.
     pub has_triggers_or_rules: bool,
     /// `cache_namespaces`.
     pub namespaces: Oid,
-    /// Who owns that.
+    /// The owner of `cache_namespaces`.
     pub namespaces_owner: Oid,
     /// `cache_tags`.
     pub tags: Oid,
-    /// The first table that is not as it was made, and how it differs: nothing is read or written then.
+    /// The first table that differs from the one that the extension made, and how. If there is one, nothing is read or
+    /// written.
     pub altered: Option<(&'static str, String)>,
-    /// Whether `cache_entries` is a heap with no more columns than it was made with, so that it may be read and written
-    /// below the executor.
+    /// Whether `cache_entries` is a heap with no columns beyond those that the extension made, so that it may be read
+    /// and written below the executor.
     pub has_own_columns: bool,
-    /// Whether it has no index and no constraint but those that it was made with.
+    /// Whether `cache_entries` has no index and no constraint beyond those that the extension made.
     pub has_only_own_constraints: bool,
-    /// Whether it or `cache_tags` is unlogged: then there is nothing to read on a standby.
+    /// Whether `cache_entries` or `cache_tags` is unlogged. Then a standby has nothing to read.
     pub is_unlogged: bool,
-    /// Whether policies may keep rows of `cache_entries` from some.
+    /// Whether policies may hide rows of `cache_entries` from some roles.
     pub has_policies: bool,
-    /// Whether it is a heap whose first columns are those that it was made with: enough to remove rows.
+    /// Whether `cache_entries` is a heap whose first columns are those that the extension made: enough to remove rows.
     pub may_be_walked: bool,
-    /// Whether foreign keys point at it.
+    /// Whether foreign keys reference `cache_entries`.
     pub has_foreign_keys: bool,
 }
 
 impl ExtensionTables {
-    /// Whether its tables are as they were made.
+    /// Checks that the tables are as the extension made them.
     ///
     /// # Errors
     /// [`CacheError::Reshaped`].

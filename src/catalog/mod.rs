@@ -1,7 +1,7 @@
-//! Where the extension's tables are in this database.
+//! The extension's tables in this database.
 //!
-//! Owns the answer, looked up once in a backend and forgotten when PostgreSQL says that something about the tables
-//! or a schema has changed. Must never trust the search path: names are those of the extension's own schema.
+//! Owns the facts about them. A backend looks them up once, and again after PostgreSQL reports a change of the tables
+//! or of a schema. Must never trust the search path: names are those in the extension's own schema.
 
 mod extension_tables;
 
@@ -19,12 +19,12 @@ static EXTENSION_TABLES: Statement = statement!("extension_tables.sql", []);
 
 thread_local! {
     static KNOWN: RefCell<Option<Rc<ExtensionTables>>> = const { RefCell::new(None) };
-    /// Set by the callbacks, which may run in the middle of anything and so do nothing else.
+    /// Set by the callbacks. These may run in the middle of anything, so they do nothing else.
     static CHANGED: Cell<bool> = const { Cell::new(false) };
     static NAMESPACES_CHANGED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Asks PostgreSQL to say when something changes. Called once, when the library is loaded.
+/// Registers for PostgreSQL's reports of changes. Called once, when the library is loaded.
 pub fn watch() {
     // SAFETY: registers functions that live as long as the process.
     unsafe {
@@ -37,15 +37,15 @@ pub fn watch() {
     }
 }
 
-/// The tables of the extension; None where it is not installed.
+/// The tables of the extension. None if it is not installed.
 pub fn tables() -> Option<Rc<ExtensionTables>> {
     if !CHANGED.get()
         && let Some(tables) = KNOWN.with_borrow(Clone::clone)
     {
         return Some(tables);
     }
-    // Forgotten before looking, so that nothing old is left if the look-up is cut short; and the flag is cleared
-    // before, so that what changes during the look-up is looked up again.
+    // The old facts are dropped before the look-up, so that none are left if it is interrupted. The flag is cleared
+    // before it too, so that a change during the look-up leads to another one.
     let known = KNOWN.take();
     CHANGED.set(false);
     let found = look_up().map(Rc::new);
@@ -60,7 +60,7 @@ pub fn tables() -> Option<Rc<ExtensionTables>> {
     found
 }
 
-/// The tables of the extension, which are as they were made.
+/// The tables of the extension, after the check that they are as the extension made them.
 ///
 /// # Errors
 /// [`CacheError::NotInstalled`], [`CacheError::Reshaped`].
@@ -70,11 +70,11 @@ pub fn installed() -> Result<Rc<ExtensionTables>, CacheError> {
     Ok(tables)
 }
 
-/// Locks a table to the end of the transaction, where `allowed` says so each time before. Under the lock the tables are
-/// those that are returned.
+/// Locks a table to the end of the transaction, if `allowed` permits it; `allowed` runs before each lock. The returned
+/// facts hold under the lock.
 ///
 /// # Errors
-/// As [`installed`], and those of `allowed`.
+/// As [`installed`], and the errors of `allowed`.
 pub fn lock(
     table: impl Fn(&ExtensionTables) -> Oid,
     lock: pg_sys::LOCKMODE,
@@ -83,7 +83,7 @@ pub fn lock(
     let mut tables = installed()?;
     loop {
         allowed(&tables)?;
-        // SAFETY: locks by number; the table may be gone by now, which the next look at the catalogs tells.
+        // SAFETY: locks by OID. If the table has been dropped meanwhile, the next look-up shows it.
         unsafe { pg_sys::LockRelationOid(table(&tables), lock) };
         let under_lock = installed()?;
         if Rc::ptr_eq(&tables, &under_lock) {
@@ -93,14 +93,15 @@ pub fn lock(
     }
 }
 
-/// The extension in `pg_extension`, if it is installed in this database.
+/// The OID of the extension, if it is installed in this database.
 pub fn extension() -> Option<Oid> {
-    // SAFETY: a look-up in the catalogs, which raises nothing where there is none.
+    // SAFETY: a look-up in the catalogs, which raises nothing if there is no such extension.
     let extension = unsafe { pg_sys::get_extension_oid(c"cache_pg".as_ptr(), true) };
     (extension != Oid::INVALID).then_some(extension)
 }
 
-/// Why there are no tables: the extension is not installed, or a table of it is not where it was made.
+/// Why [`tables`] returns None: the extension is not installed, or one of its tables is not where the extension made
+/// it.
 pub fn why_absent() -> CacheError {
     if extension().is_none() {
         return CacheError::NotInstalled;
@@ -111,7 +112,8 @@ pub fn why_absent() -> CacheError {
     }
 }
 
-/// The answer outlives the transaction, and decides whether somebody's trigger may run.
+/// Looks the tables up in the catalogs as they are now: the result outlives the transaction, and decides whether a
+/// user's trigger may run.
 fn look_up() -> Option<ExtensionTables> {
     EXTENSION_TABLES.read_catalog(|rows| {
         let [entries, tags, namespaces] = [rows.get(0, 2)?, rows.get(0, 7)?, rows.get(0, 5)?];
@@ -139,21 +141,21 @@ fn look_up() -> Option<ExtensionTables> {
     })
 }
 
-/// What is said of `cache_entries` with another primary key, or none.
+/// The difference of a `cache_entries` with another primary key, or none.
 fn wrong_primary_key() -> (&'static str, String) {
     (column::SHAPE.table, "It had a primary key on the column key alone.".into())
 }
 
-/// What is said of `cache_tags` with other indexes.
+/// The difference of a `cache_tags` with other indexes.
 fn wrong_tag_index() -> (&'static str, String) {
     let how = "It had an index on the column tag, and none that is unique, on an expression or with a condition.";
     (tag_column::SHAPE.table, how.into())
 }
 
-/// How a table differs from the one that was made. It is not locked: whoever is going to rely on the answer has locked
-/// it, or does so and asks again.
+/// How a table differs from the one that the extension made. The table is not locked: a caller that relies on the
+/// answer has locked it, or locks it and asks again.
 fn difference(table: Oid, shape: &Shape) -> Option<String> {
-    // SAFETY: the relation cache keeps the entry while it is referred to; a table that has gone has none.
+    // SAFETY: the relation cache keeps the entry while it is referenced; a dropped table has none.
     unsafe {
         let relation = pg_sys::RelationIdGetRelation(table);
         if relation.is_null() {
@@ -172,7 +174,7 @@ pub fn namespaces_changed() -> bool {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_relation_change(_argument: Datum, relation: Oid) {
-    // Nothing known means that the look-up may be under way: then anything may concern it.
+    // If nothing is known, a look-up may be under way: then every change may concern it.
     let about = |of: fn(&ExtensionTables) -> Oid| {
         relation == Oid::INVALID
             || KNOWN.try_with(|known| {

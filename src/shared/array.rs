@@ -1,7 +1,8 @@
 //! Arrays in shared memory whose length a setting decides.
 //!
-//! What has a fixed size uses pgrx's own statics. Owns the hooks for the rest: the postmaster asks for the memory when
-//! the settings are known, and every process inherits where it is. Must never be asked for after libraries were loaded.
+//! Owns the hooks that reserve and attach such arrays: the postmaster requests the memory when the settings are known,
+//! and every process inherits the address. Memory of a fixed size uses pgrx's own statics. Must never be asked to
+//! reserve after the libraries were loaded.
 
 use pgrx::pg_sys::submodules::ffi::pg_guard_ffi_boundary;
 use pgrx::prelude::*;
@@ -9,13 +10,13 @@ use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-/// What may lie in shared memory.
+/// A type that may lie in shared memory.
 ///
 /// # Safety
-/// Zeroes are a value of it, it holds no pointers, and processes may share it.
+/// All-zero bytes are a valid value, it holds no pointers, and processes may share it.
 pub unsafe trait Shareable: Sync + 'static {}
 
-/// An array in shared memory, empty until the postmaster has attached it; zeroes at first.
+/// An array in shared memory. It is empty until the postmaster has attached it, and filled with zeroes then.
 pub struct SharedArray<T: Shareable> {
     name: &'static CStr,
     length: fn() -> usize,
@@ -24,28 +25,28 @@ pub struct SharedArray<T: Shareable> {
 }
 
 impl<T: Shareable> SharedArray<T> {
-    /// `length` is asked once, after the configuration was read. The name must be used once.
+    /// `length` is called once, after the configuration was read. Each array has a name of its own.
     pub const fn new(name: &'static CStr, length: fn() -> usize) -> Self {
         Self { name, length, start: AtomicPtr::new(std::ptr::null_mut()), count: AtomicUsize::new(0) }
     }
 
-    /// Whether it is there: the library was preloaded.
+    /// Whether the array exists: the library was preloaded.
     pub fn is_attached(&self) -> bool {
         !self.start.load(Ordering::Relaxed).is_null()
     }
 
-    /// The elements; none where it is not attached.
+    /// The elements; none if the array is not attached.
     pub fn all(&self) -> &'static [T] {
         let start = self.start.load(Ordering::Relaxed);
         if start.is_null() {
             return &[];
         }
-        // SAFETY: shared memory of this many elements, which stays for as long as the process; T is made to be shared.
+        // SAFETY: shared memory of this many elements, which exists as long as the process; T may be shared.
         unsafe { std::slice::from_raw_parts(start, self.count.load(Ordering::Relaxed)) }
     }
 }
 
-/// What the hooks do for an array.
+/// The steps of the hooks for one array.
 trait Part {
     fn request(&self);
     fn attach(&self);
@@ -55,15 +56,15 @@ impl<T: Shareable> Part for SharedArray<T> {
     fn request(&self) {
         let length = (self.length)();
         self.count.store(length, Ordering::Relaxed);
-        // SAFETY: called by the hook that is for this.
+        // SAFETY: called from the hook for such requests.
         unsafe { pg_sys::RequestAddinShmemSpace(length * size_of::<T>()) };
     }
 
     fn attach(&self) {
         let bytes = self.count.load(Ordering::Relaxed) * size_of::<T>();
         let mut found = false;
-        // SAFETY: called by the hook that is for this; the memory is as long as asked for, aligned to a cache line, and
-        // zeroes are a value of every element.
+        // SAFETY: called from the hook for this. The memory is as long as requested and aligned to a cache line, and
+        // zeroes are a valid value of every element.
         unsafe {
             let start = pg_sys::ShmemInitStruct(self.name.as_ptr(), bytes, &mut found).cast::<u8>();
             if !found {
@@ -78,7 +79,7 @@ type Hook = Option<unsafe extern "C-unwind" fn()>;
 
 thread_local! {
     static PARTS: RefCell<Vec<&'static dyn Part>> = const { RefCell::new(Vec::new()) };
-    /// What is called once all arrays are attached.
+    /// The functions to call once all arrays are attached.
     static WHEN_ATTACHED: RefCell<Vec<fn()>> = const { RefCell::new(Vec::new()) };
     static PREVIOUS: Cell<(Hook, Hook)> = const { Cell::new((None, None)) };
 }
@@ -99,7 +100,7 @@ pub fn reserve<T: Shareable>(array: &'static SharedArray<T>) {
     }
 }
 
-/// Has `work` done whenever the shared memory is new: at the start, and after a crash that the postmaster survives.
+/// Calls `work` whenever the shared memory is new: at the start, and after a crash that the postmaster survives.
 pub fn when_attached(work: fn()) {
     WHEN_ATTACHED.with_borrow_mut(|all| all.push(work));
 }
@@ -119,7 +120,7 @@ unsafe extern "C-unwind" fn on_startup() {
 
 fn call(hook: Hook) {
     if let Some(hook) = hook {
-        // SAFETY: a hook that was set before ours, called as PostgreSQL would.
+        // SAFETY: a hook that was set before ours, called as PostgreSQL calls it.
         unsafe { pg_guard_ffi_boundary(|| hook()) };
     }
 }

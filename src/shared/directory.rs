@@ -1,8 +1,8 @@
-//! Shared memory: which databases have the extension, and where the hand stands in each.
+//! Shared memory: which databases have the extension, and how far the sweeper of each has got.
 //!
-//! One array of slots behind one lightweight lock, held for a look or an assignment, never across anything that can
-//! raise. A slot belongs to its database for as long as the database exists; so a backend may remember the number of
-//! its slot. Everything is lost in a crash restart and found again by looking.
+//! Owns one array of slots behind one lightweight lock. The lock is held for a read or an assignment. Must never be
+//! held across code that can raise. A slot belongs to its database as long as the database exists, so a backend may
+//! keep the number of its slot. A crash restart loses everything, and the launcher finds it again by looking.
 
 use super::layout::Layout;
 use crate::pg::backend;
@@ -15,10 +15,10 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// The most databases of one server that are swept. More are left to `cache_sweep()`.
+/// The largest number of databases of one server that sweepers visit. The others are left to `cache_sweep()`.
 pub const CAPACITY: usize = 1024;
 
-/// What is known about the extension in a database.
+/// Whether a database has the extension, as far as the launcher knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     Unknown,
@@ -29,53 +29,53 @@ pub enum Presence {
 /// One database.
 #[derive(Debug, Clone, Copy)]
 pub struct Slot {
-    /// Which; InvalidOid: the slot is free.
+    /// The database. InvalidOid: the slot is free.
     pub database: Oid,
-    /// Whether it lets anybody connect.
+    /// Whether the database accepts connections.
     pub connectable: bool,
     pub presence: Presence,
-    /// The process that sweeps it now, or 0.
+    /// The process ID of the sweeper at work there, or 0.
     pub sweeper: i32,
-    /// No visit before this moment.
+    /// The sweeper does not visit before this moment.
     pub visit_at: Steady,
-    /// Where nothing has been written: no visit before this moment.
+    /// While nothing is written there, the sweeper does not visit before this moment.
     pub quiet_until: Steady,
-    /// Failures in a row, with the visit that has just begun.
+    /// Failures in a row, counting a visit that has begun and not ended.
     pub failures: u32,
-    /// When a sweeper was started that has not been here yet; [`Steady::PAST`]: none was.
+    /// When the launcher started a sweeper that has not arrived yet. [`Steady::PAST`]: it started none.
     pub started_at: Steady,
-    /// How often CREATE EXTENSION has committed here: what a sweeper found out before the last time is out of date.
+    /// How often CREATE EXTENSION has committed here. A sweeper discards its findings from before the last time.
     pub announced: u32,
-    /// How many rows the hand has removed since the table was vacuumed.
+    /// How many rows the sweeper has removed since it vacuumed the table.
     pub removed: u64,
-    /// No vacuum before this moment.
+    /// The sweeper does not vacuum before this moment.
     pub vacuum_at: Steady,
-    /// No round over the tags before this moment.
+    /// The sweeper does not collect tags before this moment.
     pub collect_at: Steady,
-    /// The hand.
+    /// The present turn of the sweeper.
     pub turn: Turn,
-    /// The ranges of the table, where they are known.
+    /// The ranges of the table, if they are known.
     pub layout: Option<Layout>,
 }
 
-/// A turn of the hand round the table, as far as it has got.
+/// One turn of the sweeper round the table, as far as it has got.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Turn {
-    /// The next page; 0: a turn begins.
+    /// The next page. 0: a turn begins.
     pub page: u32,
     /// How many pages the table had at the last step.
     pub pages: u32,
     /// How many pages it has read.
     pub read: u32,
-    /// How many pages it has passed over, because nothing could be due there.
+    /// How many pages it has skipped because nothing could be due there.
     pub skipped: u32,
-    /// How long the turn should last; zero: not known yet.
+    /// How long the turn should last. Zero: not known yet.
     pub length: Duration,
-    /// What it has come across.
+    /// The rows that it has found.
     pub found: Found,
-    /// The earliest deadline of what it has left.
+    /// The earliest deadline among the rows that it has left.
     pub next_due: Option<i64>,
-    /// Whether it passes nothing over, so that it can say how many entries there are.
+    /// Whether it skips nothing, so that it can count the entries.
     pub whole: bool,
 }
 
@@ -105,11 +105,11 @@ const FREE: Slot = Slot {
     layout: None,
 };
 
-/// What the processes share.
+/// The state that the processes share.
 pub struct Directory {
     /// The launcher's process, or 0.
     pub launcher: i32,
-    /// How many databases wait for a sweeper because too many are at work.
+    /// How many databases wait for a sweeper because too many sweepers are at work.
     pub waiting: u32,
     pub slots: [Slot; CAPACITY],
 }
@@ -121,7 +121,7 @@ static DIRECTORY: PgLwLock<Directory> = unsafe {
     // SAFETY: the name is used once.
     PgLwLock::new(c"cache_pg directory")
 };
-/// Set in the postmaster and inherited: whether the shared memory is there.
+/// Whether the shared memory exists. Set in the postmaster and inherited.
 static ATTACHED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
@@ -131,7 +131,7 @@ thread_local! {
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
-    // All processes count from the same moment.
+    // All processes measure from the same moment.
     Steady::now();
     pg_shmem_init!(DIRECTORY = Directory { launcher: 0, waiting: 0, slots: [FREE; CAPACITY] });
     ATTACHED.store(true, Ordering::Relaxed);
@@ -142,12 +142,12 @@ pub fn attached() -> bool {
     ATTACHED.load(Ordering::Relaxed)
 }
 
-/// Looks at the directory. `look` must not raise. None where there is no directory.
+/// Calls `look` with the directory. `look` must not raise. None if there is no directory.
 pub fn look<R>(look: impl FnOnce(&Directory) -> R) -> Option<R> {
     attached().then(|| look(&DIRECTORY.share()))
 }
 
-/// Changes the directory. `change` must not raise. None where there is no directory.
+/// Calls `change` with the directory. `change` must not raise. None if there is no directory.
 pub fn change<R>(change: impl FnOnce(&mut Directory) -> R) -> Option<R> {
     attached().then(|| change(&mut DIRECTORY.exclusive()))
 }
@@ -158,7 +158,7 @@ impl Directory {
         self.slots.iter().position(|slot| slot.database == database)
     }
 
-    /// The slot of a database, a free one where it has none yet; None where all are taken.
+    /// The slot of a database. Takes a free one if the database has none yet. None if all are taken.
     pub fn enter(&mut self, database: Oid) -> Option<usize> {
         self.find(database).or_else(|| {
             let free = self.find(Oid::INVALID)?;
@@ -168,7 +168,7 @@ impl Directory {
     }
 }
 
-/// The slot of this backend's database; None where it has none yet.
+/// The slot of this backend's database. None if it has none yet.
 pub fn mine() -> Option<usize> {
     if attached() && MINE.get().is_none() {
         let database = backend::database();
@@ -177,7 +177,7 @@ pub fn mine() -> Option<usize> {
     MINE.get()
 }
 
-/// Makes the launcher look at this database now: the extension has just been created here.
+/// Makes the launcher look at this database now, because the extension has just been created here.
 pub fn announce() {
     let database = backend::database();
     let launcher = change(|directory| {
@@ -191,10 +191,10 @@ pub fn announce() {
     wake(launcher.unwrap_or(0));
 }
 
-/// Wakes a process that naps, if it is still there.
+/// Sets the latch of a process, if it still exists.
 pub fn wake(pid: i32) {
     if pid != 0 {
-        // SAFETY: the process array is searched under its lock; latches live in shared memory for ever.
+        // SAFETY: the process array is searched under its lock; latches stay in shared memory for ever.
         unsafe {
             let process = pg_sys::BackendPidGetProc(pid);
             if !process.is_null() {
@@ -204,7 +204,7 @@ pub fn wake(pid: i32) {
     }
 }
 
-/// Whether a process is still there.
+/// Whether a process still exists.
 pub fn alive(pid: i32) -> bool {
     // SAFETY: as above.
     pid != 0 && !unsafe { pg_sys::BackendPidGetProc(pid) }.is_null()

@@ -1,10 +1,13 @@
-//! Shared memory: what backends tell the worker, a flag for each slot of the directory, without a lock.
+//! Shared memory: flags by which backends tell the worker something, two for each slot of the directory.
 //!
-//! `written`: something was written there. Set by a backend when its transaction has become visible (one load, and a
-//! store only where it was clear), cleared by a sweeper before it takes the first snapshot of a turn: so what a turn
-//! cannot see asks for another one. `pressed`: room is needed. Set by whoever adds entries near the limit, who wakes
-//! the worker then; cleared by a sweeper before it looks how much. Everything is lost in a crash restart and found
-//! again by looking.
+//! Owns these flags. Must never take a lock. A crash restart loses all flags, and the sweeper finds out again by
+//! looking.
+//!
+//! - `written`: a transaction has written in that database. A backend sets it when its transaction has become visible
+//!   (one load, and a store only if the flag is clear). The sweeper clears it before it takes the first snapshot of a
+//!   turn. So a write that the turn cannot see asks for another turn.
+//! - `pressed`: room is needed. A backend that adds entries near the limit sets it, and wakes the worker. The sweeper
+//!   clears it before it looks how much room is needed.
 
 use super::directory::{self, CAPACITY};
 use super::ranges;
@@ -36,20 +39,21 @@ pub fn register() {
     pg_shmem_init!(PRESSED = [const { AtomicBool::new(false) }; CAPACITY]);
 }
 
-/// Says that the current transaction writes in this database: from its commit on, the next turn does not wait for
-/// a known deadline.
+/// Records that the current transaction writes in this database. From its commit on, the next turn does not wait for a
+/// known deadline.
 pub fn record_write() {
     TO_FLAG.set(directory::mine());
     transaction::run_hooks_at_end();
 }
 
-/// Runs when the transaction has left the list of running ones, so whoever reads the flag can see what it wrote.
+/// At the commit sets the flag. At that moment the transaction has left the list of running ones, so a process that
+/// reads the flag can see its writes.
 pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
     use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};
     match event {
         XACT_EVENT_COMMIT => {
             if let Some(slot) = TO_FLAG.take() {
-                // Before the flag: who sees that must find these.
+                // Before the flag: a sweeper that sees the flag must find the lowered bounds.
                 ranges::lower_bounds(slot);
                 let flag = &WRITTEN.get()[slot];
                 if !flag.load(Ordering::Relaxed) {
@@ -63,26 +67,26 @@ pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
     ranges::drop_notes();
 }
 
-/// Everything that is known of when something is due is in doubt, in every database: the next turn of each reads all.
+/// Discards all knowledge of deadlines, in every database: the next turn of each reads every page.
 pub fn doubt_all() {
     for slot in 0..CAPACITY {
-        // Before the flag, as ever.
+        // Before the flag, as above.
         ranges::doubt(slot);
         WRITTEN.get()[slot].store(true, Ordering::SeqCst);
     }
 }
 
-/// Whether something was written since the flag was cleared.
+/// Whether a transaction has written since the flag was cleared.
 pub fn written(slot: usize) -> bool {
     WRITTEN.get()[slot].load(Ordering::Relaxed)
 }
 
-/// Clears the flag: what is written from now on asks for another turn.
+/// Clears the flag. A write from now on asks for another turn.
 pub fn clear_written(slot: usize) {
     WRITTEN.get()[slot].store(false, Ordering::SeqCst);
 }
 
-/// Says that room is needed in this backend's database, and wakes who can make it.
+/// Sets the flag of this backend's database if it is clear, and wakes its sweeper and the launcher.
 pub fn call_for_room() {
     let Some(slot) = directory::mine().filter(|&slot| !pressed(slot)) else { return };
     if !PRESSED.get()[slot].swap(true, Ordering::SeqCst) {
@@ -91,7 +95,7 @@ pub fn call_for_room() {
     }
 }
 
-/// Says that room is still needed.
+/// Sets the flag again: room is still needed.
 pub fn press(slot: usize) {
     PRESSED.get()[slot].store(true, Ordering::SeqCst);
 }
@@ -101,7 +105,7 @@ pub fn pressed(slot: usize) -> bool {
     PRESSED.get()[slot].load(Ordering::Relaxed)
 }
 
-/// The same, and clears the flag: whoever needs room from now on says so anew.
+/// Whether room is needed; clears the flag. A backend that needs room from now on sets it again.
 pub fn take_pressed(slot: usize) -> bool {
     PRESSED.get()[slot].swap(false, Ordering::SeqCst)
 }

@@ -1,4 +1,6 @@
 //! The ranges of a table: where their bounds are, and how large they are.
+//!
+//! Owns the word by which a writer finds the bounds. Must never be changed by a writer: the sweeper lays ranges out.
 
 use cache_pg_rules::ranges::Scale;
 use pgrx::pg_sys::Oid;
@@ -13,7 +15,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// What a writer needs, in one word; 0 stands for nothing.
+    /// Map and scale in one word for writers. The word 0 means that there is none.
     pub(super) fn word(self) -> u32 {
         (u32::from(self.map) + 1) << 8 | u32::from(self.scale.bits())
     }

@@ -1,11 +1,13 @@
 //! Shared memory: the state that all processes of the server share.
 //!
+//! Owns the state that is not in a table. Must never hold the only copy of anything: a crash restart loses it all.
+//!
 //! | module | what it owns |
 //! |---|---|
 //! | [`directory`] | which databases have the extension, and how far the sweeper of each has got |
-//! | [`flags`] | what backends tell the workers |
+//! | [`flags`] | flags that backends set for the sweepers |
 //! | [`ranges`], [`layout`] | when each range of a table must be read; where the ranges of a table are |
-//! | [`server_run`] | which run of the server this is |
+//! | [`server_run`] | the number of this run of the server |
 //! | [`secret`] | the secrets of this server |
 //! | [`array`] | arrays whose length a setting decides |
 

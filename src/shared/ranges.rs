@@ -1,32 +1,38 @@
-//! Which ranges of pages the hand may pass over: those in which nothing is due.
+//! Which ranges of pages the sweeper may skip: those in which nothing is due.
 //!
-//! For each range of a table a bound in shared memory: the moment from which on it must be read. Owns these bounds and
-//! the protocol between the sweeper of a database, who raises them, and the transactions that write there, who lower
-//! them. Correctness never depends on it (P1), only how soon a row that is due goes. Must never be locked by a writer.
+//! Each range of a table has a bound in shared memory: the moment from which on the range must be read. Owns these
+//! bounds and their protocol: the sweeper of a database raises them, and the transactions that write there lower them.
+//! Correctness never depends on the bounds (P1). They only decide how soon a row that is due is removed. Must never
+//! make a writer take a lock.
 //!
-//! 1. A sweeper that comes to a range raises its bound to a latest time (about a minute, [`ranges::at_latest`]),
-//!    **then** takes a snapshot, reads the range under it, and lowers the bound to the earliest deadline that it has
-//!    left there.
-//! 2. A transaction remembers in which pages it has written what deadlines, and lowers their bounds at its commit,
-//!    **after** others can see what it wrote. Then it says that something was written (`directory`), so that a turn
-//!    follows.
+//! 1. A sweeper that comes to a range raises its bound to a latest time (about a minute, `rules::ranges::at_latest`),
+//!    **then** takes a snapshot, reads the range under it, and lowers the bound to the earliest deadline among the rows
+//!    that it has left there.
+//! 2. A transaction notes the pages that it writes and their deadlines. At its commit, **after** other sessions can see
+//!    its rows, it lowers the bounds of these pages. Then it sets the flag `written` (`flags`), so that a turn follows.
 //!
-//! So no deadline is lost. A transaction that the snapshot sees is read. One that it does not see left the list of
-//! running transactions after the snapshot was taken, so it lowers the bound after the sweeper has raised it. It need
-//! not lower one that is low enough when it looks: had the sweeper raised it in between, its snapshot would see the
-//! transaction. A range may be read in parts, each under a later snapshot: the argument holds for each part.
+//! So no deadline is lost. If the sweeper's snapshot sees a transaction, the sweeper reads its rows. If it does not,
+//! the transaction left the list of running transactions after the snapshot was taken, so it lowers the bound after the
+//! sweeper has raised it. A transaction need not lower a bound that is low enough when it looks: had the sweeper raised
+//! it just before that, the sweeper's snapshot would see the transaction. A range may be read in parts, each under a
+//! later snapshot: the argument holds for each part.
 //!
-//! Whatever is in doubt is read. The sweeper forgets all bounds of a table where it is another file (TRUNCATE, VACUUM
-//! FULL: rows are elsewhere now); where it has outgrown the ranges, which double; where a step or a sweeper has failed
-//! halfway, because then the rows that it removed are back; where somebody wrote or invalidated what cannot be told by
-//! page (the executor, a tag, very many pages); and where the clock was set, by which the latest times are. A writer
-//! who finds the old layout of the ranges became visible before the sweeper forgot, and is seen. What was rolled back
-//! to a savepoint costs a visit too many. Plain SQL is told of by a trigger (`evict/by_sql.rs`). COMMIT PREPARED, and
-//! whatever happened while the library was not there or that trigger was disabled, say nothing: that is what the latest
-//! time is for. A restart begins with nothing known.
+//! The sweeper reads a range whenever it is in doubt. It resets all bounds of a table if
 //!
-//! Memory: [`MAPS`] maps of 4 KB, and 8 bytes for each database. Databases that have the extension get one each, first
-//! come, first served; the others are read whole in every turn.
+//! - the table lies in another file (TRUNCATE, VACUUM FULL), because its rows are elsewhere;
+//! - the table has outgrown the ranges, which double then;
+//! - a step or a sweeper has failed halfway, because the rows that it removed are back;
+//! - a transaction has written or invalidated rows that it cannot tell by page: through the executor, by a tag, or in
+//!   very many pages;
+//! - the clock was set, because the latest times depend on it.
+//!
+//! A writer that finds the old layout of the ranges became visible before the reset, so the sweeper sees its rows.
+//! Writes that are rolled back to a savepoint cost one needless visit. A trigger reports plain SQL (`evict/by_sql.rs`).
+//! COMMIT PREPARED reports nothing, and neither does any write while the library was not loaded or that trigger was
+//! disabled: the latest time covers these. After a restart nothing is known.
+//!
+//! Memory: [`MAPS`] maps of 4 KB, and 8 bytes for each database. The first databases that have the extension get one
+//! map each. The others are read whole in every turn.
 
 use super::directory::{self, CAPACITY, Directory};
 use super::layout::Layout;
@@ -38,16 +44,16 @@ use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
-/// How many databases have a map.
+/// The number of maps. Each belongs to one database.
 const MAPS: usize = 64;
 
-/// The bounds of a table. See [`Layout`] for which.
+/// The bounds of a table. [`Layout`] says which map holds them.
 type Bounds = [AtomicI64; RANGES];
 
 struct Shared {
     /// By slot of the directory.
     layouts: [AtomicU32; CAPACITY],
-    /// By slot: whether something was written or invalidated that cannot be told by page.
+    /// By slot: whether rows were written or invalidated that cannot be told by page.
     anywhere: [AtomicBool; CAPACITY],
     maps: [Bounds; MAPS],
 }
@@ -61,7 +67,7 @@ static SHARED: PgAtomic<Shared> = unsafe {
 };
 
 thread_local! {
-    /// Where the current transaction has written.
+    /// The pages that the current transaction has written.
     static NOTES: RefCell<Notes> = const { RefCell::new(Notes::new()) };
 }
 
@@ -76,13 +82,13 @@ pub fn register() {
     );
 }
 
-/// The bounds and the scale that the word of a slot stands for.
+/// The bounds and the scale that a word of `layouts` stands for.
 fn bounds(word: u32) -> Option<(&'static Bounds, Scale)> {
     let [bits, map, ..] = word.to_le_bytes();
     Some((SHARED.get().maps.get(usize::from(map).checked_sub(1)?)?, Scale::from_bits(bits)))
 }
 
-/// The current transaction has written a row with this deadline into this page.
+/// Notes that the current transaction has written a row with this deadline into this page.
 pub fn record(page: u32, deadline: i64) {
     if directory::attached() {
         NOTES.with_borrow_mut(|notes| notes.add(page, deadline));
@@ -90,7 +96,7 @@ pub fn record(page: u32, deadline: i64) {
     }
 }
 
-/// The current transaction has written, or made due, rows that it cannot tell by page.
+/// Notes that the current transaction has written rows, or made rows due, that it cannot tell by page.
 pub fn record_anywhere() {
     if directory::attached() {
         NOTES.with_borrow_mut(Notes::add_anywhere);
@@ -98,13 +104,13 @@ pub fn record_anywhere() {
     }
 }
 
-/// The current transaction has ended, and nothing of it is to be told.
+/// Discards the notes at the end of the current transaction.
 pub fn drop_notes() {
     NOTES.with_borrow_mut(Notes::clear);
 }
 
-/// Lowers the bounds where the current transaction has written. Called when others can see it, before anything else
-/// tells the sweeper that there is something to do.
+/// Lowers the bounds of the pages that the current transaction has written. Called when other sessions can see its
+/// rows, and before the flag `written` is set.
 pub fn lower_bounds(slot: usize) {
     let shared = SHARED.get();
     NOTES.with_borrow_mut(|notes| {
@@ -114,7 +120,7 @@ pub fn lower_bounds(slot: usize) {
             }
         } else if let Some((bounds, scale)) = bounds(shared.layouts[slot].load(Ordering::Relaxed)) {
             for (page, deadline) in notes.places() {
-                // A page beyond the last range makes the sweeper forget all bounds when it comes.
+                // The sweeper resets all bounds when it comes to a page beyond the last range.
                 if let Some(range) = scale.range_of(page)
                     && deadline < bounds[range].load(Ordering::Relaxed)
                 {
@@ -125,15 +131,15 @@ pub fn lower_bounds(slot: usize) {
     });
 }
 
-/// The ranges of a table as its sweeper uses them.
+/// The ranges of a table, for its sweeper.
 pub struct Ranges {
     bounds: &'static Bounds,
     scale: Scale,
 }
 
 impl Ranges {
-    /// Those of the table of a slot's database, which lies in `file` and has `pages` pages; None where all maps are
-    /// taken. `on_new_file` runs first where the table has left the file that the ranges were of.
+    /// The ranges of the table of a slot's database, which lies in `file` and has `pages` pages. None if all maps are
+    /// taken. `on_new_file` runs first if the ranges were those of another file.
     pub fn of(slot: usize, file: Oid, pages: u32, on_new_file: impl FnOnce()) -> Option<Self> {
         let known = directory::look(|directory| directory.slots[slot].layout)?;
         let fits = known.filter(|layout| layout.file == file && layout.scale.covers(pages));
@@ -144,8 +150,8 @@ impl Ranges {
         bounds(layout.word()).map(|(bounds, scale)| Self { bounds, scale })
     }
 
-    /// Whether the table of a slot's database lies in another file than when a turn last came by: what is counted is of
-    /// the old one.
+    /// Whether the table of a slot's database lies in another file than at the last turn. Then its counts are those of
+    /// the old file.
     pub fn are_of_another_file(slot: usize, file: Oid) -> bool {
         directory::look(|directory| directory.slots[slot].layout).flatten().is_some_and(|known| known.file != file)
     }
@@ -175,19 +181,21 @@ impl Ranges {
         self.scale.end_of(page)
     }
 
-    /// From when on the range of `page` must be read.
+    /// The moment from which on the range of `page` must be read.
     pub fn bound(&self, page: u32) -> i64 {
         self.at(page).map_or(UNKNOWN, |bound| bound.load(Ordering::SeqCst))
     }
 
-    /// Before the snapshot under which the range of `page` is read from its start.
+    /// Raises the bound of the range of `page`. Called before the snapshot under which the range is read from its
+    /// start.
     pub fn raise(&self, page: u32, latest: i64) {
         if let Some(bound) = self.at(page) {
             bound.store(latest, Ordering::SeqCst);
         }
     }
 
-    /// After a part of the range was read, in which this is the earliest deadline.
+    /// Lowers the bound of the range of `page`. Called after a part of it was read, with the earliest deadline in that
+    /// part.
     pub fn lower(&self, page: u32, deadline: i64) {
         if let Some(bound) = self.at(page) {
             bound.fetch_min(deadline, Ordering::SeqCst);
@@ -206,7 +214,7 @@ fn free_map(directory: &Directory) -> Option<u8> {
     Some(taken.trailing_ones() as u8).filter(|&map| usize::from(map) < MAPS)
 }
 
-/// Forgets what is known about the table of a slot: its next turn reads everything.
+/// Resets the bounds of the table of a slot: its next turn reads everything.
 pub fn reset(slot: usize) {
     if let Some((bounds, _)) = bounds(SHARED.get().layouts[slot].load(Ordering::SeqCst)) {
         for bound in bounds {
@@ -215,13 +223,12 @@ pub fn reset(slot: usize) {
     }
 }
 
-/// The next turn forgets everything that is known about the table of a slot.
+/// Makes the next turn reset the bounds of the table of a slot.
 pub fn doubt(slot: usize) {
     SHARED.get().anywhere[slot].store(true, Ordering::SeqCst);
 }
 
-/// At the beginning of a turn: forgets everything where something was written or invalidated that cannot be told by
-/// page.
+/// Begins a turn: resets the bounds if rows were written or invalidated that cannot be told by page.
 pub fn begin_turn(slot: usize) {
     if SHARED.get().anywhere[slot].swap(false, Ordering::SeqCst) {
         reset(slot);

@@ -1,10 +1,10 @@
-//! What this server knows and nobody else.
+//! The secrets of this server.
 //!
-//! Owns two secrets. That of tokens is the same for as long as the cluster lives, on its standbys too: a token that an
-//! earlier run gave is authentic, if of no use. That of locks is another one in every run. Both come from a random
-//! number that initdb leaves in the control file and that no SQL shows (it serves SCRAM for roles that do not exist),
-//! so they need no shared memory; where there is some, the secret of locks is random besides. Must never be shown or
-//! written anywhere.
+//! Owns two secrets. The secret of tokens stays the same as long as the cluster lives, on its standbys too: a token
+//! from an earlier run of the server is authentic, though of no use. The secret of locks differs in every run. Both
+//! derive from a random number that initdb writes into the control file and that no SQL shows (SCRAM uses it for roles
+//! that do not exist). So they need no shared memory; where there is some, the secret of locks is random besides. Must
+//! never be shown or written anywhere.
 
 use super::directory::attached;
 use crate::pg::backend;
@@ -13,7 +13,7 @@ use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init, pg_sys};
 use std::cell::OnceCell;
 
-/// The bytes of PostgreSQL's random number (`MOCK_AUTH_NONCE_LEN`).
+/// The length of PostgreSQL's random number in bytes (`MOCK_AUTH_NONCE_LEN`).
 const NONCE: usize = 32;
 
 #[derive(Default)]
@@ -40,8 +40,8 @@ pub fn register() {
 impl Run {
     fn random() -> Self {
         let mut bytes = [0; BYTES];
-        // SAFETY: writes as many bytes as it is told. Where there is no randomness to be had the other part of the
-        // secret is left.
+        // SAFETY: writes as many bytes as it is told. If the system has no randomness, the secret rests on its other
+        // parts.
         unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), BYTES) };
         Self(bytes)
     }
@@ -64,9 +64,9 @@ pub fn of_locks() -> Secret {
     LOCKS.with(|known| *known.get_or_init(derive))
 }
 
-/// PostgreSQL's random number, and what is added to it.
+/// PostgreSQL's random number, followed by `more`.
 fn seed(more: &[u8]) -> Vec<u8> {
-    // SAFETY: the number is in the control file, which every process has in shared memory, and as long as this.
+    // SAFETY: the number is in the control file, which every process has in shared memory, and has this length.
     let nonce = unsafe { std::slice::from_raw_parts(pg_sys::GetMockAuthenticationNonce().cast::<u8>(), NONCE) };
     [nonce, more].concat()
 }

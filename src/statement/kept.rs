@@ -1,6 +1,6 @@
 //! Statements whose plans are kept.
 //!
-//! Must never build SQL from a value: `@extschema@` is all that is filled in.
+//! Owns the plans of a backend. Must never build SQL from a value: only `@extschema@` is filled in.
 
 use super::rows::Rows;
 use super::running::Running;
@@ -13,11 +13,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CString;
 
-/// Where the tables are that a statement names.
+/// The schema of the tables that a statement names.
 pub trait Schema {
-    /// Its name, quoted where it has to be: it replaces `@extschema@`.
+    /// Its name, quoted if necessary. It replaces `@extschema@`.
     fn name(&self) -> &str;
-    /// Differs between two installations of the extension in one database: plans are kept by it.
+    /// A number that differs between two installations of the extension in one database. Plans are kept by it.
     fn installation(&self) -> Oid;
 }
 
@@ -29,24 +29,23 @@ pub struct Statement {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Effect {
-    /// Sees what the calling statement sees; takes no transaction id; runs on a standby and in a parallel worker.
+    /// Sees what the calling statement sees. Takes no transaction ID. Runs on a standby and in a parallel worker.
     Reads,
-    /// Sees everything committed by now and all that its own transaction has done.
+    /// Sees everything that is committed by now, and all that its own transaction has done.
     Writes,
-    /// As `Writes`, and is undone.
+    /// As `Writes`, and is rolled back afterwards.
     Rehearses,
-    /// As `Writes`, also at REPEATABLE READ and SERIALIZABLE: a foreign key sees what it must not leave behind in the
-    /// same way.
+    /// As `Writes`, also at REPEATABLE READ and SERIALIZABLE. The checks of a foreign key use such a snapshot too.
     WritesBlindly,
 }
 
 thread_local! {
-    /// The kept plans of this backend, by the address of their text, with the schema they were made for.
+    /// The kept plans of this backend, by the address of the SQL text and the installation that they were made for.
     static PLANS: RefCell<HashMap<(*const u8, Oid), pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
 }
 
-/// Forgets the plans: the schema has another name now. They are not freed, because a statement further up the
-/// stack may be running one (a trigger on the table that calls the cache); a rename is rare and a plan small.
+/// Drops all plans, because the schema has another name now. Does not free them, because a statement further up the
+/// stack may be running one (a trigger on the table that calls the cache). Renames are rare and plans are small.
 pub fn discard_plans() {
     PLANS.with_borrow_mut(HashMap::clear);
 }
@@ -62,13 +61,13 @@ impl Statement {
         self.run(schema, params, Effect::Writes, take)
     }
 
-    /// Runs a statement that writes, inside a subtransaction that is rolled back.
+    /// Runs a statement that writes. The caller runs it in a subtransaction that is rolled back.
     pub fn rehearse(&self, schema: &dyn Schema, params: &[Param]) {
         self.run(schema, params, Effect::Rehearses, |_| ());
     }
 
-    /// Runs a statement that writes whatever is there by now, at every isolation level. What others write while it runs
-    /// may still raise 40001; another try sees that too.
+    /// Runs a statement that writes over the newest committed rows, at every isolation level. A concurrent write may
+    /// still raise 40001; another attempt then sees that write too.
     pub fn write_blindly<R>(&self, schema: &dyn Schema, params: &[Param], take: impl FnOnce(&Rows) -> R) -> R {
         self.run(schema, params, Effect::WritesBlindly, take)
     }
@@ -83,7 +82,7 @@ impl Statement {
         }
         let (values, nulls) = (values.as_mut_ptr(), nulls.as_ptr());
         let running = Running::new();
-        // SAFETY: the plan is kept; values and nulls are as many as it has parameters. SPI copies the snapshot.
+        // SAFETY: the plan is kept, and has as many parameters as there are values and nulls. SPI copies the snapshot.
         unsafe {
             match effect {
                 Effect::Reads | Effect::Writes | Effect::Rehearses => {
@@ -114,24 +113,23 @@ impl Statement {
         plan
     }
 
-    /// Runs a statement on the catalogs as they are now, whatever the snapshot of the calling statement is, and
-    /// whatever its search path.
+    /// Runs a statement on the catalogs as they are now, whatever the snapshot and the search path of the calling
+    /// statement.
     pub fn read_newest<R>(&self, schema: &dyn Schema, params: &[Param], take: impl FnOnce(&Rows) -> R) -> R {
         let _path = LocalSettings::safe_path();
         under_catalog(|| self.read(schema, params, take))
     }
 
-    /// Runs a statement on the catalogs as they are now, whatever the caller's snapshot and search path are. It needs
-    /// no [`Schema`], and its plan is not kept.
+    /// Runs a statement on the catalogs as they are now, whatever the snapshot and the search path of the caller. It
+    /// needs no [`Schema`], and its plan is not kept.
     pub fn read_catalog<R>(&self, take: impl FnOnce(&Rows) -> R) -> R {
         let _path = LocalSettings::safe_path();
         under_catalog(|| run_once(self.sql, Effect::Reads, take))
     }
 }
 
-/// Runs a command that takes no parameters and returns nothing, once, whatever the caller's search path is. Must have
-/// its names quoted: a statement of `sql/statements` puts it together with `pg_catalog.format`, or the only names in it
-/// are those of the extension's tables.
+/// Runs a command without parameters or results once, whatever the caller's search path. Its names must be quoted: a
+/// statement of `sql/statements` builds it with `pg_catalog.format`, or it names only the extension's tables.
 pub fn command(sql: &str) {
     let _path = LocalSettings::safe_path();
     run_once(sql, Effect::Writes, |_| ());

@@ -1,8 +1,8 @@
-//! Kept plans.
+//! Running SQL with kept plans.
 //!
-//! Owns how the extension runs SQL: each statement of `sql/statements` is planned once in a backend (a generic
-//! plan), kept, and run through SPI. pgrx's own SPI layer assigns a transaction id even to reads and parses what it returns; a cache can afford
-//! neither (P4, "Values are never parsed").
+//! Owns how the extension runs SQL: a backend plans each statement of `sql/statements` once (a generic plan), keeps the
+//! plan, and runs it through SPI. pgrx's own SPI layer assigns a transaction ID even to reads, and parses the values
+//! that it returns; a cache can afford neither (P4, "Values are never parsed"). Must never build SQL from a value.
 
 mod kept;
 mod query;

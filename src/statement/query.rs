@@ -1,8 +1,8 @@
-//! A query of the caller's.
+//! Running a query that the caller wrote.
 //!
-//! Owns how text that is somebody else's becomes one value: it is parsed by itself, refused before anything of it runs
-//! where it is not one query of one column, and its result is taken by the type that PostgreSQL says it has. Must never
-//! put the text into another one.
+//! Owns how the caller's text becomes one value. The text is parsed by itself. It is refused before any of it runs if
+//! it is not one query with one column. Its result is read as the type that PostgreSQL reports. Must never put the text
+//! into another one.
 
 use super::spi::{Connection, Param, prepare, values_and_nulls};
 use crate::error::{CacheError, LoadError};
@@ -11,11 +11,11 @@ use crate::pg::error_details::ErrorDetails;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
 
-/// The rows that are fetched: one, and one too many.
+/// The number of rows to fetch: one, and one more to detect too many.
 const ROWS: i64 = 2;
 
-/// The one value of a query that only reads, under the active snapshot, with texts as parameters; None where it returns
-/// no row or SQL NULL. A value of another type becomes JSON as `to_jsonb` has it.
+/// Returns the one value of a query that only reads, under the active snapshot, with texts as parameters. None if it
+/// returns no row or SQL NULL. A value of another type becomes JSON as in `to_jsonb`.
 ///
 /// # Errors
 /// [`LoadError::NotAQuery`], [`LoadError::Columns`], [`LoadError::Rows`]. Raises what the query raises.
@@ -26,8 +26,8 @@ pub fn query(sql: &CStr, args: &[Param]) -> Result<Option<Jsonb>, CacheError> {
     let connection = Connection::open();
     let plan = prepare(sql, &vec![pg_sys::TEXTOID; args.len()]);
     check_columns(plan)?;
-    // SAFETY: the plan was made in the current connection and has as many parameters. Read-only: what writes or locks
-    // is refused by SPI.
+    // SAFETY: the plan was made in the current connection and has as many parameters. It is run read-only, so SPI
+    // refuses commands that write or lock.
     let outcome = unsafe { pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), true, ROWS) };
     if outcome != pg_sys::SPI_OK_SELECT as i32 {
         return Err(LoadError::NotAQuery("It is another command").into());
@@ -36,9 +36,10 @@ pub fn query(sql: &CStr, args: &[Param]) -> Result<Option<Jsonb>, CacheError> {
     unsafe { take(connection.outer) }
 }
 
-/// Whether the text is one statement that does nothing but return rows.
+/// Checks that the text is one statement that only returns rows.
 fn parse(sql: &CStr) -> Result<(), CacheError> {
-    // SAFETY: the parser returns a list of RawStmt; a node is cast by its tag. The tree lives in the current context.
+    // SAFETY: the parser returns a list of RawStmt; a node is cast by its tag. The tree lives in the current memory
+    // context.
     unsafe {
         let statements = pg_sys::pg_parse_query(sql.as_ptr());
         match if statements.is_null() { 0 } else { (*statements).length } {
@@ -58,12 +59,12 @@ fn parse(sql: &CStr) -> Result<(), CacheError> {
     }
 }
 
-/// Whether the plan, which has not run, is one of a query that returns one column.
+/// Checks that the plan, which has not run yet, is that of a query with one column.
 fn check_columns(plan: pg_sys::SPIPlanPtr) -> Result<(), CacheError> {
     if plan.is_null() {
         return Err(LoadError::NotAQuery("It is another command").into());
     }
-    // SAFETY: the plan was made in the current connection; its list has a CachedPlanSource for each statement.
+    // SAFETY: the plan was made in the current connection; its list has one CachedPlanSource for each statement.
     unsafe {
         let sources = pg_sys::SPI_plan_get_plan_sources(plan);
         let shape = match if sources.is_null() { 0 } else { (*sources).length } {
@@ -78,12 +79,13 @@ fn check_columns(plan: pg_sys::SPIPlanPtr) -> Result<(), CacheError> {
     }
 }
 
-/// The value of what has just run, copied to `outer`.
+/// The value of the query that has just run, copied to `outer`.
 ///
 /// # Safety
 /// A query has just run in the current SPI connection, and `outer` is the context around it.
 unsafe fn take(outer: pg_sys::MemoryContext) -> Result<Option<Jsonb>, CacheError> {
-    // SAFETY: as the caller promises. The datum is handed on with the type that the rows have, not one that we expect.
+    // SAFETY: as the caller promises. The datum is passed on with the type that the rows have, not with an expected
+    // one.
     unsafe {
         let table = pg_sys::SPI_tuptable;
         if table.is_null() || pg_sys::SPI_processed == 0 {
@@ -111,8 +113,8 @@ unsafe fn take(outer: pg_sys::MemoryContext) -> Result<Option<Jsonb>, CacheError
 /// # Safety
 /// The datum is of this type, and not NULL.
 unsafe fn json_of(datum: Datum, kind: Oid) -> Jsonb {
-    // SAFETY: a jsonb, also of a domain, is copied whole. Of anything else `to_jsonb` finds out the type by the
-    // expression that it is told to be called in, as the executor tells it.
+    // SAFETY: a jsonb, also one of a domain, is copied whole. `to_jsonb` learns the type of any other value from the
+    // expression of its call, as the executor passes it.
     unsafe {
         if pg_sys::getBaseType(kind) == pg_sys::JSONBOID {
             return Jsonb(pg_sys::pg_detoast_datum_copy(datum.cast_mut_ptr()).into());

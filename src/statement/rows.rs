@@ -1,7 +1,7 @@
-//! What a statement returned.
+//! The rows that a statement returned.
 //!
-//! Owns the rows of the statement that has just run, and how a column becomes a value of Rust. What is read from them
-//! is copied out; must never be kept longer than the connection, nor taken for another type than the rows have.
+//! Owns these rows, and how a column becomes a Rust value. Values are copied out of them. Must never be kept longer
+//! than the connection, nor be read as another type than the rows have.
 
 use crate::error::CacheError;
 use crate::pg::datum::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
@@ -24,18 +24,18 @@ impl Rows {
         unsafe { Self { table: pg_sys::SPI_tuptable, processed: pg_sys::SPI_processed, outer } }
     }
 
-    /// How many rows were returned, or changed where none is returned.
+    /// The number of rows that were returned, or that were changed if the statement returns none.
     pub fn len(&self) -> usize {
         self.processed as usize
     }
 
-    /// A column (from 1) of all rows, without its NULLs.
+    /// A column (counted from 1) of all rows, without NULLs.
     pub fn column<T: Column>(&self, column: i32) -> Vec<T> {
         (0..self.len()).filter_map(|row| self.get(row, column)).collect()
     }
 
-    /// A column (from 1) of a row (from 0); None where it is NULL or there is no such row. What it points to is
-    /// copied to the caller's memory context. Raises [`CacheError::Type`] where the column is of another type.
+    /// A column (counted from 1) of a row (counted from 0). None if it is NULL or there is no such row. The value is
+    /// copied to the caller's memory context. Raises [`CacheError::Type`] if the column has another type.
     pub fn get<T: Column>(&self, row: usize, column: i32) -> Option<T> {
         if self.table.is_null() || row >= self.len() {
             return None;

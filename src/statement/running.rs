@@ -1,18 +1,19 @@
 //! Whether one of the extension's own statements is running.
 //!
-//! Owns that mark: what such a statement asks about rows that the caller sees is answered whatever the caller may see
-//! of other tables. It holds for the statement itself, and must never hold for triggers that the statement fires. Plans
-//! of the extension are not parallel (SPI makes parallel ones only where it is asked to), so no worker needs the mark.
+//! Owns the mark of a running statement. While it is set, functions that the statement calls for a row that the caller
+//! sees answer regardless of the caller's rights on other tables. Must never cover the triggers that the statement
+//! fires. Plans of the extension are not parallel, because SPI makes parallel plans only on request, so no parallel
+//! worker needs the mark.
 
 use pgrx::{direct_function_call, pg_sys};
 use std::cell::Cell;
 
 thread_local! {
-    /// In how many triggers the innermost of them runs.
+    /// The trigger depth at which the innermost statement of the extension runs.
     static RUNNING: Cell<Option<i32>> = const { Cell::new(None) };
 }
 
-/// The mark, until it is dropped.
+/// Sets the mark until dropped.
 pub(super) struct Running {
     before: Option<i32>,
 }
@@ -29,18 +30,18 @@ impl Drop for Running {
     }
 }
 
-/// Whether the calling function is called by a statement of the extension, not by a trigger that this has fired.
+/// Whether a statement of the extension called the running function, not a trigger that the statement has fired.
 pub fn is_running() -> bool {
     RUNNING.get().is_some_and(|depth| depth == triggers())
 }
 
-/// Whether the calling trigger was fired by no statement, neither of the extension nor of another trigger: by what
-/// PostgreSQL itself does to the row.
+/// Whether no statement fired the running trigger, neither one of the extension nor one of another trigger: PostgreSQL
+/// itself changes the row.
 pub fn is_fired_by_no_statement() -> bool {
     triggers() == 1 && RUNNING.get().is_none()
 }
 
-/// In how many triggers this backend is.
+/// The trigger depth of this backend.
 fn triggers() -> i32 {
     // SAFETY: the function takes no argument, and reads a variable of this backend.
     unsafe { direct_function_call(pg_sys::pg_trigger_depth, &[]) }.unwrap_or_default()

@@ -1,4 +1,6 @@
-//! PostgreSQL's server programming interface: connections, and the parameters of a plan.
+//! PostgreSQL's server programming interface (SPI): connections, plans and the parameters of a plan.
+//!
+//! Owns opening and closing a connection. Must never let a result outlive its connection without a copy.
 
 use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -7,9 +9,9 @@ use std::ffi::CStr;
 /// A parameter: a datum of the declared type, or NULL.
 pub type Param = Option<Datum>;
 
-/// What may be passed as a parameter.
+/// A type that may be passed as a parameter.
 pub trait IntoParam {
-    /// The datum, allocated in the current memory context where it needs to be.
+    /// The datum, allocated in the current memory context if necessary.
     fn param(self) -> Param;
 }
 
@@ -19,7 +21,7 @@ impl<T: IntoDatum> IntoParam for T {
     }
 }
 
-/// Parameters as SPI takes them.
+/// Parameters in the form that SPI takes.
 pub(super) fn values_and_nulls(params: &[Param]) -> (Vec<Datum>, Vec<std::ffi::c_char>) {
     let value = |param: &Param| param.unwrap_or(Datum::null());
     let null = |param: &Param| if param.is_some() { b' ' } else { b'n' } as _;
@@ -28,7 +30,7 @@ pub(super) fn values_and_nulls(params: &[Param]) -> (Vec<Datum>, Vec<std::ffi::c
 
 pub(super) fn prepare(sql: &CStr, types: &[Oid]) -> pg_sys::SPIPlanPtr {
     let mut types = types.to_vec();
-    // SAFETY: an SPI connection is open; text and types live through the call. Errors are raised, not returned.
+    // SAFETY: an SPI connection is open; the text and the types live through the call. Errors are raised, not returned.
     unsafe {
         pg_sys::SPI_prepare_cursor(
             sql.as_ptr(),
@@ -39,15 +41,15 @@ pub(super) fn prepare(sql: &CStr, types: &[Oid]) -> pg_sys::SPIPlanPtr {
     }
 }
 
-/// An open SPI connection; dropping it closes it, also while an error unwinds.
+/// An open SPI connection. Drop closes it, also while an error unwinds.
 pub(super) struct Connection {
-    /// The memory context of the caller, where results must be copied to.
+    /// The memory context of the caller, to which results must be copied.
     pub(super) outer: pg_sys::MemoryContext,
 }
 
 impl Connection {
     pub(super) fn open() -> Self {
-        // SAFETY: reads a global that PostgreSQL always has set.
+        // SAFETY: reads a global that is always set.
         let outer = unsafe { pg_sys::CurrentMemoryContext };
         // SAFETY: pushes a connection, popped by drop or by the abort of the (sub)transaction.
         unsafe { pg_sys::SPI_connect() };
@@ -57,8 +59,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // SAFETY: pops a connection: the one that open pushed, or, while an error unwinds from within a nested one,
-        // that one; the abort pops what is left.
+        // SAFETY: pops the connection that `open` pushed. While an error unwinds out of a nested connection this may
+        // pop the nested one; the abort pops the rest.
         unsafe { pg_sys::SPI_finish() };
     }
 }

@@ -1,7 +1,8 @@
-//! Keeps the section that carries the extension's SQL in the library.
+//! Keeps the section with the extension's SQL in the library.
 //!
-//! pgrx writes every SQL entity into a section that no code refers to; the linker would collect it.
-//! `cargo pgrx` passes this flag itself, a plain `cargo build` has to be told.
+//! pgrx writes every SQL entity into a section that no code refers to, so the linker would drop it. `cargo pgrx` passes
+//! the flag that keeps it; a plain `cargo build` needs this script. Owns that flag. Must never change the build in
+//! another way.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,11 +1,11 @@
-//! Who may do what, and as whom a statement runs.
+//! Privileges, and the role that a statement runs as.
 //!
 //! Owns the one check of privileges: reading needs SELECT on `cache_entries`, writing INSERT and UPDATE, deleting
-//! DELETE, and nothing else. Must never let a policy be passed over: where row security applies to the caller, or a
-//! trigger or rule hangs on the table, the statement runs as the caller through the executor.
+//! DELETE, and nothing else. Must never bypass a policy: if row security applies to the caller, or the table has a
+//! trigger or rule, the statement runs as the caller through the executor.
 //!
-//! Why not always as the caller? A delete is an upsert of a tombstone inside; SQL would ask for INSERT and UPDATE
-//! to delete, and for SELECT to write. The owner's rights make the grants mean what they say.
+//! Otherwise it runs as the owner of the table. A delete is an upsert of a tombstone: run as the caller, SQL would ask
+//! for INSERT and UPDATE to delete, and for SELECT to write. With the owner's rights the grants mean what they say.
 
 use crate::catalog;
 use crate::catalog::ExtensionTables;
@@ -18,21 +18,21 @@ use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, AclMode, Oid};
 use std::rc::Rc;
 
-/// How often to retry work that a concurrent change interrupted.
+/// How often to retry work after a concurrent change.
 const TRIES: usize = 5;
 
-/// What a function wants to do with entries.
+/// What a function does with entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Read,
-    /// Store what was computed, where that is possible: not in a read-only transaction, which is no error.
+    /// Store a computed value if that is possible. In a read-only transaction it is not, and that is no error.
     Fill,
     Write,
     Delete,
 }
 
 impl Verb {
-    /// The privileges it takes, as a mask and in words.
+    /// The privileges that it needs, as a mask and in words.
     #[allow(clippy::useless_conversion, reason = "the mask has 32 bits in PostgreSQL 15, 64 from 16 on")]
     fn needs(self) -> (AclMode, &'static str) {
         match self {
@@ -42,7 +42,7 @@ impl Verb {
         }
     }
 
-    /// The lock on the table.
+    /// The lock that it takes on the table.
     fn lock(self) -> u32 {
         match self {
             Self::Read => pg_sys::AccessShareLock,
@@ -54,7 +54,7 @@ impl Verb {
 
     fn check_granted(self, tables: &ExtensionTables) -> Result<(), CacheError> {
         let (mask, privileges) = self.needs();
-        // SAFETY: a look-up in the system caches; raises where the table has just been dropped.
+        // SAFETY: a look-up in the system caches; raises if the table has just been dropped.
         let granted = unsafe {
             pg_sys::pg_class_aclmask(tables.entries, pg_sys::GetUserId(), mask, pg_sys::AclMaskHow::ACLMASK_ALL)
         };
@@ -65,14 +65,14 @@ impl Verb {
         Err(CacheError::Denied { privileges, table, role: current_role() })
     }
 
-    /// Raises, as SQL does, where nothing may be written: in a read-only transaction, on a standby.
+    /// Raises, as SQL does, if nothing may be written: in a read-only transaction, or on a standby.
     fn check_transaction(self) {
         let what = match self {
             Self::Read | Self::Fill => return,
             Self::Write => c"a cache write",
             Self::Delete => c"a cache delete",
         };
-        // SAFETY: look at this backend's state; the names are literals.
+        // SAFETY: reads this backend's state; the names are literals.
         unsafe {
             pg_sys::PreventCommandIfReadOnly(what.as_ptr());
             pg_sys::PreventCommandDuringRecovery(what.as_ptr());
@@ -80,17 +80,17 @@ impl Verb {
     }
 }
 
-/// The permission to do it, and where the tables are.
+/// The permission for the verbs that were checked, and the tables.
 pub struct Access {
     pub tables: Rc<ExtensionTables>,
-    /// Whether no policy, trigger or rule has a say in what the caller does.
+    /// Whether no policy, trigger or rule applies to what the caller does.
     pub is_unrestricted: bool,
-    /// Whether policies have.
+    /// Whether policies apply to the caller.
     pub is_under_policies: bool,
 }
 
 impl Access {
-    /// Whether there is anything to read: on a standby, an unlogged table may not even be opened.
+    /// Whether there is anything to read. On a standby an unlogged table may not even be opened.
     pub fn has_rows(&self) -> bool {
         !(self.tables.is_unlogged && backend::is_standby())
     }
@@ -105,15 +105,14 @@ impl Access {
         self.is_unrestricted && self.tables.has_own_columns && self.tables.has_only_own_constraints
     }
 
-    /// The errors by which PostgreSQL says that the caller may not store a value which it may well compute: those of
-    /// policies.
+    /// The errors by which policies refuse to store a value that the caller may compute.
     pub fn refusals(&self) -> &'static [PgSqlErrorCode] {
         if self.is_under_policies { &[PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE] } else { &[] }
     }
 
-    /// As [`Access::run`], for work that locks rows. The hand may remove one of them at that very moment, or somebody
-    /// write one that is to be deleted; with an old snapshot that raises 40001, although it is nothing to the caller.
-    /// Another look finds what is there then.
+    /// As [`Access::run`], for work that locks rows. At the same moment the sweeper may remove such a row, or another
+    /// transaction may write one that is to be deleted. Under an old snapshot that raises 40001, although it does not
+    /// matter to the caller. A retry sees the new state.
     pub fn run_with_retries<R>(&self, work: impl Fn(&ExtensionTables) -> R) -> R {
         if backend::has_old_snapshot() {
             for _ in 0..TRIES {
@@ -125,10 +124,10 @@ impl Access {
         self.run(work)
     }
 
-    /// Runs `work` with the rights of the table's owner where nothing but privileges rules, else as the caller.
+    /// Runs `work` as the table's owner if no policy, trigger or rule applies, otherwise as the caller.
     pub fn run<R>(&self, work: impl FnOnce(&ExtensionTables) -> R) -> R {
         let _owner = self.is_unrestricted.then(|| AsOwner::new(self.tables.owner));
-        // Only the cache itself is unrestricted beside triggers.
+        // Only [`of_the_cache`] is unrestricted on a table with triggers.
         let fires_none = self.is_unrestricted && self.tables.has_triggers_or_rules;
         let _quiet = fires_none.then(LocalSettings::without_triggers);
         work(&self.tables)
@@ -143,7 +142,7 @@ pub fn check(verb: Verb) -> Result<Access, CacheError> {
     check_all(&[verb])
 }
 
-/// As [`check`], for all of `verbs`: the table is locked as the strongest of them asks.
+/// As [`check`], for all of `verbs`. The table gets the strongest lock that one of them needs.
 ///
 /// # Errors
 /// As [`check`].
@@ -156,16 +155,16 @@ pub fn check_all(verbs: &[Verb]) -> Result<Access, CacheError> {
     Ok(Access { tables, is_unrestricted, is_under_policies })
 }
 
-/// Whether the current role is one of those for whom the policies of a table choose the rows.
+/// Whether policies of a table apply to the current role.
 pub fn has_policies_for_caller(table: Oid) -> bool {
-    // SAFETY: a look-up in the system caches; a lock on the table keeps the answer from changing.
+    // SAFETY: a look-up in the system caches; a lock on the table keeps the answer valid.
     let row_security = unsafe { pg_sys::check_enable_rls(table, Oid::INVALID, true) };
     row_security == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
 }
 
-/// The permission of the cache itself to delete what a change of a watched table has made wrong, whoever changed it and
-/// whatever the policies let them see. No trigger fires: it would run with the rights of everybody who changes the
-/// watched table.
+/// The permission of the extension itself to delete the entries that a change of a watched table invalidates, whatever
+/// role made the change and whatever rows policies show to it. Fires no trigger, because a trigger would run with the
+/// rights of every role that changes the watched table.
 ///
 /// # Errors
 /// As [`check`].
@@ -174,10 +173,10 @@ pub fn of_the_cache() -> Result<Access, CacheError> {
     Ok(Access { tables, is_unrestricted: true, is_under_policies: false })
 }
 
-/// Locks the table to the end of the transaction, where `allowed` says so.
+/// Locks the table to the end of the transaction, if `allowed` permits it.
 ///
-/// The lock comes before the question whether policies, triggers or rules have a say: under it the answer cannot
-/// change any more, and taking it brings in what has changed until then.
+/// The lock is taken before checking for policies, triggers and rules: under the lock the answer cannot change, and
+/// taking the lock processes all earlier changes.
 fn lock_if(
     lock: u32,
     allowed: impl Fn(&ExtensionTables) -> Result<(), CacheError>,
@@ -185,9 +184,9 @@ fn lock_if(
     catalog::lock(|tables| tables.entries, lock as pg_sys::LOCKMODE, allowed)
 }
 
-/// The name of the current role, quoted where it has to be.
+/// The name of the current role, quoted if necessary.
 pub fn current_role() -> String {
-    // SAFETY: the name is allocated in the current memory context; one that is gone gives no name.
+    // SAFETY: the name is allocated in the current memory context; a dropped role has none.
     unsafe {
         let name = pg_sys::GetUserNameFromId(pg_sys::GetUserId(), true);
         if name.is_null() {

@@ -1,8 +1,8 @@
-//! Who configures the cache, and as whom.
+//! The rights of the functions that configure the cache.
 //!
-//! Owns the switch to the owner of what is configured: EXECUTE on a function that configures is the right to do what it
-//! does, and nothing else of the owner's. Must never lend the owner's rights to code that hangs on the table: where
-//! somebody's trigger or rule does, the caller needs the privileges that SQL asks for.
+//! Owns the switch to the owner of the configured table: EXECUTE on a function that configures is the right to do what
+//! that function does, and gives no other right of the owner. Must never lend the owner's rights to code on the table:
+//! if it has a user's trigger or rule, the caller needs the privileges that SQL asks for.
 
 use crate::catalog;
 use crate::catalog::ExtensionTables;
@@ -12,12 +12,12 @@ use crate::pg::as_owner::AsOwner;
 use crate::pg::local_settings::LocalSettings;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
 
-/// Refuses what is called in an index expression, a loader or the like, for whoever happens to evaluate it.
+/// Refuses a call from an index expression, a loader or the like, which run for any role that happens to evaluate them.
 ///
 /// # Errors
 /// [`CacheError::Restricted`].
 pub fn refuse_if_restricted(function: &'static str) -> Result<(), CacheError> {
-    // SAFETY: looks at this backend's state.
+    // SAFETY: reads this backend's state.
     if unsafe { pg_sys::InSecurityRestrictedOperation() } { Err(CacheError::Restricted(function)) } else { Ok(()) }
 }
 
@@ -26,10 +26,10 @@ pub fn refuse_if_restricted(function: &'static str) -> Result<(), CacheError> {
 /// # Errors
 /// [`CacheError::NotInstalled`].
 pub fn write_namespaces<R>(work: impl FnOnce(&ExtensionTables) -> R) -> Result<R, CacheError> {
-    // The lock of a write: under it nobody makes a trigger or a rule.
+    // The lock of a write: under it no trigger and no rule can be made.
     let tables = catalog::lock(|tables| tables.namespaces, pg_sys::RowExclusiveLock as LOCKMODE, |_| Ok(()))?;
     let _owner = (!runs_foreign_code(tables.namespaces)).then(|| {
-        // SAFETY: looks at this backend's state.
+        // SAFETY: reads this backend's state.
         let role = WrittenFor::role(unsafe { pg_sys::GetUserId() });
         (role, AsOwner::new(tables.namespaces_owner))
     });
@@ -37,8 +37,8 @@ pub fn write_namespaces<R>(work: impl FnOnce(&ExtensionTables) -> R) -> Result<R
     Ok(work(&tables))
 }
 
-/// Whether a rule, or a trigger of somebody's, runs when the table, which is locked, is written. A trigger of ours runs
-/// a function of the extension under no condition.
+/// Whether a rule or a user's trigger runs when the table, which is locked, is written. A trigger of the extension has
+/// no condition and runs a function of the extension.
 fn runs_foreign_code(table: Oid) -> bool {
     // SAFETY: opened and closed in pairs, under the lock that is held; the relation cache lists the triggers.
     unsafe {

@@ -1,7 +1,7 @@
-//! An entry, as its row says it.
+//! An entry, as its row states it.
 //!
-//! Owns the meaning of the columns of `cache_entries`, for any values that fit their types: a role that may write the
-//! table may have written anything. Must never ask another table, so nothing here knows tags.
+//! Owns the meaning of the columns of `cache_entries` for any values that fit their types, because a role that may
+//! write the table may write anything. Must never read another table, so nothing here knows tags.
 
 use crate::catalog::column;
 use crate::heap::row::Row;
@@ -11,19 +11,19 @@ use crate::pg::datum::Timestamp;
 use crate::settings;
 use cache_pg_rules::key::Key;
 
-/// The right to compute a value that is missing.
+/// The right to compute a missing value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    /// Until when nobody else gets it.
+    /// Until then no other session gets it.
     pub until: Timestamp,
     /// A random number that the holder's token carries.
     pub id: i64,
 }
 
-/// `created_at` where nothing was live before.
+/// `created_at` of a row that replaced nothing live.
 pub const NEVER: Timestamp = Timestamp(i64::MIN);
 
-/// The transaction that last wrote the value. A number that no transaction can have had says nothing.
+/// The transaction that last wrote the value. [`NO_XID`] for an ID that no transaction can have had.
 pub fn version_of(row: &Row) -> FullXid {
     version_in(row).filter(|&version| snapshot::is_possible(version)).unwrap_or(NO_XID)
 }
@@ -36,32 +36,34 @@ fn moment<T>(row: &Row, column: Column<T>) -> Option<i64> {
     row.datum(column).map(|datum| datum.value() as i64)
 }
 
-/// Whether a row cannot be one that the extension wrote: it is a miss, and goes when the hand comes by. Its tags are
-/// another question ([`tags::hold`]), and so is how long it is kept ([`due_at`]).
+/// Whether the extension cannot have written the row: its key or its version is impossible. Such a row is a miss, and
+/// the sweeper removes it. [`tags::hold`] checks the tags, [`due_at`] how long the row is kept.
 pub fn is_damaged(row: &Row) -> bool {
     let is_key = row.text(column::KEY).is_some_and(|key| Key::parse(key).is_ok());
     !is_key || !has_possible_version(row)
 }
 
-/// Whether some transaction can have written it.
+/// Whether a transaction with the row's version can exist.
 pub fn has_possible_version(row: &Row) -> bool {
     version_in(row).is_some_and(snapshot::is_possible)
 }
 
-/// The longest time that computing a value can take, as a lease can last (`cache_pg.lease`): a day, in microseconds.
+/// The longest time that computing a value can take, which is the longest lease (`cache_pg.lease`): a day, in
+/// microseconds.
 const LONGEST_LOAD: i64 = 86_400_000_000;
-/// A session may have a shorter lease than others: theirs count all the same, up to the default of ten seconds.
+/// In microseconds: the default lease of ten seconds. A session with a shorter lease accepts leases of other sessions
+/// up to this.
 const USUAL_LEASE: i64 = 10_000_000;
-/// Nothing is kept for longer than this after its deadline: a year.
+/// In microseconds: a year. No value is kept for longer than this after its deadline.
 const LONGEST_GRACE: i64 = 366 * 86_400_000_000;
 
-/// How long it took to compute a value, as far as that is possible.
+/// A time that computing a value took, in microseconds. None if it is impossible.
 pub fn load_time(micros: i64) -> Option<i64> {
     (0..=LONGEST_LOAD).contains(&micros).then_some(micros)
 }
 
-/// The latest end that a lease which is in force can have: what would end later is none, or plain SQL could keep a row
-/// from being evicted, and everybody from a token, for as long as it likes.
+/// The latest end that a lease in force can have. A lease with a later end does not count: otherwise plain SQL could
+/// protect a row from eviction, and withhold tokens from all sessions, for any length of time.
 pub fn latest_lease(now: Timestamp) -> Timestamp {
     Timestamp(now.0.saturating_add(longest_lease()))
 }
@@ -70,56 +72,56 @@ fn longest_lease() -> i64 {
     settings::lease().max(USUAL_LEASE)
 }
 
-/// The lease of a row, where its time is not over, and no longer than a lease can be.
+/// The lease of a row, if it has not ended and does not end too late.
 pub fn lease_in_force(row: &Row, now: Timestamp) -> Option<Lease> {
     let lease = moment(row, column::LEASE_UNTIL).zip(moment(row, column::LEASE_ID));
     let lease = lease.map(|(until, id)| Lease { until: Timestamp(until), id });
     lease.filter(|lease| lease.until > now && lease.until <= latest_lease(now))
 }
 
-/// When a row is due: at its deadline or the end of its grace, but not before the end of a lease on it. What the
-/// extension would not keep for so long is due at once.
+/// When a row is due, in microseconds: at its deadline or the end of its grace, but not before the end of a lease on
+/// it. A row that the extension would not keep for so long is due at once.
 pub fn due_at(row: &Row, now: Timestamp) -> i64 {
-    // The last column first: then the row is deformed once.
+    // Reads the last column first: then the row is deformed once.
     let has_value = row.has(column::VALUE);
     let lease = lease_in_force(row, now);
     let expires_at = moment(row, column::EXPIRES_AT).unwrap_or(i64::MIN);
     let end = moment(row, column::STALE_UNTIL).unwrap_or(expires_at);
     let end = match has_value {
         true => end.max(expires_at).min(expires_at.saturating_add(LONGEST_GRACE)),
-        // A tombstone is kept for two leases, and nothing depends on that.
+        // A tombstone is kept for two leases. Nothing depends on that.
         false if end > now.0.saturating_add(2 * longest_lease()) => i64::MIN,
         false => end,
     };
     lease.map_or(end, |lease| lease.until.0.max(end))
 }
 
-/// When a row that the extension writes may go. `moment` has its columns.
+/// When a row that the extension writes may be removed, in microseconds. `moment` returns its columns.
 pub fn removable_at(moment: impl Fn(Column<Timestamp>) -> Option<i64>) -> i64 {
     let lease_until = moment(column::LEASE_UNTIL);
     let end = moment(column::STALE_UNTIL).or_else(|| moment(column::EXPIRES_AT)).unwrap_or(i64::MAX);
     lease_until.map_or(end, |lease_until| lease_until.max(end))
 }
 
-/// Until when a value may be served.
+/// Until when a value may be served, in microseconds.
 pub fn served_until(row: &Row) -> i64 {
     let expires_at = moment(row, column::EXPIRES_AT).unwrap_or(i64::MIN);
     let end = moment(row, column::STALE_UNTIL).unwrap_or(expires_at);
     end.max(expires_at).min(expires_at.saturating_add(LONGEST_GRACE))
 }
 
-/// Whether a row has a value, within its grace or not, that nobody is about to compute anew.
+/// Whether a row has a value, within its grace or not, and no lease is in force on it.
 pub fn may_be_evicted(row: &Row, now: Timestamp) -> bool {
     row.has(column::VALUE) && lease_in_force(row, now).is_none()
 }
 
-/// When a row was written; [`NEVER`] where what it says of that is not possible.
+/// When a row was written. [`NEVER`] if the row states an impossible time.
 pub fn written_at(row: &Row, now: Timestamp) -> Timestamp {
     let written_at = moment(row, column::UPDATED_AT).filter(|at| (0..=now.0).contains(at));
     written_at.map_or(NEVER, Timestamp)
 }
 
-/// Whether a row has a value whose deadline has not come, whatever has become of its tags.
+/// Whether a row has a value whose deadline has not come. Does not check its tags.
 pub fn is_live_at(row: &Row, now: Timestamp) -> bool {
     let is_there = row.has(column::VALUE);
     is_there && moment(row, column::EXPIRES_AT).is_some_and(|deadline| deadline > now.0) && has_possible_version(row)

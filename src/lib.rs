@@ -1,32 +1,33 @@
 //! cache_pg: a cache inside PostgreSQL.
 //!
-//! Each module may use only those below it in this table; the lint refuses any other import.
+//! Owns the list of the modules, and the order in which they start. Must never do the work of a module. Each module may
+//! use only those below it in this table; the lint refuses any other import.
 //!
 //! | module | what it owns |
 //! |---|---|
 //! | [`api`] | the SQL functions: their arguments and results, nothing else |
-//! | [`sweep`] | removing what is due and making room: the launcher, the sweepers, writers at their commit |
+//! | [`sweep`] | removing rows that are due and making room: the launcher, the sweepers, writers at their commit |
 //! | [`watch`] | watched tables: changes of their rows delete keys and invalidate tags |
-//! | [`replication`] | what a subscription brings into the tables of the cache |
+//! | [`replication`] | rows that a subscription applies to the tables of the cache |
 //! | [`persistence`] | whether the tables of the cache are logged |
 //! | [`store`] | looking up, writing and deleting entries, as a plain Rust interface |
-//! | [`evict`] | the ledger: what is in the cache, what was read lately, what has been evicted |
+//! | [`evict`] | the ledger: which entries are in the cache, were read lately, have been evicted |
 //! | [`wake`] | waiting for a value that another session computes |
 //! | [`patience`] | how long a caller waits |
 //! | [`stats`] | counters, gauges and latencies |
 //! | [`near`] | the messages to near caches |
 //! | [`durability`] | commits that do not wait for the disk |
-//! | [`access`] | privileges, and as whom a statement runs |
+//! | [`access`] | privileges, and the role that a statement runs as |
 //! | [`configuring`] | the rights of `cache_configure` and its kin |
-//! | [`namespaces`] | the options of namespaces, and the deadline that follows for an entry |
+//! | [`namespaces`] | the options of namespaces, and the deadlines that they give to entries |
 //! | [`loader`] | running the code that computes a value |
-//! | [`entry`] | an entry, as its row says it |
+//! | [`entry`] | an entry, as its row states it |
 //! | [`catalog`] | the extension's tables in this database |
 //! | [`heap`] | tables below the executor |
 //! | [`statement`] | kept plans: every SQL statement of the extension runs through it |
 //! | [`settings`] | the settings `cache_pg.*` |
 //! | [`shared`] | shared memory: the state that all processes of the server share |
-//! | [`pg`] | the ground: PostgreSQL and pgrx, as the rest uses them |
+//! | [`pg`] | the wrappers around PostgreSQL and pgrx that the rest uses |
 //! | [`error`] | every error, with its SQLSTATE, detail and hint |
 //!
 //! The rules that need no PostgreSQL (keys, deadlines, pacing) are the crate `cache_pg_rules`. The SQL of the schema is
@@ -94,7 +95,7 @@ extern "C-unwind" fn _PG_init() {
     settings::register();
     catalog::watch();
     transaction::register(Hooks {
-        // Room is made before the others tell of what has been done.
+        // Room is made before the other hooks report the changes.
         transaction: [sweep::at_end_of_transaction, flags::at_end_of_transaction, near::at_end_of_transaction],
         subtransaction: evict::pending::at_subtransaction,
     });

@@ -1,14 +1,14 @@
-//! Running what computes a value: a caller's query, or a namespace's loader function.
+//! Running the code that computes a value: a caller's query, or the loader function of a namespace.
 //!
-//! A query runs with the caller's rights, a loader function with those of its owner. Both run read-only under the
-//! snapshot that is active, which is the one that the value is stored under. Must never keep anything of what it has
-//! run, nor call a function that is not, at that moment, what was configured.
+//! Owns these two calls. A query runs with the caller's rights, a loader function with those of its owner. Both run
+//! read-only under the active snapshot, under which the value is stored. Must never keep any state of the code that
+//! ran. Must never call a function that is not, at that moment, the one that was configured.
 //!
-//! While a loader runs its owner can do nothing that outlasts it in the session of the caller, as in a function of an
-//! index: PostgreSQL refuses `SET ROLE` and `SET SESSION AUTHORIZATION`, temporary tables, `PREPARE`, `DEALLOCATE`,
-//! `DISCARD`, `LISTEN`, `UNLISTEN`, cursors `WITH HOLD` and deferred triggers (`SECURITY_RESTRICTED_OPERATION`), and to
-//! end the transaction; what it sets is undone, and the session's advisory locks are put back. Cursors of the
-//! transaction are shared with the caller, as PostgreSQL shares them there.
+//! While a loader runs, it can leave nothing behind in the caller's session, like a function of an index. PostgreSQL
+//! refuses `SET ROLE` and `SET SESSION AUTHORIZATION`, temporary tables, `PREPARE`, `DEALLOCATE`, `DISCARD`, `LISTEN`,
+//! `UNLISTEN`, cursors `WITH HOLD`, deferred triggers (`SECURITY_RESTRICTED_OPERATION`) and the end of the transaction.
+//! Settings are undone, and the session's advisory locks are restored. Cursors of the transaction are shared with the
+//! caller, as they are in a function of an index.
 
 use crate::error::{CacheError, LoadError};
 use crate::pg::advisory;
@@ -23,7 +23,7 @@ use pgrx::pg_sys::{self, Oid};
 use pgrx::{IntoDatum, direct_function_call};
 use std::ffi::{CStr, CString};
 
-/// The one value of `query`; None where it returns no row or SQL NULL. A value of another type becomes JSON.
+/// The one value of `query`. None if it returns no row or SQL NULL. A value of another type becomes JSON.
 ///
 /// # Errors
 /// Raises what the query raises; see [`statement::query`].
@@ -35,19 +35,19 @@ pub fn query(query: &str, args: &Option<Vec<Option<String>>>) -> Result<Option<J
 /// A loader function, as it was configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loader {
-    /// Its name and arguments.
+    /// Its qualified name and argument types.
     pub signature: String,
-    /// Who owned it then; None: nobody has checked it.
+    /// Its owner at that time. None: no trigger of the extension has checked it.
     pub owner: Option<Oid>,
-    /// Whether that is committed, and so has been checked once more.
+    /// Whether the configuration has committed, and so was checked once more.
     pub is_settled: bool,
 }
 
-/// What the loader function returns for a key.
+/// Calls the loader function for a key.
 ///
 /// # Errors
-/// [`CacheError::Loader`], [`LoadError::Retyped`], [`LoadError::BecameVolatile`], [`LoadError::ChangedOwner`]:
-/// where it is not there any more, or not what was configured. [`LoadError::LockLost`].
+/// [`CacheError::Loader`], [`LoadError::Retyped`], [`LoadError::BecameVolatile`], [`LoadError::ChangedOwner`]: it does
+/// not exist any more, or is not the function that was configured. [`LoadError::Unsettled`], [`LoadError::LockLost`].
 pub fn function(loader: &Loader, key: Key) -> Result<Option<Jsonb>, CacheError> {
     let signature = || loader.signature.clone();
     let oid = oid_of(&loader.signature).ok_or_else(|| CacheError::Loader(signature()))?;
@@ -61,22 +61,20 @@ pub fn function(loader: &Loader, key: Key) -> Result<Option<Jsonb>, CacheError> 
     if loader.owner != Some(function.owner) {
         return Err(LoadError::ChangedOwner(signature()).into());
     }
-    // A trigger of somebody's may be at work between the one of ours that writes down the owner and the one that
-    // checks.
-    // SAFETY: looks at this backend's state.
+    // A user's trigger may run between the extension's trigger that records the owner and the one that checks it.
+    // SAFETY: reads this backend's state.
     if !loader.is_settled && !function.role_has_owner_rights(unsafe { pg_sys::GetUserId() }) {
         return Err(LoadError::Unsettled(signature()).into());
     }
     let _details = ErrorDetails::of(None);
     advisory::preserved(|| {
         let _owner = AsOwner::of_code(function.owner);
-        // Whatever the caller has put into the search path, or among the temporary tables, is not for the owner's
-        // rights.
+        // The owner's rights must not reach the caller's objects, on the search path or among the temporary tables.
         let path = format!("pg_catalog, {}, pg_temp", function.schema);
         let _path = LocalSettings::new(&[(c"search_path", &path)]);
         let key = key.as_str().into_datum()?;
-        // SAFETY: the function takes a text and returns a jsonb: its row in the catalog said so. The copy is free of
-        // what the function may have left elsewhere.
+        // SAFETY: the function takes a text and returns a jsonb, as its row in the catalog says. The copy does not
+        // depend on memory of the function.
         unsafe {
             let value = function_call::call(oid, key)?;
             Some(Jsonb(pg_sys::pg_detoast_datum_copy(value.cast_mut_ptr()).into()))
@@ -84,9 +82,9 @@ pub fn function(loader: &Loader, key: Key) -> Result<Option<Jsonb>, CacheError> 
     })
 }
 
-/// What the catalog says of a function at this moment.
+/// What the catalog says about a function at this moment.
 struct Function {
-    /// Quoted where it has to be.
+    /// Quoted if necessary.
     schema: String,
     owner: Oid,
     /// Whether it takes one text and returns one jsonb.
@@ -120,7 +118,7 @@ impl Function {
     }
 
     fn role_has_owner_rights(&self, role: Oid) -> bool {
-        // SAFETY: looks at the roles in the catalogs.
+        // SAFETY: reads the roles in the catalogs.
         unsafe { pg_sys::has_privs_of_role(role, self.owner) }
     }
 
@@ -133,19 +131,19 @@ impl Function {
 }
 
 /// # Safety
-/// It points to a text that ends with a zero, or is NULL.
+/// `pointer` points to a text that ends with a zero, or is NULL.
 unsafe fn text(pointer: *const std::ffi::c_char) -> String {
     // SAFETY: as the caller promises.
     if pointer.is_null() { String::new() } else { unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned() }
 }
 
 fn oid_of(signature: &str) -> Option<Oid> {
-    // SAFETY: the function takes a text and returns a regprocedure, or NULL where there is none.
+    // SAFETY: the function takes a text and returns a regprocedure, or NULL if there is none.
     unsafe { direct_function_call::<Oid>(pg_sys::to_regprocedure, &[signature.into_datum()]) }
 }
 
-/// A function as a loader: its signature is qualified whatever the search path. An error where it is none, or belongs
-/// to somebody whose rights the current role does not have: it will run with these.
+/// Checks that a function can be a loader that the current role configures. The role needs the rights of its owner,
+/// because the function will run with them. The signature of the result is qualified, whatever the search path.
 ///
 /// # Errors
 /// [`CacheError::NotALoader`], [`LoadError::Volatile`], [`CacheError::NotLoaderOwner`].
@@ -158,11 +156,12 @@ pub fn check(function: Oid) -> Result<Loader, CacheError> {
     if found.is_volatile {
         return Err(LoadError::Volatile(signature).into());
     }
-    // SAFETY: looks at this backend's state.
+    // SAFETY: reads this backend's state.
     found.as_loader(signature, unsafe { pg_sys::GetUserId() })
 }
 
-/// The function with this signature as a loader that `role` configures; None where there is none, or it cannot be one.
+/// The same for the function with this signature and `role`. None if there is no such function, or it cannot be a
+/// loader.
 ///
 /// # Errors
 /// [`CacheError::NotLoaderOwner`].

@@ -1,7 +1,8 @@
-//! Telling near caches, the small caches that applications keep beside them, what they must forget.
+//! Telling near caches, the small caches inside applications, which entries to drop.
 //!
-//! Owns the messages on the channel `cache_pg`, sent with NOTIFY at the commit, for namespaces that `notify` is on for.
-//! Others pay a look at a flag. What a savepoint has taken back is told all the same: it costs a near cache a look-up.
+//! Owns the messages on the channel `cache_pg`, sent by NOTIFY at the commit, for namespaces with the option `notify`.
+//! Other namespaces pay for one check of a flag. Changes that were rolled back to a savepoint are sent all the same,
+//! and cost a near cache one look-up. Must never send anything for a transaction that aborts.
 
 use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
@@ -19,18 +20,18 @@ use std::cell::RefCell;
 const CHANNEL: &str = "cache_pg";
 
 thread_local! {
-    /// What the transaction has changed, with the namespaces that were told so when it did.
+    /// The changes of the transaction, and the namespaces that had `notify` on at its first change.
     static CHANGED: RefCell<Option<(Changes, Vec<String>)>> = const { RefCell::new(None) };
 }
 
-/// The value of a key was written or deleted.
+/// Records that the value of a key was written or deleted.
 pub fn key(tables: &ExtensionTables, key: Key) {
     if namespaces::someone_listens(tables) && namespaces::of(tables, key).notify {
         remember(tables, |changes| changes.key(key));
     }
 }
 
-/// The entries of a namespace, or all, were deleted.
+/// Records that the entries of a namespace, or of all, were deleted.
 pub fn namespace(tables: &ExtensionTables, namespace: Option<Namespace>) {
     if namespaces::someone_listens(tables) {
         let concerned = namespaces::listening(tables);
@@ -39,7 +40,7 @@ pub fn namespace(tables: &ExtensionTables, namespace: Option<Namespace>) {
     }
 }
 
-/// Tags were invalidated.
+/// Records that tags were invalidated.
 pub fn tags(tables: &ExtensionTables, tags: &[&str]) {
     if namespaces::someone_listens(tables) {
         remember(tables, |changes| tags.iter().for_each(|tag| changes.tag(tag)));
@@ -70,14 +71,14 @@ fn send(changes: Changes, listening: &[String]) {
             Message::Namespace(name) => Payload::Namespace(name),
             Message::Tag(tag) => Payload::Tag(tag),
         };
-        // A text is always JSON; and that of a key, each byte escaped, is shorter than the longest payload.
+        // A text can always be written as JSON. A key is shorter than the longest payload even with each byte escaped.
         let payload = serde_json::to_string(&payload).unwrap_or_default();
         // SAFETY: the function takes two texts and returns nothing; before the commit NOTIFY is allowed.
         unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_notify, &[CHANNEL.into_datum(), payload.into_datum()]) };
     }
 }
 
-/// Tells, where the transaction commits.
+/// Sends the messages before the commit.
 pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
     use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE};
     if !matches!(event, XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE | XACT_EVENT_ABORT) {

@@ -1,7 +1,8 @@
-//! How long to wait for what others do.
+//! How long a caller waits for another session.
 //!
-//! Owns, in shared memory, how long computing a value took lately and whether one came to nothing. Must never let
-//! anybody wait for longer than a lease, nor let what comes of one key release those who wait for another.
+//! Owns, in shared memory, how long computing a value took lately, and whether a computation ended without a value.
+//! Must never let a caller wait for longer than a lease. Must never let a computation for one key release callers that
+//! wait for another.
 
 use crate::pg::backend::is_preloading;
 use crate::pg::clock::Steady;
@@ -14,22 +15,22 @@ use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How many slots there are. Keys whose hashes fall into one slot share it.
+/// The number of slots. Keys whose hashes fall into one slot share it.
 const SLOTS: usize = 4096;
-/// How many bits of a key's hash a slot keeps, to tell which key it speaks of.
+/// How many bits of a key's hash a slot keeps, to tell its keys apart.
 const OF_HASH: u32 = 48;
-/// What a busy machine may add to the time that computing takes, in microseconds.
+/// The time that a busy machine may add to a computation, in microseconds.
 const MARGIN: i64 = 500_000;
 /// How long a commit may take on a slow disk, in microseconds.
 const BRIEFLY: i64 = 20_000;
-/// How often in a lease to look again at a row that is in the hands of who may wake nobody.
+/// How often in a lease to look again at a row whose holder may wake no waiter.
 const LOOKS: i64 = 100;
 
-/// What is known of the keys of one slot.
+/// The facts about the keys of one slot.
 struct Slot {
     /// The longest time that computing a value took lately, in microseconds.
     slowest: AtomicU64,
-    /// The last key for which a computation ended without a value to be stored, by its hash, below a counter.
+    /// The last key whose computation ended without a value to store: its hash, with a counter in the upper bits.
     unstored: AtomicU64,
 }
 
@@ -52,14 +53,14 @@ pub fn register_if_preloading() {
     }
 }
 
-/// The slot of a key, and the hash by which it is known there.
+/// The slot of a key, and the hash by which the slot knows the key.
 fn slot(key: Key) -> Option<(&'static Slot, u64)> {
     let hash = hash(key.as_str());
     attached().then(|| (&COMPUTING.get().0[hash as usize % SLOTS], hash >> (u64::BITS - OF_HASH)))
 }
 
-/// A number that changes when a computation for the key ends without a value to be stored. Callers who waited for
-/// that one need not wait for another.
+/// A number that changes when a computation for the key ends without a value to store. A caller that waited for that
+/// computation need not wait for another.
 pub fn unstored(key: Key) -> u64 {
     let of_key = |(slot, hash): (&Slot, u64)| {
         let last = slot.unstored.load(Ordering::Relaxed);
@@ -68,7 +69,7 @@ pub fn unstored(key: Key) -> u64 {
     slot(key).map_or(0, of_key)
 }
 
-/// A computation for the key has ended without a value to be stored.
+/// Records that a computation for the key has ended without a value to store.
 pub fn record_unstored(key: Key) {
     if let Some((slot, hash)) = slot(key) {
         let counter = (slot.unstored.load(Ordering::Relaxed) >> OF_HASH).wrapping_add(1);
@@ -76,7 +77,8 @@ pub fn record_unstored(key: Key) {
     }
 }
 
-/// A value of the key was computed in so many microseconds. Each faster one lowers the longest time by an eighth.
+/// Records that computing a value of the key took `took` microseconds. Each faster one lowers the longest time by an
+/// eighth.
 pub fn record_computed(key: Key, took: i64) {
     if let Some((Slot { slowest, .. }, _)) = slot(key) {
         let before = slowest.load(Ordering::Relaxed);
@@ -85,8 +87,8 @@ pub fn record_computed(key: Key, took: i64) {
     }
 }
 
-/// Until when to wait for a value that somebody else computes: as long as computing one for a key like this took
-/// lately, and a little for a busy machine; a lease where nothing is known, and never longer.
+/// Until when to wait for a value that another session computes: as long as computing one for such a key took lately,
+/// and a margin for a busy machine. A lease if nothing is known, and never longer.
 pub fn for_value(key: Key) -> Steady {
     let lease = settings::lease();
     let slowest = slot(key).map_or(0, |(slot, _)| slot.slowest.load(Ordering::Relaxed));
@@ -97,12 +99,12 @@ pub fn for_value(key: Key) -> Steady {
     in_micros(patience)
 }
 
-/// Until when to wait for a transaction that holds the row and computes nothing: most end at once.
+/// Until when to wait for a transaction that holds the row and computes nothing. Most end at once.
 pub fn for_commit() -> Steady {
     in_micros(BRIEFLY)
 }
 
-/// When to look again at a row that another transaction holds: it may be one that wakes nobody.
+/// When to look again at a row that another transaction holds, because that one may wake no waiter.
 pub fn soon() -> Steady {
     in_micros(settings::lease() / LOOKS)
 }

@@ -1,8 +1,8 @@
 //! Whether a crash empties the cache.
 //!
-//! Owns the change between logged and unlogged tables: all that hold entries or tags (`persistence.sql` says which), in
-//! one transaction. Must never leave them mixed: where a crash emptied the tags alone, it would bring invalidated
-//! entries back.
+//! Owns the change between logged and unlogged tables. It changes all tables that hold entries or tags
+//! (`persistence.sql` lists them) in one transaction. Must never leave them mixed: a crash that emptied only the tags
+//! would bring invalidated entries back.
 
 use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
@@ -21,7 +21,7 @@ pub enum Persistence {
     Logged,
     /// It empties them.
     Unlogged,
-    /// Somebody has altered one of them by hand.
+    /// Some are logged and some are not, because a user has altered one by hand.
     Mixed,
 }
 
@@ -48,7 +48,7 @@ impl Persistence {
     }
 }
 
-/// What the tables are.
+/// The present persistence of the tables.
 pub fn current() -> Persistence {
     let tables = own_tables();
     match tables.iter().filter(|table| table.is_unlogged).count() {
@@ -58,7 +58,7 @@ pub fn current() -> Persistence {
     }
 }
 
-/// Rewrites all tables that are not `wanted` yet. They are locked against everybody to the end of the transaction.
+/// Rewrites all tables that are not `wanted` yet. They stay locked against all access to the end of the transaction.
 ///
 /// # Errors
 /// [`CacheError::NotInstalled`].
@@ -66,19 +66,19 @@ pub fn change(tables: &ExtensionTables, wanted: Persistence) -> Result<(), Cache
     if current() == wanted {
         return Ok(());
     }
-    // Nobody's code runs when a table is rewritten but that of its owner, and event triggers of superusers.
+    // When a table is rewritten, only code of its owner runs, and event triggers of superusers.
     let _owner = AsOwner::new(tables.owner);
     let _path = LocalSettings::safe_path();
     for table in own_tables() {
         statement::command(&format!("ALTER TABLE {} SET {}", table.name, wanted.name()));
     }
-    // The rewrite has left out removed rows that an old snapshot may not see as removed, by which the fence would have
-    // known a value as too old.
+    // The rewrite drops dead rows that an old snapshot may still see. The fence would have found them, and so refused
+    // values that were computed before the removal.
     tags::refuse_earlier(tables, None)
 }
 
 struct Table {
-    /// Qualified, and quoted where it has to be.
+    /// Qualified, and quoted if necessary.
     name: String,
     is_unlogged: bool,
 }

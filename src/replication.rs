@@ -1,8 +1,8 @@
-//! What a subscription brings into the tables of the cache.
+//! Rows that a subscription applies to the tables of the cache.
 //!
-//! Entries, tags and versions of another server mean nothing here: the numbers of its transactions are those of another
-//! clock. Owns the triggers that keep them out, row by row, so that whatever else the subscription brings goes on. Must
-//! never keep out what this server's own triggers and functions write while a change is applied.
+//! Entries, tags and versions of another server mean nothing here, because they carry its transaction IDs. Owns the
+//! triggers that skip such rows one by one, so that the subscription goes on with the other tables. Must never skip a
+//! row that this server's own triggers and functions write while a change is applied.
 
 use crate::access;
 use crate::catalog;
@@ -14,7 +14,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 
-/// The row trigger, before each change, on all tables of the extension. It is enabled for replicas alone.
+/// The row trigger on all tables of the extension, before each change. It is enabled for replicas only.
 #[pg_extern(sql = false)]
 fn cache_applied_ignored(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, ErrorReport> {
     // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
@@ -28,20 +28,21 @@ fn cache_applied_ignored(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, E
         Ok(PgTriggerOperation::Update) => data.tg_newtuple,
         _ => data.tg_trigtuple,
     };
-    // SAFETY: no row, or one of the event, in the form that a trigger returns; nobody asks for its type.
+    // SAFETY: no row, or one of the event, in the form that a trigger returns; no caller asks for its type.
     let row = unsafe { AnyElement::from_polymorphic_datum(Datum::from(row), false, Oid::INVALID) };
     Ok(row.ok_or(CacheError::StrangeTrigger)?)
 }
 
-/// Whether a subscription itself writes the row, not a trigger or a function that it has caused to run.
+/// Whether the subscription itself writes the row, not a trigger or function that it has caused to run.
 fn is_applied_by_subscription() -> bool {
     // SAFETY: reads this process's state.
     let is_worker = unsafe { pg_sys::IsLogicalWorker() };
     is_worker && statement::is_fired_by_no_statement()
 }
 
-/// The statement trigger after a TRUNCATE of `cache_tags`, which no trigger can keep out: without its generations
-/// invalidated entries would be live again, and without its fences a late value would be stored.
+/// The statement trigger after a TRUNCATE of `cache_tags`, which no trigger can skip. Without the generations of the
+/// tags invalidated entries would be live again, and without the fences a late value would be stored. So it clears the
+/// cache.
 #[pg_extern(sql = false)]
 fn cache_tags_truncated(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     // SAFETY: as above.

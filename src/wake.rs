@@ -1,11 +1,11 @@
-//! Waiting until something happens to a key, and waking those who wait.
+//! Waiting for a change of a key, and waking the waiters.
 //!
-//! Owns a few condition variables in shared memory, each for the keys with one hash. A transaction that changes a key
-//! which somebody may wait for remembers that, and wakes the waiters when it has ended, so that they see what it did; a
-//! subtransaction that rolls back wakes them too. Whoever is woken looks again: a wake-up too many costs a look.
-//! Without shared memory waiters look again every few milliseconds. Who writes rows with plain SQL, or ends a prepared
-//! transaction, wakes nobody: a row in such hands is looked at again now and then. Must never be waited for without a
-//! limit, nor with a lock or uncommitted work that others may be waiting for.
+//! Owns some condition variables in shared memory, each for the keys with one hash. A transaction that changes a key
+//! with possible waiters remembers that. It wakes them when it has ended, so that they see its work; a subtransaction
+//! that rolls back wakes them too. A woken waiter looks at the row again, so a needless wake-up costs one look. Without
+//! shared memory waiters look again every few milliseconds. Plain SQL and the end of a prepared transaction wake no
+//! waiter: a row that such a transaction holds is looked at again from time to time. Must never wait without a limit,
+//! nor while holding a lock or uncommitted work that another transaction may be waiting for.
 
 use crate::heap::snapshot;
 use crate::pg::backend;
@@ -21,9 +21,9 @@ use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 
-/// As many as bits in a word; more waiters at once share, and look again in vain now and then.
+/// As many as bits in a word. Keys that share a variable cause needless looks.
 const VARIABLES: usize = u64::BITS as usize;
-/// How often to look again without shared memory.
+/// How often to look again without shared memory, in milliseconds.
 const POLL_MS: i64 = 10;
 
 struct Shared {
@@ -57,7 +57,7 @@ pub fn register_if_preloading() {
 fn new_shared() -> Shared {
     let variables = std::array::from_fn(|_| {
         let mut variable = ConditionVariable::default();
-        // SAFETY: fills the variable, which is copied before anybody waits for it.
+        // SAFETY: fills the variable, which is copied before any process waits for it.
         unsafe { pg_sys::ConditionVariableInit(&mut variable) };
         variable
     });
@@ -73,26 +73,26 @@ fn variable(number: usize) -> *mut ConditionVariable {
     unsafe { WAITING.get().variables.get().cast::<ConditionVariable>().add(number) }
 }
 
-/// Wakes those who wait for the key, when the current transaction has ended.
+/// Wakes the waiters of the key when the current transaction has ended.
 pub fn at_end(key: Key) {
     at_end_of_row(key.as_str());
 }
 
-/// The same for the key that a row has.
+/// The same for the key of a row.
 pub fn at_end_of_row(key: &str) {
     if attached() {
         TO_WAKE.set(TO_WAKE.get() | 1 << number_of(key));
     }
 }
 
-/// Wakes all who wait, when the current transaction has ended.
+/// Wakes all waiters when the current transaction has ended.
 pub fn all_at_end() {
     if attached() {
         TO_WAKE.set(u64::MAX);
     }
 }
 
-/// Wakes those who wait for the key, now.
+/// Wakes the waiters of the key now.
 pub fn now(key: Key) {
     if attached() {
         // SAFETY: the variable is in shared memory, and initialized.
@@ -108,10 +108,10 @@ fn wake(mut numbers: u64) {
     }
 }
 
-/// Called at the end of the transaction, of every subtransaction and of every portal. The callbacks for the end of a
-/// transaction alone would come too early: whoever they woke would still find the claim of its key taken, and sleep on.
-/// No guard before it is known that there is somebody to wake: it is called in every transaction of the server, and the
-/// look can raise nothing.
+/// PostgreSQL calls this at the end of the transaction, of every subtransaction and of every portal, after it has
+/// released their locks. The callbacks for the end of a transaction would come too early: a woken waiter would still
+/// find the claim of its key taken, and sleep on. Needs no `pg_guard` until there is a waiter to wake: the check raises
+/// nothing, and it runs in every transaction of the server.
 unsafe extern "C-unwind" fn when_locks_are_gone(
     phase: pg_sys::ResourceReleasePhase::Type,
     is_commit: bool,
@@ -133,14 +133,14 @@ unsafe extern "C-unwind" fn wake_waiters(is_commit: bool, is_top_level: bool) {
     }
 }
 
-/// Somebody who waits for a key.
+/// A wait for a key.
 pub struct Waiter<'a> {
     key: Key<'a>,
     number: usize,
 }
 
 impl<'a> Waiter<'a> {
-    /// From now on no wake-up for the key is missed: look at it only after this.
+    /// Begins the wait: from now on no wake-up for the key is missed. Look at the row only after this.
     pub fn new(key: Key<'a>) -> Self {
         stats::count(key, Counter::Waits, 1);
         let number = number_of(key.as_str());
@@ -177,7 +177,7 @@ impl<'a> Waiter<'a> {
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        // While an error unwinds the abort does it.
+        // While an error unwinds, the abort does this.
         if attached() && !std::thread::panicking() {
             // SAFETY: ends the preparation, if there is one.
             unsafe { pg_sys::ConditionVariableCancelSleep() };
@@ -185,12 +185,12 @@ impl Drop for Waiter<'_> {
     }
 }
 
-/// Whether waiting can help, and nobody can be waiting for us.
+/// Whether waiting can help, and no other transaction can be waiting for this one.
 pub fn may_wait() -> bool {
     backend::may_write() && !backend::has_old_snapshot() && snapshot::current_if_assigned().is_none()
 }
 
-/// What `pg_stat_activity` shows as the reason of the wait: `CacheFill` from PostgreSQL 17 on, `Extension` before.
+/// The wait event in `pg_stat_activity`: `CacheFill` from PostgreSQL 17 on, `Extension` before.
 fn wait_event() -> u32 {
     #[cfg(any(feature = "pg17", feature = "pg18"))]
     {

@@ -84,7 +84,7 @@ impl Row {
     /// Whether the transaction that wrote this version rolled back, or was ended by a crash.
     pub fn was_rolled_back(&self) -> bool {
         let writer = self.writer();
-        // SAFETY: looks at shared memory.
+        // SAFETY: reads shared memory.
         unsafe { !pg_sys::TransactionIdIsInProgress(writer) && !pg_sys::TransactionIdDidCommit(writer) }
     }
 
@@ -97,13 +97,13 @@ impl Row {
 
     /// Whether this transaction wrote this version.
     pub fn is_own(&self) -> bool {
-        // SAFETY: looks at this backend's state.
+        // SAFETY: reads this backend's state.
         unsafe { pg_sys::TransactionIdIsCurrentTransactionId(self.writer()) }
     }
 
     /// Whether another transaction that has not ended wrote this version.
     pub fn is_uncommitted_of_others(&self) -> bool {
-        // SAFETY: looks at shared memory.
+        // SAFETY: reads shared memory.
         unsafe { pg_sys::TransactionIdIsInProgress(self.writer()) && !self.is_own() }
     }
 

@@ -12,9 +12,9 @@ use pgrx::pg_sys::{self, Datum, SnapshotData};
 /// Which versions of a row a scan finds.
 #[derive(Clone, Copy)]
 pub enum View {
-    /// What the snapshot of the calling statement sees: what a query in its place would see.
+    /// The versions that the snapshot of the calling statement sees: those that a query in its place would find.
     Statement,
-    /// What is committed by now, and what this transaction did.
+    /// The versions that are committed by now, and those that this transaction wrote.
     Latest,
     /// Every version that has not been pruned yet, whoever wrote it, even if that transaction rolled back.
     Everything,

@@ -19,7 +19,7 @@ pub fn pid() -> i32 {
 
 /// Whether the server is in recovery: it is a standby, or recovers from a crash.
 pub fn is_standby() -> bool {
-    // SAFETY: looks at shared memory.
+    // SAFETY: reads shared memory.
     unsafe { pg_sys::RecoveryInProgress() }
 }
 

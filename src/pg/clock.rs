@@ -64,7 +64,7 @@ impl Steady {
         Duration::from_micros(self.0.saturating_sub(earlier.0).max(0) as u64)
     }
 
-    /// What the server's clock will show at this moment, if it is not set meanwhile.
+    /// The time that the server's clock will show at this moment, if it is not set meanwhile.
     pub fn by_the_server(self) -> Timestamp {
         Timestamp(now().0.saturating_add(self.0.saturating_sub(Self::now().0)))
     }

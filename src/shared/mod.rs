@@ -1,6 +1,6 @@
 //! Shared memory: the state that all processes of the server share.
 //!
-//! Owns the state that is not in a table. Must never hold the only copy of anything: a crash restart loses it all.
+//! Owns the state that is not in a table. Must never hold the only copy of a fact that must survive a crash.
 //!
 //! | module | what it owns |
 //! |---|---|

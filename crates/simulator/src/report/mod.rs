@@ -39,7 +39,8 @@ pub fn document(generated: &[Trace], public: &[Trace]) -> String {
     let parts = PARTS.map(|(_, parts)| Contender::Ours(parts));
     let outcomes = replay_all(&traces, &[yardsticks.as_slice(), &parts].concat());
     let (of_generated, of_public) = outcomes.split_at(generated.len());
-    let public_table = if public.is_empty() { "None was at hand.\n".to_owned() } else { table(public, of_public) };
+    let public_table =
+        if public.is_empty() { "No public trace was available.\n".to_owned() } else { table(public, of_public) };
     FRAME
         .replace("{summary}", &summaries(&outcomes, of_generated, of_public))
         .replace("{under}", &under(&traces, &outcomes))
@@ -88,7 +89,7 @@ fn under(traces: &[Trace], outcomes: &[Vec<Vec<Outcome>>]) -> String {
 /// What the parts of the policy are worth.
 fn worth(outcomes: &[Vec<Vec<Outcome>>]) -> String {
     let mut text =
-        "| what is left | mean hits | cells under LRU | worst | meetings a request |\n|---|---:|---:|---:|---:|\n"
+        "| what is left | mean hits | cells under LRU | worst | visits a request |\n|---|---:|---:|---:|---:|\n"
             .to_owned();
     for (at, (name, _)) in PARTS.iter().enumerate() {
         let summary = Summary::of(outcomes, OURS + at);

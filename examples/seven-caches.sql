@@ -1,11 +1,11 @@
 -- Seven namespaces of a platform for restaurants: one function call for each, instead of seven caches in the
 -- application. Run it as the owner of the extension; running it again changes nothing.
 --
--- A namespace is what stands before the first ":" of a key: cache_set('menu:burger-palace', …) lives ten minutes
--- when it is called without a ttl. A ttl in the call goes before the namespace's.
+-- A namespace is the part of a key before its first ":". An entry that cache_set('menu:burger-palace', …) creates lives
+-- ten minutes, if the call has no ttl. A ttl in the call overrides that of the namespace.
 --
--- A jitter of 0.1 takes up to a tenth of its time from each entry, at random. It is for namespaces that are filled
--- all at once, after a deployment or when the doors open: without it all their entries would expire at once too.
+-- A jitter of 0.1 takes up to a tenth of its time from each entry, at random. Use it for namespaces that are filled all
+-- at once, after a deployment or when the restaurants open: without it all their entries would expire at once, too.
 
 DO $$
 BEGIN

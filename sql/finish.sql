@@ -42,7 +42,7 @@ COMMENT ON FUNCTION @extschema@.cache_unconfigure(text) IS 'forgets a namespace'
 COMMENT ON FUNCTION @extschema@.cache_persistence(text) IS 'makes all tables of the cache logged or unlogged, under an exclusive lock; which they are';
 COMMENT ON FUNCTION @extschema@.cache_sweep(integer) IS 'removes up to so many due entries and returns how many; 0 = nothing is due; never waits';
 
--- The extension's tables are private; cache_entries is opened by GRANT (README, "Privileges").
+-- The extension's tables are private; cache_entries is opened by GRANT (docs/operations.md, "Privileges").
 REVOKE ALL ON @extschema@.cache_entries, @extschema@.cache_tags, @extschema@.cache_namespaces FROM PUBLIC;
 
 -- The privileges on cache_entries guard the functions that read or write entries. Those that configure are the owner's.

@@ -48,7 +48,7 @@ impl Keys {
     }
 }
 
-/// Writes the key with this number: 15 bytes, with a namespace, as the README has them.
+/// Writes the key with this number: 15 bytes, with a namespace, as the documents have them.
 pub fn spell(number: u64, key: &mut String) {
     named("tenant", number, key);
 }

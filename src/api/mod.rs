@@ -2,7 +2,7 @@
 //!
 //! Owns the signature of each function, its volatility and its parallel safety. It parses arguments into types that
 //! cannot be wrong, checks access, calls the [`crate::store`], and counts the outcome. Must never do anything else. The
-//! contract is in the README.
+//! contract is in `docs/reference.md`.
 
 pub mod counter;
 pub mod delete;

@@ -1,6 +1,6 @@
-//! This project, called as its README says.
+//! This project, called as its documents say.
 //!
-//! Must never use anything that is not in the README.
+//! Must never use anything that is not in `docs/reference.md`.
 
 use anyhow::Result;
 

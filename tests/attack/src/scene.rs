@@ -11,10 +11,10 @@ use xtask::cluster::Cluster;
 
 use crate::log;
 
-/// What the README tells one to grant to an application.
+/// The grant of an application, as docs/operations.md has it.
 pub const DML: &str = "GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries TO {role}";
 
-/// The README's policy, with the namespace in place of the second part of the key. A tenant has the keys of the
+/// The policy of docs/operations.md, with the namespace in place of the second part of the key. A tenant has the keys of the
 /// namespace that is named like its role.
 pub const TENANT_POLICY: &str = "
     ALTER TABLE cache_entries ENABLE ROW LEVEL SECURITY;

@@ -1,6 +1,6 @@
 //! The code blocks of a Markdown text.
 //!
-//! Must need nothing but the standard library: the build script reads the README with it too.
+//! Must need nothing but the standard library: the build script reads the pages with it too.
 
 /// A fenced code block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,16 @@ impl Block {
     /// Whether `word` stands after the language.
     pub fn says(&self, word: &str) -> bool {
         self.words.iter().any(|said| said == word)
+    }
+
+    /// Whether it is in `language`, and to be run.
+    pub fn is_run(&self, language: &str) -> bool {
+        self.language == language && !self.says("no-run")
+    }
+
+    /// Its name among the blocks of all pages.
+    pub fn name(&self, page: &str) -> String {
+        format!("{page}:{}", self.line)
     }
 }
 
@@ -58,6 +68,8 @@ mod tests {
         assert_eq!(blocks.len(), 2);
         assert_eq!((blocks[0].language.as_str(), blocks[0].line), ("sql", 2));
         assert!(blocks[0].says("error") && !blocks[0].says("no-run"));
+        assert!(blocks[0].is_run("sql") && !blocks[0].is_run("ts"));
+        assert_eq!(blocks[0].name("docs/x.md"), "docs/x.md:2");
         assert_eq!(blocks[0].text, "SELECT 1;\n\n  x\n");
         assert_eq!((blocks[1].language.as_str(), blocks[1].text.as_str()), ("", "y\n"));
     }

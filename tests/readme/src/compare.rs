@@ -15,7 +15,7 @@ const MASKS: [(&str, &str); 4] = [
     (r"[ \t]+", " "),
 ];
 
-/// Checks that `printed` is what the README says.
+/// Checks that `printed` is what the page says.
 ///
 /// # Errors
 /// When it is not; the message has both.
@@ -23,7 +23,7 @@ pub fn same(said: &str, printed: &str) -> Result<()> {
     if masked(said)? == masked(printed)? {
         return Ok(());
     }
-    bail!("the README says:\n{}\nit prints:\n{}", said.trim_end(), printed.trim_end())
+    bail!("the page says:\n{}\nit prints:\n{}", said.trim_end(), printed.trim_end())
 }
 
 fn masked(text: &str) -> Result<String> {

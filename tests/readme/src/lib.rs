@@ -1,10 +1,12 @@
-//! The README as a test: its snippets are run, what it says they print is compared with what they print, and its
-//! tables are held against a server.
+//! The README and the pages of `docs` as a test: their snippets are run, what they say that it prints is compared with
+//! what it prints, their tables are held against a server, and their links are followed.
 //!
 //! | module | what it owns |
 //! |---|---|
+//! | [`page`] | which files are pages |
 //! | [`block`] | the code blocks of a Markdown text, in order |
 //! | [`table`] | the rows of its tables |
+//! | [`link`] | its links, and where they lead |
 //! | [`compare`] | what counts as the same output: times, spaces and rules may differ |
 //! | [`run`] | running a block with the tool of its language |
 //! | [`tools`] | drivers from npm and PyPI, and what to say where there is none |
@@ -20,25 +22,39 @@
 //! | `text` | what the block before it prints |
 //! | anything with `no-run` | nothing: configuration of a server, and commands for a terminal |
 //!
+//! Each page has a database of its own, and its blocks run in order. The extension is there, unless a block of the page
+//! creates it.
+//!
 //! Must never call a block run that did not run.
 
 pub mod block;
 pub mod compare;
+pub mod link;
+pub mod page;
 pub mod run;
 pub mod table;
 pub mod tools;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use page::Page;
 use postgres::Client;
 use xtask::cluster::{Cluster, LIFETIME_IN_TESTS};
+use xtask::paths::project;
 
-/// The text of the README.
+/// The page with this path, such as `docs/reference.md`.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn readme() -> Result<String> {
-    let file = xtask::paths::project().join("README.md");
-    std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+pub fn page(name: &str) -> Result<Page> {
+    Ok(Page::read(project(), name)?)
+}
+
+/// The README and the pages of `docs`.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn pages() -> Result<Vec<Page>> {
+    Ok(page::all(project())?)
 }
 
 /// A server with the extension in its database `postgres`, and a connection to it.

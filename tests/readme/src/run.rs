@@ -26,20 +26,33 @@ pub enum Outcome {
     NotToBeRun,
 }
 
-/// Runs blocks, all against one database.
+/// Runs the blocks of one page, all against one database.
 pub struct Runner<'a> {
     cluster: &'a Cluster,
+    page: &'a str,
     database: &'a str,
-    /// The compiled Rust of the README.
-    rust: &'a Path,
+    languages: &'a Languages,
+}
+
+/// What the languages need, found out once for all pages.
+pub struct Languages {
+    /// The compiled Rust of the pages.
+    rust: PathBuf,
     node: OnceCell<Tools>,
     python: OnceCell<Tools>,
 }
 
+impl Languages {
+    /// `rust` is the program that the Rust of all pages has been compiled to.
+    pub fn new(rust: &Path) -> Self {
+        Self { rust: rust.to_owned(), node: OnceCell::new(), python: OnceCell::new() }
+    }
+}
+
 impl<'a> Runner<'a> {
-    /// Runs blocks against `database`; `rust` is the program that their Rust has been compiled to.
-    pub fn new(cluster: &'a Cluster, database: &'a str, rust: &'a Path) -> Self {
-        Self { cluster, database, rust, node: OnceCell::new(), python: OnceCell::new() }
+    /// Runs the blocks of `page` against `database`.
+    pub fn new(cluster: &'a Cluster, page: &'a str, database: &'a str, languages: &'a Languages) -> Self {
+        Self { cluster, page, database, languages }
     }
 
     /// Runs `block`, which is no `text`.
@@ -52,16 +65,25 @@ impl<'a> Runner<'a> {
         }
         match block.language.as_str() {
             "sql" => self.sql(block).map(Outcome::Ran),
-            "rust" => self.program(Command::new(self.rust)).map(Outcome::Ran),
-            "ts" => with(self.node.get_or_init(tools::node), |dir| self.typescript(block, dir)),
-            "python" => with(self.python.get_or_init(tools::python), |dir| {
-                let file = put(dir, &format!("snippet_{}.py", block.line), &block.text)?;
+            "rust" => {
+                let mut command = Command::new(&self.languages.rust);
+                command.arg(block.name(self.page));
+                self.program(command).map(Outcome::Ran)
+            }
+            "ts" => with(self.languages.node.get_or_init(tools::node), |dir| self.typescript(block, dir)),
+            "python" => with(self.languages.python.get_or_init(tools::python), |dir| {
+                let file = put(dir, &format!("{}.py", self.file(block)), &block.text)?;
                 let mut command = Command::new("python3");
                 command.arg(file).env("PYTHONPATH", dir);
                 self.program(command)
             }),
             other => bail!("nobody knows how to run {other:?}; should it say no-run?"),
         }
+    }
+
+    /// A name for the file of a block: `docs_clients_md_120`.
+    fn file(&self, block: &Block) -> String {
+        block.name(self.page).replace(|c: char| !c.is_alphanumeric(), "_")
     }
 
     /// psql reads the block as its input, in the root of the project.
@@ -81,7 +103,7 @@ impl<'a> Runner<'a> {
 
     /// The compiler checks the types, then node runs what it made of them.
     fn typescript(&self, block: &Block, dir: &Path) -> Result<String> {
-        let name = format!("snippet_{}", block.line);
+        let name = self.file(block);
         let file = put(dir, &format!("{name}.ts"), &block.text)?;
         let checked = Command::new(dir.join("node_modules/.bin/tsc"))
             .args(["--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext", "--types", "node"])

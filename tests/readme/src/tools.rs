@@ -1,4 +1,4 @@
-//! Drivers for the languages of the README: from npm and PyPI, into directories below the target directory.
+//! Drivers for the languages of the pages: from npm and PyPI, into directories below the target directory.
 //!
 //! What is not to be had is a reason to leave blocks out, never an error. Must never install anything system-wide.
 

@@ -1,4 +1,4 @@
-//! What the README says in words and shows in no snippet.
+//! What the pages say in words and show in no snippet.
 
 use anyhow::{Result, ensure};
 use cache_pg_readme_tests::server;

@@ -1,20 +1,19 @@
-//! The tables of the README, held against a server: functions, settings, errors; and its links.
+//! The tables of `docs/reference.md`, held against a server: functions, settings, errors.
 
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
-use cache_pg_readme_tests::{readme, server, table};
+use cache_pg_readme_tests::{page, server, table};
 use postgres::Row;
 use xtask::cluster::Cluster;
-use xtask::{paths, postgres as installations};
+use xtask::postgres as installations;
 
-/// The rows of the one table in a section, without its heading.
+/// The rows of all tables in a section.
 fn rows(section: &str) -> Result<Vec<Vec<String>>> {
-    let readme = readme()?;
-    let text = table::section(&readme, section).with_context(|| format!("there is no section {section}"))?;
-    let mut rows = table::rows(text);
-    ensure!(rows.len() > 1, "the section {section} has no table");
-    rows.remove(0);
+    let reference = page("docs/reference.md")?.text;
+    let text = table::section(&reference, section).with_context(|| format!("there is no section {section}"))?;
+    let rows = table::rows(text);
+    ensure!(!rows.is_empty(), "the section {section} has no table");
     Ok(rows)
 }
 
@@ -27,7 +26,7 @@ fn texts(row: &Row) -> Result<Vec<String>> {
     (0..row.len()).map(|column| Ok(row.try_get(column)?)).collect()
 }
 
-/// A type as the README writes it: `TABLE(key text, value jsonb)` is `table(key, value)`.
+/// A type as the page writes it: `TABLE(key text, value jsonb)` is `table(key, value)`.
 fn short_type(sql: &str) -> String {
     let Some(columns) = sql.strip_prefix("TABLE(").and_then(|rest| rest.strip_suffix(')')) else {
         return sql.replace("timestamp with time zone", "timestamptz").replace("SETOF", "setof");
@@ -101,30 +100,8 @@ fn what_is_said_without_preloading_is_what_create_extension_says() -> Result<()>
     let said = String::from_utf8(psql.stderr)?;
     let warning = said.lines().find(|line| line.starts_with("WARNING:")).context("it does not warn")?;
     let schedule = said.find("SELECT cron.schedule").map(|at| said[at..].trim()).context("it has no hint")?;
-    let readme = readme()?;
-    assert!(readme.contains(warning), "{warning}");
-    assert!(readme.contains(schedule), "{schedule}");
-    Ok(())
-}
-
-/// The anchor that a heading gets.
-fn anchor(heading: &str) -> String {
-    let title = heading.trim_start_matches('#').trim().to_lowercase();
-    title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>().replace(' ', "-")
-}
-
-#[test]
-fn links_lead_somewhere() -> Result<()> {
-    let readme = readme()?;
-    let anchors: BTreeSet<_> = readme.lines().filter(|line| line.starts_with('#')).map(anchor).collect();
-    let targets: Vec<_> = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
-    for target in &targets {
-        let found = match target.strip_prefix('#') {
-            Some(anchor) => anchors.contains(anchor),
-            None => target.starts_with("https://") || paths::project().join(target).is_file(),
-        };
-        assert!(found, "{target} leads nowhere");
-    }
-    assert!(targets.len() > 10);
+    let operations = page("docs/operations.md")?.text;
+    assert!(operations.contains(warning), "{warning}");
+    assert!(operations.contains(schedule), "{schedule}");
     Ok(())
 }

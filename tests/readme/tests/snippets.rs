@@ -1,20 +1,23 @@
-//! Runs every snippet of the README, in order, in one fresh database, and compares what it prints with what the
-//! README says that it prints.
+//! Runs every snippet of every page, and compares what it prints with what the page says that it prints.
 //!
-//! A language whose tools are absent is left out and said to be; with `CACHE_PG_ALL` set that is a failure.
+//! Each page has a fresh database on one server, and its snippets run in order. An argument names a part of the pages
+//! to run: `-- clients`. A language whose tools are absent is left out and said to be; with `CACHE_PG_ALL` set that is
+//! a failure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use cache_pg_readme_tests::block::{self, Block};
-use cache_pg_readme_tests::run::{Outcome, Runner};
-use cache_pg_readme_tests::{compare, readme};
+use cache_pg_readme_tests::page::Page;
+use cache_pg_readme_tests::run::{Languages, Outcome, Runner};
+use cache_pg_readme_tests::{compare, pages};
+use postgres::Client;
 use xtask::cluster::{Cluster, LIFETIME_IN_TESTS};
-use xtask::postgres;
+use xtask::postgres as installations;
 
-const DATABASE: &str = "readme";
+const DATABASE: &str = "page";
 
 /// How many blocks of each language passed, what failed, and what was left out and why.
 #[derive(Default)]
@@ -28,17 +31,17 @@ fn main() -> ExitCode {
     let report = match run() {
         Ok(report) => report,
         Err(error) => {
-            eprintln!("the README cannot be tested: {error:#}");
+            eprintln!("the pages cannot be tested: {error:#}");
             return ExitCode::FAILURE;
         }
     };
     for (language, passed) in &report.passed {
-        println!("README: {language}: {passed} passed");
+        println!("pages: {language}: {passed} passed");
     }
     for (language, why) in &report.left_out {
-        println!("README: {language}: left out: {why}");
+        println!("pages: {language}: left out: {why}");
     }
-    println!("README: {} failed", report.failed);
+    println!("pages: {} failed", report.failed);
     let must_have_all = std::env::var_os("CACHE_PG_ALL").is_some();
     if report.failed > 0 || must_have_all && !report.left_out.is_empty() {
         return ExitCode::FAILURE;
@@ -47,25 +50,58 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<Report> {
-    let readme = readme()?;
-    let blocks = block::parse(&readme);
-    if blocks.iter().filter(|block| block.language == "rust").count() != 1 {
-        bail!("the Rust of the README is compiled as one program: it must be one block");
-    }
-    let cluster = Cluster::builder(&postgres::under_test()?).lifetime(LIFETIME_IN_TESTS).start()?;
-    cluster.psql("postgres", &["-c", &format!("CREATE DATABASE {DATABASE}")])?;
-    let runner = Runner::new(&cluster, DATABASE, Path::new(env!("CARGO_BIN_EXE_readme_snippet")));
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let cluster = Cluster::builder(&installations::under_test()?).lifetime(LIFETIME_IN_TESTS).start()?;
+    let mut client = cluster.connect("postgres")?;
+    let languages = Languages::new(Path::new(env!("CARGO_BIN_EXE_readme_snippet")));
     let mut report = Report::default();
+    for page in pages()?.iter().filter(|page| page.name.contains(&wanted)) {
+        let blocks = block::parse(&page.text);
+        if blocks.iter().all(|block| block.says("no-run")) {
+            continue;
+        }
+        let roles = roles(&mut client)?;
+        prepare(&cluster, &mut client, &blocks)?;
+        let runner = Runner::new(&cluster, &page.name, DATABASE, &languages);
+        in_order(&runner, page, &blocks, &mut report);
+        clean(&mut client, &roles).with_context(|| format!("cannot remove what {} leaves behind", page.name))?;
+    }
+    Ok(report)
+}
+
+/// A fresh database, with the extension, unless the page creates that.
+fn prepare(cluster: &Cluster, client: &mut Client, blocks: &[Block]) -> Result<()> {
+    client.batch_execute(&format!("CREATE DATABASE {DATABASE}"))?;
+    if !blocks.iter().any(|block| block.is_run("sql") && block.text.contains("CREATE EXTENSION")) {
+        cluster.connect(DATABASE)?.batch_execute("CREATE EXTENSION cache_pg")?;
+    }
+    Ok(())
+}
+
+/// Roles belong to the server: the next page may use the same names.
+fn clean(client: &mut Client, roles_before: &BTreeSet<String>) -> Result<()> {
+    client.batch_execute(&format!("DROP DATABASE {DATABASE} WITH (FORCE)"))?;
+    for role in roles(client)?.difference(roles_before) {
+        client.batch_execute(&format!("DROP ROLE {role}"))?;
+    }
+    Ok(())
+}
+
+fn roles(client: &mut Client) -> Result<BTreeSet<String>> {
+    let rows = client.query("SELECT quote_ident(rolname) FROM pg_roles", &[])?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+fn in_order(runner: &Runner<'_>, page: &Page, blocks: &[Block], report: &mut Report) {
     let mut last = Outcome::NotToBeRun;
-    for block in &blocks {
+    for block in blocks {
         let outcome = if block.language == "text" { compared(block, &last) } else { runner.run(block) };
-        report.add(block, &outcome);
+        report.add(page, block, &outcome);
         if block.language != "text" {
             // What a failed block should have printed is not missed a second time.
             last = outcome.unwrap_or_else(|_| Outcome::LeftOut("it failed".to_owned()));
         }
     }
-    Ok(report)
 }
 
 /// Compares a `text` block with what the block before it printed.
@@ -83,7 +119,7 @@ fn compared(block: &Block, last: &Outcome) -> Result<Outcome> {
 }
 
 impl Report {
-    fn add(&mut self, block: &Block, outcome: &Result<Outcome>) {
+    fn add(&mut self, page: &Page, block: &Block, outcome: &Result<Outcome>) {
         match outcome {
             Ok(Outcome::Ran(_)) => *self.passed.entry(block.language.clone()).or_default() += 1,
             Ok(Outcome::LeftOut(why)) => {
@@ -91,7 +127,7 @@ impl Report {
             }
             Ok(Outcome::NotToBeRun) => {}
             Err(error) => {
-                println!("README.md:{}: {error:#}", block.line);
+                println!("{}: {error:#}", block.name(&page.name));
                 self.failed += 1;
             }
         }

@@ -64,8 +64,8 @@ struct Exporter {
 }
 
 impl Exporter {
-    /// One that watches `database`, told what else it is to do, with nothing but what the README says that its role
-    /// needs.
+    /// One that watches `database`, told what else it is to do, with nothing but what docs/operations.md says that its
+    /// role needs.
     fn start(cluster: &Cluster, mut command: Command, database: &str, more: &[&str]) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let source = format!(

@@ -39,7 +39,7 @@ pub enum Suite {
     Attack,
     /// Sessions at random, crashes, and a judge of what they read: `tests/oracle`.
     Oracle,
-    /// What the README shows, run: `tests/readme`.
+    /// The README and the pages of docs, run and checked: `tests/readme`.
     Readme,
     /// Whether the benchmark works, on the newest PostgreSQL: `benches`.
     Bench,

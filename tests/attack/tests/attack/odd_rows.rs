@@ -82,7 +82,7 @@ fn write_odd_entries(app: &mut Client) -> Result<usize> {
     Ok(written)
 }
 
-/// Every verb on other keys, by the owner and by a role with the README's privileges.
+/// Every verb on other keys, by the owner and by a role with the privileges of an application.
 fn works_beside(client: &mut Client, namespace: &str) -> Result<()> {
     for (call, expected) in [
         ("cache_set('{ns}:a', '1', '1 hour', '{good}') > now()", "t"),

@@ -1,3 +1,3 @@
-//! The Rust of the README, exactly as it stands there.
+//! The Rust of the pages, exactly as it stands there. The argument says which block runs: `docs/clients.md:120`.
 
 include!(concat!(env!("OUT_DIR"), "/snippet.rs"));

@@ -25,7 +25,7 @@ struct Arguments {
     /// Where to write the report [default: target/bench]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Write the report into docs/ and the README as well
+    /// Write the report into docs/ and the README as well; its times only if they are of the full form on a quiet machine
     #[arg(long, conflicts_with = "smoke")]
     docs: bool,
     /// Draw docs/dashboard.svg instead: two minutes of a cache under load, as its statistics show it

@@ -87,4 +87,17 @@ fn a_whole_run_comes_to_its_end_and_is_reported() {
     let document = std::fs::read_to_string(dir.path().join("benchmark.md")).unwrap();
     assert!(results.contenders.iter().all(|contender| document.contains(contender)));
     assert!(std::fs::read_to_string(dir.path().join("benchmark.svg")).unwrap().ends_with("</svg>\n"));
+
+    // The documents get its counts, between their marks. Its times say nothing.
+    let docs = dir.path().join("docs");
+    std::fs::create_dir(&docs).unwrap();
+    for file in ["README.md", "docs/benchmark.md"] {
+        std::fs::copy(xtask::paths::project().join(file), dir.path().join(file)).unwrap();
+    }
+    report::into_docs(dir.path(), &results).unwrap();
+    for file in ["README.md", "docs/benchmark.md"] {
+        let text = std::fs::read_to_string(dir.path().join(file)).unwrap();
+        assert!(text.contains("| HOT updates |") && !text.contains("Keys a second"), "{text}");
+    }
+    assert!(!docs.join("benchmark.svg").exists());
 }

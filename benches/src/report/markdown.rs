@@ -1,4 +1,4 @@
-//! The report as Markdown: the whole of it, and the part that the README shows.
+//! The report as Markdown: the whole of it, and the parts that the documents show.
 //!
 //! Must never hold a measured number: only words.
 
@@ -16,11 +16,47 @@ const BUSY: f64 = 0.5;
 /// How everything was measured: the part that does not change.
 const METHOD: &str = include_str!("method.md");
 
-/// The whole report.
+/// The whole report of a run.
 pub fn document(results: &Results) -> String {
+    format!("# Benchmark\n\n{}", body(results, true))
+}
+
+/// The part of `docs/benchmark.md` that is measured.
+pub fn page(results: &Results) -> String {
+    body(results, times_count(results))
+}
+
+/// Whether the times of a run may stand in the documents: those of the full form, on a quiet machine. Counts always
+/// may.
+pub fn times_count(results: &Results) -> bool {
+    results.plan.name == "full" && results.busy <= BUSY
+}
+
+fn body(results: &Results, times: bool) -> String {
+    let mut parts = vec![format!("{}\n", origin(results, times))];
+    if times {
+        parts.extend(timed(results));
+    }
+    parts.push(format!("## What ten updates of each key leave behind\n\n{}", counted(results)));
+    if !results.instructions.is_empty() {
+        parts.push(format!("## Instructions of the server process for a request\n\n{}", instructions(results)));
+    }
+    if times {
+        parts.push(format!("## Sweeping\n\n{}\n{}", swept(results), watched(results)));
+        parts.push(format!("## As the cache grows\n\nReads a second of 1 client.\n\n{}", growth(results)));
+    }
+    parts.push(METHOD.to_owned());
+    if !results.left_out.is_empty() {
+        let lines = results.left_out.iter().map(|left_out| format!("- {}: {}\n", left_out.name, left_out.why));
+        parts.push(format!("## Left out\n\n{}", lines.collect::<String>()));
+    }
+    parts.join("\n")
+}
+
+/// The parts that are times from beginning to end.
+fn timed(results: &Results) -> Vec<String> {
     let plan = &results.plan;
     let mut parts = vec![
-        format!("# Benchmark\n\n{}\n", origin(results)),
         "![What was measured, as bars](benchmark.svg)\n".to_owned(),
         format!("## What it must show\n\n{}", summary(results)),
     ];
@@ -43,23 +79,19 @@ pub fn document(results: &Results) -> String {
         let table = speeds(results, setting, clients, &Plan::VARIED);
         parts.push(format!("## With {}\n\nKeys a second, {clients} clients.\n\n{table}", setting.described()));
     }
-    parts.push(format!("## What ten updates of each key leave behind\n\n{}", counted(results)));
-    if !results.instructions.is_empty() {
-        parts.push(format!("## Instructions of the server process for a request\n\n{}", instructions(results)));
-    }
-    parts.push(format!("## Sweeping\n\n{}\n{}", swept(results), watched(results)));
-    parts.push(format!("## As the cache grows\n\nReads a second of 1 client.\n\n{}", growth(results)));
-    parts.push(METHOD.to_owned());
-    if !results.left_out.is_empty() {
-        let lines = results.left_out.iter().map(|left_out| format!("- {}: {}\n", left_out.name, left_out.why));
-        parts.push(format!("## Left out\n\n{}", lines.collect::<String>()));
-    }
-    parts.join("\n")
+    parts
 }
 
 /// Where the numbers come from.
-fn origin(results: &Results) -> String {
+fn origin(results: &Results, times: bool) -> String {
     let form = if results.plan.name == "full" { "make bench" } else { "make bench QUICK=1" };
+    if !times {
+        return format!(
+            "Counted by `{form}` on {}. These counts depend little on the load of the machine. Times are shown only if \
+             the full benchmark ran on a quiet machine. Run `make bench` for those of your machine.",
+            results.machine
+        );
+    }
     let warning = if results.busy > BUSY {
         " **The machine was busy with other things: trust the counts, not the times.**"
     } else {
@@ -90,14 +122,23 @@ pub fn summary(results: &Results) -> String {
 
 /// The part of the README: one table and where the rest is.
 pub fn readme(results: &Results) -> String {
+    const REST: &str = "[docs/benchmark.md](docs/benchmark.md) has all figures, and how they are measured.";
     let plan = &results.plan;
+    let setting = plan.main_setting();
+    if !times_count(results) {
+        return format!(
+            "{} {REST} After ten updates of each key ({}):\n\n{}",
+            origin(results, false),
+            setting.described(),
+            counted(results)
+        );
+    }
     let Some((clients, operations)) = plan.clients.last() else { return String::new() };
     format!(
-        "{} Keys a second of {clients} clients, {}; everything else, and how it was measured, is in \
-         [docs/benchmark.md](docs/benchmark.md).\n\n{}\n![The same as bars](docs/benchmark.svg)\n",
-        origin(results),
-        plan.main_setting().described(),
-        speeds(results, plan.main_setting(), *clients, operations)
+        "{} {REST} Keys a second of {clients} clients, {}:\n\n{}\n![The same as bars](docs/benchmark.svg)\n",
+        origin(results, true),
+        setting.described(),
+        speeds(results, setting, *clients, operations)
     )
 }
 

@@ -1,6 +1,6 @@
 //! Where the report goes.
 //!
-//! Must never change anything in the README but what stands between its two marks.
+//! Must never change anything in a document but what stands between its two marks.
 
 use std::fs;
 use std::path::Path;
@@ -28,16 +28,24 @@ pub fn to(dir: &Path, results: &Results) -> Result<()> {
     put("benchmark.svg", plot(results))
 }
 
-/// Writes them into the project's documents, and the README's part between its marks.
+/// Writes the report into the project's documents, between the marks of the README and of `docs/benchmark.md`. The
+/// plot goes with the times.
 ///
 /// # Errors
-/// When they cannot be written, or the README has no such marks.
+/// When a document cannot be written, or has no such marks.
 pub fn into_docs(project: &Path, results: &Results) -> Result<()> {
-    to(&project.join("docs"), results)?;
-    let readme = project.join("README.md");
-    let text = fs::read_to_string(&readme)?;
-    let new = between(&text, &markdown::readme(results)).context("the README has no marks for the benchmark")?;
-    Ok(fs::write(readme, new)?)
+    into(&project.join("README.md"), &markdown::readme(results))?;
+    into(&project.join("docs/benchmark.md"), &markdown::page(results))?;
+    if markdown::times_count(results) {
+        fs::write(project.join("docs/benchmark.svg"), plot(results))?;
+    }
+    Ok(())
+}
+
+fn into(document: &Path, part: &str) -> Result<()> {
+    let text = fs::read_to_string(document)?;
+    let new = between(&text, part).with_context(|| format!("{} has no marks for the benchmark", document.display()))?;
+    Ok(fs::write(document, new)?)
 }
 
 fn between(text: &str, part: &str) -> Option<String> {

@@ -1,5 +1,5 @@
-//! The README and the pages of `docs` as a test: their snippets are run, what they say that it prints is compared with
-//! what it prints, their tables are held against a server, and their links are followed.
+//! The README and the pages of `docs` as a test. Owns how their snippets are run, how the output is compared with what
+//! the page shows, how their tables are read, and how their links are followed.
 //!
 //! | module | what it owns |
 //! |---|---|

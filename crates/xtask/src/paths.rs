@@ -8,6 +8,9 @@ use anyhow::{Context, Result};
 
 use crate::process;
 
+/// The database of the demo.
+pub const DEMO_DATABASE: &str = "cache";
+
 /// The root of the project's work tree.
 pub fn project() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -41,6 +44,14 @@ pub fn home() -> Result<PathBuf> {
     std::fs::create_dir_all(&home)
         .with_context(|| format!("cannot create {}; set CACHE_PG_HOME to a directory of yours", home.display()))?;
     Ok(home)
+}
+
+/// The directory of the demo's server, which need not exist.
+///
+/// # Errors
+/// As for [`home`].
+pub fn demo() -> Result<PathBuf> {
+    Ok(home()?.join("demo"))
 }
 
 fn user_cache() -> Result<PathBuf> {

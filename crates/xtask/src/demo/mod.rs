@@ -8,17 +8,15 @@ mod screen;
 mod tour;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 
 use crate::cluster::Cluster;
+use crate::paths::DEMO_DATABASE;
 use crate::postgres::{self, Installation};
 use crate::{files, package, paths, process, top};
 use screen::Screen;
-
-/// The database of the demo.
-pub(crate) const DATABASE: &str = "cache";
 
 /// What the demo keeps in its directory: the `pg_config` of its PostgreSQL, to stop it with.
 const INSTALLATION: &str = "pg_config";
@@ -28,22 +26,22 @@ const INSTALLATION: &str = "pg_config";
 /// # Errors
 /// When something cannot be had, built or started, or when a step of the tour fails.
 pub fn run() -> Result<()> {
-    let dir = directory()?;
+    let dir = paths::demo()?;
     announce(&dir);
     let installation = postgres::preferred()?;
     package::install(&package::build(&installation)?, &installation)?;
     remove(&dir)?;
     let cluster = Cluster::builder(&installation).dir(dir.clone()).conf("cache_pg.sweep_interval", "1s").start()?;
     files::put(installation.pg_config.display().to_string().as_bytes(), &dir.join(INSTALLATION), 0o644)?;
-    cluster.psql("postgres", &["--quiet", "-c", &format!("CREATE DATABASE {DATABASE}")])?;
-    let screen = Screen::new(&cluster, DATABASE);
+    cluster.psql("postgres", &["--quiet", "-c", &format!("CREATE DATABASE {DEMO_DATABASE}")])?;
+    let screen = Screen::new(&cluster, DEMO_DATABASE);
     tour::show(&screen)?;
     screen.chapter("What it has done: make top");
-    screen.say(&top::frame(None, &top::sample(&mut cluster.connect(DATABASE)?)?, screen.ink()));
+    screen.say(&top::frame(None, &top::sample(&mut cluster.connect(DEMO_DATABASE)?)?, screen.ink()));
     screen.say("The server goes on. Look around with");
     screen.mark(&format!("  {}", psql_line(&cluster, &installation)));
     screen.say("or with any driver at");
-    screen.mark(&format!("  {}", cluster.url(DATABASE)?));
+    screen.mark(&format!("  {}", cluster.url(DEMO_DATABASE)?));
     screen.say("and when you are done, `make stop` stops it and removes it.");
     cluster.leave_running();
     Ok(())
@@ -54,14 +52,9 @@ pub fn run() -> Result<()> {
 /// # Errors
 /// When it does not stop, or cannot be removed.
 pub fn stop() -> Result<()> {
-    let found = remove(&directory()?)?;
+    let found = remove(&paths::demo()?)?;
     println!("{}", if found { "The demo is stopped and removed." } else { "There is no demo to stop." });
     Ok(())
-}
-
-/// Where the server of the demo is.
-pub(crate) fn directory() -> Result<PathBuf> {
-    Ok(paths::home()?.join("demo"))
 }
 
 fn announce(dir: &Path) {
@@ -101,5 +94,5 @@ fn psql_line(cluster: &Cluster, installation: &Installation) -> String {
         Some(_) => "psql".to_owned(),
         None => installation.bindir.join("psql").display().to_string(),
     };
-    format!("{psql} -h {} -p {} -U postgres {DATABASE}", cluster.dir().display(), cluster.port())
+    format!("{psql} -h {} -p {} -U postgres {DEMO_DATABASE}", cluster.dir().display(), cluster.port())
 }

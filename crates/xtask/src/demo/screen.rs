@@ -9,39 +9,40 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cluster::{self, Cluster};
-use crate::top::Ink;
+use crate::ink::{Ink, Style};
 
 /// The demo's terminal, and the database that it talks to.
 pub struct Screen<'a> {
     cluster: &'a Cluster,
     database: &'a str,
-    colour: bool,
+    ink: Ink,
 }
 
 impl<'a> Screen<'a> {
     /// The terminal that this process prints to.
     pub fn new(cluster: &'a Cluster, database: &'a str) -> Self {
-        Self { cluster, database, colour: std::io::stdout().is_terminal() }
+        Self { cluster, database, ink: Ink::new(std::io::stdout().is_terminal()) }
     }
 
     /// Prints a heading.
     pub fn chapter(&self, title: &str) {
-        println!("\n{}\n", self.styled("1;36", &format!("== {title}")));
+        let title = self.ink.paint(Style::Heading, &format!("== {title}"));
+        print!("\n{title}\n\n");
     }
 
     /// Prints an explanation.
     pub fn say(&self, text: &str) {
-        println!("{text}");
+        print!("{text}\n");
     }
 
     /// Prints something to be copied.
     pub fn mark(&self, text: &str) {
-        println!("{}", self.styled("1", text));
+        print!("{}\n", self.ink.paint(Style::Bold, text));
     }
 
     /// Whether what others write may have colours.
     pub fn ink(&self) -> Ink {
-        Ink::on(self.colour)
+        self.ink
     }
 
     /// Runs `statements` in one session, each as if typed into psql, and prints what it answers. An error, which
@@ -51,7 +52,8 @@ impl<'a> Screen<'a> {
     /// When psql cannot be run.
     pub fn show(&self, statements: &[&str]) -> Result<()> {
         let answer = self.type_in(statements)?;
-        println!("{}", self.styled("31", &String::from_utf8_lossy(&answer.stderr)));
+        let said = self.ink.paint(Style::Bad, &String::from_utf8_lossy(&answer.stderr));
+        print!("{said}\n");
         Ok(())
     }
 
@@ -88,16 +90,15 @@ impl<'a> Screen<'a> {
         if !answer.status.success() {
             bail!("a step of the demo failed: {}", said.trim());
         }
-        print!("{said}");
         let spaced = answer.stdout.ends_with(b"\n\n") && said.is_empty();
-        print!("{}", if spaced { "" } else { "\n" });
+        print!("{said}{}", if spaced { "" } else { "\n" });
         Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
     }
 
     fn type_in(&self, statements: &[&str]) -> Result<Output> {
         let mut psql = self.cluster.psql_command(self.database);
         for statement in statements {
-            let typed = self.styled("1", &format!("{}=# {statement};", self.database));
+            let typed = self.ink.paint(Style::Bold, &format!("{}=# {statement};", self.database));
             psql.arg("-c").arg(format!("\\echo {}", quoted(&typed))).arg("-c").arg(statement);
         }
         let answer = psql.output()?;
@@ -119,7 +120,8 @@ impl<'a> Screen<'a> {
     /// When a statement in it fails.
     pub fn script(&self, file: &std::path::Path) -> Result<()> {
         let mut psql = self.cluster.psql_command(self.database);
-        println!("{}", crate::process::output(psql.arg("--echo-queries").arg("--file").arg(file))?);
+        let printed = crate::process::output(psql.arg("--echo-queries").arg("--file").arg(file))?;
+        print!("{printed}\n");
         Ok(())
     }
 
@@ -139,10 +141,6 @@ impl<'a> Screen<'a> {
     /// When the server refuses it.
     pub fn client(&self) -> Result<postgres::Client> {
         self.cluster.connect(self.database)
-    }
-
-    fn styled(&self, code: &str, text: &str) -> String {
-        if self.colour && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
 

@@ -2,129 +2,85 @@
 //!
 //! Must know nothing of a server or of a terminal, and write no line of more than [`WIDTH`] characters.
 
-use std::fmt::Write;
-
 use super::sample::{Check, Hand, Namespace, Sample};
+use super::tables;
+use super::text::Text;
 use super::units::{bytes, percent, short, time, wrapped};
+use crate::ink::{Ink, Style};
 
-/// A line at most.
-const WIDTH: usize = 100;
+/// The most characters of a line.
+pub const WIDTH: usize = 100;
 const BAR: usize = 30;
-const HEADING: &str = "1;36";
-const BOLD: &str = "1";
-pub(super) const FAINT: &str = "2";
-const GOOD: &str = "32";
-const DOUBTFUL: &str = "33";
-const BAD: &str = "1;31";
 
-/// Whether there are colours.
-#[derive(Clone, Copy, Debug)]
-pub struct Ink(bool);
-
-impl Ink {
-    /// Colours on a terminal, and nowhere else.
-    pub fn on(terminal: bool) -> Self {
-        Self(terminal)
-    }
-
-    pub(super) fn paint(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-}
-
-/// The picture. What is told is what was done since `before`, a second; without it, what was done in all.
+/// The picture. It shows what was done each second since `before`; without it, what was done in all.
 pub fn frame(before: Option<&Sample>, now: &Sample, ink: Ink) -> String {
     let seconds = before.map(|before| now.at.duration_since(before.at).as_secs_f64().max(1e-3));
-    let mut text = Text { ink, text: String::new() };
-    text.summary(before, now, seconds);
-    text.hand(&now.hand);
-    text.latencies(now);
-    text.namespaces(before, now, seconds);
-    text.health(&now.health);
-    text.text
+    let mut text = Text::new(ink);
+    summary(&mut text, before, now, seconds);
+    sweeper(&mut text, &now.hand);
+    tables::latencies(&mut text, now);
+    tables::namespaces(&mut text, before, now, seconds);
+    health(&mut text, &now.health);
+    text.finish()
 }
 
-pub(super) struct Text {
-    pub(super) ink: Ink,
-    text: String,
+fn summary(text: &mut Text, before: Option<&Sample>, now: &Sample, seconds: Option<f64>) {
+    let done = now.total.since(before.map(|before| &before.total));
+    let (recent, all) = (done.hit_ratio(), now.total.hit_ratio());
+    let shown = recent.or(all);
+    let style = shown.map_or(Style::Faint, |ratio| if ratio >= 0.7 { Style::Good } else { Style::Doubtful });
+    let bar = text.paint(style, &bar(shown));
+    let words = match seconds {
+        Some(_) => format!("{bar}  {} now, {} in all", percent(recent), percent(all)),
+        None => format!("{bar}  {} in all", percent(all)),
+    };
+    text.named("hit ratio", &words);
+    let rate = |count: u64| short(count as f64 / seconds.unwrap_or(1.0));
+    let words = [
+        ("gets", done.reads()),
+        ("sets", done.sets),
+        ("fills", done.fills),
+        ("deletes", done.deletes),
+        ("expired", done.expired),
+        ("evicted", done.evicted),
+    ]
+    .map(|(name, count)| format!("{name} {}", rate(count)));
+    text.named(if seconds.is_some() { "a second" } else { "in all" }, &words.join("   "));
+    let Namespace { entries, bytes: size, due, .. } = now.total;
+    let share = (entries + due > 0).then(|| due as f64 / (entries + due) as f64);
+    text.named("size", &format!("{entries} entries, {}; {due} expired rows, {}", bytes(size), percent(share)));
 }
 
-impl Text {
-    fn line(&mut self, name: &str, words: &str) {
-        let name = self.ink.paint(BOLD, &format!("{name:<11}"));
-        self.raw(&format!("{name}{words}"));
+fn sweeper(text: &mut Text, hand: &Hand) {
+    let last = hand.ago.map_or_else(|| "none yet".into(), |ago| format!("the last {} ago", time(ago * 1e3)));
+    let next = hand.next.map_or_else(String::new, |next| format!(", next visit in {}", time(next.max(0.0) * 1e3)));
+    text.named("sweeper", &format!("{} turns, {last}{next}; late by {}", hand.turns, time(hand.lag)));
+    let pages = format!(
+        "{} rows removed; {} pages read, {} skipped",
+        short(hand.removed as f64),
+        short(hand.pages_read as f64),
+        short(hand.pages_skipped as f64)
+    );
+    text.named("", &pages);
+    if hand.failures > 0 {
+        let words = text.paint(Style::Bad, &format!("it has failed {} times in a row", hand.failures));
+        text.named("", &words);
     }
+}
 
-    pub(super) fn raw(&mut self, words: &str) {
-        // Writing to a String does not fail.
-        let _ = writeln!(self.text, "{words}");
+fn health(text: &mut Text, checks: &[Check]) {
+    text.heading("health");
+    if checks.iter().all(Check::is_ok) {
+        let words = text.paint(Style::Good, &format!("all ok ({} checks)", checks.len()));
+        text.line(&words);
     }
-
-    pub(super) fn heading(&mut self, words: &str) {
-        let words = self.ink.paint(HEADING, words);
-        self.raw(&format!("\n{words}"));
-    }
-
-    fn summary(&mut self, before: Option<&Sample>, now: &Sample, seconds: Option<f64>) {
-        let done = now.total.since(before.map(|before| &before.total));
-        let (recent, all) = (done.hit_ratio(), now.total.hit_ratio());
-        let shown = recent.or(all);
-        let colour = shown.map_or(FAINT, |ratio| if ratio >= 0.7 { GOOD } else { DOUBTFUL });
-        let bar = self.ink.paint(colour, &bar(shown));
-        let words = match seconds {
-            Some(_) => format!("{bar}  {} now, {} in all", percent(recent), percent(all)),
-            None => format!("{bar}  {} in all", percent(all)),
-        };
-        self.line("hit ratio", &words);
-        let rate = |count: u64| short(count as f64 / seconds.unwrap_or(1.0));
-        let words = [
-            ("gets", done.reads()),
-            ("sets", done.sets),
-            ("fills", done.fills),
-            ("deletes", done.deletes),
-            ("expired", done.expired),
-            ("evicted", done.evicted),
-        ]
-        .map(|(name, count)| format!("{name} {}", rate(count)));
-        self.line(if seconds.is_some() { "a second" } else { "in all" }, &words.join("   "));
-        let Namespace { entries, bytes: size, due, .. } = now.total;
-        let share = (entries + due > 0).then(|| due as f64 / (entries + due) as f64);
-        self.line(
-            "size",
-            &format!("{entries} entries, {}; {due} rows whose time is over, {}", bytes(size), percent(share)),
-        );
-    }
-
-    fn hand(&mut self, hand: &Hand) {
-        let last = hand.ago.map_or_else(|| "none yet".into(), |ago| format!("the last {} ago", time(ago * 1e3)));
-        let next = hand.next.map_or_else(String::new, |next| format!(", next visit in {}", time(next.max(0.0) * 1e3)));
-        self.line("hand", &format!("{} turns, {last}{next}; late by {}", hand.turns, time(hand.lag)));
-        let pages = format!(
-            "{} rows removed; {} pages read, {} passed over",
-            short(hand.removed as f64),
-            short(hand.pages_read as f64),
-            short(hand.pages_skipped as f64)
-        );
-        self.line("", &pages);
-        if hand.failures > 0 {
-            let words = self.ink.paint(BAD, &format!("it has failed {} times in a row", hand.failures));
-            self.line("", &words);
-        }
-    }
-
-    fn health(&mut self, checks: &[Check]) {
-        self.heading("health");
-        if checks.iter().all(Check::is_ok) {
-            let words = self.ink.paint(GOOD, &format!("all is well ({} checks)", checks.len()));
-            self.raw(&words);
-        }
-        for it in checks.iter().filter(|check| !check.is_ok()) {
-            let status = self.ink.paint(if it.status == "critical" { BAD } else { DOUBTFUL }, &it.status);
-            let said: String = it.value.chars().take(WIDTH - 40).collect();
-            self.raw(&format!("{status} {}: {said}", self.ink.paint(BOLD, &it.name)));
-            for line in wrapped(&it.advice, WIDTH - 2) {
-                self.raw(&format!("  {line}"));
-            }
+    for it in checks.iter().filter(|check| !check.is_ok()) {
+        let style = if it.status == "critical" { Style::Bad } else { Style::Doubtful };
+        let (status, name) = (text.paint(style, &it.status), text.paint(Style::Bold, &it.name));
+        let said: String = it.value.chars().take(WIDTH - 40).collect();
+        text.line(&format!("{status} {name}: {said}"));
+        for line in wrapped(&it.advice, WIDTH - 2) {
+            text.line(&format!("  {line}"));
         }
     }
 }
@@ -166,7 +122,7 @@ mod tests {
     }
 
     fn plain(before: Option<&Sample>, now: &Sample) -> String {
-        frame(before, now, Ink::on(false))
+        frame(before, now, Ink::new(false))
     }
 
     #[test]
@@ -176,12 +132,12 @@ mod tests {
         for shown in [
             "75.0 % now, 76.9 % in all",
             "gets 400   sets 100",
-            "95 entries, 20 kB; 5 rows whose time is over, 5.0 %",
+            "95 entries, 20 kB; 5 expired rows, 5.0 %",
             "3 turns, the last 2.0 s ago, next visit in 500.0 ms; late by 70.0 ms",
             "2.0 us",
             "500.0 us",
             "1.5 s",
-            "all is well (1 checks)",
+            "all ok (1 checks)",
         ] {
             assert!(text.contains(shown), "{shown} in {text}");
         }
@@ -218,14 +174,14 @@ mod tests {
         for shown in ["critical sweep_lag: last turn 9 min ago", "failed 4 times in a row", "and 2 more"] {
             assert!(text.contains(shown), "{shown} in {text}");
         }
-        assert!(!text.contains("all is well"), "{text}");
+        assert!(!text.contains("all ok"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
     }
 
     #[test]
     fn there_are_colours_on_a_terminal_only() {
         let now = sample(Instant::now(), 1, 1);
-        assert!(frame(None, &now, Ink::on(true)).contains("\x1b["));
+        assert!(frame(None, &now, Ink::new(true)).contains("\x1b["));
         assert!(!plain(None, &now).contains('\x1b'));
     }
 }

@@ -6,6 +6,7 @@
 mod frame;
 mod sample;
 mod tables;
+mod text;
 mod units;
 
 use std::fs;
@@ -16,10 +17,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use postgres::{Client, NoTls};
 
-pub use frame::{Ink, frame};
+pub use frame::{WIDTH, frame};
 pub use sample::{Check, Hand, Latency, Namespace, Sample, sample};
 
-use crate::demo;
+use crate::ink::Ink;
+use crate::paths;
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
@@ -35,7 +37,7 @@ pub fn run(url: Option<&str>, once: bool) -> Result<()> {
         None => of_the_demo().context("give the URL of a database, or start the demo with `make demo`")?,
     };
     let terminal = std::io::stdout().is_terminal();
-    let ink = Ink::on(terminal);
+    let ink = Ink::new(terminal);
     let mut client = connect(&conninfo)?;
     let mut before = sample(&mut client)?;
     if once {
@@ -66,10 +68,10 @@ fn connect(conninfo: &str) -> Result<Client> {
 
 /// The server that the demo has left running.
 fn of_the_demo() -> Result<String> {
-    let dir = demo::directory()?;
+    let dir = paths::demo()?;
     let running = fs::read_to_string(dir.join("data/postmaster.pid")).context("there is no demo")?;
     let port = running.lines().nth(3).context("the demo is not running")?;
-    Ok(format!("host={} port={port} user=postgres dbname={}", dir.display(), demo::DATABASE))
+    Ok(format!("host={} port={port} user=postgres dbname={}", dir.display(), paths::DEMO_DATABASE))
 }
 
 fn show(terminal: bool, text: &str) -> Result<()> {

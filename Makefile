@@ -4,7 +4,7 @@ PG_CONFIG_GIVEN = $(if $(PG_CONFIG),--pg-config $(PG_CONFIG))
 XTASK = cargo xtask
 AS_ROOT = $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: help demo stop top test lint bench install tools
+.PHONY: help demo stop top test lint bench pictures install tools
 
 help: ## show this list
 	@echo 'make ...'
@@ -27,6 +27,9 @@ lint: tools ## check the formatting and every warning
 
 bench: tools ## measure it beside hand-written SQL, frameworks, Redis and memcached (QUICK=1: in five minutes)
 	@$(XTASK) bench -- $(if $(QUICK),--quick) $(if $(DOCS),--docs)
+
+pictures: tools ## draw the pictures of the documentation, docs/demo.svg and docs/top.svg
+	@$(XTASK) pictures
 
 install: tools ## build and install into your PostgreSQL: make install PG_CONFIG=/path/to/pg_config
 	@$(XTASK) install $(PG_CONFIG_GIVEN) $(if $(DESTDIR),--destdir $(DESTDIR))

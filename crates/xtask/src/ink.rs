@@ -7,6 +7,8 @@
 pub enum Style {
     /// The title of what follows.
     Heading,
+    /// An explanation.
+    Said,
     /// What a person types or copies.
     Bold,
     /// What matters less.
@@ -21,12 +23,14 @@ pub enum Style {
 
 impl Style {
     /// Every style.
-    pub const ALL: [Self; 6] = [Self::Heading, Self::Bold, Self::Faint, Self::Good, Self::Doubtful, Self::Bad];
+    pub const ALL: [Self; 7] =
+        [Self::Heading, Self::Said, Self::Bold, Self::Faint, Self::Good, Self::Doubtful, Self::Bad];
 
     /// The parameters of its escape sequence (SGR).
     pub fn code(self) -> &'static str {
         match self {
             Self::Heading => "1;36",
+            Self::Said => "36",
             Self::Bold => "1",
             Self::Faint => "2",
             Self::Good => "32",

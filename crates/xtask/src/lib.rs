@@ -11,6 +11,7 @@ pub mod files;
 pub mod ink;
 pub mod package;
 pub mod paths;
+pub mod pictures;
 pub mod postgres;
 pub mod prerequisites;
 pub mod process;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::suites::{self, Suite};
-use xtask::{coverage, demo, package, postgres, top};
+use xtask::{coverage, demo, package, pictures, postgres, top};
 
 /// The developer's tool of cache_pg.
 #[derive(Parser)]
@@ -77,6 +77,8 @@ enum Task {
         #[arg(long)]
         stop: bool,
     },
+    /// Draw the pictures of the documentation: docs/demo.svg and docs/top.svg
+    Pictures,
     /// Show what a cache does, every second
     Top {
         /// A database, such as postgresql://user@host/name [default: that of the demo]
@@ -110,6 +112,7 @@ fn run(task: Task) -> Result<()> {
         Task::Install { pg_config, destdir } => package::install_into_server(&pg_config, destdir.as_deref()),
         Task::Bench { arguments } => suites::bench(&arguments),
         Task::Top { url, once } => top::run(url.as_deref(), once),
+        Task::Pictures => pictures::run(),
         Task::Demo { stop: true } => demo::stop(),
         Task::Demo { stop: false } => demo::run(),
     }

@@ -1,4 +1,4 @@
-//! How long the main functions take on the machine of whoever runs the demo, seen from a client.
+//! How long the main functions take on the machine that runs the demo, seen from a client.
 //!
 //! Must never claim more than that: one client, one connection, a nearly empty cache.
 
@@ -26,7 +26,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
 pub fn show(screen: &Screen) -> Result<()> {
     let mut client = screen.client()?;
     screen.say(&format!("One client, {CALLS} calls of each, in milliseconds:\n"));
-    screen.say("                              median   slowest");
+    screen.print("                              median   slowest\n");
     for (name, call) in FUNCTIONS {
         let statement = client.prepare(call)?;
         let times = (0..CALLS as i32)
@@ -60,5 +60,5 @@ fn timed<R>(call: impl FnOnce() -> Result<R, postgres::Error>) -> Result<Duratio
 fn row(screen: &Screen, name: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let ms = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1000.0);
-    screen.say(&format!("{name:<28}{:>8.3}{:>10.3}", ms(times.get(times.len() / 2)), ms(times.last())));
+    screen.print(&format!("{name:<28}{:>8.3}{:>10.3}\n", ms(times.get(times.len() / 2)), ms(times.last())));
 }

@@ -4,6 +4,7 @@
 
 mod durations;
 mod freshness;
+mod psql;
 mod screen;
 mod tour;
 
@@ -16,7 +17,9 @@ use crate::cluster::Cluster;
 use crate::paths::DEMO_DATABASE;
 use crate::postgres::{self, Installation};
 use crate::{files, package, paths, process, top};
+pub use screen::CHAPTER;
 use screen::Screen;
+pub use tour::{STILL, filmed};
 
 /// What the demo keeps in its directory: the `pg_config` of its PostgreSQL, to stop it with.
 const INSTALLATION: &str = "pg_config";
@@ -33,11 +36,12 @@ pub fn run() -> Result<()> {
     remove(&dir)?;
     let cluster = Cluster::builder(&installation).dir(dir.clone()).conf("cache_pg.sweep_interval", "1s").start()?;
     files::put(installation.pg_config.display().to_string().as_bytes(), &dir.join(INSTALLATION), 0o644)?;
-    cluster.psql("postgres", &["--quiet", "-c", &format!("CREATE DATABASE {DEMO_DATABASE}")])?;
+    create_database(&cluster)?;
     let screen = Screen::new(&cluster, DEMO_DATABASE);
     tour::show(&screen)?;
-    screen.chapter("What it has done: make top");
-    screen.say(&top::frame(None, &top::sample(&mut cluster.connect(DEMO_DATABASE)?)?, screen.ink()));
+    screen.chapter("Statistics: make top");
+    let frame = top::frame(None, &top::sample(&mut cluster.connect(DEMO_DATABASE)?)?, screen.ink());
+    screen.print(&format!("{frame}\n"));
     screen.say("The server goes on. Look around with");
     screen.mark(&format!("  {}", psql_line(&cluster, &installation)));
     screen.say("or with any driver at");
@@ -45,6 +49,21 @@ pub fn run() -> Result<()> {
     screen.say("and when you are done, `make stop` stops it and removes it.");
     cluster.leave_running();
     Ok(())
+}
+
+/// Shows the tour on `cluster`, which has none yet, and returns what it prints, with colours.
+///
+/// # Errors
+/// When a step fails.
+pub fn record(cluster: &Cluster) -> Result<String> {
+    create_database(cluster)?;
+    let screen = Screen::recording(cluster, DEMO_DATABASE);
+    tour::show(&screen)?;
+    Ok(screen.recorded())
+}
+
+fn create_database(cluster: &Cluster) -> Result<String> {
+    cluster.psql("postgres", &["--quiet", "-c", &format!("CREATE DATABASE {DEMO_DATABASE}")])
 }
 
 /// Stops the server of an earlier demo and removes its directory.

@@ -1,43 +1,73 @@
 //! What the demo prints: explanations, and statements with what psql answers.
 //!
-//! Must never colour what does not go to a terminal.
+//! Must never colour what goes neither to a terminal nor into a recording.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::process::Output;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::psql::{quoted, row, with};
 use crate::cluster::{self, Cluster};
 use crate::ink::{Ink, Style};
+
+/// What stands before the title of a chapter.
+pub const CHAPTER: &str = "== ";
 
 /// The demo's terminal, and the database that it talks to.
 pub struct Screen<'a> {
     cluster: &'a Cluster,
     database: &'a str,
     ink: Ink,
+    /// What was printed, in place of a terminal.
+    recording: Option<Mutex<String>>,
+    /// What [`gset`](Screen::gset) has set.
+    variables: Mutex<BTreeMap<String, String>>,
 }
 
 impl<'a> Screen<'a> {
     /// The terminal that this process prints to.
     pub fn new(cluster: &'a Cluster, database: &'a str) -> Self {
-        Self { cluster, database, ink: Ink::new(std::io::stdout().is_terminal()) }
+        let ink = Ink::new(std::io::stdout().is_terminal());
+        Self { cluster, database, ink, recording: None, variables: Mutex::default() }
+    }
+
+    /// A terminal with colours whose text is kept; [`recorded`](Self::recorded) returns it.
+    pub fn recording(cluster: &'a Cluster, database: &'a str) -> Self {
+        let recording = Some(Mutex::default());
+        Self { cluster, database, ink: Ink::new(true), recording, variables: Mutex::default() }
+    }
+
+    /// All that was printed on a recording terminal; nothing on another.
+    pub fn recorded(self) -> String {
+        self.recording.map_or_else(String::new, |text| text.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Prints `text` as it is, without a newline.
+    pub fn print(&self, text: &str) {
+        match &self.recording {
+            Some(kept) => kept.lock().unwrap_or_else(PoisonError::into_inner).push_str(text),
+            None => print!("{text}"),
+        }
     }
 
     /// Prints a heading.
     pub fn chapter(&self, title: &str) {
-        let title = self.ink.paint(Style::Heading, &format!("== {title}"));
-        print!("\n{title}\n\n");
+        let title = self.ink.paint(Style::Heading, &format!("{CHAPTER}{title}"));
+        self.print(&format!("\n{title}\n\n"));
     }
 
     /// Prints an explanation.
     pub fn say(&self, text: &str) {
-        print!("{text}\n");
+        self.print(&format!("{}\n", self.ink.paint(Style::Said, text)));
     }
 
     /// Prints something to be copied.
     pub fn mark(&self, text: &str) {
-        print!("{}\n", self.ink.paint(Style::Bold, text));
+        self.print(&format!("{}\n", self.ink.paint(Style::Bold, text)));
     }
 
     /// Whether what others write may have colours.
@@ -53,7 +83,7 @@ impl<'a> Screen<'a> {
     pub fn show(&self, statements: &[&str]) -> Result<()> {
         let answer = self.type_in(statements)?;
         let said = self.ink.paint(Style::Bad, &String::from_utf8_lossy(&answer.stderr));
-        print!("{said}\n");
+        self.print(&format!("{said}\n"));
         Ok(())
     }
 
@@ -83,6 +113,40 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
+    /// Runs `query`, which returns one row, as if typed into psql with `\gset`: the columns `columns` become variables.
+    /// `:'token'` in a later statement stands for what the column `token` had.
+    ///
+    /// # Errors
+    /// When it fails, or the row has other columns.
+    pub fn gset(&self, query: &str, columns: &[&str]) -> Result<()> {
+        self.print(&format!("{}\n", self.typed(&format!("{query} \\gset"))));
+        let row = self.value(query)?;
+        let values: Vec<&str> = row.split('|').collect();
+        ensure!(values.len() == columns.len(), "the answer has other columns: {row}");
+        let named = columns.iter().zip(values).map(|(name, value)| ((*name).to_owned(), value.to_owned()));
+        self.variables().extend(named);
+        Ok(())
+    }
+
+    /// Checks that the variable `name` is `expected`.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn expect_variable(&self, name: &str, expected: &str) -> Result<()> {
+        let found = self.variables().get(name).cloned();
+        ensure!(found.as_deref() == Some(expected), "{name} is not {expected:?}, but {found:?}");
+        Ok(())
+    }
+
+    fn variables(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.variables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `statement` as it looks when it is typed.
+    fn typed(&self, statement: &str) -> String {
+        self.ink.paint(Style::Bold, &format!("{}=# {statement}", self.database))
+    }
+
     /// Runs what must succeed, and returns what psql printed.
     fn succeed(&self, statements: &[&str]) -> Result<String> {
         let answer = self.type_in(statements)?;
@@ -91,18 +155,20 @@ impl<'a> Screen<'a> {
             bail!("a step of the demo failed: {}", said.trim());
         }
         let spaced = answer.stdout.ends_with(b"\n\n") && said.is_empty();
-        print!("{said}{}", if spaced { "" } else { "\n" });
+        self.print(&format!("{said}{}", if spaced { "" } else { "\n" }));
         Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
     }
 
     fn type_in(&self, statements: &[&str]) -> Result<Output> {
         let mut psql = self.cluster.psql_command(self.database);
+        psql.args(["--quiet", "--pset=footer=off"]);
+        let variables = self.variables().clone();
         for statement in statements {
-            let typed = self.ink.paint(Style::Bold, &format!("{}=# {statement};", self.database));
-            psql.arg("-c").arg(format!("\\echo {}", quoted(&typed))).arg("-c").arg(statement);
+            let typed = self.typed(&format!("{statement};"));
+            psql.arg("-c").arg(format!("\\echo {}", quoted(&typed))).arg("-c").arg(with(statement, &variables));
         }
         let answer = psql.output()?;
-        print!("{}", String::from_utf8_lossy(&answer.stdout));
+        self.print(&String::from_utf8_lossy(&answer.stdout));
         Ok(answer)
     }
 
@@ -121,7 +187,7 @@ impl<'a> Screen<'a> {
     pub fn script(&self, file: &std::path::Path) -> Result<()> {
         let mut psql = self.cluster.psql_command(self.database);
         let printed = crate::process::output(psql.arg("--echo-queries").arg("--file").arg(file))?;
-        print!("{printed}\n");
+        self.print(&format!("{printed}\n"));
         Ok(())
     }
 
@@ -141,35 +207,5 @@ impl<'a> Screen<'a> {
     /// When the server refuses it.
     pub fn client(&self) -> Result<postgres::Client> {
         self.cluster.connect(self.database)
-    }
-}
-
-/// As an argument of a psql command.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-}
-
-/// The last row that psql printed as the only one of its table. No value in it may have a `|`.
-fn row(printed: &str) -> Option<String> {
-    let (before, _) = printed.rsplit_once("\n(1 row)\n")?;
-    Some(before.lines().next_back()?.split('|').map(str::trim).collect::<Vec<_>>().join("|"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_row_is_read_from_its_table() {
-        let one = " stored \n--------\n t\n(1 row)\n\n";
-        let other = "BEGIN\n found | value |   token    \n-------+-------+------------\n f     |       | 1a-2b\n(1 row)\n\nCOMMIT\n";
-        assert_eq!(row(&format!("{one}{other}")).as_deref(), Some("f||1a-2b"));
-        assert_eq!(row(&format!("{other}{one}")).as_deref(), Some("t"));
-        assert_eq!(row(" key \n-----\n a\n b\n(2 rows)\n\n"), None);
-    }
-
-    #[test]
-    fn statements_are_quoted_for_psql() {
-        assert_eq!(quoted(r"SELECT 'a\b'"), r"'SELECT ''a\\b'''");
     }
 }

@@ -11,21 +11,39 @@ use super::freshness;
 use super::screen::Screen;
 use crate::paths;
 
-type Chapter = fn(&Screen) -> Result<()>;
+struct Chapter {
+    title: &'static str,
+    show: fn(&Screen) -> Result<()>,
+    /// Whether the picture of the tour has it.
+    filmed: bool,
+}
+
+impl Chapter {
+    const fn new(title: &'static str, show: fn(&Screen) -> Result<()>) -> Self {
+        Self { title, show, filmed: false }
+    }
+
+    const fn filmed(self) -> Self {
+        Self { filmed: true, ..self }
+    }
+}
+
+/// The chapter that the picture shows where it does not move.
+pub const STILL: &str = "A late value is refused";
 
 /// The chapters, in the order in which they are shown.
-const CHAPTERS: &[(&str, Chapter)] = &[
-    ("One statement makes a database a cache", create),
-    ("A key, a value, a deadline", values),
-    ("Entries end by themselves", expiry),
-    ("It belongs to your transaction", transactions),
-    ("What comes too late is refused", freshness::late),
-    ("A watched table tells the cache itself", freshness::watched),
-    ("Computed once, forgotten together", freshness::together),
-    ("Counters and first-come-first-served", atomic),
-    ("Seven caches of a restaurant platform", seven),
-    ("Who may use it", privileges),
-    ("How long a call takes, here and now", durations::show),
+const CHAPTERS: &[Chapter] = &[
+    Chapter::new("One statement makes a database a cache", create),
+    Chapter::new("A key, a value, a deadline", values).filmed(),
+    Chapter::new("Entries expire by themselves", expiry),
+    Chapter::new("The cache belongs to your transaction", transactions).filmed(),
+    Chapter::new(STILL, freshness::late).filmed(),
+    Chapter::new("A watched table tells the cache itself", freshness::watched).filmed(),
+    Chapter::new("Computed once, invalidated together", freshness::together).filmed(),
+    Chapter::new("Counters and first come, first served", atomic),
+    Chapter::new("Seven caches of a restaurant platform", seven),
+    Chapter::new("Privileges", privileges),
+    Chapter::new("How long a call takes, here and now", durations::show),
 ];
 
 /// Shows the whole tour.
@@ -33,11 +51,16 @@ const CHAPTERS: &[(&str, Chapter)] = &[
 /// # Errors
 /// When a step fails that should not.
 pub fn show(screen: &Screen) -> Result<()> {
-    for (title, chapter) in CHAPTERS {
-        screen.chapter(title);
-        chapter(screen)?;
+    for chapter in CHAPTERS {
+        screen.chapter(chapter.title);
+        (chapter.show)(screen)?;
     }
     Ok(())
+}
+
+/// The titles of the chapters that the picture of the tour shows.
+pub fn filmed() -> Vec<&'static str> {
+    CHAPTERS.iter().filter(|chapter| chapter.filmed).map(|chapter| chapter.title).collect()
 }
 
 fn create(screen: &Screen) -> Result<()> {
@@ -45,21 +68,20 @@ fn create(screen: &Screen) -> Result<()> {
 }
 
 fn values(screen: &Screen) -> Result<()> {
-    screen.say("Store some JSON for five minutes; the answer is its deadline.");
-    screen.run(&[
-        r#"SELECT cache_set('tenant:burger-palace', '{"name": "Burger Palace", "plan": "pro"}', '5 minutes')"#,
-    ])?;
+    screen.say("Store some JSON for five minutes. The answer is its deadline.");
+    screen.run(&["SELECT cache_set('tenant:burger-palace',\n    \
+                  '{\"name\": \"Burger Palace\", \"plan\": \"pro\"}', '5 minutes')"])?;
     screen.say("Read it, from any session and any client.");
     screen.run(&[
         "SELECT cache_get('tenant:burger-palace')",
         "SELECT cache_get('tenant:burger-palace') ->> 'plan' AS plan",
     ])?;
-    screen.say("What is not there is NULL.");
+    screen.say("A miss is NULL.");
     screen.run(&["SELECT cache_get('tenant:nobody') IS NULL AS missed"])
 }
 
 fn expiry(screen: &Screen) -> Result<()> {
-    screen.say("An offer for three seconds.");
+    screen.say("Store an offer for three seconds.");
     screen.run(&[
         r#"SELECT cache_set('offer:today', '"two for one"', '3 seconds')"#,
         "SELECT cache_ttl('offer:today')",
@@ -69,21 +91,21 @@ fn expiry(screen: &Screen) -> Result<()> {
         screen.say(&format!("a second later: {}", screen.value("SELECT cache_ttl('offer:today')")?));
     }
     screen.wait("SELECT cache_ttl('offer:today') IS NULL", Duration::from_secs(10))?;
-    screen.say("\nAnd from its deadline on it is not returned, to the millisecond.");
+    screen.say("\nFrom its deadline on, to the millisecond, it is not returned.");
     screen.run(&["SELECT cache_get('offer:today') IS NULL AS missed"])?;
-    screen.say("Nobody has to clean up: a worker removes the row (here it looks every second).");
+    screen.say("The sweeper removes the row by itself (here it looks every second).");
     let took = screen
         .wait("SELECT NOT EXISTS (SELECT FROM cache_entries WHERE key = 'offer:today')", Duration::from_secs(30))?;
     screen.run(&["SELECT count(*) AS rows_left FROM cache_entries WHERE key = 'offer:today'"])?;
     screen.say(&match took {
-        short if short < Duration::from_millis(100) => "It was gone before we could look.".to_owned(),
+        short if short < Duration::from_millis(100) => "It was gone before we looked.".to_owned(),
         long => format!("It was gone {:.1} s after its deadline.", long.as_secs_f64()),
     });
     Ok(())
 }
 
 fn transactions(screen: &Screen) -> Result<()> {
-    screen.say("A delete that is rolled back has not happened.");
+    screen.say("A delete that is rolled back has no effect.");
     screen.run(&[
         "BEGIN",
         "SELECT cache_delete('tenant:burger-palace')",
@@ -99,19 +121,19 @@ fn atomic(screen: &Screen) -> Result<()> {
         r#"SELECT cache_add('job:nightly', '"worker 1"', '1 minute')"#,
         r#"SELECT cache_add('job:nightly', '"worker 2"', '1 minute')"#,
     ])?;
-    screen.say("Count requests a minute, without losing any.");
+    screen.say("Count the requests of a minute. No call is lost.");
     screen.run(&["SELECT cache_incr('limit:ann', ttl => '1 minute') FROM generate_series(1, 3)"])
 }
 
 fn seven(screen: &Screen) -> Result<()> {
-    screen.say("Each with a time to live of its own, set once (examples/seven-caches.sql).\n");
+    screen.say("Each has a time to live of its own, set once (examples/seven-caches.sql).\n");
     screen.script(&paths::project().join("examples/seven-caches.sql"))
 }
 
 fn privileges(screen: &Screen) -> Result<()> {
-    screen.say("A new role may do nothing with the cache.");
+    screen.say("A new role has no privilege on the cache.");
     screen.show(&["CREATE ROLE app", "SET ROLE app", "SELECT cache_get('tenant:burger-palace')"])?;
-    screen.say("One GRANT is all that an application needs.");
+    screen.say("An application needs this one GRANT.");
     screen.run(&[
         "GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries TO app",
         "SET ROLE app",

@@ -169,7 +169,8 @@ mod tests {
             advice: "word ".repeat(50),
         });
         ill.hand.failures = 4;
-        ill.namespaces = (0..SHOWN + 2).map(|_| Namespace { name: "n".repeat(200), ..Namespace::default() }).collect();
+        ill.namespaces =
+            (0..SHOWN + 2).map(|_| Namespace { name: "n".repeat(200), entries: 1, ..Namespace::default() }).collect();
         let text = plain(None, &ill);
         for shown in ["critical sweep_lag: last turn 9 min ago", "failed 4 times in a row", "and 2 more"] {
             assert!(text.contains(shown), "{shown} in {text}");

@@ -22,7 +22,7 @@ pub(super) fn latencies(text: &mut Text, now: &Sample) {
     }
 }
 
-/// The busiest namespaces.
+/// The busiest namespaces that hold something or did something.
 pub(super) fn namespaces(text: &mut Text, before: Option<&Sample>, now: &Sample, seconds: Option<f64>) {
     let per = if seconds.is_some() { "/s" } else { "" };
     let [gets, sets, deletes] = ["gets", "sets", "deletes"].map(|name| format!("{name}{per}"));
@@ -38,6 +38,7 @@ pub(super) fn namespaces(text: &mut Text, before: Option<&Sample>, now: &Sample,
             (it, it.since(then))
         })
         .collect();
+    busiest.retain(|(it, done)| done.reads() + done.written() + done.deletes + it.entries > 0);
     busiest.sort_by_key(|(it, done)| Reverse((done.reads() + done.written(), it.entries)));
     for (it, done) in busiest.iter().take(SHOWN) {
         let [gets, sets, deletes] =

@@ -15,7 +15,6 @@ use crate::pg::backend;
 use crate::pg::clock;
 use crate::pg::datum::{Jsonb, Timestamp};
 use crate::settings;
-use crate::stats::tally;
 use crate::store::Fresh;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::limit::{Limit, Limits};
@@ -24,8 +23,9 @@ use cache_pg_rules::refresh;
 use cache_pg_rules::ttl::Ttl;
 use pgrx::datum::Interval;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// The options of one namespace; None: not set.
@@ -62,8 +62,16 @@ struct Known {
     has_limits: bool,
 }
 
+/// Learns which namespaces are configured, whenever they are read.
+static READER: OnceLock<fn(HashSet<&str>)> = OnceLock::new();
+
 thread_local! {
     static KNOWN: RefCell<Option<Rc<Known>>> = const { RefCell::new(None) };
+}
+
+/// Calls `reader` with the names of the configured namespaces whenever they are read. Called once, by the postmaster.
+pub fn when_read(reader: fn(HashSet<&str>)) {
+    READER.get_or_init(|| reader);
 }
 
 /// The options that apply to `key`.
@@ -119,8 +127,8 @@ fn known(tables: &ExtensionTables) -> Rc<Known> {
 
 fn load(tables: &ExtensionTables) -> (Known, bool) {
     let table::Table { namespaces, is_settled } = table::read(tables);
-    if is_settled {
-        tally::configure(namespaces.keys().map(String::as_str));
+    if let Some(reader) = READER.get().filter(|_| is_settled) {
+        reader(namespaces.keys().map(String::as_str).collect());
     }
     let any = |has: fn(&Namespace) -> bool| namespaces.values().any(|options| has(options));
     let someone_listens = any(|options| options.notify);

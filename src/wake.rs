@@ -160,7 +160,7 @@ impl<'a> Waiter<'a> {
         let left = i64::try_from(end.since(began).as_millis()).unwrap_or(i64::MAX);
         let left = left.saturating_add(1).min(i64::from(i32::MAX));
         // SAFETY: waits on the variable that was prepared, or on this process's latch.
-        stats::apart(|| unsafe {
+        stats::untimed(|| unsafe {
             if attached() {
                 pg_sys::ConditionVariableTimedSleep(variable(self.number), left as _, wait_event());
             } else {

@@ -58,6 +58,6 @@ fn cache_clear(namespace: default!(Option<&str>, "NULL")) -> Result<i64, ErrorRe
         store::check_clear(&access, namespace)?;
         store::clear(&access, namespace)
     })?;
-    stats::count_deleted(namespace, gone as u64);
+    stats::count_cleared(namespace, gone as u64);
     Ok(gone)
 }

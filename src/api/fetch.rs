@@ -41,7 +41,7 @@ fn cache_fetch(
     let wait = Duration::from_micros(wait as u64);
     let fetched =
         observe(Operation::Get, "cache_fetch", key.as_str(), || store::fetch(&access, key, &namespace, wait))?;
-    stats::read_stale(key, fetched.value, fetched.stale);
+    stats::count_fetched(key, fetched.value, fetched.stale);
     evict::record_read(key, fetched.value.is_some());
     Ok(TableIterator::once((fetched.value.is_some(), fetched.value, fetched.stale, fetched.token)))
 }

@@ -4,7 +4,7 @@
 
 use crate::error::CacheError;
 use crate::shared::directory;
-use crate::stats::memory;
+use crate::stats::DatabaseStats;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -18,8 +18,8 @@ fn cache_announce() -> Result<(), ErrorReport> {
     if unsafe { pg_sys::GetDatabaseEncoding() } != pg_sys::pg_enc::PG_UTF8 as i32 {
         Err(CacheError::Encoding)?;
     }
-    if let Some(area) = memory::area() {
-        area.begin();
+    if let Some(database) = DatabaseStats::mine() {
+        database.begin();
     }
     if directory::attached() {
         register_xact_callback(PgXactCallbackEvent::Commit, directory::announce);

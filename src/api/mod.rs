@@ -71,7 +71,7 @@ fn namespace(text: &str) -> Result<Namespace<'_>, CacheError> {
 
 /// Records that a value was requested, and whether it was found.
 fn record_read(key: Key, value: Option<Jsonb>) {
-    stats::read(key, value);
+    stats::count_read(key, value);
     evict::record_read(key, value.is_some());
 }
 

@@ -30,7 +30,7 @@ fn cache_invalidate_tags(tags: Option<Vec<Option<String>>>) -> Result<i64, Error
     observe(Operation::Delete, "cache_invalidate_tags", names.first().unwrap_or(&""), || {
         store::tags::invalidate(&access.tables, &names)
     })?;
-    stats::count_tags(names.len() as u64);
+    stats::count_invalidated_tags(names.len() as u64);
     Ok(names.len() as i64)
 }
 

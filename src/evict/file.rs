@@ -9,8 +9,8 @@
 //! its transaction, or the lock that changing the file takes.
 
 use crate::pg::transaction;
-use crate::stats::census;
-use crate::stats::memory;
+use crate::stats::{DatabaseStats, turns};
+use cache_pg_rules::ledger::Change;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
@@ -34,7 +34,7 @@ pub fn watch() {
 
 /// PostgreSQL may call this at any point, so it only sets flags.
 unsafe extern "C-unwind" fn on_relation_change(_argument: Datum, relation: Oid) {
-    let table = memory::known_area().map_or(0, |area| area.table.load(Ordering::Relaxed));
+    let table = DatabaseStats::mine_if_known().map_or(0, |database| database.table.load(Ordering::Relaxed));
     if table != 0 && (relation == Oid::INVALID || relation.to_u32() == table) {
         HAS_CHANGED.set(true);
         transaction::run_hooks_at_end();
@@ -67,8 +67,8 @@ pub fn before_commit() {
     if !HAS_CHANGED.replace(false) {
         return;
     }
-    let Some(area) = memory::known_area() else { return };
-    let table = Oid::from(area.table.load(Ordering::Relaxed));
+    let Some(database) = DatabaseStats::mine_if_known() else { return };
+    let table = Oid::from(database.table.load(Ordering::Relaxed));
     // SAFETY: a look-up in the relation cache, within a transaction; null if the table is gone. The table is locked
     // meanwhile, because a look-up during an ALTER may raise, and this transaction may have nothing to do with the
     // cache. If the lock is not free, another transaction alters the table: a transaction that has changed the file
@@ -90,7 +90,7 @@ pub fn before_commit() {
             let pages = pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM);
             CURRENT_FILE.set(file_of(relation));
             NEW_FILE.set(Some((file_of(relation), pages == 0)));
-        } else if CURRENT_FILE.get() != area.file.load(Ordering::Relaxed) {
+        } else if CURRENT_FILE.get() != database.file.load(Ordering::Relaxed) {
             // A change of the file may have been rolled back after this backend wrote to it.
             CURRENT_FILE.set(file_of(relation));
         }
@@ -103,14 +103,16 @@ pub fn before_commit() {
 /// on, or to none.
 pub fn at_end(is_committed: bool) {
     let Some((file, is_empty)) = NEW_FILE.take().filter(|_| is_committed) else { return };
-    let Some(area) = memory::area().filter(|area| area.file.load(Ordering::Relaxed) != file) else { return };
+    let Some(database) = DatabaseStats::mine().filter(|database| database.file.load(Ordering::Relaxed) != file) else {
+        return;
+    };
     if is_empty {
-        census::clear();
+        turns::set_gauges(|_| Change::default());
     }
-    area.file.store(if is_empty { file } else { 0 }, Ordering::Relaxed);
+    database.file.store(if is_empty { file } else { 0 }, Ordering::Relaxed);
 }
 
 /// Whether the gauges belong to the file that this backend last wrote to.
 pub fn is_known() -> bool {
-    memory::area().is_none_or(|area| area.file.load(Ordering::Relaxed) == CURRENT_FILE.get())
+    DatabaseStats::mine().is_none_or(|database| database.file.load(Ordering::Relaxed) == CURRENT_FILE.get())
 }

@@ -9,9 +9,7 @@
 use crate::pg::clock;
 use crate::pg::datum::Timestamp;
 use crate::shared::array::{self, Shareable, SharedArray};
-use crate::stats::Counter;
-use crate::stats::memory::{self, Area};
-use crate::stats::tally;
+use crate::stats::{Counter, DatabaseStats, NamespaceStats};
 use cache_pg_rules::ghost::{self, Distance};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::places::Claim;
@@ -43,21 +41,21 @@ pub fn register() {
 }
 
 /// The ghost slot of a key, if the key is in the sample; its name there, and for how many keys it counts.
-fn slot(area: &Area, key: Key) -> Option<(&'static Ghost, u32, u64)> {
-    let every = ghost::sample(area.total.held().entries, GHOSTS as u64);
+fn slot(database: &DatabaseStats, key: Key) -> Option<(&'static Ghost, u32, u64)> {
+    let every = ghost::sample(database.total.held().entries, GHOSTS as u64);
     let hash = hash(key.as_str());
     // The sample is chosen by other bits than the slot.
     let is_sampled = hash.rotate_left(32).is_multiple_of(every);
     let slot = GHOST_SLOTS.all().get(hash as usize % GHOSTS).filter(|_| is_sampled)?;
-    let name = (hash >> 32) as u32 ^ area.owner().load(Ordering::Relaxed);
+    let name = (hash >> 32) as u32 ^ database.owner();
     Some((slot, name.max(1), every))
 }
 
 /// Records that a key was evicted. Its entry would have lived until `expires_at`.
 pub fn remember(key: Key, expires_at: Timestamp) {
-    let Some(area) = memory::area() else { return };
-    let number = area.evictions.fetch_add(1, Ordering::Relaxed);
-    if let Some((ghost, name, _)) = slot(area, key) {
+    let Some(database) = DatabaseStats::mine() else { return };
+    let number = database.evictions.fetch_add(1, Ordering::Relaxed);
+    if let Some((ghost, name, _)) = slot(database, key) {
         ghost.name.store(name, Ordering::Relaxed);
         ghost.expires.store(seconds(expires_at), Ordering::Relaxed);
         ghost.number.store(number, Ordering::Relaxed);
@@ -66,25 +64,25 @@ pub fn remember(key: Key, expires_at: Timestamp) {
 
 /// Counts for a miss how much larger the cache would have had to be.
 pub fn missed(key: Key) {
-    let Some(area) = memory::area() else { return };
-    let evictions = area.evictions.load(Ordering::Relaxed);
+    let Some(database) = DatabaseStats::mine() else { return };
+    let evictions = database.evictions.load(Ordering::Relaxed);
     if evictions == 0 {
         return;
     }
-    let Some((ghost, name, every)) = slot(area, key) else { return };
+    let Some((ghost, name, every)) = slot(database, key) else { return };
     if ghost.name.load(Ordering::Relaxed) != name || ghost.expires.load(Ordering::Relaxed) <= seconds(clock::now()) {
         return;
     }
     ghost.name.store(0, Ordering::Relaxed);
     let since = evictions.saturating_sub(ghost.number.load(Ordering::Relaxed));
-    let counter = match ghost::distance(since, area.total.held().entries) {
+    let counter = match ghost::distance(since, database.total.held().entries) {
         Distance::Half => Counter::Spared150,
         Distance::Once => Counter::Spared200,
         Distance::Thrice => Counter::Spared400,
         Distance::Beyond => return,
     };
-    if let Some(tally) = tally::of(key.namespace(), Claim::Missed) {
-        tally.counters.add(counter, every);
+    if let Some(stats) = NamespaceStats::of(key.namespace(), Claim::Missed) {
+        stats.counters.add(counter, every);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::entry::served_until;
 use crate::heap::row::Row;
 use crate::namespaces;
 use crate::pg::datum::Jsonb;
-use crate::stats::census;
+use crate::stats::{self, turns};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::ledger::Change;
 use cache_pg_rules::limit::Limits;
@@ -22,7 +22,7 @@ const OUT_OF_LINE: usize = 1900;
 /// The weight of an entry, in bytes.
 pub fn weight(key: usize, value: usize) -> i64 {
     let (within, out_of_line) = if value > OUT_OF_LINE { (0, value) } else { (value, 0) };
-    census::footprint((ROW_OVERHEAD + key + within) as u64, key, out_of_line as u64) as i64
+    stats::footprint((ROW_OVERHEAD + key + within) as u64, key, out_of_line as u64) as i64
 }
 
 /// The weight of the entry in a row, by the same measure.
@@ -33,13 +33,13 @@ pub fn weight_of(key: &str, row: &Row) -> i64 {
 /// The bytes that a row takes, with its index entry and its out-of-line value.
 pub fn footprint(row: &Row) -> u64 {
     let value = row.datum(column::VALUE).map_or(0, |value| Jsonb(value).out_of_line_size());
-    census::footprint(row.size(), row.text(column::KEY).map_or(0, str::len), value)
+    stats::footprint(row.size(), row.text(column::KEY).map_or(0, str::len), value)
 }
 
 /// Whether the gauge contains the entry of this row. A write adds it. But each whole turn resets the gauge to the rows
 /// that stay, so an entry whose grace had ended by the last one is no longer in it.
 fn is_counted(row: &Row) -> bool {
-    row.has(column::VALUE) && census::at().is_none_or(|at| served_until(row) > at)
+    row.has(column::VALUE) && turns::counted_at().is_none_or(|at| served_until(row) > at)
 }
 
 /// Records that the row of an entry was removed.

@@ -9,8 +9,7 @@
 use super::file;
 use crate::pg::transaction;
 use crate::settings;
-use crate::stats::memory::{self, Area, Tally};
-use crate::stats::tally;
+use crate::stats::{DatabaseStats, NamespaceStats};
 use cache_pg_rules::ledger::{Change, Ledger};
 use cache_pg_rules::limit::{Held, Limits, Need};
 use cache_pg_rules::namespace::Namespace;
@@ -24,7 +23,7 @@ use std::sync::atomic::Ordering;
 #[derive(Clone, Copy)]
 struct LedgerKey {
     /// None: shared memory counts nothing.
-    tally: Option<&'static Tally>,
+    stats: Option<&'static NamespaceStats>,
     /// The generation of the tally's place.
     generation: u32,
     file: u32,
@@ -47,12 +46,12 @@ impl Hash for LedgerKey {
 }
 
 impl LedgerKey {
-    fn address(&self) -> *const Tally {
-        self.tally.map_or(std::ptr::null(), std::ptr::from_ref)
+    fn address(&self) -> *const NamespaceStats {
+        self.stats.map_or(std::ptr::null(), std::ptr::from_ref)
     }
 
-    fn is_of(&self, tally: &Tally) -> bool {
-        std::ptr::eq(self.address(), tally)
+    fn is_of(&self, stats: &NamespaceStats) -> bool {
+        std::ptr::eq(self.address(), stats)
     }
 }
 
@@ -64,9 +63,9 @@ thread_local! {
 pub fn add(namespace: Namespace, limits: Limits, change: Change) {
     // A removal does not count as use of its namespace.
     let claim = if change.entries < 0 { Claim::Found } else { Claim::Used };
-    let tally = tally::of(namespace, claim);
-    let generation = tally.map_or(0, |tally| tally.generation.load(Ordering::Relaxed));
-    let ledger_key = LedgerKey { tally, generation, file: file::current(), limits };
+    let stats = NamespaceStats::of(namespace, claim);
+    let generation = stats.map_or(0, |stats| stats.generation.load(Ordering::Relaxed));
+    let ledger_key = LedgerKey { stats, generation, file: file::current(), limits };
     LEDGER.with_borrow_mut(|ledger| ledger.add(ledger_key, change));
     transaction::run_hooks_at_end();
 }
@@ -91,13 +90,13 @@ pub fn clear() {
 pub fn apply() {
     let current = file::current();
     LEDGER.with_borrow_mut(|ledger| {
-        if let Some(area) = memory::area() {
+        if let Some(database) = DatabaseStats::mine() {
             for (ledger_key, change) in ledger.changes().filter(|(ledger_key, _)| ledger_key.file == current) {
                 // A namespace that had a place at the write may have lost it.
-                let tally =
-                    ledger_key.tally.filter(|tally| tally.is_still(ledger_key.generation)).unwrap_or(&area.rest);
-                tally.census.now.add(change);
-                area.total.add(change);
+                let stats =
+                    ledger_key.stats.filter(|stats| stats.is_still(ledger_key.generation)).unwrap_or(&database.rest);
+                stats.rows.now.add(change);
+                database.total.add(change);
             }
         }
         ledger.clear();
@@ -115,18 +114,18 @@ pub fn change() -> Change {
 }
 
 /// What the transaction has added so far to one tally.
-pub fn change_of(tally: &Tally) -> Change {
-    sum(|ledger_key| ledger_key.is_of(tally))
+pub fn change_of(stats: &NamespaceStats) -> Change {
+    sum(|ledger_key| ledger_key.is_of(stats))
 }
 
 /// What the cache holds if the transaction commits.
-pub fn held(area: &Area) -> Held {
-    area.total.with(change())
+pub fn held(database: &DatabaseStats) -> Held {
+    database.total.with(change())
 }
 
 /// The same for one tally.
-pub fn held_of(tally: &Tally) -> Held {
-    tally.census.now.with(change_of(tally))
+pub fn held_of(stats: &NamespaceStats) -> Held {
+    stats.rows.now.with(change_of(stats))
 }
 
 /// The consequences of what the transaction has added.
@@ -147,8 +146,8 @@ pub fn outlook() -> Option<Outlook> {
     if LEDGER.with_borrow(Ledger::is_empty) {
         return None;
     }
-    let area = memory::area();
-    let held = area.map_or_else(Held::default, held);
+    let database = DatabaseStats::mine();
+    let held = database.map_or_else(Held::default, held);
     let usual = held.bytes.checked_div(held.entries).map_or(i64::MAX, |usual| usual.max(1) as i64);
     let factor = settings::eviction_factor();
     let current = file::current();
@@ -162,16 +161,16 @@ pub fn outlook() -> Option<Outlook> {
             outlook.bytes += change.bytes.max(0) as u64;
             outlook.has_limits |= ledger_key.limits.any();
             if ledger_key.limits.any()
-                && let Some(tally) = ledger_key.tally
+                && let Some(stats) = ledger_key.stats
             {
-                outlook.need = outlook.need.max(Need::of(ledger_key.limits, tally.census.now.with(change), factor));
+                outlook.need = outlook.need.max(Need::of(ledger_key.limits, stats.rows.now.with(change), factor));
             }
         }
     });
     if outlook.added == 0 {
         return None;
     }
-    if area.is_some() {
+    if database.is_some() {
         outlook.need = outlook.need.max(Need::of(settings::limits(), held, factor));
     }
     Some(outlook)

@@ -6,7 +6,7 @@
 
 use crate::settings;
 use crate::shared::array::{self, Shareable, SharedArray};
-use crate::stats::memory::{self, Area};
+use crate::stats::DatabaseStats;
 use cache_pg_rules::eviction::{self, Level, Place, Use};
 use cache_pg_rules::token::hash;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -27,9 +27,9 @@ pub fn register() {
 
 /// Records that a live entry was read.
 pub fn touch(key: &str) {
-    if let Some(area) = memory::area()
-        && let Some((byte, _)) = of(area, key)
-        && let Some(used) = byte.get().touched(area.level())
+    if let Some(database) = DatabaseStats::mine()
+        && let Some((byte, _)) = of(database, key)
+        && let Some(used) = byte.get().touched(database.level())
     {
         byte.set(used);
     }
@@ -37,31 +37,31 @@ pub fn touch(key: &str) {
 
 /// Records that a key got an entry.
 pub fn insert(key: &str) {
-    if let Some(area) = memory::area()
-        && let Some((byte, place)) = of(area, key)
-        && let Some(used) = byte.get().written(place, area.level())
+    if let Some(database) = DatabaseStats::mine()
+        && let Some((byte, place)) = of(database, key)
+        && let Some(used) = byte.get().written(place, database.level())
     {
         byte.set(used);
     }
 }
 
 /// The byte of a key of this database. None: there is no memory for it.
-pub fn of(area: &Area, key: &str) -> Option<(&'static Byte, Place)> {
+pub fn of(database: &DatabaseStats, key: &str) -> Option<(&'static Byte, Place)> {
     let bytes = BYTES.all();
-    let database = u64::from(area.owner().load(Ordering::Relaxed)).rotate_left(32);
-    let place = Place::of(hash(key) ^ database, bytes.len());
+    let salt = u64::from(database.owner()).rotate_left(32);
+    let place = Place::of(hash(key) ^ salt, bytes.len());
     bytes.get(place.byte).map(|byte| (byte, place))
 }
 
 /// Forgets the marks of other evicted keys after `evicted` evictions, with `left` entries left. It goes on where the
 /// last call stopped.
-pub fn decay(area: &Area, evicted: u64, left: u64) {
+pub fn decay(database: &DatabaseStats, evicted: u64, left: u64) {
     let bytes = BYTES.all();
     if bytes.is_empty() {
         return;
     }
     let count = eviction::to_forget(evicted, left, bytes.len());
-    let start = area.forget_at.fetch_add(count as u64, Ordering::Relaxed) as usize;
+    let start = database.forget_at.fetch_add(count as u64, Ordering::Relaxed) as usize;
     for number in start..start + count {
         let byte = &bytes[number % bytes.len()];
         if let Some(used) = byte.get().forgotten() {
@@ -82,7 +82,7 @@ impl Byte {
     }
 }
 
-impl Area {
+impl DatabaseStats {
     /// The credit of a read: how many passes of the CLOCK hand it survives.
     pub fn level(&self) -> Level {
         // The memory starts as zeroes.

@@ -1,13 +1,12 @@
 //! Keeping the statistics across a clean restart.
 //!
-//! The postmaster writes them to a file when it stops, and reads and removes it when it starts: after a crash there is
-//! none, and counting begins anew, as that of PostgreSQL does. An immediate shutdown is a crash, though it ends like
-//! any other. So the control file is asked whether the databases were shut down, before the statistics are written, and
-//! before they are read. What was written by another version of the extension is of another shape, and is left unread.
-//! Must never keep a server from starting or stopping.
+//! Owns the file: the postmaster writes it when it stops, and reads and removes it when it starts. After a crash there
+//! is none, and counting begins anew, as in PostgreSQL. An immediate shutdown is a crash that exits like an orderly
+//! one: the control file tells whether the databases were shut down, before the statistics are written and before they
+//! are read. A file of another version is not read. Must never keep a server from starting or stopping.
 
-use super::memory::{self, Area};
-use super::place::{self, Place};
+use super::database::DatabaseStats;
+use super::slots::{self, StatsSlot};
 use crate::shared::array::{self, Shareable};
 use cache_pg_rules::places::Claim;
 use pgrx::prelude::*;
@@ -21,13 +20,17 @@ const PATH: &str = "pg_stat/cache_pg.stat";
 const BEING_WRITTEN: &str = "pg_stat/cache_pg.stat.tmp";
 const CONTROL: &str = "global/pg_control";
 
-/// What a file begins with: it fits these types, of this version, alone.
+/// The bytes before the statistics of a database, and before a slot.
+const DATABASE: u8 = b'A';
+const SLOT: u8 = b'P';
+
+/// The start of a file: it fits only these types of this version.
 fn header() -> Vec<u8> {
-    let shape = (size_of::<Area>(), size_of::<Place>());
+    let shape = (size_of::<DatabaseStats>(), size_of::<StatsSlot>());
     format!("cache_pg {} statistics {shape:?}\n", env!("CARGO_PKG_VERSION")).into_bytes()
 }
 
-/// Called by the postmaster while it loads libraries.
+/// The postmaster calls this while it loads libraries.
 pub fn register() {
     array::when_attached(start);
 }
@@ -47,7 +50,7 @@ fn start() {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn at_exit(code: i32, _argument: pg_sys::Datum) {
-    // After a crash nothing in shared memory is to be trusted.
+    // After a crash nothing in shared memory can be trusted.
     if code == 0
         && let Err(why) = is_shut_down().and_then(|is| if is { save() } else { Ok(()) })
     {
@@ -55,8 +58,8 @@ unsafe extern "C-unwind" fn at_exit(code: i32, _argument: pg_sys::Datum) {
     }
 }
 
-/// Whether the databases were shut down, with the checkpoint that belongs to it. PostgreSQL's own reader of the control
-/// file raises where it cannot, which the postmaster must not.
+/// Whether the databases were shut down, with a shutdown checkpoint. PostgreSQL's own reader of the control file raises
+/// when it fails, and the postmaster must not.
 fn is_shut_down() -> io::Result<bool> {
     use pg_sys::DBState::{DB_SHUTDOWNED, DB_SHUTDOWNED_IN_RECOVERY, Type};
     let control = fs::read(CONTROL)?;
@@ -65,15 +68,14 @@ fn is_shut_down() -> io::Result<bool> {
 }
 
 fn save() -> io::Result<()> {
-    let (areas, places) = memory::everything();
     let mut text = Vec::new();
-    for area in areas.iter().filter(|area| area.owner().load(Ordering::Relaxed) != 0) {
-        text.push(b'A');
-        text.extend_from_slice(bytes_of(area));
+    for database in DatabaseStats::every().iter().filter(|database| database.owner() != 0) {
+        text.push(DATABASE);
+        text.extend_from_slice(bytes_of(database));
     }
-    for place in places.iter().filter(|place| place.owner().is_some()) {
-        text.push(b'P');
-        text.extend_from_slice(bytes_of(place));
+    for slot in slots::all().iter().filter(|slot| slot.owner().is_some()) {
+        text.push(SLOT);
+        text.extend_from_slice(bytes_of(slot));
     }
     let mut file = fs::File::create(BEING_WRITTEN)?;
     file.write_all(&header())?;
@@ -90,39 +92,36 @@ fn load() -> io::Result<()> {
     if crc32fast::hash(rest).to_le_bytes() != *sum {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is damaged"));
     }
-    let (areas, _) = memory::everything();
-    let mut areas = areas.iter();
-    while let Some((kind, after)) = rest.split_first() {
-        let length = if *kind == b'A' { size_of::<Area>() } else { size_of::<Place>() };
+    let mut databases = DatabaseStats::every().iter();
+    while let Some((&kind, after)) = rest.split_first() {
+        let length = if kind == DATABASE { size_of::<DatabaseStats>() } else { size_of::<StatsSlot>() };
         let Some((bytes, next)) = after.split_at_checked(length) else { break };
         rest = next;
-        if *kind == b'A' {
-            if let Some(area) = areas.next() {
-                copy_into(area, bytes);
-            }
-        } else {
-            restore(bytes);
+        if kind != DATABASE {
+            restore_slot(bytes);
+        } else if let Some(database) = databases.next() {
+            copy_into(database, bytes);
         }
     }
     Ok(())
 }
 
-/// Puts a namespace where it belongs: there may be fewer places, or more, than there were.
-fn restore(bytes: &[u8]) {
-    let mut saved: Box<std::mem::MaybeUninit<Place>> = Box::new_uninit();
-    // SAFETY: as many bytes as the type has, any of which is a value of it.
+/// Gives a saved namespace a slot: there may be fewer slots now, or more.
+fn restore_slot(bytes: &[u8]) {
+    let mut saved: Box<std::mem::MaybeUninit<StatsSlot>> = Box::new_uninit();
+    // SAFETY: as many bytes as the type has, and any bytes are a value of it.
     let saved = unsafe {
         std::ptr::copy_nonoverlapping(bytes.as_ptr(), saved.as_mut_ptr().cast::<u8>(), bytes.len());
         saved.assume_init()
     };
     if let Some((database, name)) = saved.owner()
-        && let Some((place, generation)) = place::find_or_take(database, &name, Claim::Found)
+        && let Some((slot, generation)) = slots::find_or_take(database, &name, Claim::Found)
     {
-        copy_into(&place.tally, bytes_of(&saved.tally));
-        // These are of this run of the server. Whoever loads the configuration says what is configured.
-        place.tally.generation.store(generation, Ordering::Relaxed);
-        place.tally.last_used.store(place::ticks(), Ordering::Relaxed);
-        place.tally.is_configured.store(false, Ordering::Relaxed);
+        copy_into(&slot.stats, bytes_of(&saved.stats));
+        // These belong to this run of the server. A backend that reads the configuration marks what is configured.
+        slot.stats.generation.store(generation, Ordering::Relaxed);
+        slot.stats.last_used.store(slots::ticks(), Ordering::Relaxed);
+        slot.stats.is_configured.store(false, Ordering::Relaxed);
     }
 }
 
@@ -131,7 +130,7 @@ fn bytes_of<T: Shareable>(value: &T) -> &[u8] {
     unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast::<u8>(), size_of::<T>()) }
 }
 
-/// Overwrites a value in shared memory, which nobody else uses yet.
+/// Overwrites a value in shared memory, which no other process uses yet.
 fn copy_into<T: Shareable>(value: &T, bytes: &[u8]) {
     let target = std::ptr::from_ref(value).cast_mut().cast::<u8>();
     // SAFETY: as many bytes as the type has; it is made to be shared, and the postmaster is alone.

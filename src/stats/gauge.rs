@@ -1,14 +1,14 @@
 //! How much there is, by what is committed.
 //!
-//! Two words in shared memory. Must never be added to before the commit, nor read as a pair: they are not changed
+//! Owns two words in shared memory. Must never change before the commit, nor be read as a pair: the words do not change
 //! together.
 
 use cache_pg_rules::ledger::Change;
 use cache_pg_rules::limit::Held;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// What there is by now: as of the last whole turn, and what transactions that have committed since have added. Not
-/// exact, because a prepared transaction that is rolled back says nothing; each whole turn sets it right.
+/// What there is by now: what the last whole turn has counted, and what transactions have added that committed since.
+/// Not exact, because a prepared transaction that is rolled back stays counted; each whole turn corrects the gauge.
 #[repr(C)]
 #[derive(Default)]
 pub struct Gauge {
@@ -17,7 +17,7 @@ pub struct Gauge {
 }
 
 impl Gauge {
-    /// Something has come, or gone, and is committed.
+    /// Adds what a committed transaction has added or removed.
     pub fn add(&self, change: Change) {
         if change.entries != 0 {
             self.entries.fetch_add(change.entries, Ordering::Relaxed);
@@ -25,7 +25,7 @@ impl Gauge {
         self.bytes.fetch_add(change.bytes, Ordering::Relaxed);
     }
 
-    /// What that is.
+    /// What there is.
     pub fn held(&self) -> Held {
         self.with(Change::default())
     }
@@ -36,7 +36,7 @@ impl Gauge {
         Held { entries: of(&self.entries, change.entries), bytes: of(&self.bytes, change.bytes) }
     }
 
-    /// There is nothing.
+    /// Sets both words to zero.
     pub fn clear(&self) {
         self.entries.store(0, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);

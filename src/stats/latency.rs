@@ -1,125 +1,48 @@
-//! How long operations take.
+//! Timing operations, and the log of slow ones.
 //!
-//! From the call of the function to its return, in the server: what the network, the protocol and the planner take is
-//! not in it, waiting for locks is; computing a value and waiting for one that somebody else computes is not, but in
-//! `load` and in the waits of `cache_stats`. What raises is not counted. Of the reads, which take a few microseconds,
-//! one in [`SAMPLED`] is timed, unless slow ones are to be logged. Owns the log of slow operations, too.
+//! An operation lasts from the call of its function to the return, within the server. Waiting for locks belongs to it.
+//! The network, the protocol and the planner do not, nor does computing a value (that is `load`) or waiting for another
+//! backend that computes it (`wait_ms` of `cache_stats`). Must never count an operation that raises.
 
-use super::memory;
+use super::database::{self, DatabaseStats};
+use super::histogram::Operation;
 use crate::settings;
-use cache_pg_rules::histogram::{BUCKETS, bucket_of};
 use cache_pg_rules::trace::traceparent;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::cell::Cell;
 use std::ffi::{CStr, c_char};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What is timed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// cache_get, cache_get_many and their kin.
-    Get,
-    /// Whatever writes a value or a deadline.
-    Set,
-    /// Whatever deletes or invalidates.
-    Delete,
-    /// cache_fill.
-    Fill,
-    /// Computing a value, in cache_get_or_set or between cache_fetch and cache_fill.
-    Load,
-    /// A step of the hand.
-    Sweep,
-}
-
-impl Operation {
-    /// All of them, in the order in which they are stored.
-    pub const ALL: [Self; OPERATIONS] = [Self::Get, Self::Set, Self::Delete, Self::Fill, Self::Load, Self::Sweep];
-
-    /// What it is called in the view.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Get => "get",
-            Self::Set => "set",
-            Self::Delete => "delete",
-            Self::Fill => "fill",
-            Self::Load => "load",
-            Self::Sweep => "sweep",
-        }
-    }
-
-    /// One in how many is timed.
-    pub fn sampled(self) -> u32 {
-        if self == Self::Get { SAMPLED } else { 1 }
-    }
-}
-
-/// How many operations there are.
-pub const OPERATIONS: usize = 6;
-/// Two looks at the clock cost as much as the counters.
-const SAMPLED: u32 = 16;
-
-/// How long the operations of one kind took.
-#[repr(C)]
-pub struct Histogram {
-    counts: [AtomicU64; BUCKETS],
-    /// Nanoseconds of all of them.
-    pub total: AtomicU64,
-    /// Nanoseconds of the longest.
-    pub longest: AtomicU64,
-}
-
-impl Histogram {
-    /// Counts one.
-    pub fn add(&self, took: Duration) {
-        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.counts[bucket_of(nanoseconds)].fetch_add(1, Ordering::Relaxed);
-        self.total.fetch_add(nanoseconds, Ordering::Relaxed);
-        if self.longest.load(Ordering::Relaxed) < nanoseconds {
-            self.longest.fetch_max(nanoseconds, Ordering::Relaxed);
-        }
-    }
-
-    /// How many there were of each size.
-    pub fn counts(&self) -> Vec<u64> {
-        self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect()
-    }
-
-    /// Begins anew.
-    pub fn reset(&self) {
-        self.counts.iter().chain([&self.total, &self.longest]).for_each(|count| count.store(0, Ordering::Relaxed));
-    }
-}
-
 thread_local! {
-    /// How many reads until one is timed.
+    /// How many reads pass until one is timed.
     static UNTIL_TIMED: Cell<u32> = const { Cell::new(0) };
-    /// What [`apart`] has taken so far.
-    static APART: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// How long [`untimed`] has taken so far.
+    static EXCLUDED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
-/// Runs what the operation that it is a part of is not blamed for; the log of slow ones counts it all the same.
-pub fn apart<R>(work: impl FnOnce() -> R) -> R {
-    let (started, before) = (Instant::now(), APART.get());
+/// Runs work that does not count as time of the operation around it. The log of slow operations counts it all the same.
+pub fn untimed<R>(work: impl FnOnce() -> R) -> R {
+    let (started, before) = (Instant::now(), EXCLUDED.get());
     let result = work();
-    // What is apart within it is a part of this.
-    APART.set(before + started.elapsed());
+    // Untimed work within it is a part of it, and is not added twice.
+    EXCLUDED.set(before + started.elapsed());
     result
 }
 
-/// Runs an operation of the function `name` on `subject`, a key or what else it is about, and counts how long it takes.
+/// Runs an operation of the function `name` on `subject`, a key or whatever the function is about, and counts how long
+/// it takes.
 pub fn observe<R>(operation: Operation, name: &str, subject: &str, work: impl FnOnce() -> R) -> R {
     let logs = settings::log_min_duration();
-    let is_counted = memory::attached() && settings::track() && is_turn_of(operation);
+    let is_counted = database::attached() && settings::track() && is_sampled(operation);
     if !is_counted && logs.is_none() {
         return work();
     }
-    let (started, apart_before) = (Instant::now(), APART.get());
+    let (started, excluded_before) = (Instant::now(), EXCLUDED.get());
     let result = work();
     let took = started.elapsed();
     if is_counted {
-        record(operation, took.saturating_sub(APART.get() - apart_before));
+        record(operation, took.saturating_sub(EXCLUDED.get() - excluded_before));
     }
     if logs.is_some_and(|limit| took >= limit) {
         log(name, subject, took);
@@ -127,7 +50,7 @@ pub fn observe<R>(operation: Operation, name: &str, subject: &str, work: impl Fn
     result
 }
 
-fn is_turn_of(operation: Operation) -> bool {
+fn is_sampled(operation: Operation) -> bool {
     let every = operation.sampled();
     if every == 1 {
         return true;
@@ -140,20 +63,19 @@ fn is_turn_of(operation: Operation) -> bool {
 /// Counts how long an operation took.
 pub fn record(operation: Operation, took: Duration) {
     if settings::track()
-        && let Some(area) = memory::area()
+        && let Some(database) = DatabaseStats::mine()
     {
-        area.latency[operation as usize].add(took);
+        database.latency[operation as usize].record(took);
     }
 }
 
-/// Says in the log what took long, for whom.
+/// Logs a slow operation, with its key and its trace.
 fn log(name: &str, subject: &str, took: Duration) {
     let trace = trace().map_or_else(String::new, |trace| format!(" traceparent: {trace}"));
     let message = format!("cache_pg: {name} took {:.3} ms", took.as_secs_f64() * 1e3);
     let report = ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "cache_pg")
         .set_detail(format!("\"{subject}\"{trace}"));
-    // SAFETY: a variable of this backend. A cancel that came meanwhile must not jump over our frames; it is served
-    // later.
+    // SAFETY: a variable of this backend. A cancel must not jump over our frames: PostgreSQL serves it later.
     unsafe { pg_sys::InterruptHoldoffCount += 1 };
     report.report(PgLogLevel::LOG);
     // SAFETY: as above.

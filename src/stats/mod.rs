@@ -2,43 +2,52 @@
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`counter`] | what is counted, and how: without a lock, in shared memory |
-//! | [`memory`], [`tally`], [`place`] | where: an area for each database, a tally for each namespace |
-//! | [`gauge`] | how much there is, by what is committed |
-//! | [`latency`] | how long each kind of operation takes, and the log of slow ones |
-//! | [`census`] | how many entries there are, as the hand has come across them |
-//! | [`sweeps`] | what the hand has done |
-//! | [`rows`] | the rows of `cache_stats` |
-//! | [`readings`] | what health and advice are judged by |
+//! | [`counter`], [`histogram`] | the words that hold what was done, and how long it took |
+//! | [`gauge`], [`row_counts`] | the words that hold how much there is |
+//! | [`sweeper`] | the words that hold what the sweeper has done |
+//! | [`database`], [`slots`] | where these stand: in an array of databases, and in a hash table of namespaces |
+//! | [`lookup`] | how a backend finds those of a namespace |
+//! | [`record`], [`latency`], [`turns`] | counting: what the functions do, how long they take, what the sweeper does |
+//! | [`rows`], [`readings`] | reading: for `cache_stats`, and for health and advice |
 //! | [`file`] | keeping all of it across a clean restart |
 //!
-//! Counters only grow, each on its own: what is read is no snapshot of them all. They are not transactional: what is
-//! rolled back counts, because it was done, and cost what it cost. Without `shared_preload_libraries` nothing is
-//! counted. Must never lock, wait or raise on the way of an operation.
+//! Each module knows only those above it. Counters only grow, each on its own: a reader gets no snapshot of them all.
+//! They are not transactional: work that is rolled back counts too, because it was done. Without
+//! `shared_preload_libraries` nothing is counted. Must never lock, wait or raise while an operation is counted.
 
-pub mod census;
-pub mod counter;
+mod counter;
+mod database;
 mod file;
-pub mod gauge;
+mod gauge;
+mod histogram;
 pub mod latency;
-pub mod memory;
-mod place;
+mod lookup;
 pub mod readings;
+mod record;
+mod row_counts;
 pub mod rows;
-pub mod sweeps;
-pub mod tally;
+mod slots;
+mod sweeper;
+pub mod turns;
 
-pub use counter::{
-    Counter, LONGEST, bounded, count, count_deleted, count_error, count_filled, count_loaded, count_tags,
-    count_written, read, read_stale,
+pub use counter::Counter;
+pub use database::{DatabaseStats, NamespaceStats, attached};
+pub use histogram::Operation;
+pub use latency::{observe, untimed};
+pub use lookup::StatsOfRows;
+pub use record::{
+    LONGEST, bounded, count, count_cleared, count_error, count_fetched, count_filled, count_invalidated_tags,
+    count_loaded, count_read, count_written,
 };
-pub use latency::{Operation, apart, observe};
-pub use place::tick;
+pub use row_counts::footprint;
+pub use slots::{drop_database, tick};
 
 /// Reserves shared memory, where the library is being preloaded.
 pub fn register_if_preloading() {
     if crate::pg::backend::is_preloading() {
-        memory::register();
+        database::register();
+        slots::register();
         file::register();
+        crate::namespaces::when_read(lookup::mark_configured);
     }
 }

@@ -1,62 +1,67 @@
 //! The rows of `cache_stats`.
+//!
+//! Owns which scopes there are, and that the total is the sum of the others. Must never depend on the order of figures:
+//! each has a name.
 
 use super::counter::Counter;
-use super::memory::{self, Area, Tally};
+use super::database::{DatabaseStats, NamespaceStats};
+use super::row_counts::Counted;
+use super::turns;
 use std::sync::atomic::Ordering;
 
-/// What was counted in a database: the total first, then its namespaces by name, what was merged, and the rest.
-pub fn of(area: &Area) -> Vec<Row> {
-    let mut rows: Vec<Row> = memory::read_places(|name, tally| Row::of("namespace", Some(name), tally)).collect();
-    let merged = area.merged_namespaces.load(Ordering::Relaxed) as i64;
-    let known = rows.len() as i64;
-    rows.sort_by(|one, other| one.namespace.cmp(&other.namespace));
-    if merged > 0 {
-        rows.push(Row { namespaces: Some(merged), ..Row::of("merged", None, &area.merged) });
-    }
-    rows.push(Row { namespaces: None, ..Row::of("rest", None, &area.rest) });
-    rows.insert(0, Row { namespaces: Some(known + merged), ..Row::total(&rows) });
-    rows
-}
+/// A figure with its name; None: not known yet.
+type Figure = (&'static str, Option<i64>);
 
 /// What was counted for a namespace, or for several.
 pub struct Row {
     /// Which: `total`, `namespace`, `merged`, or `rest`.
     pub scope: &'static str,
-    /// Its name.
+    /// The name of the namespace, if it is one.
     pub namespace: Option<String>,
-    /// How many it is about; None: nobody knows.
+    /// How many namespaces the row is about; None: not known.
     pub namespaces: Option<i64>,
-    /// What was done.
-    pub counters: Vec<i64>,
-    /// What there is.
-    pub census: Vec<i64>,
+    figures: Vec<Figure>,
+}
+
+/// What was counted in a database: the total first, then its namespaces by name, what was merged, and the rest.
+pub fn of(database: &DatabaseStats) -> Vec<Row> {
+    let is_counted = turns::counted_at().is_some();
+    let row = |scope, namespace, stats| Row::of(scope, namespace, stats, is_counted);
+    let mut rows: Vec<Row> = NamespaceStats::read_named(|name, stats| row("namespace", Some(name), stats)).collect();
+    let merged = database.merged_namespaces.load(Ordering::Relaxed) as i64;
+    let known = rows.len() as i64;
+    rows.sort_by(|one, other| one.namespace.cmp(&other.namespace));
+    if merged > 0 {
+        rows.push(Row { namespaces: Some(merged), ..row("merged", None, &database.merged) });
+    }
+    rows.push(Row { namespaces: None, ..row("rest", None, &database.rest) });
+    let figures = rows.iter().map(|row| row.figures.clone()).reduce(sum).unwrap_or_default();
+    rows.insert(0, Row { scope: "total", namespace: None, namespaces: Some(known + merged), figures });
+    rows
 }
 
 impl Row {
-    /// That of one tally.
-    pub fn of(scope: &'static str, namespace: Option<String>, tally: &Tally) -> Self {
-        Self { scope, namespace, namespaces: Some(1), counters: counters_of(tally), census: census_of(tally) }
+    fn of(scope: &'static str, namespace: Option<String>, stats: &NamespaceStats, is_counted: bool) -> Self {
+        let counters = Counter::ALL.iter().map(|&counter| (counter.name(), Some(stats.counters.get(counter) as i64)));
+        let rows = stats.rows.counted.named().map(|(name, word)| (name, word.load(Ordering::Relaxed) as i64));
+        let figures = counters.chain(rows.map(|(name, figure)| (name, is_counted.then_some(figure)))).collect();
+        Self { scope, namespace, namespaces: Some(1), figures }
     }
 
-    /// That of all rows together.
-    pub fn total(rows: &[Self]) -> Self {
-        let sum = |of: fn(&Self) -> &[i64]| {
-            let add = |sum: Vec<i64>, row| sum.iter().zip(of(row)).map(|(sum, more)| sum + more).collect();
-            rows.iter().fold(vec![0; rows.first().map_or(0, |row| of(row).len())], add)
-        };
-        let mut census = sum(|row| &row.census);
-        // Of the largest entries the largest.
-        if let Some(largest) = census.last_mut() {
-            *largest = rows.iter().filter_map(|row| row.census.last().copied()).max().unwrap_or(0);
-        }
-        Self { scope: "total", namespace: None, namespaces: None, counters: sum(|row| &row.counters), census }
+    /// Its figures as a JSON object, by their names.
+    pub fn json(&self) -> String {
+        let value = |figure: Option<i64>| figure.map_or_else(|| "null".to_owned(), |figure| figure.to_string());
+        let members: Vec<String> =
+            self.figures.iter().map(|&(name, figure)| format!("\"{name}\":{}", value(figure))).collect();
+        format!("{{{}}}", members.join(","))
     }
 }
 
-fn counters_of(tally: &Tally) -> Vec<i64> {
-    Counter::ALL.iter().map(|&counter| tally.counters.get(counter) as i64).collect()
-}
-
-fn census_of(tally: &Tally) -> Vec<i64> {
-    tally.census.counted.fields().map(|field| field.load(Ordering::Relaxed) as i64).to_vec()
+/// The figures of two rows together; of the largest entries the larger one.
+fn sum(mut figures: Vec<Figure>, others: Vec<Figure>) -> Vec<Figure> {
+    for ((name, figure), (_, other)) in figures.iter_mut().zip(others) {
+        let together = if *name == Counted::LARGEST { i64::max } else { <i64 as std::ops::Add>::add };
+        *figure = figure.zip(other).map(|(one, two)| together(one, two));
+    }
+    figures
 }

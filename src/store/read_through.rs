@@ -80,12 +80,12 @@ pub fn get_or_load(
             Action::Take(value) => return Ok(Some(value)),
             Action::Load => {
                 wake::at_end(key);
-                let loaded = stats::apart(|| load_and_store(access, storing, load));
+                let loaded = stats::untimed(|| load_and_store(access, storing, load));
                 flight::release(key);
                 wake::now(key);
                 return loaded;
             }
-            Action::Compute => return stats::apart(load),
+            Action::Compute => return stats::untimed(load),
             Action::Wait(until) => (until, patience),
             Action::AwaitCommit => {
                 let end = *commit_end.get_or_insert_with(patience::for_commit);
@@ -95,7 +95,7 @@ pub fn get_or_load(
         if Steady::now() >= end || patience::unstored(key) != unstored {
             // Another backend may have found the key claimed while this backend held the claim.
             wake::now(key);
-            return stats::apart(load);
+            return stats::untimed(load);
         }
         match &waiter {
             // The next look-up sees a value that was stored before this backend was in the list of waiters.

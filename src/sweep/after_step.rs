@@ -7,8 +7,7 @@ use crate::pg::clock::{self, Steady};
 use crate::settings;
 use crate::shared::directory::{Presence, Slot, Turn};
 use crate::shared::flags;
-use crate::stats::latency::{self, Operation};
-use crate::stats::{census, memory, sweeps};
+use crate::stats::{DatabaseStats, NamespaceStats, turns};
 use cache_pg_rules::pace;
 use cache_pg_rules::step::Step;
 use std::sync::atomic::Ordering;
@@ -20,8 +19,7 @@ impl Sweeper {
         let turn = &mut self.turn;
         turn.read = turn.read.saturating_add(step.read);
         turn.skipped = turn.skipped.saturating_add(step.walked.saturating_sub(step.read));
-        sweeps::step(&step);
-        latency::record(Operation::Sweep, took);
+        turns::count_step(&step, took);
         let rest = match flags::pressed(self.slot) {
             true => pace::hurried_rest(took),
             false => pace::rest(step.pages, step.walked, turn.length, took, step.found),
@@ -34,18 +32,16 @@ impl Sweeper {
         let visit_at = Steady::from_now(rest);
         let mut quiet_until = visit_at;
         if turn.page == 0 {
-            sweeps::end_turn(turn);
-            if turn.skipped == 0 {
-                census::end();
-                if is_room_in_question() {
-                    // The gauge was below the count, so no writer has asked for room.
-                    flags::press(self.slot);
-                }
+            turns::end(turn);
+            if turn.skipped == 0 && is_room_in_question() {
+                // The gauge was below the count, so no writer has asked for room.
+                flags::press(self.slot);
             }
             let interval = settings::sweep_interval();
             let next_due = turn.next_due.map(|at| Duration::from_micros(at.saturating_sub(now.0).max(0) as u64));
             let quiet = pace::quiet(interval, next_due);
-            quiet_until = Steady::from_now(if turn.whole { quiet } else { quiet.min(census::until_next(interval)) });
+            quiet_until =
+                Steady::from_now(if turn.whole { quiet } else { quiet.min(turns::until_next_count(interval)) });
             let length = pace::next_turn(turn.length, interval, turn.found);
             *turn = Turn { length, pages: turn.pages, ..Turn::default() };
         }
@@ -61,6 +57,6 @@ impl Sweeper {
 /// Whether a limit may be exceeded: the limit of the cache, or of a namespace, whose limits only a transaction can
 /// read.
 fn is_room_in_question() -> bool {
-    memory::area().is_some_and(|area| settings::limits().are_reached(area.total.held()))
-        || memory::places().any(|(_, tally)| tally.is_configured.load(Ordering::Relaxed))
+    DatabaseStats::mine().is_some_and(|database| settings::limits().are_reached(database.total.held()))
+        || NamespaceStats::named().any(|(_, stats)| stats.is_configured.load(Ordering::Relaxed))
 }

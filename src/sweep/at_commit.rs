@@ -19,7 +19,7 @@ use crate::pg::as_owner::AsOwner;
 use crate::pg::backend;
 use crate::pg::subtransaction::contain;
 use crate::shared::flags;
-use crate::stats::{memory, sweeps};
+use crate::stats::{self, turns};
 use cache_pg_rules::limit::Need;
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -75,7 +75,7 @@ pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
 }
 
 fn make_room(outlook: Outlook) {
-    if memory::attached() {
+    if stats::attached() {
         if outlook.need == Need::Broken || !file::is_known() {
             with_entries(|tables, entries| {
                 estimate::estimate_if_unknown(entries);
@@ -116,7 +116,7 @@ fn with_entries(work: impl FnOnce(&ExtensionTables, &Entries)) {
     let outcome = with_async_commit_directly(|| contain(look));
     hold(held);
     if let Err(error) = outcome {
-        sweeps::fail(&error);
+        turns::count_failure(&error);
         if !WARNED.replace(true) {
             pgrx::warning!("cache_pg made no room at the commit: {error}");
         }

@@ -7,8 +7,8 @@ use crate::catalog::column;
 use crate::evict::growth::footprint;
 use crate::evict::pending;
 use crate::pg::{backend, clock};
-use crate::stats::census::{self, Rows};
-use crate::stats::memory::{self, Tally};
+use crate::stats::{DatabaseStats, NamespaceStats};
+use crate::stats::{StatsOfRows, turns};
 use cache_pg_rules::ledger::Change;
 use cache_pg_rules::sample::Looked;
 use std::collections::{BTreeSet, HashMap};
@@ -24,15 +24,15 @@ const LARGE_ENTRY: u64 = 1024;
 
 /// About how many entries each tally has.
 struct Estimate {
-    sums: HashMap<*const Tally, Change>,
+    sums: HashMap<*const NamespaceStats, Change>,
     /// How many of the pages were read, and how many entries they had.
     looked: Looked,
 }
 
 impl Estimate {
     /// The estimate for one tally.
-    fn of(&self, tally: &'static Tally) -> Change {
-        self.sums.get(&std::ptr::from_ref(tally)).copied().unwrap_or_default()
+    fn of(&self, stats: &'static NamespaceStats) -> Change {
+        self.sums.get(&std::ptr::from_ref(stats)).copied().unwrap_or_default()
     }
 }
 
@@ -49,12 +49,12 @@ impl Entries<'_> {
             };
             (0..sample).map(|part| nth(part) as u32).collect()
         };
-        let (mut rows, mut sums) = (Rows::default(), HashMap::<_, Change>::new());
+        let (mut rows, mut sums) = (StatsOfRows::default(), HashMap::<_, Change>::new());
         for &page in &chosen {
             self.each_entry(page, clock::now(), |row, _| {
-                if let Some(tally) = row.text(column::KEY).and_then(|key| rows.of(key)) {
+                if let Some(stats) = row.text(column::KEY).and_then(|key| rows.of(key)) {
                     let one = Change { entries: 1, bytes: footprint(row) as i64 };
-                    let sum = sums.entry(std::ptr::from_ref(tally)).or_default();
+                    let sum = sums.entry(std::ptr::from_ref(stats)).or_default();
                     *sum = sum.and(one);
                 }
             });
@@ -71,22 +71,22 @@ impl Entries<'_> {
 /// Estimates what the table holds, unless the gauges belong to its file. The changes of the current transaction are
 /// left out, because its commit adds them. Needs a new snapshot.
 pub fn estimate_if_unknown(entries: &Entries) {
-    let Some(area) = memory::area() else { return };
-    let (file, known) = (entries.file().to_u32(), area.file.load(Ordering::Relaxed));
+    let Some(database) = DatabaseStats::mine() else { return };
+    let (file, known) = (entries.file().to_u32(), database.file.load(Ordering::Relaxed));
     if known == file {
         return;
     }
     let found = entries.estimate(SAMPLE_PAGES);
-    area.table.store(entries.table().to_u32(), Ordering::Relaxed);
+    database.table.store(entries.table().to_u32(), Ordering::Relaxed);
     // Other backends may estimate at the same time. The first one counts.
-    if area.file.compare_exchange(known, file, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+    if database.file.compare_exchange(known, file, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
         apply(&found);
     }
 }
 
 fn apply(found: &Estimate) {
-    census::learn(|tally| {
-        let (found, own) = (found.of(tally), pending::change_of(tally));
+    turns::set_gauges(|stats| {
+        let (found, own) = (found.of(stats), pending::change_of(stats));
         Change { entries: found.entries - own.entries, bytes: found.bytes - own.bytes }
     });
 }
@@ -95,15 +95,15 @@ fn apply(found: &Estimate) {
 /// prepared transaction that is rolled back leaves such gauges. If only a part of the pages is read, only the total
 /// number of entries is compared. Needs a new snapshot. Returns whether it corrected them.
 pub fn correct_overstated(entries: &Entries) -> bool {
-    let Some(area) = memory::area() else { return false };
+    let Some(database) = DatabaseStats::mine() else { return false };
     let found = entries.estimate(SAMPLE_PAGES);
     let is_overstated = if found.looked.is_whole() {
-        memory::tallies().any(|tally| {
-            let (said, there) = (pending::held_of(tally), found.of(tally));
+        NamespaceStats::all().any(|stats| {
+            let (said, there) = (pending::held_of(stats), found.of(stats));
             exceeds(said.entries, there.entries, 1) || exceeds(said.bytes, there.bytes, LARGE_ENTRY)
         })
     } else {
-        found.looked.contradicts(pending::held(area).entries)
+        found.looked.contradicts(pending::held(database).entries)
     };
     if is_overstated {
         apply(&found);

@@ -14,9 +14,7 @@ use crate::namespaces;
 use crate::pg::clock;
 use crate::pg::datum::Timestamp;
 use crate::settings;
-use crate::stats::memory::{self, Area};
-use crate::stats::tally;
-use crate::stats::{Counter, bounded};
+use crate::stats::{Counter, DatabaseStats, NamespaceStats, bounded};
 use cache_pg_rules::eviction::{Cost, Met, Verdict, judge};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::limit::Held;
@@ -46,12 +44,12 @@ pub struct Evictor {
 impl Evictor {
     /// Finds out what is to be evicted. None: nothing.
     pub fn of(tables: &ExtensionTables) -> Option<Self> {
-        let area = memory::area()?;
-        let held = pending::held(area);
+        let database = DatabaseStats::mine()?;
+        let held = pending::held(database);
         let excess = settings::limits().excess(held);
-        let limited = memory::read_places(|name, tally| {
+        let limited = NamespaceStats::read_named(|name, stats| {
             let limits = Namespace::parse(&name).map(|it| namespaces::limits(tables, it));
-            let excess = limits.ok()?.excess(pending::held_of(tally));
+            let excess = limits.ok()?.excess(pending::held_of(stats));
             (!excess.is_empty()).then_some((name, excess))
         });
         let by_namespace: HashMap<_, _> =
@@ -74,44 +72,46 @@ impl Evictor {
     /// then asks anew. Runs under the active snapshot.
     pub fn evict_pages(&mut self, entries: &Entries, pages: u32, most: u32) -> Step {
         let mut step = Step { pages: entries.pages(), ..Step::default() };
-        let Some(area) = memory::area().filter(|_| step.pages > 0) else { return step };
+        let Some(database) = DatabaseStats::mine().filter(|_| step.pages > 0) else { return step };
         let amounts = self.amounts();
-        if amounts.iter().zip(&area.believed).any(|(&amount, left)| amount > 0 && left.load(Ordering::Relaxed) <= 0) {
+        if amounts.iter().zip(&database.believed).any(|(&amount, left)| amount > 0 && left.load(Ordering::Relaxed) <= 0)
+        {
             if estimate::correct_overstated(entries) {
                 return step;
             }
-            amounts.iter().zip(&area.believed).for_each(|(&amount, left)| left.store(amount, Ordering::Relaxed));
+            amounts.iter().zip(&database.believed).for_each(|(&amount, left)| left.store(amount, Ordering::Relaxed));
         }
         for _ in 0..pages.min(step.pages) {
             if step.removed >= most || !self.needs_more() {
                 break;
             }
-            let page = area.evict_page.fetch_add(1, Ordering::Relaxed) % step.pages;
+            let page = database.evict_page.fetch_add(1, Ordering::Relaxed) % step.pages;
             step.add(entries.walk(page, page + 1, u32::MAX, clock::now(), Some(self)));
-            self.adjust_level(area, step.pages);
+            self.adjust_level(database, step.pages);
         }
         step
     }
 
     /// Adjusts how long entries are kept, by the verdicts since room was last sufficient.
-    fn adjust_level(&self, area: &Area, pages: u32) {
+    fn adjust_level(&self, database: &DatabaseStats, pages: u32) {
         let met = self.met.take();
-        for (sum, more) in area.met.iter().zip([met.judged, met.evicted, met.in_vain]) {
+        for (sum, more) in database.met.iter().zip([met.judged, met.evicted, met.in_vain]) {
             sum.fetch_add(more, Ordering::Relaxed);
         }
-        let walked = area.met_pages.fetch_add(1, Ordering::Relaxed) + 1;
+        let walked = database.met_pages.fetch_add(1, Ordering::Relaxed) + 1;
         if !self.needs_more() {
             // The next eviction checks the gauges again.
-            area.believed.iter().for_each(|left| left.store(0, Ordering::Relaxed));
-            let [judged, evicted, in_vain] = [0, 1, 2].map(|number: usize| area.met[number].swap(0, Ordering::Relaxed));
-            area.met_pages.store(0, Ordering::Relaxed);
-            area.set_level(area.level().after(Met { judged, evicted, in_vain }));
-            let evictions = area.evictions.load(Ordering::Relaxed);
-            let then = area.evictions_then.swap(evictions, Ordering::Relaxed);
-            recency::decay(area, evictions.saturating_sub(then), area.total.held().entries);
+            database.believed.iter().for_each(|left| left.store(0, Ordering::Relaxed));
+            let [judged, evicted, in_vain] =
+                [0, 1, 2].map(|number: usize| database.met[number].swap(0, Ordering::Relaxed));
+            database.met_pages.store(0, Ordering::Relaxed);
+            database.set_level(database.level().after(Met { judged, evicted, in_vain }));
+            let evictions = database.evictions.load(Ordering::Relaxed);
+            let then = database.evictions_then.swap(evictions, Ordering::Relaxed);
+            recency::decay(database, evictions.saturating_sub(then), database.total.held().entries);
         } else if walked >= pages {
-            area.met_pages.store(0, Ordering::Relaxed);
-            area.set_level(area.level().after_turn());
+            database.met_pages.store(0, Ordering::Relaxed);
+            database.set_level(database.level().after_turn());
         }
     }
 
@@ -136,7 +136,9 @@ impl Evicting for Evictor {
             return false;
         }
         // Without memory of reads, all entries are equal.
-        let Some((area, (byte, place))) = memory::area().and_then(|area| Some((area, recency::of(area, key)?))) else {
+        let Some((database, (byte, place))) =
+            DatabaseStats::mine().and_then(|database| Some((database, recency::of(database, key)?)))
+        else {
             return true;
         };
         let (cost, weight) = if self.is_short_of_bytes {
@@ -145,7 +147,7 @@ impl Evicting for Evictor {
         } else {
             (Cost::EVEN, 1)
         };
-        let (verdict, used) = judge(byte.get(), place, area.level(), cost);
+        let (verdict, used) = judge(byte.get(), place, database.level(), cost);
         byte.set(used);
         let mut met = self.met.get();
         met.add(verdict, weight);
@@ -155,8 +157,8 @@ impl Evicting for Evictor {
 
     fn evicted(&mut self, row: &Row, now: Timestamp) {
         let Some(key) = row.text(column::KEY) else { return };
-        if let Some(area) = memory::area() {
-            for left in &area.believed {
+        if let Some(database) = DatabaseStats::mine() {
+            for left in &database.believed {
                 left.fetch_sub(1, Ordering::Relaxed);
             }
         }
@@ -174,9 +176,9 @@ impl Evicting for Evictor {
 pub fn record_eviction(key: Key, row: &Row, now: Timestamp) {
     let expires_at = row.datum(column::EXPIRES_AT).map_or(now.0, |datum| datum.value() as i64);
     ghosts::remember(key, Timestamp(expires_at));
-    if let Some(tally) = tally::of(key.namespace(), Claim::Found) {
-        tally.counters.add(Counter::Evicted, 1);
+    if let Some(stats) = NamespaceStats::of(key.namespace(), Claim::Found) {
+        stats.counters.add(Counter::Evicted, 1);
         let age = Some(written_at(row, now)).filter(|&at| at != NEVER).map_or(0, |at| now.0.saturating_sub(at.0));
-        tally.counters.add(Counter::EvictedAge, bounded(age, LONGEST_AGE));
+        stats.counters.add(Counter::EvictedAge, bounded(age, LONGEST_AGE));
     }
 }

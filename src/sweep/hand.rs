@@ -12,7 +12,7 @@ use crate::evict::growth::{self, footprint};
 use crate::heap::row::Row;
 use crate::heap::upkeep::remove;
 use crate::pg::datum::Timestamp;
-use crate::stats::census::Rows;
+use crate::stats::StatsOfRows;
 use crate::stats::{Counter, LONGEST, bounded};
 use crate::wake;
 use cache_pg_rules::step::Step;
@@ -64,7 +64,7 @@ impl Entries<'_> {
         let unreferenced = References::of(self.tables)
             .map(|references| self.lock_removable((from, end), most, now, evicting.as_deref(), &references));
         let mut known = self.known_tags();
-        let mut rows = Rows::default();
+        let mut rows = StatsOfRows::default();
         self.walk_rows((from, end - 1), |row, tid| {
             // SAFETY: the scan stands on the row.
             let place = place_of(unsafe { &*tid });
@@ -96,9 +96,16 @@ impl Entries<'_> {
     }
 
     /// Records a row: why it was to be removed, and whether it was.
-    fn record_row(&self, step: &mut Step, rows: &mut Rows, row: &Row, now: Timestamp, what: (Option<Fate>, bool)) {
+    fn record_row(
+        &self,
+        step: &mut Step,
+        rows: &mut StatsOfRows,
+        row: &Row,
+        now: Timestamp,
+        what: (Option<Fate>, bool),
+    ) {
         let Some(key) = row.text(column::KEY) else { return };
-        let tally = rows.of(key);
+        let stats = rows.of(key);
         let has_value = row.has(column::VALUE);
         let (fate, is_removed) = what;
         if fate == Some(Fate::Due) {
@@ -110,8 +117,8 @@ impl Entries<'_> {
             if let Some(again) = if is_due { Some(now.0) } else { Some(due_at(row, now)).filter(|&at| at > now.0) } {
                 step.leave(again);
             }
-            if let Some(tally) = tally.filter(|_| self.by == By::Sweeper) {
-                tally.census.add(!is_due && has_value, footprint(row));
+            if let Some(stats) = stats.filter(|_| self.by == By::Sweeper) {
+                stats.rows.count(!is_due && has_value, footprint(row));
             }
             return;
         }
@@ -126,7 +133,7 @@ impl Entries<'_> {
             let due_since = written_at(row, now).0.max(due_at(row, now));
             let lag = if due_since < 0 { 0 } else { now.0.saturating_sub(due_since) };
             step.lag = step.lag.max(bounded(lag, LONGEST) as i64);
-            tally.inspect(|tally| tally.counters.add(Counter::Expired, has_value.into()));
+            stats.inspect(|stats| stats.counters.add(Counter::Expired, has_value.into()));
         }
     }
 }

@@ -214,7 +214,7 @@ impl Launcher {
                 slot.map(|slot| directory.slots[slot].connectable = connectable).is_some() || !connectable
             })
         });
-        gone.into_iter().for_each(stats::memory::forget);
+        gone.into_iter().for_each(stats::drop_database);
         if all_entered == Some(false) && !self.no_slot {
             self.no_slot = true;
             pgrx::warning!(

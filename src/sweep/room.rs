@@ -11,7 +11,7 @@ use crate::catalog::ExtensionTables;
 use crate::pg::clock::Steady;
 use crate::shared::directory::{self, Slot};
 use crate::shared::flags;
-use crate::stats::memory;
+use crate::stats::DatabaseStats;
 use pgrx::pg_sys;
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ impl Sweeper {
     /// Runs VACUUM after many removals.
     pub(super) fn vacuum(&self) -> Result<(), String> {
         let Some(slot) = directory::look(|directory| directory.slots[self.slot]) else { return Ok(()) };
-        let entries = memory::area().map_or(0, |area| area.total.held().entries);
+        let entries = DatabaseStats::mine().map_or(0, |database| database.total.held().entries);
         if !vacuum::is_due(slot.removed, entries) || Steady::now() < slot.vacuum_at {
             return Ok(());
         }

@@ -13,7 +13,7 @@ use crate::pg::clock::{self, Steady};
 use crate::settings;
 use crate::shared::directory::{self, Presence, Slot, Turn};
 use crate::shared::{flags, ranges};
-use crate::stats::{census, sweeps};
+use crate::stats::turns;
 use cache_pg_rules::backoff;
 use cache_pg_rules::pace;
 use cache_pg_rules::step::Step;
@@ -92,9 +92,8 @@ impl Sweeper {
                 // Before the transaction takes its snapshot: a transaction that commits later sets the flag again.
                 flags::clear_written(self.slot);
                 ranges::begin_turn(self.slot);
-                self.turn.whole = census::until_next(settings::sweep_interval()).is_zero();
-                sweeps::begin_turn();
-                census::begin();
+                self.turn.whole = turns::until_next_count(settings::sweep_interval()).is_zero();
+                turns::begin();
             }
             let rest = match process::transaction(|| self.visit()).flatten() {
                 Ok(Visit::Stepped(step)) => self.end_step(step, started.elapsed()),
@@ -182,7 +181,7 @@ impl Sweeper {
 
     /// Logs the error and the time of the next attempt, once for each failure, and leaves.
     fn fail(self, error: &str) {
-        sweeps::fail(error);
+        turns::count_failure(error);
         // The rollback has restored the rows that the step removed.
         ranges::reset(self.slot);
         // The launcher has counted this failure at the start.

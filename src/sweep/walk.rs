@@ -12,7 +12,7 @@ use crate::pg::active_snapshot::under_transaction;
 use crate::pg::datum::Timestamp;
 use crate::settings;
 use crate::shared::ranges::Ranges;
-use crate::stats::census;
+use crate::stats::turns;
 use cache_pg_rules::pace::LONGEST_QUIET;
 use cache_pg_rules::ranges::at_latest;
 use cache_pg_rules::step::Step;
@@ -32,7 +32,7 @@ pub fn step(
 ) -> Option<Step> {
     entries::open(tables, By::Sweeper, |entries| {
         let total = entries.pages();
-        let Some(ranges) = Ranges::of(slot, entries.file(), total, census::forget) else {
+        let Some(ranges) = Ranges::of(slot, entries.file(), total, turns::discard_count) else {
             return entries.step(from, pages, most, now);
         };
         let first = if from < total { from } else { 0 };
@@ -80,7 +80,7 @@ pub fn evict(slot: usize, tables: &ExtensionTables, pages: BlockNumber, most: u3
             return Step::default();
         }
         if Ranges::are_of_another_file(slot, entries.file()) {
-            Ranges::of(slot, entries.file(), entries.pages(), census::forget);
+            Ranges::of(slot, entries.file(), entries.pages(), turns::discard_count);
             return Step::default();
         }
         under_transaction(|| evictor.evict_pages(entries, pages, most))

@@ -128,7 +128,7 @@ fn invalidate(keys: Texts, tags: Texts) -> Result<(), CacheError> {
     })?;
     tags.in_order(|batch| {
         let tags: Vec<&str> = parsed(batch).into_iter().map(Key::as_str).collect();
-        stats::count_tags(tags.len() as u64);
+        stats::count_invalidated_tags(tags.len() as u64);
         store::tags::invalidate(&access.tables, &tags)
     })
 }

@@ -50,6 +50,13 @@ SELECT namespace, misses FROM counted WHERE namespace = 'st-f';
 SELECT (SELECT hits FROM cache_stats WHERE scope = 'total') = (SELECT sum(hits) FROM cache_stats WHERE scope <> 'total') AS hits,
        (SELECT bytes_in FROM cache_stats WHERE scope = 'total') = (SELECT sum(bytes_in) FROM cache_stats WHERE scope <> 'total') AS bytes_in;
 
+-- The views read every figure by its name, and no other.
+SELECT name, is_counted, is_read
+FROM (SELECT DISTINCT json_object_keys(figures::json) AS name, true AS is_counted FROM cache_stats()) AS counted
+FULL JOIN (SELECT DISTINCT (regexp_matches(pg_get_viewdef(view), '(\w+) bigint', 'g'))[1] AS name, true AS is_read
+           FROM unnest('{cache_stats,cache_sizes}'::regclass[]) AS view) AS shown USING (name)
+WHERE is_counted IS NULL OR is_read IS NULL;
+
 -- Beginning anew, for one namespace.
 SELECT cache_stats_reset('st-f');
 SELECT namespace, misses FROM counted WHERE namespace IN ('st-d', 'st-f');

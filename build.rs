@@ -1,12 +1,29 @@
-//! Keeps the section with the extension's SQL in the library.
+//! What the build knows and the source cannot: which PostgreSQL it is for, and how the library is linked.
 //!
-//! pgrx writes every SQL entity into a section that no code refers to, so the linker would drop it. `cargo pgrx` passes
-//! the flag that keeps it; a plain `cargo build` needs this script. Owns that flag. Must never change the build in
-//! another way.
+//! Owns the conditions `since_pg16`, `since_pg17` and so on, each true for that major version and every later one, from
+//! the feature `pgNN`. Only `src/pg/compat.rs` uses them.
+//!
+//! Also keeps the section that carries the extension's SQL in the library: pgrx writes every SQL entity into a section
+//! that no code refers to; the linker would collect it. `cargo pgrx` passes this flag itself, a plain `cargo build` has
+//! to be told.
+
+/// The oldest major version that the extension can be built for.
+const OLDEST: u32 = 15;
+/// The newest one that the source may ask for: one ahead of what the extension can be built for.
+const NEWEST: u32 = 19;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         println!("cargo::rustc-link-arg-cdylib=-Wl,--no-gc-sections");
+    }
+    let features = std::env::vars().filter_map(|(name, _)| name.strip_prefix("CARGO_FEATURE_PG")?.parse::<u32>().ok());
+    // Without such a feature, or with several, pgrx says what is wrong.
+    let major = features.max().unwrap_or(OLDEST);
+    for since in OLDEST + 1..=NEWEST.max(major) {
+        println!("cargo::rustc-check-cfg=cfg(since_pg{since})");
+        if since <= major {
+            println!("cargo::rustc-cfg=since_pg{since}");
+        }
     }
 }

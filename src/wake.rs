@@ -11,6 +11,7 @@ use crate::heap::snapshot;
 use crate::pg::backend;
 use crate::pg::backend::is_preloading;
 use crate::pg::clock::Steady;
+use crate::pg::compat;
 use crate::shared::directory::attached;
 use crate::stats::{self, Counter};
 use cache_pg_rules::key::Key;
@@ -190,19 +191,13 @@ pub fn may_wait() -> bool {
     backend::may_write() && !backend::has_old_snapshot() && snapshot::current_if_assigned().is_none()
 }
 
-/// The wait event in `pg_stat_activity`: `CacheFill` from PostgreSQL 17 on, `Extension` before.
+/// The reason of the wait that `pg_stat_activity` shows: `CacheFill` where PostgreSQL lets an extension name it.
 fn wait_event() -> u32 {
-    #[cfg(any(feature = "pg17", feature = "pg18"))]
-    {
-        thread_local! {
-            static EVENT: Cell<u32> = const { Cell::new(0) };
-        }
-        if EVENT.get() == 0 {
-            // SAFETY: registers the name, once for the whole server, and returns its number.
-            EVENT.set(unsafe { pg_sys::WaitEventExtensionNew(c"CacheFill".as_ptr()) });
-        }
-        EVENT.get()
+    thread_local! {
+        static EVENT: Cell<u32> = const { Cell::new(0) };
     }
-    #[cfg(not(any(feature = "pg17", feature = "pg18")))]
-    pg_sys::PG_WAIT_EXTENSION
+    if EVENT.get() == 0 {
+        EVENT.set(compat::wait_event(c"CacheFill"));
+    }
+    EVENT.get()
 }

@@ -8,6 +8,7 @@
 //! Owns the file of an area. Must never change it without the lock on the table that a writer holds until the end of
 //! its transaction, or the lock that changing the file takes.
 
+use crate::pg::compat;
 use crate::pg::transaction;
 use crate::stats::{DatabaseStats, turns};
 use cache_pg_rules::ledger::Change;
@@ -82,11 +83,7 @@ pub fn before_commit() {
             pg_sys::UnlockRelationOid(table, LOCK);
             return;
         }
-        #[cfg(feature = "pg15")]
-        let changed_in = (*relation).rd_newRelfilenodeSubid;
-        #[cfg(not(feature = "pg15"))]
-        let changed_in = (*relation).rd_newRelfilelocatorSubid;
-        if changed_in != 0 {
+        if compat::new_file_since(relation) != 0 {
             let pages = pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM);
             CURRENT_FILE.set(file_of(relation));
             NEW_FILE.set(Some((file_of(relation), pages == 0)));

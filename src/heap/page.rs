@@ -3,6 +3,7 @@
 //! Owns how the page is pinned, kept in its buffer, pruned, and searched for a visible row: what `heap_fetch` and
 //! `index_fetch_heap` do. Must never read from disk a page that is not in a buffer.
 
+use crate::pg::compat;
 use cache_pg_rules::hint::Spot;
 use pgrx::pg_sys::{self, Buffer, HeapTupleData, Relation, SnapshotData};
 use std::cell::Cell;
@@ -30,7 +31,12 @@ pub(super) unsafe fn pin(relation: Relation, spot: &Spot) -> Option<Buffer> {
     // the file from being truncated.
     unsafe {
         let is_there = (*(*relation).rd_rel).relam == pg_sys::HEAP_TABLE_AM_OID
-            && pg_sys::ReadRecentBuffer(file_of(relation), pg_sys::ForkNumber::MAIN_FORKNUM, spot.page, buffer);
+            && pg_sys::ReadRecentBuffer(
+                compat::file_locator(relation),
+                pg_sys::ForkNumber::MAIN_FORKNUM,
+                spot.page,
+                buffer,
+            );
         if !is_there {
             return None;
         }
@@ -44,22 +50,6 @@ pub(super) unsafe fn pin(relation: Relation, spot: &Spot) -> Option<Buffer> {
     }
 }
 
-/// # Safety
-/// The relation is open.
-#[cfg(feature = "pg15")]
-unsafe fn file_of(relation: Relation) -> pg_sys::RelFileNode {
-    // SAFETY: as the caller promises.
-    unsafe { (*relation).rd_node }
-}
-
-/// # Safety
-/// The relation is open.
-#[cfg(not(feature = "pg15"))]
-unsafe fn file_of(relation: Relation) -> pg_sys::RelFileLocator {
-    // SAFETY: as the caller promises.
-    unsafe { (*relation).rd_locator }
-}
-
 /// Counts a buffer hit in the statistics of the table, as `ReadBuffer` does.
 ///
 /// # Safety
@@ -70,13 +60,9 @@ unsafe fn count_page(relation: Relation) {
         if (*relation).pgstat_info.is_null() && (*relation).pgstat_enabled {
             pg_sys::pgstat_assoc_relation(relation);
         }
-        let Some(statistics) = (*relation).pgstat_info.as_mut() else { return };
-        #[cfg(feature = "pg15")]
-        let (read, hit) = (&mut statistics.t_counts.t_blocks_fetched, &mut statistics.t_counts.t_blocks_hit);
-        #[cfg(not(feature = "pg15"))]
-        let (read, hit) = (&mut statistics.counts.blocks_fetched, &mut statistics.counts.blocks_hit);
-        *read += 1;
-        *hit += 1;
+        if let Some(statistics) = (*relation).pgstat_info.as_mut() {
+            compat::count_page(statistics);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! index, and uses only indexes with PostgreSQL's own ordering of texts. Must never wait for a lock. A key counts as
 //! referenced if the table cannot be read.
 
+use crate::pg::compat;
 use pgrx::pg_sys::{self, Datum, LOCKMODE, Oid, Relation};
 use pgrx::{FromDatum, IntoDatum};
 use std::collections::HashSet;
@@ -109,10 +110,7 @@ unsafe fn is_in_index(relation: Relation, index: Relation, key: &str) -> bool {
             key.into_datum().unwrap_or(Datum::null()),
         );
         let snapshot = pg_sys::GetActiveSnapshot();
-        #[cfg(not(feature = "pg18"))]
-        let scan = pg_sys::index_beginscan(relation, index, snapshot, 1, 0);
-        #[cfg(feature = "pg18")]
-        let scan = pg_sys::index_beginscan(relation, index, snapshot, std::ptr::null_mut(), 1, 0);
+        let scan = compat::begin_index_scan(relation, index, snapshot, 1);
         pg_sys::index_rescan(scan, &mut condition, 1, std::ptr::null_mut(), 0);
         let slot = pg_sys::table_slot_create(relation, std::ptr::null_mut());
         let found = pg_sys::index_getnext_slot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot);

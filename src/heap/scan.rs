@@ -5,6 +5,7 @@
 
 use super::row::Row;
 use super::table::{Table, block_of};
+use crate::pg::compat;
 use cache_pg_rules::hint::Spot;
 use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Datum, SnapshotData};
@@ -59,11 +60,7 @@ impl Scan {
     pub(super) unsafe fn under(table: &Table, snapshot: *mut SnapshotData, conditions: i32) -> Self {
         // SAFETY: the table and its index are open.
         unsafe {
-            #[cfg(not(feature = "pg18"))]
-            let descriptor = pg_sys::index_beginscan(table.relation, table.index(), snapshot, conditions, 0);
-            #[cfg(feature = "pg18")]
-            let descriptor =
-                pg_sys::index_beginscan(table.relation, table.index(), snapshot, std::ptr::null_mut(), conditions, 0);
+            let descriptor = compat::begin_index_scan(table.relation, table.index(), snapshot, conditions);
             let slot = pg_sys::table_slot_create(table.relation, std::ptr::null_mut());
             Self { descriptor, slot, registered: None }
         }

@@ -4,8 +4,9 @@
 //! type. Must be verified before a table is read below the executor, because the owner of a table may alter it.
 
 use crate::error::CacheError;
+use crate::pg::compat;
 use crate::statement;
-use pgrx::pg_sys::{self, FormData_pg_attribute, Oid, Relation, TupleDesc};
+use pgrx::pg_sys::{self, FormData_pg_attribute, Oid, Relation};
 use std::marker::PhantomData;
 
 /// A column: its number (from 1), and the type that it is read as.
@@ -102,7 +103,7 @@ impl Shape {
             }
             let count = (*shape).natts as usize;
             for (number, &(name, kind)) in self.columns.iter().enumerate() {
-                let attribute = (number < count).then(|| &*attribute(shape, number));
+                let attribute = (number < count).then(|| &*compat::attribute(shape, number));
                 let found = attribute.filter(|it| !it.attisdropped && it.name() == name);
                 let Some(found) = found else {
                     return Some(format!("Column {} was {name}.", number + 1));
@@ -118,7 +119,7 @@ impl Shape {
             if !self.is_extensible {
                 return (count > self.columns.len()).then(|| "It has more columns.".into());
             }
-            let further = (self.columns.len()..count).map(|number| &*attribute(shape, number));
+            let further = (self.columns.len()..count).map(|number| &*compat::attribute(shape, number));
             let needed = further.into_iter().find(|it| !it.attisdropped && it.attnotnull && !is_filled(it))?;
             Some(format!("Column {} takes no NULL and has no default.", needed.name()))
         }
@@ -128,24 +129,4 @@ impl Shape {
 /// Whether a column gets a value by itself: it has a default, or is generated.
 fn is_filled(column: &FormData_pg_attribute) -> bool {
     column.atthasdef || column.attidentity != 0 || column.attgenerated != 0
-}
-
-/// An attribute, by its number from 0.
-///
-/// # Safety
-/// The attribute exists.
-#[cfg(not(feature = "pg18"))]
-unsafe fn attribute(shape: TupleDesc, number: usize) -> *const FormData_pg_attribute {
-    // SAFETY: as the caller promises.
-    unsafe { (*shape).attrs.as_ptr().add(number) }
-}
-
-/// As above. From PostgreSQL 18 on the attributes stand behind the array of compact ones.
-///
-/// # Safety
-/// The attribute exists.
-#[cfg(feature = "pg18")]
-unsafe fn attribute(shape: TupleDesc, number: usize) -> *const FormData_pg_attribute {
-    // SAFETY: as the caller promises; TupleDescAttr finds them in the same way.
-    unsafe { (*shape).compact_attrs.as_ptr().add((*shape).natts as usize).cast::<FormData_pg_attribute>().add(number) }
 }

@@ -8,6 +8,7 @@ use super::referrer;
 use super::shape::Shape;
 use super::snapshot::Seen;
 use crate::pg::backend::has_old_snapshot;
+use crate::pg::compat;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
 use std::cell::{Cell, OnceCell};
 
@@ -81,10 +82,7 @@ impl Table {
         // the end of the transaction.
         unsafe {
             let relation = pg_sys::table_open(table, LOCKED);
-            #[cfg(not(feature = "pg18"))]
-            let index = pg_sys::RelationGetPrimaryKeyIndex(relation);
-            #[cfg(feature = "pg18")]
-            let index = pg_sys::RelationGetPrimaryKeyIndex(relation, false);
+            let index = compat::primary_key_index(relation);
             if (*(*relation).rd_rel).relam != pg_sys::HEAP_TABLE_AM_OID || index == Oid::INVALID {
                 pg_sys::table_close(relation, LOCKED);
                 return None;

@@ -6,13 +6,8 @@
 use super::lock::{self, Contention};
 use super::row::Row;
 use super::table::Table;
+use crate::pg::compat::UpdatedIndexes;
 use pgrx::pg_sys::{self, Datum, TM_Result};
-
-/// Which indexes an update must add to: none if it is a HOT update.
-#[cfg(feature = "pg15")]
-type UpdatedIndexes = bool;
-#[cfg(not(feature = "pg15"))]
-type UpdatedIndexes = pg_sys::TU_UpdateIndexes::Type;
 
 /// The outcome of an update.
 pub(super) enum Updated {

@@ -5,6 +5,7 @@
 //! Transaction-level locks end with the transaction. Must never wait.
 
 use crate::error::{CacheError, LoadError};
+use crate::pg::compat;
 use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG};
 use pgrx::{PgTryBuilder, pg_sys::panic::CaughtError};
 use std::panic::AssertUnwindSafe;
@@ -102,10 +103,7 @@ unsafe fn acquire(tag: &LOCKTAG, mode: LOCKMODE) -> Option<i64> {
     // SAFETY: LockAcquireExtended fills in this backend's local entry, which lists the resource owners of the lock. The
     // owner NULL is the session.
     unsafe {
-        #[cfg(not(feature = "pg18"))]
-        let outcome = pg_sys::LockAcquireExtended(tag, mode, true, true, false, &mut local);
-        #[cfg(feature = "pg18")]
-        let outcome = pg_sys::LockAcquireExtended(tag, mode, true, true, false, &mut local, false);
+        let outcome = compat::lock_for_session(tag, mode, &mut local);
         if outcome == pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL || local.is_null() {
             return None;
         }

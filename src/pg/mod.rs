@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`backend`] | the state of this process |
 //! | [`clock`] | time |
+//! | [`compat`] | where the major versions of PostgreSQL differ |
 //! | [`datum`] | values that are passed on and never parsed |
 //! | [`as_owner`], [`local_settings`] | the current user and settings, changed until dropped |
 //! | [`function_call`] | calling a function that may return NULL |
@@ -20,6 +21,7 @@ pub mod advisory;
 pub mod as_owner;
 pub mod backend;
 pub mod clock;
+pub mod compat;
 pub mod datum;
 pub mod error_details;
 pub mod function_call;

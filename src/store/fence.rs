@@ -15,9 +15,8 @@ use crate::heap::scan::{Scan, View};
 use crate::heap::snapshot::{self, FullXid, NO_XID, Seen};
 use crate::heap::table::Table;
 use crate::pg::backend::has_old_snapshot;
+use crate::pg::compat;
 use cache_pg_rules::key::Key;
-#[cfg(any(feature = "pg15", feature = "pg16"))]
-use pgrx::pg_sys;
 
 /// Whether `seen`, a snapshot that this transaction holds, sees every write to the key. `newest` is the newest version
 /// of its row. A row of version 0 has or had a lease and no write: it proves nothing about versions that were removed
@@ -32,16 +31,7 @@ pub fn passes(table: &Table, key: Key, newest: Option<&Row>, seen: &Seen) -> boo
 /// Whether `seen`, a snapshot that this transaction holds, sees every version of the key that was written and removed
 /// since.
 pub fn nothing_was_removed(table: &Table, key: Key, seen: &Seen) -> bool {
-    table.keeps_rows_removed_since(seen) && !versions_may_be_lost() && !was_removed(table, key, seen)
-}
-
-/// Whether the server may remove versions that a snapshot still needs (`old_snapshot_threshold`, until PostgreSQL 16).
-fn versions_may_be_lost() -> bool {
-    #[cfg(any(feature = "pg15", feature = "pg16"))]
-    // SAFETY: a setting of the server.
-    return unsafe { pg_sys::old_snapshot_threshold } >= 0;
-    #[cfg(not(any(feature = "pg15", feature = "pg16")))]
-    false
+    table.keeps_rows_removed_since(seen) && !compat::may_lose_versions() && !was_removed(table, key, seen)
 }
 
 /// Whether a version of the key that `seen` does not see was written, and removed since.

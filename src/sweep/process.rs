@@ -6,6 +6,7 @@
 
 use crate::pg::active_snapshot::under_transaction;
 use crate::pg::backend;
+use crate::pg::compat;
 use crate::pg::subtransaction::message_of;
 use pgrx::prelude::*;
 use pgrx::{PgTryBuilder, pg_sys};
@@ -15,14 +16,10 @@ use std::time::Duration;
 
 /// Sets the signal handlers and unblocks signals. Called first in a process.
 pub fn start() {
-    #[cfg(not(feature = "pg18"))]
-    use pg_sys::pqsignal as set_handler;
-    #[cfg(feature = "pg18")]
-    use pg_sys::pqsignal_be as set_handler;
     // SAFETY: the handlers are PostgreSQL's own, which set flags and the latch; they raise nothing in a worker.
     unsafe {
-        set_handler(pg_sys::SIGHUP as i32, Some(on_sighup));
-        set_handler(pg_sys::SIGTERM as i32, Some(on_sigterm));
+        compat::set_signal_handler(pg_sys::SIGHUP as i32, Some(on_sighup));
+        compat::set_signal_handler(pg_sys::SIGTERM as i32, Some(on_sigterm));
         pg_sys::BackgroundWorkerUnblockSignals();
     }
 }
@@ -49,17 +46,13 @@ pub fn connect(database: Option<pg_sys::Oid>) {
         }
     }
     // Settings that an administrator makes for sessions do not apply here (autovacuum does the same).
-    for (name, value) in [
+    let settings = [
         (c"default_transaction_isolation", c"read committed"),
         (c"default_transaction_read_only", c"off"),
-        (c"statement_timeout", c"0"),
-        (c"lock_timeout", c"0"),
-        (c"idle_in_transaction_session_timeout", c"0"),
-        #[cfg(any(feature = "pg17", feature = "pg18"))]
-        (c"transaction_timeout", c"0"),
         // The next sweep repeats one that a crash has lost.
         (c"synchronous_commit", c"off"),
-    ] {
+    ];
+    for (name, value) in settings.into_iter().chain(compat::TIMEOUTS.iter().map(|&name| (name, c"0"))) {
         // SAFETY: names and values of built-in settings.
         unsafe {
             pg_sys::SetConfigOption(

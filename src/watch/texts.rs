@@ -3,7 +3,8 @@
 //! Owns the one place where an update of a million rows could take memory without bound: few texts are kept here, many
 //! go through PostgreSQL's sort, which writes to disk what does not fit into `work_mem`.
 
-use pgrx::pg_sys::{self, Datum};
+use crate::pg::compat;
+use pgrx::pg_sys;
 use pgrx::{FromDatum, IntoDatum};
 
 /// How many texts are kept here, and how many are handed out at a time: as many as a statement deletes well.
@@ -102,20 +103,7 @@ fn put(sort: *mut pg_sys::Tuplesortstate, text: &str) {
 }
 
 fn next(sort: *mut pg_sys::Tuplesortstate) -> Option<String> {
-    let (mut datum, mut is_null) = (Datum::null(), false);
     pgrx::check_for_interrupts!();
-    // SAFETY: the sort is performed; the text is copied at once. What PostgreSQL 15 has copied for us is freed.
-    unsafe {
-        #[cfg(feature = "pg15")]
-        let found = pg_sys::tuplesort_getdatum(sort, true, &mut datum, &mut is_null, std::ptr::null_mut());
-        #[cfg(not(feature = "pg15"))]
-        let found = pg_sys::tuplesort_getdatum(sort, true, false, &mut datum, &mut is_null, std::ptr::null_mut());
-        if !found {
-            return None;
-        }
-        let text = String::from_datum(datum, is_null);
-        #[cfg(feature = "pg15")]
-        pg_sys::pfree(datum.cast_mut_ptr());
-        text
-    }
+    // SAFETY: the sort is one of texts and is performed; the text is copied at once.
+    unsafe { compat::next_sorted(sort, |datum, is_null| String::from_datum(datum, is_null))? }
 }

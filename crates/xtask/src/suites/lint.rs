@@ -4,15 +4,16 @@
 
 use anyhow::Result;
 
-use super::{Verdict, cargo, house, statements};
+use super::{Verdict, cargo, house, statements, versions};
 use crate::package;
 use crate::postgres::Installation;
 use crate::process;
 
-/// What needs no PostgreSQL: the rules of the house and of its SQL, the formatting of everything, and all packages but the extension.
+/// What needs no PostgreSQL: the rules of the house, of its SQL and of versions, the formatting of everything, and all packages but the extension.
 pub fn tools() -> Result<Verdict> {
     house::check()?;
     statements::check()?;
+    versions::check()?;
     process::run(cargo().args(["fmt", "--all", "--check"]))?;
     process::run(
         cargo()

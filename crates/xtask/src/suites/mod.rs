@@ -10,6 +10,7 @@ mod regress;
 mod results;
 mod statements;
 mod summary;
+mod versions;
 
 use std::process::Command;
 use std::time::Instant;

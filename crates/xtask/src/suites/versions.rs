@@ -1,0 +1,94 @@
+//! The rule for versions of PostgreSQL: `src/pg/compat.rs` alone knows them.
+//!
+//! Owns the check that no other file of the extension asks for a version, and that the lists of supported versions
+//! agree. Must never judge what a version needs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::paths;
+use crate::postgres::SUPPORTED;
+
+/// The one file that may ask for a version.
+const COMPAT: &str = "src/pg/compat.rs";
+/// What it asks with: true for a version and all later ones.
+const SINCE: &str = "since_pg";
+/// What no file asks with. A list of versions says nothing of the next one.
+const LISTS: [&str; 4] = ["feature = \"pg", "PG_VERSION", "PG_MAJORVERSION", "server_version"];
+
+/// Looks at every file of the extension and at `Cargo.toml`.
+///
+/// # Errors
+/// When one breaks the rule; all that do are named.
+pub fn check() -> Result<()> {
+    let project = paths::project();
+    let mut faults = Vec::new();
+    for dir in ["src", "sql"] {
+        for file in under(&project.join(dir))? {
+            let name = file.strip_prefix(project).unwrap_or(&file).display().to_string();
+            faults.extend(of(&name, &fs::read_to_string(&file)?));
+        }
+    }
+    let manifest = fs::read_to_string(project.join("Cargo.toml"))?;
+    let (features, supported) = (features(&manifest), SUPPORTED.collect::<Vec<_>>());
+    if features != supported {
+        faults.push(format!("Cargo.toml has features for {features:?}, and xtask builds for {supported:?}"));
+    }
+    if faults.is_empty() { Ok(()) } else { bail!("{}", faults.join("\n")) }
+}
+
+/// The faults of one file.
+fn of(name: &str, text: &str) -> Vec<String> {
+    let is_refused = |line: &str| LISTS.iter().any(|it| line.contains(it)) || name != COMPAT && line.contains(SINCE);
+    let lines = text.lines().enumerate().filter(|(_, line)| is_refused(line));
+    let rule = format!("asks for a version of PostgreSQL: only {COMPAT} does, and with {SINCE}NN");
+    lines.map(|(number, line)| format!("{name}:{}: {rule}: {}", number + 1, line.trim())).collect()
+}
+
+/// The major versions that a manifest has a feature for.
+fn features(manifest: &str) -> Vec<u16> {
+    let major = |line: &str| line.strip_prefix("pg")?.split_once(" = [\"pgrx/pg")?.0.parse().ok();
+    manifest.lines().filter_map(major).collect()
+}
+
+/// Every file below `dir`.
+fn under(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
+        let path = entry?.path();
+        if path.is_dir() { files.extend(under(&path)?) } else { files.push(path) }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_outside_the_one_file_breaks_the_rule() {
+        for line in ["#[cfg(feature = \"pg18\")]", "#[cfg(since_pg18)]", "if pg_sys::PG_VERSION_NUM > 180000 {"] {
+            assert_eq!(of("src/wake.rs", line).len(), 1, "{line}");
+        }
+        assert!(of("src/wake.rs", "#[cfg(test)]").is_empty());
+    }
+
+    #[test]
+    fn the_one_file_asks_for_a_version_and_all_later_ones() {
+        assert!(of(COMPAT, "#[cfg(not(since_pg18))]").is_empty());
+        assert_eq!(of(COMPAT, "#[cfg(any(feature = \"pg17\", feature = \"pg18\"))]").len(), 1);
+    }
+
+    #[test]
+    fn the_versions_of_a_manifest_are_its_features() {
+        assert_eq!(features("default = [\"pg18\"]\npg15 = [\"pgrx/pg15\"]\npg18 = [\"pgrx/pg18\"]\n"), [15, 18]);
+    }
+
+    #[test]
+    fn the_extension_keeps_the_rule() {
+        check().unwrap();
+    }
+}

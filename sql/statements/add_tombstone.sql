@@ -14,5 +14,4 @@ ON CONFLICT (key) DO UPDATE SET
     value = NULL,
     tags = NULL,
     tag_generations = NULL
-WHERE e.value IS NULL OR e.expires_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()
-   OR e.tags IS NOT NULL AND NOT @extschema@.cache_tags_hold(e.tags, e.tag_generations)
+WHERE NOT @live(pg_catalog.clock_timestamp())

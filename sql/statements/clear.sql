@@ -3,9 +3,8 @@
 -- hand: at REPEATABLE READ, locking a row that it has just removed would raise. The update asks for it again, because
 -- an old snapshot may hold such a row beside the newer one of the same key.
 WITH found AS MATERIALIZED (
-    SELECT key, value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()
-        AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations)) AS live
-    FROM @extschema@.cache_entries
+    SELECT key, @live(pg_catalog.clock_timestamp()) AS live
+    FROM @extschema@.cache_entries AS e
     WHERE key OPERATOR(pg_catalog.>=) $1 AND key OPERATOR(pg_catalog.<) $2
       AND (NOT $3 OR pg_catalog.strpos(key, ':') OPERATOR(pg_catalog.<) 2)
       AND (value IS NOT NULL OR lease_id IS NOT NULL)

@@ -1,8 +1,7 @@
 -- $1 the clock, $2 how many, $3 the latest end that a lease can have: keys of due rows that the caller may see. The hand removes those that still are due.
 SELECT key
-FROM @extschema@.cache_entries
-WHERE (coalesce(stale_until, expires_at) OPERATOR(pg_catalog.<=) $1
-       OR tags IS NOT NULL AND NOT @extschema@.cache_tags_hold(tags, tag_generations))
+FROM @extschema@.cache_entries AS e
+WHERE (coalesce(stale_until, expires_at) OPERATOR(pg_catalog.<=) $1 OR NOT @valid@)
   AND (lease_until IS NULL OR lease_until OPERATOR(pg_catalog.<=) $1
        OR lease_until OPERATOR(pg_catalog.>) $3)
 LIMIT $2

@@ -3,6 +3,5 @@ SELECT expires_at
 FROM (
     -- With an old snapshot there may be two: one that was removed since, and one that the transaction has written after that.
     SELECT * FROM @extschema@.cache_entries WHERE key OPERATOR(pg_catalog.=) $1 ORDER BY version DESC LIMIT 1
-) AS newest
-WHERE value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) $2
-  AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations))
+) AS e
+WHERE @live($2)

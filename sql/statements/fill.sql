@@ -2,10 +2,8 @@
 -- $9 the lease's number, NULL: none is needed, $10 what the value was computed from, as a pg_snapshot, $11 whether what
 -- this transaction has written counts too
 WITH free AS MATERIALIZED (
-    SELECT key,
-           value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) $4
-               AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations)) AS live
-    FROM @extschema@.cache_entries
+    SELECT key, @live($4) AS live
+    FROM @extschema@.cache_entries AS e
     WHERE key OPERATOR(pg_catalog.=) $1
       AND ($9 IS NULL OR lease_until IS NOT NULL AND lease_id OPERATOR(pg_catalog.=) $9)
       AND (pg_catalog.pg_visible_in_snapshot(version, $10::pg_catalog.pg_snapshot)

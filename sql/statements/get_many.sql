@@ -6,6 +6,5 @@ FROM (
     FROM @extschema@.cache_entries
     WHERE key OPERATOR(pg_catalog.=) ANY ($1)
     ORDER BY key, version DESC
-) AS newest
-WHERE value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) $2
-  AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations))
+) AS e
+WHERE @live($2)

@@ -23,8 +23,6 @@ ON CONFLICT (key) DO UPDATE SET
             END,
             CASE WHEN live THEN e.tags END,
             CASE WHEN live THEN e.tag_generations END
-        FROM (SELECT e.value IS NOT NULL
-                 AND e.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()
-                 AND (e.tags IS NULL OR @extschema@.cache_tags_hold(e.tags, e.tag_generations))) AS state (live)
+        FROM (SELECT @live(pg_catalog.clock_timestamp())) AS state (live)
     )
 RETURNING value::pg_catalog.int8

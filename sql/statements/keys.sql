@@ -1,9 +1,8 @@
 -- $1 from, $2 before, $3 only keys without a namespace, $4 after, $5 the clock, $6 how many
 SELECT key
-FROM @extschema@.cache_entries
+FROM @extschema@.cache_entries AS e
 WHERE key OPERATOR(pg_catalog.>=) $1 AND key OPERATOR(pg_catalog.<) $2 AND key OPERATOR(pg_catalog.>) $4
   AND (NOT $3 OR pg_catalog.strpos(key, ':') OPERATOR(pg_catalog.<) 2)
-  AND value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) $5
-  AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations))
+  AND @live($5)
 ORDER BY key
 LIMIT $6

@@ -7,8 +7,7 @@ FROM (
     WHERE key OPERATOR(pg_catalog.>=) $1 AND key OPERATOR(pg_catalog.<) $2 AND key OPERATOR(pg_catalog.>) $4
       AND (NOT $3 OR pg_catalog.strpos(key, ':') OPERATOR(pg_catalog.<) 2)
     ORDER BY key, version DESC
-) AS newest
-WHERE value IS NOT NULL AND expires_at OPERATOR(pg_catalog.>) $5
-  AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations))
+) AS e
+WHERE @live($5)
 ORDER BY key
 LIMIT $6

@@ -3,14 +3,13 @@
 -- A row that somebody holds is passed over. The value stays as long as it may be served; the version stays.
 WITH free AS MATERIALIZED (
     SELECT key,
-           value IS NOT NULL AND coalesce(stale_until, expires_at) OPERATOR(pg_catalog.>) $2
-               AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations)) AS served
-    FROM @extschema@.cache_entries
+           value IS NOT NULL AND coalesce(stale_until, expires_at) OPERATOR(pg_catalog.>) $2 AND @valid@ AS served
+    FROM @extschema@.cache_entries AS e
     WHERE key OPERATOR(pg_catalog.=) $1
       AND (lease_until IS NULL OR lease_until OPERATOR(pg_catalog.<=) $2
            OR lease_until OPERATOR(pg_catalog.>) $7)
       AND pg_catalog.pg_visible_in_snapshot(version, $5::pg_catalog.pg_snapshot)
-      AND ($6 OR value IS NULL OR expires_at OPERATOR(pg_catalog.<=) $2 OR NOT (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations)))
+      AND ($6 OR NOT @live($2))
     FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE @extschema@.cache_entries AS e

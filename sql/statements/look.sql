@@ -3,7 +3,7 @@ SELECT value, expires_at, load_us, expires_at OPERATOR(pg_catalog.>) $2
 FROM (
     -- With an old snapshot there may be two: one that was removed since, and one that the transaction has written after that.
     SELECT * FROM @extschema@.cache_entries WHERE key OPERATOR(pg_catalog.=) $1 ORDER BY version DESC LIMIT 1
-) AS newest
+) AS e
 WHERE value IS NOT NULL AND coalesce(stale_until, expires_at) OPERATOR(pg_catalog.>) $2
   AND expires_at OPERATOR(pg_catalog.>) ($2 OPERATOR(pg_catalog.-) '366 days'::pg_catalog.interval)
-  AND (tags IS NULL OR @extschema@.cache_tags_hold(tags, tag_generations))
+  AND @valid@

@@ -3,10 +3,7 @@ INSERT INTO @extschema@.cache_entries AS e
     (key, created_at, version, updated_at, expires_at, stale_until, value, tags, tag_generations)
 VALUES ($1, $4, pg_catalog.pg_current_xact_id(), $4, $5, $6, $2, $3, $7)
 ON CONFLICT (key) DO UPDATE SET
-    created_at = CASE
-        WHEN e.value IS NOT NULL AND e.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()
-         AND (e.tags IS NULL OR @extschema@.cache_tags_hold(e.tags, e.tag_generations))
-        THEN e.created_at ELSE excluded.created_at END,
+    created_at = CASE WHEN @live(pg_catalog.clock_timestamp()) THEN e.created_at ELSE excluded.created_at END,
     version = excluded.version,
     updated_at = excluded.updated_at,
     expires_at = excluded.expires_at,

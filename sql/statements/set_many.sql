@@ -5,10 +5,7 @@ SELECT key, $6, pg_catalog.pg_current_xact_id(), $6, expires_at, stale_until, va
 FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4))
     AS entry (key, value, expires_at, stale_until)
 ON CONFLICT (key) DO UPDATE SET
-    created_at = CASE
-        WHEN e.value IS NOT NULL AND e.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()
-         AND (e.tags IS NULL OR @extschema@.cache_tags_hold(e.tags, e.tag_generations))
-        THEN e.created_at ELSE excluded.created_at END,
+    created_at = CASE WHEN @live(pg_catalog.clock_timestamp()) THEN e.created_at ELSE excluded.created_at END,
     version = excluded.version,
     updated_at = excluded.updated_at,
     expires_at = excluded.expires_at,

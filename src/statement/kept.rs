@@ -1,7 +1,9 @@
 //! Statements whose plans are kept.
 //!
-//! Owns the plans of a backend. Must never build SQL from a value: only `@extschema@` is filled in.
+//! Owns the plans of a backend. Must never build SQL from a value: only `@extschema@` and the fragments of
+//! `sql/fragments` are filled in.
 
+use super::fragment;
 use super::rows::Rows;
 use super::running::Running;
 use super::spi::{Connection, Param, prepare, values_and_nulls};
@@ -105,7 +107,7 @@ impl Statement {
         if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
             return plan;
         }
-        let sql = CString::new(self.sql.replace("@extschema@", schema.name())).unwrap_or_default();
+        let sql = CString::new(fragment::filled(self.sql).replace("@extschema@", schema.name())).unwrap_or_default();
         let plan = prepare(&sql, self.types);
         // SAFETY: the plan was made in the current connection.
         unsafe { pg_sys::SPI_keepplan(plan) };

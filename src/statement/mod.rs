@@ -4,6 +4,7 @@
 //! plan, and runs it through SPI. pgrx's own SPI layer assigns a transaction ID even to reads, and parses the values
 //! that it returns; a cache can afford neither (P4, "Values are never parsed"). Must never build SQL from a value.
 
+mod fragment;
 mod kept;
 mod query;
 mod rows;

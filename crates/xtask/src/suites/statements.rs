@@ -1,4 +1,5 @@
-//! The rules for `sql/statements`: nothing in them is found by the search path of whoever runs them.
+//! The rules for `sql/statements` and `sql/fragments`: nothing in them is found by the search path of the caller, and no
+//! statement spells out what a fragment says.
 //!
 //! Knows the few forms that the house writes, keywords in capitals and names in small letters, and is no parser of SQL.
 //! Must never let pass a form that it does not know to be safe; `tests/server/tests/evil_schema.rs` runs the statements.
@@ -13,23 +14,29 @@ use crate::paths;
 const FORBIDDEN: [&str; 9] = ["BETWEEN", "CAST", "ILIKE", "IN", "LIKE", "NATURAL", "NULLIF", "OVERLAPS", "SIMILAR"];
 /// Functions of the grammar, which no schema has.
 const OF_THE_GRAMMAR: [&str; 4] = ["coalesce", "extract", "greatest", "least"];
+/// A condition that only the fragments spell out.
+const OF_FRAGMENTS: &str = ".cache_tags_hold(";
 /// After `SET`, `=` assigns; after the others it compares.
 const CLAUSES: [&str; 8] = ["AND", "HAVING", "ON", "OR", "SELECT", "SET", "WHEN", "WHERE"];
 /// What stands before the name of a relation.
 const BEFORE_RELATION: [&str; 5] = ["FROM", "INTO", "JOIN", "UPDATE", "USING"];
 
-/// Looks at every statement.
+/// Looks at every statement and every fragment.
 ///
 /// # Errors
 /// When one breaks a rule; all that do are named.
 pub fn check() -> Result<()> {
     let mut faults = Vec::new();
-    let dir = paths::project().join("sql/statements");
-    for entry in fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
-        let file = entry?.path();
-        let name = file.file_name().unwrap_or_default().display().to_string();
-        faults
-            .extend(of(&fs::read_to_string(&file)?).into_iter().map(|fault| format!("sql/statements/{name}: {fault}")));
+    for dir in ["sql/statements", "sql/fragments"] {
+        let path = paths::project().join(dir);
+        for entry in fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))? {
+            let file = entry?.path();
+            let name = file.file_name().unwrap_or_default().display().to_string();
+            let text = fs::read_to_string(&file)?;
+            let repeated = (dir == "sql/statements" && text.contains(OF_FRAGMENTS))
+                .then(|| format!("{OF_FRAGMENTS}..) instead of @live(clock) or @valid@"));
+            faults.extend(of(&text).into_iter().chain(repeated).map(|fault| format!("{dir}/{name}: {fault}")));
+        }
     }
     if !faults.is_empty() {
         faults.sort();

@@ -16,7 +16,7 @@ CREATE TABLE @extschema@.cache_entries (
     tags            text[],
     tag_generations bigint[],
     PRIMARY KEY (key),
-    -- What plain SQL may write. Whatever gets past is harmless all the same: src/store/image.rs.
+    -- What plain SQL may write. Other values are harmless all the same: src/entry.rs.
     CONSTRAINT cache_entries_lease_check CHECK (
         (lease_until IS NULL) OPERATOR(pg_catalog.=) (lease_id IS NULL) AND pg_catalog.isfinite(lease_until)),
     CONSTRAINT cache_entries_tags_check CHECK (

@@ -26,7 +26,7 @@ thread_local! {
 
 /// Records that the value of a key was written or deleted.
 pub fn key(tables: &ExtensionTables, key: Key) {
-    if namespaces::someone_listens(tables) && namespaces::of(tables, key).notify {
+    if namespaces::someone_listens(tables) && namespaces::of(tables, key).notifies() {
         remember(tables, |changes| changes.key(key));
     }
 }

@@ -7,51 +7,33 @@ use crate::error::CacheError;
 use crate::heap::shape::{Column, Shape, columns};
 use crate::pg::datum::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
 use crate::statement::Schema;
-use pgrx::datum::Interval;
 use pgrx::pg_sys::Oid;
 
 columns! {
     /// Columns of `cache_entries`.
     column: "cache_entries", true, [
-        1 KEY "key": String,
-        2 CREATED_AT "created_at": Timestamp,
-        3 VERSION "version": Xid8,
-        4 UPDATED_AT "updated_at": Timestamp,
-        5 EXPIRES_AT "expires_at": Timestamp,
-        6 STALE_UNTIL "stale_until": Timestamp,
-        7 LEASE_UNTIL "lease_until": Timestamp,
-        8 LEASE_ID "lease_id": i64,
-        9 LOAD_US "load_us": i64,
-        10 VALUE "value": Jsonb,
-        11 TAGS "tags": TextArray,
-        12 TAG_GENERATIONS "tag_generations": BigintArray,
+        1 KEY key: String,
+        2 CREATED_AT created_at: Timestamp,
+        3 VERSION version: Xid8,
+        4 UPDATED_AT updated_at: Timestamp,
+        5 EXPIRES_AT expires_at: Timestamp,
+        6 STALE_UNTIL stale_until: Timestamp,
+        7 LEASE_UNTIL lease_until: Timestamp,
+        8 LEASE_ID lease_id: i64,
+        9 LOAD_US load_us: i64,
+        10 VALUE value: Jsonb,
+        11 TAGS tags: TextArray,
+        12 TAG_GENERATIONS tag_generations: BigintArray,
     ]
 }
 
 columns! {
     /// Columns of `cache_tags`.
     tag_column: "cache_tags", false, [
-        1 TAG "tag": String,
-        2 GENERATION "generation": i64,
-        3 VERSION "version": Xid8,
-        4 UNUSED_SINCE "unused_since": Xid8,
-    ]
-}
-
-columns! {
-    /// Columns of `cache_namespaces`.
-    namespace_column: "cache_namespaces", false, [
-        1 NAMESPACE "namespace": String,
-        2 DEFAULT_TTL "default_ttl": Interval,
-        3 STALE_FOR "stale_for": Interval,
-        4 JITTER "jitter": f64,
-        5 MAX_VALUE_SIZE "max_value_size": i32,
-        6 EARLY_REFRESH "early_refresh": f64,
-        7 LOADER "loader": String,
-        8 NOTIFY "notify": bool,
-        9 MAX_ENTRIES "max_entries": i64,
-        10 MAX_SIZE "max_size": i64,
-        11 LOADER_OWNER "loader_owner": Oid,
+        1 TAG tag: String,
+        2 GENERATION generation: i64,
+        3 VERSION version: Xid8,
+        4 UNUSED_SINCE unused_since: Xid8,
     ]
 }
 

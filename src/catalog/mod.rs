@@ -4,8 +4,10 @@
 //! or of a schema. Must never trust the search path: names are those in the extension's own schema.
 
 mod extension_tables;
+pub mod options;
 
-pub use extension_tables::{ExtensionTables, column, namespace_column, tag_column};
+pub use extension_tables::{ExtensionTables, column, tag_column};
+pub use options::namespace_column;
 
 use crate::error::CacheError;
 use crate::heap::shape::Shape;

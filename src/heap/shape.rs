@@ -53,10 +53,11 @@ pub struct Shape {
 /// Declares a module with a [`Column`] for each column of a table, and its `SHAPE`.
 macro_rules! columns {
     ($(#[$doc:meta])* $module:ident: $table:literal, $extensible:literal,
-     [$($number:literal $name:ident $sql:literal: $kind:ident),* $(,)?]) => {
+     [$($number:literal $name:ident $sql:ident: $kind:ident),* $(,)?]) => {
         $(#[$doc])*
         pub mod $module {
             use super::*;
+            use $crate::heap::shape::counts_from_one;
             use $crate::statement::Column as Read;
 
             $(
@@ -68,12 +69,25 @@ macro_rules! columns {
             pub static SHAPE: Shape = Shape {
                 table: $table,
                 is_extensible: $extensible,
-                columns: &[$(($sql, <$kind as Read>::TYPES[0])),*],
+                columns: &[$((stringify!($sql), <$kind as Read>::TYPES[0])),*],
             };
+            const _: () = assert!(counts_from_one(&[$($number),*]));
         }
     };
 }
 pub(crate) use columns;
+
+/// Whether these are 1, 2, 3 and so on.
+pub const fn counts_from_one(numbers: &[usize]) -> bool {
+    let mut at = 0;
+    while at < numbers.len() {
+        if numbers[at] != at + 1 {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
 
 impl Shape {
     /// Raises [`CacheError::Reshaped`] if the table is not as the extension made it.

@@ -48,6 +48,6 @@ pub fn register_if_preloading() {
         database::register();
         slots::register();
         file::register();
-        crate::namespaces::when_read(lookup::mark_configured);
+        crate::namespaces::report_to(lookup::mark_configured);
     }
 }

@@ -60,7 +60,7 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -
     let ask = || trial::may_lease(access, key);
     loop {
         let found = look::look(access, key, view);
-        let early = matches!(&found, Look::Fresh(fresh) if namespace.refreshes_early(fresh));
+        let early = matches!(&found, Look::Fresh(fresh) if namespace.refreshes_early(fresh.expires_at, fresh.load_us));
         let asks = early || !matches!(found, Look::Fresh(_));
         let claim = if asks && backend::may_write() && *may_lease.get_or_init(ask) {
             claim(access, key, &seen, early)?

@@ -55,5 +55,5 @@ pub use read::{entry, expires_at, get, get_many, keys};
 pub use read_through::{Storing, get_or_load};
 pub use tag_policies::{check_clear, check_tags, hold as tags_hold};
 pub use trial::check_key;
-pub use types::{Condition, Fresh, NewEntry};
+pub use types::{Condition, NewEntry};
 pub use write::{put, put_many, touch};

@@ -1,0 +1,116 @@
+//! Who owns the loader that a row of `cache_namespaces` names.
+//!
+//! Owns the triggers on the table. They write down the owner of a loader where the role that writes the row has the
+//! rights of that owner, and tell every backend to read the table again. Must never let a row name a loader with more
+//! rights than the role that wrote it.
+
+use crate::error::CacheError;
+use crate::loader;
+use pgrx::AnyElement;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::pg_sys::{self, Oid};
+use pgrx::prelude::*;
+use std::cell::Cell;
+
+thread_local! {
+    /// The role that configures, while the owner of the table writes the row for it.
+    static FOR: Cell<Option<Oid>> = const { Cell::new(None) };
+}
+
+/// Until dropped, rows are written on behalf of `role`, and not of the current role.
+pub struct WrittenFor;
+
+impl WrittenFor {
+    /// From now on.
+    pub fn role(role: Oid) -> Self {
+        FOR.set(Some(role));
+        Self
+    }
+}
+
+impl Drop for WrittenFor {
+    fn drop(&mut self) {
+        FOR.set(None);
+    }
+}
+
+/// The row triggers on `cache_namespaces`, before and after. pgrx's own macro for triggers raises XX000 where SQL calls
+/// the function directly.
+#[pg_extern(sql = false)]
+fn cache_namespaces_checked(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, ErrorReport> {
+    // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
+    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
+    let row = checked(&trigger)?.into_trigger_datum().ok_or(CacheError::StrangeTrigger)?;
+    // SAFETY: a row in the form that a trigger returns; its type is not used.
+    let row = unsafe { AnyElement::from_polymorphic_datum(row, false, Oid::INVALID) };
+    Ok(row.ok_or(CacheError::StrangeTrigger)?)
+}
+
+/// The owner of a loader that must not be called: the role that named it had not the rights of the loader's owner, or
+/// there was no such loader then. A copy of the row, such as a dump has, keeps it whichever role writes the copy.
+pub(super) const OF_NOBODY: Oid = Oid::INVALID;
+
+/// The owner of a loader on its way into a row: pgrx makes NULL of an [`Oid`] that is 0.
+struct Owner(Oid);
+
+impl IntoDatum for Owner {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        Some(pg_sys::Datum::from(self.0.to_u32()))
+    }
+
+    fn type_oid() -> Oid {
+        pg_sys::OIDOID
+    }
+}
+
+/// The trigger before the write sets the owner of the loader where the role that writes the row has the rights of that
+/// owner, else [`OF_NOBODY`]. The trigger after it checks that this is what was stored: another trigger may run in
+/// between.
+fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedByRust>, CacheError> {
+    let mut row = trigger.new().ok_or(CacheError::StrangeTrigger)?.into_owned();
+    let named = told(&row)?;
+    let before = trigger.old().map(|old| told(&old)).transpose()?;
+    if before.as_ref() == Some(&named) {
+        return Ok(row);
+    }
+    let (_, signature, owner) = named;
+    if before.is_none() && signature.is_some() && owner == Some(OF_NOBODY) {
+        return Ok(row);
+    }
+    // SAFETY: looks at this backend's state.
+    let role = FOR.get().unwrap_or_else(|| unsafe { pg_sys::GetUserId() });
+    let loader = signature.as_deref().map(|signature| loader::check_for(signature, role)).transpose()?.flatten();
+    let of_nobody = signature.is_some().then_some(OF_NOBODY);
+    let found = loader.as_ref().and_then(|loader| loader.owner).or(of_nobody);
+    if matches!(trigger.when(), Ok(PgTriggerWhen::Before)) {
+        let strange = |_| CacheError::StrangeTrigger;
+        row.set_by_name("loader_owner", found.map(Owner)).map_err(strange)?;
+        if let Some(loader) = loader {
+            row.set_by_name("loader", loader.signature).map_err(strange)?;
+        }
+    } else if owner != found && owner != of_nobody {
+        return Err(CacheError::NotLoaderOwner(signature.unwrap_or_default()));
+    }
+    Ok(row)
+}
+
+/// The namespace of a row, its loader, and the owner of the loader as the row has it.
+type Told = (Option<String>, Option<String>, Option<Oid>);
+
+fn told<A: WhoAllocated>(row: &PgHeapTuple<'_, A>) -> Result<Told, CacheError> {
+    let text = |name| row.get_by_name::<String>(name).map_err(|_| CacheError::StrangeTrigger);
+    let owner = row.get_by_name("loader_owner").map_err(|_| CacheError::StrangeTrigger)?;
+    Ok((text("namespace")?, text("loader")?, owner))
+}
+
+/// The statement trigger: every backend reads the table again after the commit.
+#[pg_extern(sql = false)]
+fn cache_namespaces_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
+    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
+    if let Ok(relation) = trigger.relation() {
+        // SAFETY: the relation that the trigger fired on is open.
+        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation.oid()) };
+    }
+    Ok(())
+}

@@ -1,7 +1,7 @@
 -- $1 from, $2 before, $3 only keys without a namespace, $4 the clock, $5 how long the tombstones stay
--- Rows are locked in key order, as every writer of many keys does. What nobody may be served any more is left to the
--- hand: at REPEATABLE READ, locking a row that it has just removed would raise. The update asks for it again, because
--- an old snapshot may hold such a row beside the newer one of the same key.
+-- Locks rows in key order, as every writer of many keys does. Leaves rows that may not be served any more to the
+-- sweeper: at REPEATABLE READ, locking a row that the sweeper has just removed raises. The update repeats this
+-- condition, because an old snapshot may hold such a row beside the newer one of the same key.
 WITH found AS MATERIALIZED (
     SELECT key, @live(pg_catalog.clock_timestamp()) AS live
     FROM @extschema@.cache_entries AS e

@@ -1,6 +1,6 @@
 -- $1 keys in byte order, each once, $2 the clock, $3 how long the tombstones stay
--- A tombstone also where there was no row: it is what refuses a value that was computed before and arrives late.
--- Its created_at tells whether it buried a live entry, because no other column of the old row survives.
+-- Writes a tombstone also where there was no row: it refuses a value that was computed before and arrives afterwards.
+-- Its created_at tells whether it replaced a live entry, because no other column of the old row survives.
 WITH buried AS (
     INSERT INTO @extschema@.cache_entries AS e
         (key, created_at, version, updated_at, expires_at, stale_until)

@@ -1,4 +1,4 @@
--- Where the extension lives in this database: no row where it is not installed. Its tables are those that CREATE EXTENSION made.
+-- The tables of the extension in this database, as CREATE EXTENSION made them; no row if it is not installed.
 WITH all_members (class, object) AS (
     SELECT d.classid, d.objid
     FROM pg_catalog.pg_depend AS d
@@ -12,8 +12,8 @@ WITH all_members (class, object) AS (
 SELECT pg_catalog.quote_ident(n.nspname),
        entries.oid,
        entries.relowner,
-       -- Rules, or triggers but ours: after each row the one that counts, before it the one that passes over what a
-       -- subscription brings.
+       -- Whether there are rules or foreign triggers. Ours are the one after each row that counts, and the one before each row
+       -- that ignores logical replication.
        EXISTS (SELECT FROM pg_catalog.pg_rewrite AS r WHERE r.ev_class OPERATOR(pg_catalog.=) entries.oid) OR EXISTS (
            SELECT FROM pg_catalog.pg_trigger AS t
            WHERE t.tgrelid OPERATOR(pg_catalog.=) entries.oid

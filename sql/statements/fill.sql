@@ -1,6 +1,6 @@
 -- $1 key, $2 value, $3 tags, $4 the clock, $5 expires_at, $6 stale_until, $7 generations of the tags, $8 load_us,
--- $9 the lease's number, NULL: none is needed, $10 what the value was computed from, as a pg_snapshot, $11 whether what
--- this transaction has written counts too
+-- $9 the number of the lease, NULL: none is needed, $10 the snapshot of the computation, as a pg_snapshot, $11 whether
+-- rows that this transaction has written count too
 WITH free AS MATERIALIZED (
     SELECT key, @live($4) AS live
     FROM @extschema@.cache_entries AS e

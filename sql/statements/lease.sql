@@ -1,6 +1,6 @@
--- $1 key, $2 the clock, $3 until when, $4 the lease's number, $5 what the caller sees, as a pg_snapshot,
+-- $1 key, $2 the clock, $3 until when, $4 the number of the lease, $5 the caller's snapshot, as a pg_snapshot,
 -- $6 also of a live entry, $7 the latest end that another lease can have
--- A row that somebody holds is passed over. The value stays as long as it may be served; the version stays.
+-- Skips a row that another transaction has locked. The value stays as long as it may be served; the version stays.
 WITH free AS MATERIALIZED (
     SELECT key,
            value IS NOT NULL AND coalesce(stale_until, expires_at) OPERATOR(pg_catalog.>) $2 AND @valid@ AS served

@@ -1,4 +1,4 @@
--- $1 key: its live value, and from now on nobody else changes it
+-- $1 key: its live value, which no other transaction can change from now on
 SELECT value
 FROM @extschema@.cache_entries AS e
 WHERE key OPERATOR(pg_catalog.=) $1

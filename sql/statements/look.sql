@@ -1,4 +1,4 @@
--- $1 key, $2 the clock: also what is past its deadline, within the time that it may be served
+-- $1 key, $2 the clock: the value of an entry that may be served, also after its deadline
 SELECT value, expires_at, load_us, expires_at OPERATOR(pg_catalog.>) $2
 FROM (
     -- With an old snapshot there may be two: one that was removed since, and one that the transaction has written after that.

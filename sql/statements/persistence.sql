@@ -1,5 +1,5 @@
--- The tables that hold entries or tags, and how persistent each is: those of the extension but for what pg_dump keeps, which is
--- configuration. In the order in which they were made: whoever reads or writes locks cache_entries first.
+-- The tables that hold entries or tags, and whether each is unlogged: all tables of the extension except those that pg_dump
+-- keeps, which hold configuration. In the order of their creation: readers and writers lock cache_entries first.
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relpersistence OPERATOR(pg_catalog.=) 'u'
 FROM pg_catalog.pg_extension AS e
 JOIN pg_catalog.pg_depend AS d

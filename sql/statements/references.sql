@@ -1,5 +1,5 @@
--- $1 cache_entries: the tables with a foreign key on it, the column, where that is a text that holds its key, and both
--- names.
+-- $1 cache_entries: the tables with a foreign key on it; the column, if that is a text and refers to the key; the names of
+-- both
 SELECT c.conrelid, CASE
     WHEN c.confkey OPERATOR(pg_catalog.=) '{1}'::pg_catalog.int2[]
      AND a.atttypid OPERATOR(pg_catalog.=) ANY ('{25,1043}'::pg_catalog.oid[])

@@ -1,4 +1,4 @@
--- $1 key, $2 the lease's number
+-- $1 key, $2 the number of the lease
 WITH held AS MATERIALIZED (
     SELECT key
     FROM @extschema@.cache_entries

@@ -1,5 +1,5 @@
--- $1 the trigger function: every watched table, what stands in tgargs, and the columns that the table has, as JSON: the type of
--- each, 0 where triggers do not get its value
+-- $1 the trigger function: every watched table, its tgargs, and its columns as JSON: the type of each, 0 where triggers do
+-- not get its value
 SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, c.relname) COLLATE pg_catalog."C", t.tgargs, (
            SELECT pg_catalog.json_object_agg(
                       a.attname,

@@ -1,5 +1,5 @@
--- $1 the trigger function: of the watched tables of which the command that has just ended has dropped a column, the table
--- and what stands in tgargs
+-- $1 the trigger function: the watched tables of which the command that has just ended has dropped a column, and their
+-- tgargs
 SELECT DISTINCT t.tgrelid, t.tgargs
 FROM pg_catalog.pg_event_trigger_dropped_objects() AS d
 JOIN pg_catalog.pg_trigger AS t

@@ -1,5 +1,5 @@
--- The function of the triggers of watched tables, and who owns it: the member of the extension that calls our code, whatever
--- name it has by now
+-- The function of the triggers of watched tables, and its owner. It is the member of the extension that calls this C
+-- function, even if it was renamed
 SELECT p.oid, p.proowner
 FROM pg_catalog.pg_extension AS e
 JOIN pg_catalog.pg_depend AS d

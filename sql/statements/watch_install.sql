@@ -1,6 +1,6 @@
--- $1 a table: it and every table below it, which get the triggers, and whether the table has rows of its own to be told of
--- one by one. A partitioned table has none: PostgreSQL would make copies of its row trigger for every partition, ask for
--- EXECUTE of whoever makes or attaches one, and drop the copy of one that is detached.
+-- $1 a table: it and every table below it, all of which get the triggers, and whether it gets the row trigger. A partitioned
+-- table does not: PostgreSQL would copy its row trigger to every partition, demand EXECUTE from the role that makes or
+-- attaches one, and drop the copy of one that is detached.
 WITH RECURSIVE tree (relation) AS (
     SELECT $1
     UNION

@@ -1,5 +1,5 @@
--- $1 a table, $2 the trigger function: the triggers of the table and of every table below it. A copy, of a row trigger of
--- somebody's own on a partitioned table, goes with that.
+-- $1 a table, $2 the trigger function: the triggers of the table and of every table below it. A copy of a foreign row
+-- trigger on a partitioned table goes with that trigger.
 WITH RECURSIVE tree (relation) AS (
     SELECT $1
     UNION

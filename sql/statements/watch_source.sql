@@ -1,4 +1,4 @@
--- $1 a relation, $2 the trigger function: what decides whether the current role may watch it
+-- $1 a relation, $2 the trigger function: the facts that decide whether the current role may watch it
 WITH RECURSIVE below (relation) AS (
     SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent OPERATOR(pg_catalog.=) $1
     UNION

@@ -1,7 +1,6 @@
--- $1 the trigger function, $2 whether the command may have put a table below another: what the command that has just
--- ended means for watched tables. Of each that it has touched, itself, through a parent or through the type that it is a
--- table of: the table and what stands in tgargs, where it is watched; of each that it has put below a watched one, what
--- stands there, where the table has not got it yet.
+-- $1 the trigger function, $2 whether the command that has just ended may have put a table below another.
+-- One row for each table that the command has touched: directly, through a parent, or through the type that it is a table
+-- of. The columns: the table; its tgargs, if it is watched; the tgargs of a watched parent, if the table lacks them.
 WITH RECURSIVE touched (relation) AS (
     SELECT objid FROM pg_catalog.pg_event_trigger_ddl_commands()
     WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass

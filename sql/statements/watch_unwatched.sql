@@ -1,5 +1,5 @@
--- $1 the trigger function: the watched tables, and the tables below them, that lack one of the triggers, or for which it does
--- not fire when it should
+-- $1 the trigger function: the watched tables, and the tables below them, that lack one of the triggers or have one that is
+-- not enabled as it must be
 WITH RECURSIVE needed (name, enabled) AS (
     VALUES ('cache_pg_watch_insert'::pg_catalog.name, '{O,A}'::pg_catalog."char"[]),
            ('cache_pg_watch_update', '{O,A}'),

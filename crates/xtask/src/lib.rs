@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod coverage;
 pub mod demo;
 pub mod files;
+pub mod house;
 pub mod ink;
 pub mod package;
 pub mod paths;

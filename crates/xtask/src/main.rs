@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::suites::{self, Suite};
-use xtask::{coverage, demo, package, pictures, postgres, top};
+use xtask::{coverage, demo, house, package, pictures, postgres, top};
 
 /// The developer's tool of cache_pg.
 #[derive(Parser)]
@@ -37,6 +37,11 @@ enum Task {
         /// Suites [default: all that try the extension]
         #[arg(long, value_delimiter = ',')]
         only: Vec<Suite>,
+    },
+    /// Print the size of each part, its circles of files, and its imports against the order of the layers
+    House {
+        /// The root of a work tree [default: this one]
+        root: Option<PathBuf>,
     },
     /// Run suites with the library that is installed
     #[command(hide = true)]
@@ -103,6 +108,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Test { pg, only, assertions } => suites::run_and_report(&pg, &only, assertions),
         Task::Coverage { only } => coverage::run(&only),
+        Task::House { root } => house::print(root.as_deref()),
         Task::Installed { only } => {
             print!("\n{}", suites::run_installed(&only)?);
             Ok(())

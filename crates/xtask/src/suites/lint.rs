@@ -4,7 +4,8 @@
 
 use anyhow::Result;
 
-use super::{Verdict, cargo, house, statements, versions};
+use super::{Verdict, cargo, statements, versions};
+use crate::house;
 use crate::package;
 use crate::postgres::Installation;
 use crate::process;

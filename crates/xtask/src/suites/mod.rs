@@ -3,7 +3,6 @@
 //! Must never stop at the first failure, nor call a suite passed that did not run.
 
 pub mod bless;
-mod house;
 mod lint;
 mod pgspot;
 mod regress;

@@ -2,7 +2,8 @@
 //!
 //! Owns these two. Must never touch the list when an entry is served.
 
-use super::{Policy, list::List};
+use super::interface::Policy;
+use super::list::List;
 
 /// First in, first out.
 pub struct Fifo {

@@ -2,7 +2,8 @@
 //!
 //! Owns nothing but that. Must never evict an entry for one that is too large for the whole cache.
 
-use super::{Policy, list::List};
+use super::interface::Policy;
+use super::list::List;
 
 /// Least recently used.
 pub struct Lru {

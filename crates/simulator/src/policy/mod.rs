@@ -1,9 +1,9 @@
 //! The policies that ours is measured by.
 //!
-//! Owns what a policy is to the simulator, and the list of them. Must never favour one: all get the same requests and
-//! may hold the same weight.
+//! Owns the list of them. Must never favour one: all get the same requests and may hold the same weight.
 
 mod fifo;
+mod interface;
 mod list;
 mod lru;
 mod s3_fifo;
@@ -13,20 +13,12 @@ mod tiny_lfu;
 mod window;
 
 pub use fifo::{Clock, Fifo};
+pub use interface::{Make, Policy};
 pub use lru::Lru;
 pub use s3_fifo::S3Fifo;
 pub use sieve::Sieve;
 pub use tiny_lfu::Moka;
 pub use window::WTinyLfu;
-
-/// A cache that stores what it does not have.
-pub trait Policy {
-    /// Asks for a key below the number of keys that the policy was made for; whether it was there.
-    fn request(&mut self, key: u32, weight: u32) -> bool;
-}
-
-/// Makes a policy that holds `limit` for a trace of so many keys.
-pub type Make = fn(limit: u64, keys: usize) -> Box<dyn Policy>;
 
 /// The policies by name, in the order of the table.
 pub const YARDSTICKS: [(&str, Make); 7] = [

@@ -4,7 +4,8 @@
 //! Owns the algorithm of Yang et al., "FIFO queues are all you need for cache eviction" (SOSP 2023), with the shares of
 //! the paper: a tenth for the small queue, a memory as long as the large one. Must never move an entry that is served.
 
-use super::{Policy, list::List};
+use super::interface::Policy;
+use super::list::List;
 
 /// The most that is counted of an entry.
 const MOST: u8 = 3;

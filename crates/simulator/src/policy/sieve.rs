@@ -2,7 +2,8 @@
 //!
 //! Owns the algorithm of Zhang et al., "SIEVE is simpler than LRU" (NSDI 2024). Must never move an entry.
 
-use super::{Policy, list::List};
+use super::interface::Policy;
+use super::list::List;
 
 /// One bit an entry, and a hand that stays where it evicted last.
 pub struct Sieve {

@@ -3,7 +3,7 @@
 //! Owns how its cache is called. Must never let its work wait: what moka does behind the requests is done after each
 //! one, so that a replay gives the same figures every time.
 
-use super::Policy;
+use super::interface::Policy;
 use moka::sync::Cache;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 

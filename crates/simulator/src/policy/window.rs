@@ -4,7 +4,9 @@
 //! Owns the algorithm of Einziger, Friedman and Manes, "TinyLFU" (2017), with the shares of the paper: 1 % window, 80 %
 //! of the rest protected. The window does not adapt. Must never admit what was asked for less often than what it ousts.
 
-use super::{Policy, list::List, sketch::Sketch};
+use super::interface::Policy;
+use super::list::List;
+use super::sketch::Sketch;
 
 /// Window, probation and protected.
 pub struct WTinyLfu {

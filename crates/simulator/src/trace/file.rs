@@ -3,7 +3,7 @@
 //! Owns the formats that public traces come in, after they have been unpacked: lines of text (`.txt`: a key, and a size
 //! in bytes where there is one), and big-endian numbers of 32 or 64 bits (`.u32`, `.u64`). Must never fetch anything.
 
-use super::Trace;
+use super::requests::Trace;
 use anyhow::{Context, Result, bail};
 use std::collections::HashMap;
 use std::fs;

@@ -1,59 +1,17 @@
 //! Traces: sequences of requests for keys.
 //!
-//! Owns what a trace is, how its keys become small numbers, and which generated traces there are by name. Must never
-//! depend on anything but its arguments: the same name gives the same trace on every machine.
+//! Owns which generated traces there are by name. Must never depend on anything but its arguments: the same name gives the
+//! same trace on every machine.
 
 mod chance;
 mod file;
 mod generate;
+mod requests;
 
 pub use chance::mix;
 pub use file::read;
 pub use generate::{large_and_small, looped, scan_into_zipf, shifting, zipf};
-
-use std::collections::HashMap;
-
-/// A request for a key, which is stored when it is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Request {
-    /// The key: 0 to [`Trace::distinct`] - 1, numbered in the order in which they are first asked for.
-    pub key: u32,
-    /// What the entry weighs: bytes where sizes are known, else 1.
-    pub weight: u32,
-}
-
-/// A sequence of requests.
-#[derive(Debug, Clone)]
-pub struct Trace {
-    /// What it is called in tables.
-    pub name: String,
-    /// The requests, in order.
-    pub requests: Vec<Request>,
-    /// How many different keys there are.
-    pub distinct: usize,
-    /// What one entry of each key weighs together.
-    pub weight: u64,
-}
-
-impl Trace {
-    /// A trace of these keys and weights.
-    pub fn new(name: &str, requests: impl IntoIterator<Item = (u64, u32)>) -> Self {
-        let mut numbers = HashMap::new();
-        let mut weight = 0;
-        let requests = requests
-            .into_iter()
-            .map(|(key, heavy)| {
-                let next = numbers.len() as u32;
-                let key = *numbers.entry(key).or_insert(next);
-                if key == next {
-                    weight += u64::from(heavy);
-                }
-                Request { key, weight: heavy }
-            })
-            .collect();
-        Self { name: name.to_owned(), requests, distinct: numbers.len(), weight }
-    }
-}
+pub use requests::{Request, Trace};
 
 /// The generated traces that every table has.
 pub const GENERATED: [&str; 8] =
@@ -93,12 +51,5 @@ mod tests {
             assert!(one.distinct >= 10_000 && one.requests.len() >= 200_000, "{name}");
         }
         assert!(generated("nothing").is_none());
-    }
-
-    #[test]
-    fn keys_are_numbered_as_they_appear_and_weighed_once() {
-        let trace = Trace::new("t", [(9, 5), (4, 1), (9, 5)]);
-        let keys: Vec<u32> = trace.requests.iter().map(|request| request.key).collect();
-        assert_eq!((keys, trace.distinct, trace.weight), (vec![0, 1, 0], 2, 6));
     }
 }

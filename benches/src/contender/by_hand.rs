@@ -5,8 +5,9 @@
 
 use anyhow::Result;
 
+use super::names;
+use super::session::{Session, Ttl};
 use super::sql::Sql;
-use super::{Session, Ttl, names};
 use crate::wire::postgres::{Connection, Statement, array, quoted_array};
 
 /// See the module.

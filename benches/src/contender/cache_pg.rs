@@ -4,8 +4,9 @@
 
 use anyhow::Result;
 
+use super::names;
+use super::session::{Session, Ttl};
 use super::sql::Sql;
-use super::{Session, Ttl, names};
 use crate::servers::postgres::Postgres;
 use crate::wire::postgres::{Connection, Statement, array};
 

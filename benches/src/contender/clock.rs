@@ -4,7 +4,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Ttl;
+use super::session::Ttl;
 
 /// Seconds since 1970 at which it is over.
 pub fn seconds(ttl: Ttl) -> u64 {

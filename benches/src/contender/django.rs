@@ -9,8 +9,9 @@
 
 use anyhow::{Context, Result};
 
+use super::clock;
+use super::session::{Session, Ttl};
 use super::sql::{Sql, parameters};
-use super::{Session, Ttl, clock};
 use crate::operation::{MANY, Operation};
 use crate::wire::postgres::{Connection, Statement, array, quoted_array};
 

@@ -4,8 +4,9 @@
 
 use anyhow::{Result, bail};
 
+use super::names;
+use super::session::{Session, Ttl};
 use super::sql::Sql;
-use super::{Session, Ttl, names};
 use crate::operation::Operation;
 use crate::wire::postgres::{Connection, Statement};
 

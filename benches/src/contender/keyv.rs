@@ -7,8 +7,9 @@
 
 use anyhow::{Result, bail};
 
+use super::clock;
+use super::session::{Session, Ttl};
 use super::sql::Sql;
-use super::{Session, Ttl, clock};
 use crate::operation::Operation;
 use crate::wire::postgres::{Connection, Statement, array, quoted_array};
 

@@ -8,8 +8,9 @@
 
 use anyhow::{Context, Result};
 
+use super::clock;
+use super::session::{Session, Ttl};
 use super::sql::{Sql, parameters};
-use super::{Session, Ttl, clock};
 use crate::operation::MANY;
 use crate::wire::postgres::{Connection, Statement};
 

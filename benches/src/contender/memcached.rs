@@ -4,7 +4,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{Contender, Session, Ttl};
+use super::session::{Contender, Session, Ttl};
 use crate::operation::Operation;
 use crate::servers::memcached::Memcached as Server;
 use crate::wire::memcached::Connection;

@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 
-use super::{Contender, Session, Ttl};
+use super::session::{Contender, Session, Ttl};
 use crate::operation::Operation;
 use crate::servers::redis::Redis as Server;
 use crate::wire::resp::{Answer, Connection};

@@ -11,8 +11,8 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
+use super::session::{Session, Ttl};
 use super::sql::{Sql, parameters};
-use super::{Session, Ttl};
 use crate::operation::MANY;
 use crate::random::mixed;
 use crate::wire::postgres::{Connection, Statement};

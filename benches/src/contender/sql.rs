@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::{Contender, Session};
+use super::session::{Contender, Session};
 use crate::operation::Operation;
 use crate::servers::postgres::Postgres;
 use crate::wire::postgres::Connection;

@@ -10,6 +10,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::prerequisites::python;
 use crate::suites::Suite;
 use crate::{package, paths, postgres, process};
 
@@ -69,7 +70,7 @@ fn tools() -> Result<PathBuf> {
     let bin = dir.join("llvm/bin");
     if !bin.is_dir() {
         println!("fetching LLVM's tools: the Python package {TOOLS}");
-        postgres::fetch_package(TOOLS, &dir)?;
+        python::fetch(TOOLS, &dir)?;
     }
     Ok(bin)
 }

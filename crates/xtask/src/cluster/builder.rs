@@ -11,12 +11,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
 
+use super::server::Cluster;
 use super::settings::Settings;
 use super::watchdog::Watchdog;
-use super::{Cluster, leftovers, template};
+use super::{client, leftovers, template};
 use crate::postgres::Installation;
 use crate::{files, process};
+
+/// How long a test may use one server: longer than all tests of a file take together on a busy machine.
+pub const LIFETIME_IN_TESTS: Duration = Duration::from_secs(15 * 60);
 
 /// How a new cluster is to be.
 #[derive(Clone, Debug)]
@@ -28,8 +33,15 @@ pub struct Builder {
     environment: Vec<(String, OsString)>,
 }
 
+impl Cluster {
+    /// A server of `installation`, to be set up and started.
+    pub fn builder(installation: &Installation) -> Builder {
+        Builder::new(installation)
+    }
+}
+
 impl Builder {
-    pub(super) fn new(installation: &Installation) -> Self {
+    fn new(installation: &Installation) -> Self {
         Self {
             installation: installation.clone(),
             settings: Settings::small(),
@@ -100,7 +112,11 @@ impl Builder {
             cluster.settings().set("port", &cluster.port.to_string());
             cluster.settings().write(&cluster.data_dir())?;
         }
-        cluster.watchdog = lifetime.map(|lifetime| Watchdog::watch(&cluster, lifetime));
+        cluster.watchdog = lifetime.map(|lifetime| {
+            let (dir, port) = (cluster.dir.clone(), cluster.port);
+            let doing = move || client::activity(&dir, port);
+            Watchdog::start(Arc::downgrade(&cluster.server), lifetime, Signal::SIGQUIT, doing)
+        });
         Ok(cluster)
     }
 

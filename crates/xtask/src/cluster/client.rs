@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use postgres::{Client, NoTls};
 
-use super::{Cluster, template, wait};
+use super::server::Cluster;
+use super::{template, wait};
 use crate::process;
 
 impl Cluster {

@@ -10,7 +10,8 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-use super::{Cluster, wait};
+use super::server::Cluster;
+use super::wait;
 use crate::process;
 
 /// Longer than any start or stop of a small server on a busy machine.

@@ -10,7 +10,8 @@ use nix::errno::Errno;
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-use super::{Cluster, wait};
+use super::server::Cluster;
+use super::wait;
 
 impl Cluster {
     /// Kills the postmaster and all its processes at once, without a word to them, and waits until they

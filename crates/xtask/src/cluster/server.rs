@@ -5,63 +5,38 @@
 //!
 //! Must never touch a server that it did not start, nor outlive its [`Cluster`] unless told to.
 
-mod builder;
-mod client;
-mod control;
-mod crash;
-mod leftovers;
-mod settings;
-mod standby;
-mod template;
-mod wait;
-mod watchdog;
-
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-pub use builder::Builder;
-pub use control::StopMode;
-pub use leftovers::remove as remove_leftovers;
-pub use wait::{poll, wait_for};
-
+use super::settings::Settings;
+use super::watchdog::Watchdog;
 use crate::postgres::Installation;
-use settings::Settings;
-use watchdog::Watchdog;
-
-/// How long a test may use one server: longer than all tests of a file take together on a busy machine.
-pub const LIFETIME_IN_TESTS: Duration = Duration::from_secs(15 * 60);
 
 /// A server and its directory. Dropping it stops the server at once and removes the directory, unless
 /// `CACHE_PG_KEEP` is set or the thread is panicking: then the directory stays and its place is printed.
 #[derive(Debug)]
 pub struct Cluster {
-    installation: Installation,
+    pub(super) installation: Installation,
     /// Closed to others; holds `data`, `log` and the socket.
-    dir: PathBuf,
-    port: u16,
-    settings: Mutex<Settings>,
+    pub(super) dir: PathBuf,
+    pub(super) port: u16,
+    pub(super) settings: Mutex<Settings>,
     /// Variables of its environment, beside those of this process.
-    environment: Vec<(String, OsString)>,
+    pub(super) environment: Vec<(String, OsString)>,
     /// The postmaster, while it runs.
-    server: Arc<Mutex<Option<Child>>>,
+    pub(super) server: Arc<Mutex<Option<Child>>>,
     /// Ends the server of a test that does not come to an end.
-    watchdog: Option<Watchdog>,
+    pub(super) watchdog: Option<Watchdog>,
     /// Whether it goes on when this value is dropped.
-    left_running: bool,
+    pub(super) left_running: bool,
     /// Held as long as this process lives: the directory is in use.
-    _ownership: File,
+    pub(super) _ownership: File,
 }
 
 impl Cluster {
-    /// A server of `installation`, to be set up and started.
-    pub fn builder(installation: &Installation) -> Builder {
-        Builder::new(installation)
-    }
-
     /// The PostgreSQL that runs it.
     pub fn installation(&self) -> &Installation {
         &self.installation
@@ -94,39 +69,22 @@ impl Cluster {
         self.dir.clone()
     }
 
-    fn log_file(&self) -> PathBuf {
+    pub(super) fn log_file(&self) -> PathBuf {
         self.dir.join("log")
     }
 
     /// The last lines of the log, for an error message.
-    fn log_tail(&self) -> String {
+    pub(super) fn log_tail(&self) -> String {
         let log = self.log();
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    fn server(&self) -> MutexGuard<'_, Option<Child>> {
+    pub(super) fn server(&self) -> MutexGuard<'_, Option<Child>> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn settings(&self) -> MutexGuard<'_, Settings> {
+    pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        if self.left_running {
-            return;
-        }
-        if self.is_running() && self.stop_within(StopMode::Immediate, Duration::from_secs(10)).is_err() {
-            let _ = self.kill9();
-        }
-        if std::thread::panicking() || std::env::var_os("CACHE_PG_KEEP").is_some() {
-            leftovers::keep(&self.dir);
-            eprintln!("the server's directory is kept: {}", self.dir.display());
-        } else {
-            let _ = std::fs::remove_dir_all(&self.dir);
-        }
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::Cluster;
+use super::server::Cluster;
+use super::wait;
 use crate::process;
 
 impl Cluster {
@@ -40,7 +41,7 @@ impl Cluster {
         let written: String =
             self.connect("postgres")?.query_one("SELECT pg_current_wal_insert_lsn()::text", &[])?.try_get(0)?;
         let replayed = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'");
-        super::wait_for(&mut standby.connect("postgres")?, &replayed, Duration::from_secs(30))
+        wait::wait_for(&mut standby.connect("postgres")?, &replayed, Duration::from_secs(30))
     }
 
     /// Makes a standby a primary; it accepts writes when this returns.

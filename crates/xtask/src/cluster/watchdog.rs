@@ -4,7 +4,7 @@
 
 use std::process::Child;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -12,20 +12,13 @@ use anyhow::Result;
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-use super::{Cluster, client};
-
 /// Watches a server until it is dropped.
 #[derive(Debug)]
 pub(super) struct Watchdog(#[expect(dead_code, reason = "that it is dropped is heard")] Sender<()>);
 
 impl Watchdog {
-    /// Says what the server is doing after `lifetime`, and ends it as in a crash.
-    pub(super) fn watch(cluster: &Cluster, lifetime: Duration) -> Self {
-        let (dir, port) = (cluster.dir.clone(), cluster.port);
-        Self::start(Arc::downgrade(&cluster.server), lifetime, Signal::SIGQUIT, move || client::activity(&dir, port))
-    }
-
-    fn start(
+    /// Says after `lifetime` what the server is doing, which `last_words` returns, and sends it `signal`.
+    pub(super) fn start(
         server: Weak<Mutex<Option<Child>>>,
         lifetime: Duration,
         signal: Signal,
@@ -56,9 +49,10 @@ fn end(server: &Weak<Mutex<Option<Child>>>, signal: Signal) {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+    use std::sync::Arc;
 
     use super::*;
-    use crate::cluster::poll;
+    use crate::cluster::wait::poll;
 
     fn sleeping() -> Arc<Mutex<Option<Child>>> {
         Arc::new(Mutex::new(Some(Command::new("sleep").arg("60").spawn().unwrap())))

@@ -3,17 +3,13 @@
 //!
 //! Must never depend on `cargo pgrx` or its configuration: cargo and a `pg_config` are enough.
 
-mod place;
-mod schema;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-pub use place::{install, install_into_server};
-
+use super::schema;
 use crate::postgres::Installation;
 use crate::{files, paths, prerequisites, process};
 

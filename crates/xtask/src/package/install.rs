@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{Package, build};
+use super::build::{Package, build};
 use crate::files;
 use crate::postgres::Installation;
 

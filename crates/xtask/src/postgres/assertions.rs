@@ -9,7 +9,8 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::{Installation, private};
+use super::installation::Installation;
+use super::private;
 use crate::prerequisites::apt;
 use crate::{paths, process};
 

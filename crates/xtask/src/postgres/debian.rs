@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::SUPPORTED;
+use super::installation::SUPPORTED;
 use crate::prerequisites::apt;
 
 /// Where Debian's `postgresql-common` keeps how new servers are created.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Installation, UNDER_TEST, debian, private, wheel};
+use super::installation::{Installation, UNDER_TEST};
+use super::{debian, private, wheel};
 use crate::paths;
 
 /// The versions to test against when nobody says which, besides whatever the system has.

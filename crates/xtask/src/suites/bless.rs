@@ -7,8 +7,9 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use super::kind::Suite;
 use super::regress::Golden;
-use super::{Suite, results};
+use super::results;
 use crate::files;
 use crate::postgres::Installation;
 

@@ -4,7 +4,9 @@
 
 use anyhow::Result;
 
-use super::{Verdict, cargo, statements, versions};
+use super::programs::cargo;
+use super::summary::Verdict;
+use super::{statements, versions};
 use crate::house;
 use crate::package;
 use crate::postgres::Installation;

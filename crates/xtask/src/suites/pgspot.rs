@@ -7,9 +7,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::Verdict;
+use super::summary::Verdict;
 use crate::package::Package;
-use crate::{paths, prerequisites, process};
+use crate::prerequisites::python;
+use crate::{paths, process};
 
 /// The version that the project is checked with.
 const PGSPOT: &str = "pgspot==0.9.4";
@@ -42,7 +43,7 @@ pub fn run(package: &Package) -> Result<Verdict> {
 }
 
 fn fetch(modules: &std::path::Path) -> Result<()> {
-    prerequisites::pip()?;
+    python::pip()?;
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]).arg(modules).arg(PGSPOT);
     process::output(&mut pip).map(drop)

@@ -9,7 +9,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Suite, Verdict, results};
+use super::kind::Suite;
+use super::results;
+use super::summary::Verdict;
 use crate::cluster::{Cluster, LIFETIME_IN_TESTS};
 use crate::files;
 use crate::paths;

@@ -2,65 +2,15 @@
 //!
 //! Must never stop at the first failure, nor call a suite passed that did not run.
 
-pub mod bless;
-mod lint;
-mod pgspot;
-mod regress;
-mod results;
-mod statements;
-mod summary;
-mod versions;
-
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use clap::ValueEnum;
 
-pub use summary::{Outcome, Summary, Verdict};
-
+use super::kind::Suite;
+use super::summary::{Outcome, Summary, Verdict};
+use super::{lint, pgspot, programs, regress};
 use crate::postgres::{self, AtHand, Installation};
-use crate::{cluster, package, paths, prerequisites, process};
-
-/// A kind of test.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub enum Suite {
-    /// Formatting and compiler lints.
-    Lint,
-    /// Tests that need no server.
-    Unit,
-    /// SQL scripts and what they must print: `tests/sql`.
-    Sql,
-    /// Interleavings of several sessions: `tests/isolation`.
-    Isolation,
-    /// Rust programs against servers of their own: `tests/server`.
-    Server,
-    /// Attacks by roles with exactly the privileges in question, and a fuzzer: `tests/attack`.
-    Attack,
-    /// Sessions at random, crashes, and a judge of what they read: `tests/oracle`.
-    Oracle,
-    /// The README and the pages of docs, run and checked: `tests/readme`.
-    Readme,
-    /// Whether the benchmark works, on the newest PostgreSQL: `benches`.
-    Bench,
-}
-
-impl Suite {
-    /// What it is called on the command line and in the summary.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Lint => "lint",
-            Self::Unit => "unit",
-            Self::Sql => "sql",
-            Self::Isolation => "isolation",
-            Self::Server => "server",
-            Self::Attack => "attack",
-            Self::Oracle => "oracle",
-            Self::Readme => "readme",
-            Self::Bench => "bench",
-        }
-    }
-}
+use crate::{cluster, package, paths};
 
 /// Runs the suites in `only` (all when empty) on the `majors` (all at hand when empty), and returns what
 /// came out. Everything is printed as it happens. `assertions`: in place of the usual 18, if it can be had, one with
@@ -81,7 +31,7 @@ pub fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> 
         summary.add(timed("lint", None, lint::tools));
     }
     if wanted(Suite::Unit) {
-        summary.add(timed("unit", None, unit));
+        summary.add(timed("unit", None, programs::unit));
     }
     let checked = building.and_then(|building| {
         let built = building.and_then(postgres::assertions::Building::wait);
@@ -154,13 +104,13 @@ fn on(
 
 fn on_one(suite: Suite, installation: &Installation) -> Result<Verdict> {
     match suite {
-        Suite::Server => programs("cache_pg_server_tests", &["--test-threads=2"], installation),
+        Suite::Server => programs::against("cache_pg_server_tests", &["--test-threads=2"], installation),
         // What the fuzzer counts is printed.
-        Suite::Attack => programs("cache_pg_attack_tests", &["--test-threads=2", "--nocapture"], installation),
+        Suite::Attack => programs::against("cache_pg_attack_tests", &["--test-threads=2", "--nocapture"], installation),
         // One after the other: each keeps the machine busy. What they count is printed.
-        Suite::Oracle => programs("cache_pg_oracle", &["--test-threads=1", "--nocapture"], installation),
-        Suite::Readme => programs("cache_pg_readme_tests", &["--test-threads=2"], installation),
-        Suite::Bench => programs("cache_pg_bench", &["--test-threads=2"], installation),
+        Suite::Oracle => programs::against("cache_pg_oracle", &["--test-threads=1", "--nocapture"], installation),
+        Suite::Readme => programs::against("cache_pg_readme_tests", &["--test-threads=2"], installation),
+        Suite::Bench => programs::against("cache_pg_bench", &["--test-threads=2"], installation),
         _ => regress::run(suite, installation),
     }
 }
@@ -189,38 +139,6 @@ fn timed(suite: &'static str, installation: Option<&Installation>, run: impl FnO
         Verdict::Failed(text.lines().next().unwrap_or_default().to_owned())
     });
     Outcome { suite, postgres, verdict, took: start.elapsed() }
-}
-
-fn unit() -> Result<Verdict> {
-    process::run(cargo().args(["test", "-p", "cache_pg_rules", "-p", "cache_pg_simulator", "-p", "xtask"]))?;
-    Ok(Verdict::Passed)
-}
-
-fn programs(package: &str, arguments: &[&str], installation: &Installation) -> Result<Verdict> {
-    prerequisites::pooler();
-    process::run(
-        cargo()
-            .args(["test", "--no-fail-fast", "--package", package])
-            .arg("--")
-            .args(arguments)
-            .env(postgres::UNDER_TEST, &installation.pg_config),
-    )?;
-    Ok(Verdict::Passed)
-}
-
-/// Runs the benchmark, which is a program of its own: it is compiled only when it is wanted, and optimised.
-///
-/// # Errors
-/// When it fails.
-pub fn bench(arguments: &[String]) -> Result<()> {
-    process::run(cargo().args(["run", "--quiet", "--release", "--package", "cache_pg_bench", "--"]).args(arguments))
-}
-
-/// Cargo on the project, for everything but the extension itself.
-fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(paths::project());
-    command
 }
 
 /// Runs the suites and fails when one of them did.

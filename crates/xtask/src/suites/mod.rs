@@ -1,0 +1,20 @@
+//! Owns every test of the project: which kinds there are, how each is run, and what came of it.
+//!
+//! Must never call a suite passed that did not run.
+
+pub mod bless;
+mod kind;
+mod lint;
+mod pgspot;
+mod programs;
+mod regress;
+mod results;
+mod runner;
+mod statements;
+mod summary;
+mod versions;
+
+pub use kind::Suite;
+pub use programs::bench;
+pub use runner::{run_and_report, run_installed};
+pub use summary::{Outcome, Summary, Verdict};

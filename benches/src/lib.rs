@@ -9,7 +9,6 @@
 //! | [`keys`], [`values`], [`operation`] | what is asked |
 //! | [`load`] | one turn: threads that ask as fast as they are answered |
 //! | [`measure`] | what is measured: speed, growth, sweeping, and what can be counted |
-//! | [`dashboard`] | the picture of the dashboard |
 //! | [`targets`] | what it must show |
 //! | [`report`] | tables, Markdown and the plot |
 //!
@@ -17,7 +16,6 @@
 
 pub mod affinity;
 pub mod contender;
-pub mod dashboard;
 pub mod histogram;
 pub mod keys;
 pub mod load;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use cache_pg_bench::plan::Plan;
-use cache_pg_bench::{dashboard, report, results};
+use cache_pg_bench::{report, results};
 use clap::Parser;
 use xtask::{cluster, package, paths, postgres};
 
@@ -28,9 +28,6 @@ struct Arguments {
     /// Write the report into docs/ and the README as well; its times only if they are of the full form on a quiet machine
     #[arg(long, conflicts_with = "smoke")]
     docs: bool,
-    /// Draw docs/dashboard.svg instead: two minutes of a cache under load, as its statistics show it
-    #[arg(long, conflicts_with_all = ["quick", "smoke", "docs", "out"])]
-    dashboard: bool,
 }
 
 fn main() -> ExitCode {
@@ -50,9 +47,6 @@ fn run(arguments: &Arguments) -> Result<()> {
         _ => Plan::full(),
     };
     cluster::remove_leftovers()?;
-    if arguments.dashboard {
-        return dashboard::run();
-    }
     let installation = postgres::preferred()?;
     package::install(&package::build(&installation)?, &installation)?;
     let start = Instant::now();

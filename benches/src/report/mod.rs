@@ -2,8 +2,6 @@
 //!
 //! Must never compute anything that [`crate::targets`] or [`crate::statistics`] does.
 
-pub mod board;
-pub mod lines;
 mod markdown;
 mod plot;
 mod svg;

@@ -10,8 +10,7 @@ pub const INK: &str = "#1f2933";
 pub const FAINT: &str = "#7b8794";
 /// The font of titles within a picture.
 pub const BOLD: Font = Font { size: 13, colour: INK, bold: true };
-const CARD: &str = "#ffffff";
-const BORDER: &str = "#dde2e9";
+const PAPER: &str = "#ffffff";
 
 /// A picture that is being drawn.
 #[derive(Debug)]
@@ -47,7 +46,7 @@ impl Svg {
     /// A white picture of this size: it must be legible on a dark page too.
     pub fn new(width: u32, height: u32) -> Self {
         let mut svg = Self { width, height, body: String::new() };
-        svg.rectangle((0.0, 0.0), (f64::from(width), f64::from(height)), 8.0, CARD);
+        svg.rectangle((0.0, 0.0), (f64::from(width), f64::from(height)), 8.0, PAPER);
         svg
     }
 
@@ -55,28 +54,6 @@ impl Svg {
     pub fn rectangle(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), round: f64, colour: &str) {
         self.put(format_args!(
             r#"<rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="{round}" fill="{colour}"/>"#
-        ));
-    }
-
-    /// A white rectangle with round corners and a thin border.
-    pub fn card(&mut self, (x, y): (f64, f64), (width, height): (f64, f64)) {
-        self.put(format_args!(
-            r#"<rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="6" fill="{CARD}" stroke="{BORDER}"/>"#
-        ));
-    }
-
-    /// What is between points and a level, so faint that what is below can be seen.
-    pub fn area(&mut self, points: &[(f64, f64)], level: f64, colour: &str, opacity: f64) {
-        let (Some((first, _)), Some((last, _))) = (points.first(), points.last()) else { return };
-        let corners = [(*last, level), (*first, level)];
-        let points: Vec<_> = points.iter().chain(&corners).map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-        self.put(format_args!(r#"<polygon points="{}" fill="{colour}" fill-opacity="{opacity}"/>"#, points.join(" ")));
-    }
-
-    /// A dashed line from one point to another.
-    pub fn dashed(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), colour: &str) {
-        self.put(format_args!(
-            r#"<line x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}" stroke="{colour}" stroke-dasharray="4 4"/>"#
         ));
     }
 

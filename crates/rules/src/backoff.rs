@@ -1,8 +1,8 @@
-//! How long to wait after failures.
-//!
-//! Owns the growth of the pause between attempts: doubled each time, capped, and spread at random so that many
+//! Owns the pause between attempts after failures: it doubles each time, up to a cap, and is spread at random so that
 //! workers that failed together do not come back together ("full jitter" above a floor: AWS Architecture Blog,
 //! "Exponential Backoff And Jitter", 2015).
+//!
+//! Must never draw the random number itself.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ pub const FIRST: Duration = Duration::from_secs(1);
 /// The longest pause.
 pub const LONGEST: Duration = Duration::from_secs(300);
 
-/// The pause after `failures` failures in a row (0 = none, no pause). `chance` is a random number in 0 ≤ x < 1:
-/// the pause lies between half of the step and the whole of it.
+/// The pause after `failures` failures in a row; none after 0. `chance` is a random number in 0 ≤ x < 1: the pause lies
+/// between half of the step and the whole step.
 pub fn pause(failures: u32, chance: f64) -> Duration {
     let Some(doublings) = failures.checked_sub(1) else { return Duration::ZERO };
     let step = FIRST.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST);

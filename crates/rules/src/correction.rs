@@ -1,17 +1,19 @@
-//! How far a turn of the sweeper corrects a gauge: it counts while others write.
+//! Owns how far a full sweep corrects a gauge, although other sessions write while it counts.
+//!
+//! Must never make a correct gauge wrong while a cache fills up or empties.
 
-/// A turn during which more than this part of what it has counted has come or gone on balance leaves the gauge where it
-/// is, within what the turn allows.
+/// A sweep during which the net change exceeds this part of the count leaves the gauge as it is, within the bounds that
+/// the sweep sets.
 const STEADY: i64 = 16;
 
-/// What a gauge should say after a turn that has counted so much, where it says `now`, and said `then` when the turn
-/// began.
+/// The value that a gauge gets after a sweep that counted `counted` entries. The gauge says `now`, and said `then` when
+/// the sweep began.
 ///
-/// An entry that comes or goes during a turn does so before or behind the hand, and in the mean half of them are met: so
-/// it is what was counted, and half of the net change. What that is wrong by is of the order of the square root of all
-/// that has come and gone, and has no direction; but while a cache fills up or empties it is as much as half of that
-/// change, and a gauge that was right would become wrong. Then it is only kept between what was counted and that with the
-/// whole change.
+/// An entry that is added or removed during a sweep lies before or behind the sweeper, so on average half of these are
+/// counted: the best estimate is the count plus half of the net change. Its error is of the order of the square root of
+/// the number of changes and has no direction. While a cache fills up or empties, the error can be half of the net
+/// change, and would spoil a correct gauge. In that case the gauge is only clamped to the range from the count to the
+/// count plus the whole net change.
 pub fn set_right(counted: i64, now: i64, then: i64) -> i64 {
     let change = now - then;
     let right = match change.abs() > counted / STEADY {
@@ -38,7 +40,7 @@ mod tests {
         // It began with 3,000 entries, and has met 9,000 of the 20,000 that there are now.
         assert_eq!(set_right(9_000, 20_000, 3_000), 20_000);
         assert_eq!(set_right(11_000, 2_000, 20_000), 2_000);
-        // One that had been told of less than there is, or of more, moves as far as it must.
+        // A gauge that is too low, or too high, moves as far as it must.
         assert_eq!(set_right(9_000, 5_000, 1_000), 9_000);
         assert_eq!(set_right(9_000, 80_000, 70_000), 19_000);
     }

@@ -1,8 +1,9 @@
-//! What counts as an integer, for `cache_incr`.
+//! Owns what counts as an integer for `cache_incr`: a JSON number without a fraction, however it is written. `2` and
+//! `2.0` are the same number.
 //!
-//! A JSON number without a fraction, however it was written: `2` and `2.0` are the same number.
+//! Must never round a number.
 
-/// Why a value cannot be counted on.
+/// Why a value is not an integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CounterError {
     /// Not a number, or one with a fraction.

@@ -1,19 +1,19 @@
-//! Whether somebody has set the clock.
+//! Owns the detection of a wall clock that was set.
 //!
-//! Deadlines are by the server's clock, which an administrator may set, forwards or back; what was planned by it before
-//! is wrong from then on. A clock that nobody sets tells: the two go at the same pace otherwise. Must never take the
-//! small steps in which a clock is kept right for one.
+//! Deadlines follow the server's clock, which an administrator may set forwards or back; what was planned by it is
+//! wrong from then on. A monotonic clock, which cannot be set, reveals this: otherwise the two advance at the same
+//! pace. Must never take the small steps that keep a clock correct (NTP) for a set clock.
 
-/// A difference, in microseconds, by which a clock is not off without being set: one second.
+/// The least difference, in microseconds, that shows that the clock was set: one second.
 pub const LEAST: u64 = 1_000_000;
 
-/// By how much the clock was ahead of the one that nobody sets when that last mattered; None: nobody has looked.
+/// How far the wall clock was ahead of the monotonic clock at the last change; None before the first look.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Drift(Option<i64>);
 
 impl Drift {
-    /// Whether the clock was set since this was last true, both clocks in microseconds. The first look cannot tell, so
-    /// it says yes.
+    /// Whether the wall clock was set since this last returned true; both clocks in microseconds. The first call
+    /// returns true, because there is nothing to compare with.
     pub fn was_set(&mut self, clock: i64, steady: i64) -> bool {
         let ahead = clock.saturating_sub(steady);
         let was_set = self.0.is_none_or(|before| ahead.abs_diff(before) >= LEAST);

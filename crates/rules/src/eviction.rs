@@ -1,43 +1,42 @@
-//! Eviction: which entries go when there are too many.
+//! Owns eviction: what one byte remembers of a key, how a read and a write change it, the verdict on an entry, and when
+//! evicting may stop.
 //!
-//! A hand goes round the table and meets each entry in turn (CLOCK, Corbató 1968); of each key one byte is remembered,
-//! in an array that is addressed by the key's hash. Owns what a byte says, what a read and a write make of it, the
-//! verdict of the hand, and when it may stop. Must never need more than that byte: an entry's row is not written to
-//! note that it was read, and two keys that share a byte cost a hit now and then, never a wrong answer.
+//! A hand goes round the table and meets each entry in turn (CLOCK, Corbató 1968). An array, addressed by the key's
+//! hash, holds one byte for each key. Must never need more than that byte: a read does not write to the entry's row.
+//! Two keys that share a byte cost a hit now and then, never a wrong answer.
 //!
 //! The policy:
 //!
-//! 1. A read gives its key the full credit, which is the level: so many meetings with the hand. It stores once between
-//!    two meetings at most, so a hot key costs a load.
-//! 2. A new entry has no credit. The hand evicts what has none, and takes a meeting's worth from what has some.
-//! 3. An evicted key leaves a mark. What is written again while its mark lives starts with half the credit (the ghosts
-//!    of ARC and S3-FIFO, in the byte of the key).
+//! 1. A read gives its key the full credit, which is the level: a number of meetings with the hand. It stores the byte
+//!    at most once between two meetings, so a hot key costs only a load.
+//! 2. A new entry has no credit. The hand evicts an entry without credit, and takes one meeting's worth from any other.
+//! 3. An evicted key leaves a mark. A key that is written again while its mark lives starts with half the credit (the
+//!    ghosts of ARC and S3-FIFO, in the byte of the key).
 //! 4. The level rises while the hand evicts more than [`PROBATION`] of what it meets. So entries that were read come to
-//!    fill most of the table, turns get short, and what was never read goes soon: the small queue of S3-FIFO (Yang et
-//!    al., 2023), without a queue.
-//! 5. It falls when less is evicted, and when more than [`IN_VAIN`] of that had been read: then credit is too long for
-//!    what is popular now.
+//!    fill most of the table, turns get short, and an entry that was never read goes soon: the small queue of S3-FIFO
+//!    (Yang et al., 2023), without a queue.
+//! 5. The level falls when the hand evicts less than that, and when more than [`IN_VAIN`] of what it evicts had been
+//!    read: then credit lasts too long for what is popular now.
 //! 6. Where bytes are limited, a meeting costs an entry in proportion to its size.
-//! 7. A whole turn that is not enough halves the level, so the hand comes to an end however fast others read.
+//! 7. A whole turn that frees too little halves the level, so the hand comes to an end however fast others read.
 //!
 //! Every constant was chosen by replaying traces: `docs/eviction.md`.
 
-/// The share of what it meets that the hand would like to evict: the part of the table that is held by entries which
-/// nobody has read yet.
+/// The share of the entries it meets that the hand aims to evict: the part of the table for entries that nobody has
+/// read yet.
 pub const PROBATION: f64 = 0.1;
-/// The share of what is evicted that may have been read before, or the level falls.
+/// The share of evicted entries that may have been read; above it the level falls.
 pub const IN_VAIN: f64 = 0.3;
-/// How many times the entries in the table may be evicted while a mark lives.
+/// How long a mark lives: until this multiple of the entries in the table has been evicted.
 pub const MARKS_LIVE: f64 = 1.5;
-/// Where the hand stops when it has to evict, as a share of the limit.
+/// Where evicting stops, as a share of the limit.
 pub const LOW_WATER: f64 = 0.99;
-/// Bytes of the array for each entry that is expected. Half as many cost a point of hits, twice as many gain half a
-/// one.
+/// Bytes of the array for each expected entry. Half as many cost a point of hits; twice as many gain half a point.
 pub const BYTES_AN_ENTRY: usize = 8;
-/// Credit is counted in quarters of a meeting, so that small entries can pay less than a whole one.
+/// Credit is counted in quarters of a meeting, so that a small entry can pay less than a whole one.
 const MEETING: u8 = 4;
 
-/// Where in the array a key has its byte, and what tells it from others that have the same one.
+/// The byte of a key in the array, and the tag that tells the key from others that share the byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The number of the byte.
@@ -46,7 +45,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// In an array of `bytes` bytes, by any hash of the key: its bits are stirred here.
+    /// The place in an array of `bytes` bytes, for any hash of the key: this mixes its bits.
     pub fn of(hash: u64, bytes: usize) -> Self {
         let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let hash = (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -55,37 +54,37 @@ impl Place {
     }
 }
 
-/// What is remembered of a key: the credit of an entry, or the mark of one that was evicted.
+/// What the byte holds: the credit of an entry, or the mark of an evicted one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Use(u8);
 
 impl Use {
-    /// Set: a mark, and the other bits are the tag of the key that left it. Not set: they are a credit.
+    /// Set: the other bits are the tag of the evicted key. Not set: they are a credit.
     const MARK: u8 = 0b1000_0000;
 
-    /// From the byte in the array. Every byte is one.
+    /// From the byte in the array. Every byte is valid.
     pub fn from_bits(bits: u8) -> Self {
         Self(bits)
     }
 
-    /// As the byte in the array.
+    /// As the byte for the array.
     pub fn bits(self) -> u8 {
         self.0
     }
 
-    /// What a read that found the entry must store; None: nothing, which is the usual case.
+    /// The byte to store after a read that found the entry; None in the usual case: nothing to store.
     pub fn touched(self, level: Level) -> Option<Self> {
         (self.credit() < level.credit()).then_some(Self(level.credit()))
     }
 
-    /// What writing an entry that was not there must store; None: nothing. A mark is used up by its key and makes room
-    /// for another. A credit is left alone, because an entry of another key may live by it.
+    /// The byte to store after writing an entry that was not there; None: nothing to store. The key uses its own mark
+    /// up and makes room for another. A credit stays, because an entry of another key may depend on it.
     pub fn written(self, place: Place, level: Level) -> Option<Self> {
         let start = if self == Self::mark(place) { level.half().credit() } else { 0 };
         self.is_mark().then_some(Self(start))
     }
 
-    /// Without the mark; None: there is none.
+    /// The byte without its mark; None where it holds none.
     pub fn forgotten(self) -> Option<Self> {
         self.is_mark().then_some(Self(0))
     }
@@ -103,7 +102,7 @@ impl Use {
     }
 }
 
-/// What becomes of an entry that the hand has met.
+/// The verdict on an entry that the hand meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It stays.
@@ -115,23 +114,23 @@ pub enum Verdict {
     },
 }
 
-/// What a meeting costs an entry, in quarters of one.
+/// The price of a meeting, in quarters of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost(u8);
 
 impl Cost {
-    /// Where entries are limited: a meeting, whatever the size.
+    /// Where entries are limited: one meeting, whatever the size.
     pub const EVEN: Self = Self(MEETING);
 
-    /// Where bytes are limited: in proportion to the size of the entry over the mean of all, a quarter at least.
+    /// Where bytes are limited: in proportion to the entry's size over the mean size, at least a quarter.
     pub fn of(size: u64, mean: u64) -> Self {
         let quarters = size.saturating_mul(MEETING.into()) / mean.max(1);
         Self(quarters.clamp(1, u8::MAX.into()) as u8)
     }
 }
 
-/// The verdict on an entry that lies at `place` in the array, and what is remembered there from now on. The level caps
-/// a credit that was given when it was higher.
+/// The verdict on the entry at `place`, and the byte to store there. The level caps a credit that was given when the
+/// level was higher.
 pub fn judge(used: Use, place: Place, level: Level, cost: Cost) -> (Verdict, Use) {
     let credit = used.credit().min(level.credit());
     if credit > cost.0 {
@@ -142,19 +141,19 @@ pub fn judge(used: Use, place: Place, level: Level, cost: Cost) -> (Verdict, Use
     }
 }
 
-/// What the hand met while it evicted down to the low-water mark, in the unit of the limit: entries or bytes.
+/// The result of evicting down to the low-water mark, in the unit of the limit: entries or bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Met {
-    /// What it judged.
+    /// Judged.
     pub judged: u64,
-    /// What it evicted of that.
+    /// Evicted, of those.
     pub evicted: u64,
-    /// What had been read of that, in vain.
+    /// Evicted although they had been read.
     pub in_vain: u64,
 }
 
 impl Met {
-    /// Counts a verdict on an entry of this weight: 1 where entries are counted, its bytes where these are.
+    /// Adds a verdict on an entry of this weight: 1 where entries are limited, its bytes where bytes are.
     pub fn add(&mut self, verdict: Verdict, weight: u64) {
         self.judged += weight;
         if let Verdict::Evict { in_vain } = verdict {
@@ -164,17 +163,18 @@ impl Met {
     }
 }
 
-/// How many meetings with the hand a read is worth: from [`Level::LEAST`] to [`Level::MOST`], and less in need only.
+/// How many meetings with the hand a read is worth: from [`Level::LEAST`] to [`Level::MOST`], and less only when a
+/// whole turn frees too little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level(u8);
 
 impl Level {
     /// One meeting: plain CLOCK.
     pub const LEAST: Self = Self(1);
-    /// The most meetings. More helps with loops, and costs the hand more of them.
+    /// The most meetings. A higher limit helps with loops, and costs more sweeping.
     pub const MOST: Self = Self(15);
 
-    /// From a number; one that is too large becomes the most.
+    /// From a number; one that is too large becomes [`Level::MOST`].
     pub fn from_meetings(meetings: u8) -> Self {
         Self(meetings.min(Self::MOST.0))
     }
@@ -184,15 +184,15 @@ impl Level {
         self.0
     }
 
-    /// The level after the hand has evicted down to the low-water mark and met this.
+    /// The level after evicting down to the low-water mark with this result.
     pub fn after(self, met: Met) -> Self {
         let (evicted, in_vain) = (met.evicted as f64, met.in_vain as f64);
         let rises = evicted > PROBATION * met.judged as f64 && in_vain <= IN_VAIN * evicted;
         Self((if rises { self.0 + 1 } else { self.0.saturating_sub(1) }).clamp(Self::LEAST.0, Self::MOST.0))
     }
 
-    /// The level when a whole turn was not enough. Readers may give credit faster than the hand takes it; at nothing,
-    /// which comes after four turns, it evicts what it meets.
+    /// The level after a whole turn that freed too little. Readers may give credit faster than the hand takes it; at 0,
+    /// which is reached after four turns, every entry is evicted.
     pub fn after_turn(self) -> Self {
         Self(self.0 / 2)
     }
@@ -201,20 +201,21 @@ impl Level {
         Self(self.0.div_ceil(2))
     }
 
-    /// A quarter more than the meetings cost: what was read is evicted with something left, and so is known.
+    /// A quarter more than the meetings cost: an entry that was read is evicted with something left, which shows that
+    /// it was read.
     fn credit(self) -> u8 {
         self.0 * MEETING + 1
     }
 }
 
-/// How far the hand evicts once there is more than `limit`, in the unit of the limit: to the low-water mark, and by one
-/// at least.
+/// Where evicting stops once there is more than `limit`, in the unit of the limit: the low-water mark, at least one
+/// below the limit.
 pub fn low_water(limit: u64) -> u64 {
     ((limit as f64 * LOW_WATER) as u64).min(limit.saturating_sub(1))
 }
 
-/// From how many bytes of the array, going round, the hand must take the marks when it has evicted `evicted` entries
-/// and `left` are left.
+/// From how many bytes of the array, going round it, the marks must be removed after `evicted` entries were evicted and
+/// `left` are left.
 pub fn to_forget(evicted: u64, left: u64, bytes: usize) -> usize {
     let share = evicted as f64 / (left.max(1) as f64 * MARKS_LIVE);
     (share.min(1.0) * bytes as f64).ceil() as usize

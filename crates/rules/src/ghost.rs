@@ -1,19 +1,20 @@
-//! What more room would give.
+//! Owns the estimate of what a larger cache would gain: which evicted keys to remember, and how much larger the cache
+//! would have had to be for a miss to be a hit.
 //!
-//! Owns the arithmetic of keys that have gone: of which to keep a note, and how much larger the cache would have had to
-//! be for a miss to be a hit. A cache that evicts in turn has room again for `entries` keys after as many evictions, so
-//! what was evicted `since` evictions ago would still be there if it held that many more.
+//! A cache that evicts in turn has room again for `entries` keys after as many evictions. So an entry that was evicted
+//! `since` evictions ago would still be there if the cache held that many more. Must never remember a share that
+//! outgrows its places.
 
-/// How much larger a cache would have had to be.
+/// How much larger the cache would have had to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Distance {
-    /// By half at most,
+    /// By half at most.
     Half,
-    /// as much again,
+    /// Twice as large.
     Once,
-    /// three times as much,
+    /// Four times as large.
     Thrice,
-    /// or more than that.
+    /// Larger than that.
     Beyond,
 }
 
@@ -27,7 +28,7 @@ pub fn distance(since: u64, entries: u64) -> Distance {
     }
 }
 
-/// One in how many keys is noted, so that `places` are enough for three times `entries`: a power of two.
+/// One key in how many is remembered, so that `places` suffice for three times `entries`: a power of two.
 pub fn sample(entries: u64, places: u64) -> u64 {
     (entries.saturating_mul(3) / places.max(1) + 1).next_power_of_two()
 }

@@ -1,20 +1,19 @@
-//! Where the row of a key was seen last.
+//! Owns hints: how the place of a row is packed into a word, and how a bucket of hints is searched.
 //!
-//! A hint is a guess, and saves the way through the index where it is right. Owns how a place is packed into a word,
-//! and how a bucket of hints is looked through; must never be believed: whoever follows a hint asks the row whose it
-//! is.
+//! A hint says where the row of a key was last seen. It saves the index lookup where it is right. Must never be
+//! trusted: its user checks that the row there belongs to the key.
 //!
-//! A hint is two words, written one after the other and without a lock: the place, and the place mixed with the key's
-//! tag. Halves of two hints do not fit together (R. Hyatt, T. Mann, "A lock-less transposition table implementation for
+//! A hint is two words, written one after the other without a lock: the place, and the place mixed with the key's tag.
+//! Halves of two different hints do not match (R. Hyatt, T. Mann, "A lock-less transposition table implementation for
 //! parallel search", 2002).
 
-/// How many hints are looked through for a key: as many as lie in one line of the processor's cache.
+/// How many hints are searched for a key: as many as fit into one cache line.
 pub const WAYS: usize = 4;
 
 const BUFFER_BITS: u32 = 23;
 const ROW_BITS: u32 = 9;
 
-/// Where a version of a row was.
+/// The place of a row version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spot {
     /// The page of the table.
@@ -26,8 +25,8 @@ pub struct Spot {
 }
 
 impl Spot {
-    /// The place in one word, which is not 0; None where it has no room there: beyond 64 GB of buffers of 8 kB each,
-    /// and in larger pages.
+    /// The place as one word, never 0; None where it does not fit: beyond 64 GB of buffers of 8 kB each, or in larger
+    /// pages.
     pub fn pack(self) -> Option<u64> {
         let Self { page, row, buffer } = self;
         let fits = buffer >> BUFFER_BITS == 0 && row >> ROW_BITS == 0 && buffer > 0 && row > 0;
@@ -42,11 +41,11 @@ impl Spot {
     }
 }
 
-/// What the hints of a key are known by.
+/// The tag of a key's hints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tag(u64);
 
-/// A hint as it is stored. Zeroes are none.
+/// A hint as it is stored. Zeroes are an empty one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hint {
     /// Where the row was seen.
@@ -56,20 +55,20 @@ pub struct Hint {
 }
 
 impl Tag {
-    /// Of a key with this hash, in a database.
+    /// The tag of a key with this hash, in this database.
     pub fn of(hash: u64, database: u32) -> Self {
-        // Every bit of the hash comes to bear on every bit of the tag (the finalizer of MurmurHash3).
+        // Every bit of the hash affects every bit of the tag (the finalizer of MurmurHash3).
         let mixed = (hash ^ u64::from(database).rotate_left(32)).wrapping_mul(0xff51_afd7_ed55_8ccd);
         let mixed = (mixed ^ mixed >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
         Self(mixed ^ mixed >> 33)
     }
 
-    /// The number of its bucket, of so many; they are not none.
+    /// The number of its bucket among `buckets`, which is not 0.
     pub fn bucket(self, buckets: usize) -> usize {
         ((u128::from(self.0) * buckets as u128) >> 64) as usize
     }
 
-    /// The place that a hint of this key tells.
+    /// The place in `hint`, if it is one of this key.
     pub fn spot(self, hint: Hint) -> Option<Spot> {
         if hint.spot ^ hint.check == self.0 { Spot::unpack(hint.spot) } else { None }
     }
@@ -79,7 +78,7 @@ impl Tag {
         spot.pack().map(|spot| Hint { spot, check: spot ^ self.0 })
     }
 
-    /// Which of a bucket's hints to replace by a new one: that of the same key, else none at all, else one by chance.
+    /// Which hint of a bucket a new one replaces: that of the same key, else an empty one, else one at random.
     pub fn victim(self, bucket: &[Hint; WAYS]) -> usize {
         let own = bucket.iter().position(|hint| hint.spot ^ hint.check == self.0);
         let free = || bucket.iter().position(|hint| hint.spot == 0);

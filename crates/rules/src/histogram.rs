@@ -1,13 +1,13 @@
-//! Durations counted by size, so that any quantile can be told afterwards.
+//! Owns a histogram of durations: which bucket a duration belongs to, and which duration a bucket stands for.
 //!
-//! Log-linear, as HdrHistogram (Gil Tene): every power of two is divided into [`STEPS`] buckets of the same width, so a
-//! quantile is off by at most 1/[`STEPS`] of itself, whatever its size. Owns which bucket a duration belongs to, and
-//! the way back. Must never lose a duration: what is too long counts in the last bucket.
+//! It is log-linear, as HdrHistogram (Gil Tene): [`STEPS`] buckets of equal width divide every power of two, so a
+//! quantile is off by at most 1/[`STEPS`] of itself. Must never lose a duration: one that is too long counts in the
+//! last bucket.
 
 /// Buckets for each power of two: the error is below 1/16, or 6.25 %.
 pub const STEPS: usize = 1 << STEP_BITS;
 const STEP_BITS: u32 = 4;
-/// What is longer than 2^36 ns, or 68 s, counts in the last bucket.
+/// A duration above 2^36 ns, or 68 s, counts in the last bucket.
 const LARGEST_BIT: u32 = 36;
 /// How many buckets there are.
 pub const BUCKETS: usize = (LARGEST_BIT - STEP_BITS + 1) as usize * STEPS;
@@ -29,8 +29,8 @@ pub fn longest_of(bucket: usize) -> u64 {
     (((STEPS + step + 1) as u64) << shift) - 1
 }
 
-/// The duration in nanoseconds that a share `quantile` (0 to 1) of those counted does not exceed; None where nothing
-/// was counted. Not below the true one, and above it by less than 1/[`STEPS`].
+/// The duration in nanoseconds that a share `quantile` (0 to 1) of the counted ones does not exceed; None where nothing
+/// was counted. It is never below the true one, and above it by less than 1/[`STEPS`].
 pub fn quantile(counts: &[u64], quantile: f64) -> Option<u64> {
     let total: u64 = counts.iter().sum();
     let rank = ((total as f64 * quantile).ceil() as u64).clamp(1, total.max(1));

@@ -1,16 +1,15 @@
-//! What a key is.
+//! Owns the one definition of a valid key.
 //!
-//! Owns the one definition of a valid key; must never cut, fold or repair one: two keys that differ in a byte
-//! are two keys, and what is not a key is refused.
+//! Must never cut, fold or repair one: two keys that differ in a byte are two keys, and an invalid key is refused.
 
-/// The longest key, in bytes of UTF-8. A key stands in every index entry of the table, and a page of the index
-/// should hold dozens of them.
+/// The longest key, in bytes of UTF-8. Each index entry holds a key, and a page of the index should hold dozens of
+/// them.
 pub const MAX_KEY_BYTES: usize = 512;
 
-/// Why a text is not a key (or not a tag, which follows the same rule).
+/// Why a text is not a valid key. A tag follows the same rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Nothing between the quotes.
+    /// The empty text.
     #[error("it is empty")]
     Empty,
     /// Longer than [`MAX_KEY_BYTES`].
@@ -60,7 +59,7 @@ impl<'a> Key<'a> {
 
 /// Control characters anywhere, or white space at either end.
 pub(crate) fn check_characters(text: &str) -> Result<(), KeyError> {
-    // Nearly every key is plain ASCII: one pass over bytes decides those.
+    // Nearly every key is plain ASCII: one pass over the bytes suffices for those.
     let plain = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     if !plain && let Some((offset, found)) = text.char_indices().find(|(_, found)| found.is_control()) {
         return Err(KeyError::Control { code: u32::from(found), offset });

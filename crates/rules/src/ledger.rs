@@ -1,29 +1,29 @@
-//! What a transaction has added to its accounts so far, by subtransaction.
+//! Owns the changes that a transaction has made to its accounts, by subtransaction.
 //!
-//! Owns what is left of it when subtransactions end: what one has added belongs to the one around it when it commits,
-//! and to nobody when it is rolled back. Must never forget what was added outside of a subtransaction that is rolled
-//! back. A subtransaction is told by its number; one whose beginning nobody has told of (the library was loaded within
-//! it) is that in which everything has been added.
+//! A subtransaction that commits passes its changes to the enclosing one; one that is rolled back loses them. Must
+//! never lose a change that was made outside of a subtransaction that is rolled back. A subtransaction is known by its
+//! number. One whose beginning was not reported (the library was loaded within it) counts as the one in which every
+//! change was made.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Entries and bytes that have come, or gone.
+/// Entries and bytes that were added, or removed where negative.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Change {
     /// Entries.
     pub entries: i64,
-    /// The bytes that they take.
+    /// Bytes that they take.
     pub bytes: i64,
 }
 
 impl Change {
-    /// Whether nothing has.
+    /// Whether nothing changed.
     pub fn is_none(self) -> bool {
         self == Self::default()
     }
 
-    /// Together with another one.
+    /// The sum with another one.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self { entries: self.entries.saturating_add(other.entries), bytes: self.bytes.saturating_add(other.bytes) }
@@ -33,17 +33,17 @@ impl Change {
 /// The changes of a transaction, by account.
 #[derive(Debug)]
 pub struct Ledger<A> {
-    /// In the order of their depth, which is never more than `open` has members.
+    /// In the order of their depth, which never exceeds the length of `open`.
     levels: Vec<Level<A>>,
     /// The subtransactions that have begun and not ended, the innermost last.
     open: Vec<u32>,
 }
 
-/// What was added within so many subtransactions.
+/// The changes made at one depth of subtransactions.
 #[derive(Debug)]
 struct Level<A> {
     depth: usize,
-    /// The account that changed last: most transactions have one.
+    /// The account that changed last: most transactions change one.
     last: (A, Change),
     others: HashMap<A, Change>,
 }
@@ -74,7 +74,7 @@ impl<A: Copy + Eq + Hash> Ledger<A> {
         self.open.push(number);
     }
 
-    /// Something has come or gone.
+    /// Adds a change to an account.
     pub fn add(&mut self, account: A, change: Change) {
         let depth = self.open.len();
         match self.levels.last_mut() {
@@ -83,7 +83,7 @@ impl<A: Copy + Eq + Hash> Ledger<A> {
         }
     }
 
-    /// A subtransaction ends; what it has added stays.
+    /// A subtransaction commits: its changes stay.
     pub fn commit(&mut self, number: u32) {
         let depth = self.open.len();
         if self.open.last() != Some(&number) {
@@ -100,7 +100,7 @@ impl<A: Copy + Eq + Hash> Ledger<A> {
         }
     }
 
-    /// A subtransaction ends, and nothing that it has added stays.
+    /// A subtransaction is rolled back: its changes are gone.
     pub fn roll_back(&mut self, number: u32) {
         let depth = self.open.len();
         if self.open.is_empty() {
@@ -117,17 +117,17 @@ impl<A: Copy + Eq + Hash> Ledger<A> {
         self.open.clear();
     }
 
-    /// Whether nothing was added.
+    /// Whether there is no change.
     pub fn is_empty(&self) -> bool {
         self.levels.is_empty()
     }
 
-    /// All that was added and not rolled back; an account may come more than once.
+    /// All changes that were not rolled back; an account may come more than once.
     pub fn changes(&self) -> impl Iterator<Item = (A, Change)> {
         self.levels.iter().flat_map(Level::all)
     }
 
-    /// All that was added to the accounts that `counts` says, together.
+    /// The sum of the changes to the accounts for which `counts` is true.
     pub fn sum(&self, counts: impl Fn(A) -> bool) -> Change {
         self.changes().filter(|&(account, _)| counts(account)).fold(Change::default(), |sum, (_, more)| sum.and(more))
     }

@@ -1,36 +1,34 @@
-//! The rules of cache_pg that need no PostgreSQL.
+//! Owns the rules of cache_pg that need no PostgreSQL. Must never read a clock, draw a random number, allocate shared
+//! memory or log: time and chance are arguments, so every rule is tested without waiting and without luck.
 //!
 //! | module | the rule it holds |
 //! |---|---|
 //! | [`key`] | what a key is, and which namespace it belongs to |
 //! | [`namespace`] | what a namespace is, and which keys belong to it |
-//! | [`template`] | what a row makes of `tenant:{slug}`, and which keys can come of it |
+//! | [`template`] | how a row fills `tenant:{slug}`, and which keys can result |
 //! | [`ttl`] | how long an entry may live, and how jitter spreads deadlines |
-//! | [`token`] | what a miss hands out and a fill brings back |
+//! | [`token`] | what a miss returns and a fill sends back |
 //! | [`secret`] | what only the server can compute |
 //! | [`refresh`] | when to compute a value anew before its deadline |
 //! | [`counter`] | what counts as an integer |
-//! | [`near`] | what near caches are told |
-//! | [`pace`] | how fast the clock hand walks the table |
+//! | [`near`] | which messages near caches get |
+//! | [`pace`] | how fast the sweeper reads the table |
 //! | [`step`] | what one step of a sweep has done |
 //! | [`eviction`] | which entries go when there is no room |
-//! | [`ghost`] | what more room would give |
-//! | [`correction`] | how far a turn of the sweeper corrects what a gauge says |
-//! | [`ledger`] | what is left of a transaction's changes when its subtransactions end |
-//! | [`places`] | which namespace gives its place in the statistics to another one |
-//! | [`sample`] | what goes where nobody knows how much there is |
-//! | [`limit`] | when to make room, and how much |
-//! | [`hint`] | where the row of a key was seen last |
-//! | [`ranges`] | how a table is divided, so that the hand need not read where nothing is due |
-//! | [`histogram`] | how durations are counted, so that any quantile can be told |
-//! | [`health`], [`advice`] | what is well with a cache, and what to change |
-//! | [`quote`] | how a statement has a text |
+//! | [`ghost`] | what a larger cache would gain |
+//! | [`correction`] | how far a full sweep corrects a gauge |
+//! | [`ledger`] | which changes of a transaction are left when its subtransactions end |
+//! | [`places`] | which slot of the statistics a namespace gets |
+//! | [`sample`] | how much to evict where entries are not counted |
+//! | [`limit`] | how much a cache may hold, and when to make room |
+//! | [`hint`] | where the row of a key was last seen |
+//! | [`ranges`] | how a table is divided, so that the sweeper need not read where nothing expires |
+//! | [`histogram`] | how durations are counted, and quantiles computed |
+//! | [`health`], [`advice`] | whether a cache is in good health, and what to change |
+//! | [`quote`] | how a statement quotes a text |
 //! | [`trace`] | which trace a call belongs to |
 //! | [`backoff`] | how long to wait after failures |
-//! | [`drift`] | whether somebody has set the clock |
-//!
-//! Nothing here reads a clock, draws a random number, allocates shared memory or logs: time and chance come in
-//! as arguments, so every rule is tested without waiting and without luck.
+//! | [`drift`] | whether the clock was set |
 
 pub mod advice;
 pub mod backoff;

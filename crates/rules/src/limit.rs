@@ -1,15 +1,14 @@
-//! How much a cache may hold, and when to make room.
+//! Owns the arithmetic of a limit: where the sweeper begins to evict, where it stops, and where a writer must help.
 //!
-//! Owns the arithmetic of a limit: from where on the hand evicts, down to where, and from where on a writer helps it.
-//! Between the two first lies what may come in while the hand is woken. Must never evict below what the limit allows by
-//! more than a tenth, nor anything where there is none.
+//! The room between the sweeper's start and the limit holds what is written while the sweeper wakes up. Must never
+//! evict more than a tenth below the limit, nor anything where there is no limit.
 
-/// The hand begins at 63/64 of the limit, so that a steady load stays within it,
+/// The sweeper begins at 63/64 of the limit, so that a steady load stays within it.
 const BEGIN: u64 = 64;
-/// and stops at 31/32.
+/// The sweeper stops at 31/32 of the limit.
 const END: u64 = 32;
 
-/// The most that a cache, or a namespace, may hold of something: entries, or bytes.
+/// The most that a cache, or a namespace, may hold of something: entries or bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(u64);
 
@@ -24,18 +23,18 @@ impl Limit {
         self.0
     }
 
-    /// Whether the hand must make room.
+    /// Whether the sweeper must make room.
     pub fn is_reached(self, held: u64) -> bool {
         held > self.0 - self.0 / BEGIN
     }
 
-    /// How much is to go, where that is so; else what is left to go of what the hand has begun with.
+    /// How much must go, where room is needed; afterwards, how much is left to go.
     pub fn excess(self, held: u64) -> u64 {
         held.saturating_sub(self.0 - self.0 / END)
     }
 
-    /// Whether a writer must make room itself, because the hand does not keep up, or there is none: `factor` times the
-    /// limit (1 or more) is exceeded.
+    /// Whether a writer must make room itself, because the sweeper falls behind or does not run: more than `factor`
+    /// times the limit (1 or more) is held.
     pub fn is_broken(self, held: u64, factor: f64) -> bool {
         held as f64 > self.0 as f64 * factor
     }
@@ -46,23 +45,23 @@ impl Limit {
 pub struct Limits {
     /// The most live entries.
     pub entries: Option<Limit>,
-    /// The most bytes that these take.
+    /// The most bytes that they take.
     pub bytes: Option<Limit>,
 }
 
 /// Whether room is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
-    /// There is enough.
+    /// No.
     None,
-    /// The hand should make some.
+    /// The sweeper must make room.
     Near,
-    /// It does not keep up.
+    /// The sweeper falls behind: writers must make room.
     Broken,
 }
 
 impl Need {
-    /// What follows from what is held, where `factor` times the limits may be.
+    /// The need for room where `held` is held and `factor` times the limits is allowed.
     pub fn of(limits: Limits, held: Held, factor: f64) -> Self {
         match () {
             () if limits.are_broken(held, factor) => Self::Broken,
@@ -72,7 +71,7 @@ impl Need {
     }
 }
 
-/// What is held.
+/// What a cache holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Held {
     /// Live entries.
@@ -82,12 +81,12 @@ pub struct Held {
 }
 
 impl Limits {
-    /// Whether there is one.
+    /// Whether there is a limit.
     pub fn any(self) -> bool {
         self.entries.or(self.bytes).is_some()
     }
 
-    /// Whether the hand must make room.
+    /// Whether the sweeper must make room.
     pub fn are_reached(self, held: Held) -> bool {
         self.one(held, Limit::is_reached)
     }
@@ -97,7 +96,7 @@ impl Limits {
         self.one(held, |limit, held| limit.is_broken(held, factor))
     }
 
-    /// How much is to go once the hand has begun.
+    /// How much must go once the sweeper has begun.
     pub fn excess(self, held: Held) -> Held {
         let of = |limit: Option<Limit>, held| limit.map_or(0, |limit| limit.excess(held));
         Held { entries: of(self.entries, held.entries), bytes: of(self.bytes, held.bytes) }
@@ -110,12 +109,12 @@ impl Limits {
 }
 
 impl Held {
-    /// Without an entry of `bytes`.
+    /// The rest after an entry of `bytes` is gone.
     pub fn without(self, bytes: u64) -> Self {
         Self { entries: self.entries.saturating_sub(1), bytes: self.bytes.saturating_sub(bytes) }
     }
 
-    /// Whether it is nothing.
+    /// Whether both are 0.
     pub fn is_empty(self) -> bool {
         self.entries == 0 && self.bytes == 0
     }

@@ -1,7 +1,6 @@
-//! What a namespace is, and which keys belong to it.
+//! Owns the rule for namespaces, "the part before the first `:`", and the key range that follows from it.
 //!
-//! Owns the rule "what stands before the first `:`" and the key range that follows from it; must never match by
-//! pattern: a `%` or `_` in a namespace is a character like any other.
+//! Must never match by pattern: a `%` or `_` in a namespace is a character like any other.
 
 use crate::key::{Key, KeyError, MAX_KEY_BYTES, check_characters};
 
@@ -13,7 +12,7 @@ const AFTER_SEPARATOR: char = ';';
 /// Why a text is not a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NamespaceError {
-    /// It would end before its own end.
+    /// It contains a `:`, so it would end before that.
     #[error("it contains \":\", which ends a namespace")]
     Separator,
     /// No key could have it.
@@ -64,7 +63,7 @@ impl<'a> Namespace<'a> {
         self.0
     }
 
-    /// Which keys belong to it.
+    /// The keys that belong to it.
     pub fn keys(self) -> KeyRange {
         if self.0.is_empty() {
             return KeyRange::Unnamed;
@@ -74,7 +73,7 @@ impl<'a> Namespace<'a> {
 }
 
 impl<'a> Key<'a> {
-    /// The namespace: what stands before the first `:`, or `''` where there is none.
+    /// The part before the first `:`, or `''` where there is none.
     pub fn namespace(self) -> Namespace<'a> {
         Namespace(self.as_str().split_once(SEPARATOR).map_or("", |(name, _)| name))
     }

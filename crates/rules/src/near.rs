@@ -1,15 +1,15 @@
-//! What a transaction tells near caches, the small caches that applications keep beside them.
+//! Owns the messages of a transaction to near caches, the small caches that applications keep in their own memory.
 //!
-//! Owns the coalescing: each key and tag once, and where they are many, the namespace instead of its keys. Must never
-//! leave out a change: saying too much costs a near cache a look-up, saying too little a stale value.
+//! It sends each key and tag once, and where there are many keys, their namespace instead. Must never leave out a
+//! change: an unnecessary message costs a near cache one lookup, a missing one a stale value.
 
 use crate::key::Key;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many keys of a namespace, and how many tags, are told one by one. A message is written, sent and read for each.
+/// How many keys of a namespace, and how many tags, are sent one by one. Each message is written, sent and read.
 pub const MOST: usize = 100;
 
-/// Something that near caches must forget.
+/// An invalidation for near caches.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Message {
     /// An entry.
@@ -20,14 +20,14 @@ pub enum Message {
     Tag(String),
 }
 
-/// The changes of a transaction, in the namespaces whose near caches want to know.
+/// The changes of a transaction in the namespaces that have near caches.
 #[derive(Debug, Default)]
 pub struct Changes {
     namespaces: BTreeMap<String, Few>,
     tags: Few,
 }
 
-/// Up to [`MOST`] texts, or so many that it makes no difference.
+/// Up to [`MOST`] texts, or the fact that there are more.
 #[derive(Debug)]
 enum Few {
     These(BTreeSet<String>),
@@ -79,7 +79,7 @@ impl Changes {
         self.tags.add(tag);
     }
 
-    /// What to tell. Too many tags may concern all of the `listening` namespaces.
+    /// The messages to send. Too many tags become a message for each of the `listening` namespaces.
     pub fn messages<'a>(mut self, listening: impl IntoIterator<Item = &'a str>) -> Vec<Message> {
         let tags = match std::mem::take(&mut self.tags) {
             Few::These(tags) => tags,

@@ -1,61 +1,61 @@
-//! How fast the clock hand walks the table.
+//! Owns the pace of the sweeper: how many pages a step takes, how long to rest after it, and how long the next sweep of
+//! the table should last.
 //!
-//! The hand goes round the table page by page and removes what is due. Owns the arithmetic of its pace: how many
-//! pages a step takes, how long to rest after it, and how long the next turn should last. Must never let the hand
-//! work for more than its share of the time, however much is due.
+//! The sweeper goes round the table page by page and removes what has expired. Must never let it work for more than its
+//! share of the time, however much has expired.
 //!
-//! A turn lasts `sweep_interval` when little is due. When much is due, turns get shorter in proportion, so that
-//! the share of dead rows stays near [`TARGET_SHARE`] under any steady load; a step that finds mostly dead rows
-//! does not wait for its turn to come to that conclusion but goes on at once. (Redis repeats its expiry cycle
-//! while over a tenth of a sample is stale; this is the same idea over pages that lie side by side.)
+//! A sweep lasts `sweep_interval` when little has expired. When much has, sweeps get shorter in proportion, so that the
+//! share of dead rows stays near [`TARGET_SHARE`] under any steady load. A step that finds mostly dead rows continues
+//! at once, without waiting for the next sweep. (Redis repeats its expiry cycle while more than a tenth of a sample is
+//! stale; this does the same over adjacent pages.)
 
 use std::time::Duration;
 
-/// The share of rows that the hand would like to find due in a turn. Rows fall due evenly between two visits, so
-/// about half of it is due at any moment.
+/// The share of rows that a sweep should find expired. Rows expire evenly between two visits, so at any moment about
+/// half of that share has expired.
 pub const TARGET_SHARE: f64 = 0.06;
-/// The largest share of the time that the hand may work.
+/// The largest share of the time that the sweeper may work.
 pub const DUTY: f64 = 0.25;
-/// The same among dead rows. On a machine that is too busy a step takes longer for every row, and the hand would
-/// fall behind for as long as the load lasts.
+/// The same among mostly dead rows. On a busy machine a step takes longer for every row, and the sweeper would fall
+/// behind for as long as the load lasts.
 pub const HURRIED_DUTY: f64 = 0.5;
-/// The shortest turn, so that a tiny table is not walked without end.
+/// The shortest sweep, so that a tiny table is not read without end.
 pub const SHORTEST_TURN: Duration = Duration::from_millis(100);
-/// How often the hand would like to take a step: short steps hold buffers and row locks for a short time.
+/// How often a step should begin: short steps hold buffers and row locks for a short time.
 const STEP_EVERY: Duration = Duration::from_millis(50);
-/// The fewest and the most pages of a step: under the first, the fixed cost of a transaction would rule; the last
-/// is about 5 ms of reading.
+/// The fewest and the most pages of a step. With fewer, the fixed cost of a transaction would dominate; the most take
+/// about 5 ms to read.
 const STEP_PAGES: (u32, u32) = (32, 1024);
 
-/// What a step, or a whole turn, came across.
+/// The result of a step, or of a whole sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Rows that were there.
+    /// Rows that it read.
     pub rows: u64,
-    /// Rows of these that were due, removed or not.
+    /// Rows of these that had expired, removed or not.
     pub due: u64,
 }
 
 impl Found {
-    /// Adds what another step came across.
+    /// Adds the result of another step.
     pub fn add(&mut self, step: Found) {
         self.rows += step.rows;
         self.due += step.due;
     }
 
-    /// The share of rows that were due, 0 to 1.
+    /// The share of rows that had expired, 0 to 1.
     pub fn due_share(self) -> f64 {
         if self.rows == 0 { 0.0 } else { self.due as f64 / self.rows as f64 }
     }
 }
 
-/// How many pages the next step should take, for a table of `pages` pages and a turn of length `turn`.
+/// How many pages the next step should take, for a table of `pages` pages and a sweep of length `turn`.
 pub fn step_pages(pages: u32, turn: Duration) -> u32 {
     let even = f64::from(pages) * STEP_EVERY.as_secs_f64() / turn.max(STEP_EVERY).as_secs_f64();
     (even.ceil() as u32).clamp(STEP_PAGES.0, STEP_PAGES.1)
 }
 
-/// How long to rest after a step that walked `walked` of `pages` pages in `took` and came across `found`.
+/// How long to rest after a step that read `walked` of `pages` pages in `took` and found `found`.
 pub fn rest(pages: u32, walked: u32, turn: Duration, took: Duration, found: Found) -> Duration {
     let at_least = |duty: f64| took.mul_f64(1.0 / duty - 1.0);
     if found.due_share() > TARGET_SHARE * 2.0 {
@@ -70,34 +70,33 @@ pub fn hurried_rest(took: Duration) -> Duration {
     took.mul_f64(1.0 / HURRIED_DUTY - 1.0)
 }
 
-/// How long the next turn should last, after one of length `turn` that came across `found`; `interval` is the
-/// longest. It shortens to a quarter at most, but grows by a quarter at most: a lull in the load must not let the
-/// next wave find a slow hand.
+/// How long the next sweep should last, after one of length `turn` that found `found`; `interval` is the longest. It
+/// shrinks to a quarter at most, but grows by a quarter at most, so that after a lull the next wave does not find a
+/// slow sweeper.
 pub fn next_turn(turn: Duration, interval: Duration, found: Found) -> Duration {
     let factor = (TARGET_SHARE / found.due_share()).clamp(0.25, 1.25);
     turn.mul_f64(factor).clamp(SHORTEST_TURN.min(interval), interval)
 }
 
-/// The longest time that a table goes without a visit when nothing in it is due and nothing has been written, as far as
-/// that is known: what COMMIT PREPARED has brought in is found by then.
+/// The longest time between two visits to a table where nothing expires and, as far as is known, nothing is written.
+/// Rows that COMMIT PREPARED has brought in are found by then.
 pub const LONGEST_QUIET: Duration = Duration::from_secs(60);
 
-/// How often a turn passes nothing over, so that it can say how many entries there are: about once a minute, when every
-/// range is due for a visit anyway because of what COMMIT PREPARED may have brought in; more often where turns are more
-/// frequent.
+/// How often a sweep skips no page, so that it can count the entries: about once a minute, when every range is due for
+/// a visit anyway because of what COMMIT PREPARED may have brought in; more often where sweeps are more frequent.
 pub fn count_every(interval: Duration) -> Duration {
     (interval * 6).min(LONGEST_QUIET.max(interval))
 }
 
-/// How long it is at `now` until it is time to count, where that was last done at `counted_at`. A moment that has not
-/// come yet says nothing: the clock was set back since.
+/// The time from `now` until the next count, where the last one was at `counted_at`. A moment in the future says
+/// nothing: the clock was set back.
 pub fn until_count(counted_at: Option<i64>, interval: Duration, now: i64) -> Duration {
     let Some(counted_at) = counted_at.filter(|&at| at <= now) else { return Duration::ZERO };
     count_every(interval).saturating_sub(Duration::from_micros(now.abs_diff(counted_at)))
 }
 
-/// How long the hand may stay away after a turn, when nothing is written meanwhile: until the earliest deadline
-/// (`next_due` from now; None: there is none), between one `interval` and the longer of that and [`LONGEST_QUIET`].
+/// How long the sweeper may stay away after a sweep while nothing is written: until the earliest deadline (`next_due`
+/// from now; None: there is none), bounded by one `interval` and the longer of that and [`LONGEST_QUIET`].
 pub fn quiet(interval: Duration, next_due: Option<Duration>) -> Duration {
     next_due.unwrap_or(Duration::MAX).clamp(interval, LONGEST_QUIET.max(interval))
 }
@@ -109,8 +108,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Walks whole turns over a table whose rows fall due at a steady rate, and returns the length that turns
-    /// settle at and the share that is due on average.
+    /// Sweeps a table whose rows expire at a steady rate; returns the length that sweeps settle at and the average
+    /// share of expired rows.
     fn settle(rows_per_second: f64, ttl: f64, interval: Duration) -> (Duration, f64) {
         let live = rows_per_second * ttl;
         let mut turn = interval;

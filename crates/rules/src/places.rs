@@ -1,35 +1,34 @@
-//! Which namespace gives its place in the statistics to another one.
+//! Owns which slot of the statistics a namespace gets: a free one first, then the one that was unused for longest.
 //!
-//! There are so many places and no more. Owns the order: one that is free, then the one that nothing has used for
-//! longest. Must never take the place of a namespace that is configured, because a limit of its own is judged by what
-//! is counted there; nor that of one that was used lately, except for one that is configured.
+//! The number of slots is fixed. Must never take the slot of a configured namespace, whose own limit is judged by the
+//! counts there, nor the slot of a namespace in recent use, except for a configured one.
 
-/// Why a namespace asks for a place. Each may do what those before it may.
+/// Why a namespace asks for a slot. Each reason allows what the reasons before it allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Claim {
-    /// It was asked for, in vain: it takes none.
+    /// A read in it missed: no slot.
     Missed,
-    /// It was found in the table: it takes one that is free.
+    /// An entry of it was found in the table: a free slot.
     Found,
-    /// It is used: it takes one that nothing has used for [`IDLE`], too.
+    /// It is in use: also a slot that was unused for [`IDLE`] minutes.
     Used,
-    /// It is configured: it takes that of any one that is not.
+    /// It is configured: also the slot of any namespace that is not.
     Configured,
 }
 
-/// For so many minutes nothing must have used a namespace before another one takes its place.
+/// After how many minutes without use a namespace may lose its slot.
 pub const IDLE: u32 = 10;
 
-/// A place that is not free.
+/// A slot that is not free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
     /// Whether its namespace is configured.
     pub is_configured: bool,
-    /// For how many minutes nothing has used it.
+    /// For how many minutes it was unused.
     pub idle: u32,
 }
 
-/// Which of the places that are taken a namespace gets, by their order; None: none of them.
+/// The number of the slot that a namespace gets; None: no slot. A `None` among `places` is a free slot.
 pub fn choose(places: impl Iterator<Item = Option<Taken>>, claim: Claim) -> Option<usize> {
     let least = match claim {
         Claim::Missed | Claim::Found => return None,

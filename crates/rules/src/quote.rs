@@ -1,6 +1,6 @@
-//! Text as a statement has it.
+//! Owns the quoting of a text in a statement. Must never depend on a setting of the server other than the default.
 
-/// A literal of SQL with `standard_conforming_strings`, which is the default.
+/// A literal of SQL with `standard_conforming_strings = on`, the default.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

@@ -1,28 +1,28 @@
-//! Ranges of pages: how a table is divided, so that the hand need not read where nothing is due.
+//! Owns the ranges of pages into which a table is divided, so that the sweeper need not read where nothing expires.
 //!
-//! A table has [`RANGES`] ranges at most, whatever its size: they start at [`SMALLEST`] pages and double as it grows.
-//! Owns the arithmetic of that, the time at which a range must be read at the latest, and what one transaction
-//! remembers of where it has written. Must never call a range quiet that is not: every doubt is a reason to read.
+//! A table has at most [`RANGES`] ranges, whatever its size: they start at [`SMALLEST`] pages and double as the table
+//! grows. This file holds their arithmetic, the time by which a range must be read, and where a transaction has
+//! written. Must never call a range quiet that is not: every doubt is a reason to read.
 
 use std::time::Duration;
 
 /// The most ranges of a table.
 pub const RANGES: usize = 512;
-/// Pages of the smallest range, half a megabyte: some thousand small entries.
+/// Pages of the smallest range: half a megabyte, or some thousand small entries.
 pub const SMALLEST: u32 = 1 << SMALLEST_BITS;
 const SMALLEST_BITS: u8 = 6;
-/// Ranges so large that they reach beyond the last page that a table can have.
+/// A range of this size reaches beyond the last page that a table can have.
 const LARGEST_BITS: u8 = 32 - RANGES.trailing_zeros() as u8;
 
-/// When a range is to be read that nobody knows anything about: now.
+/// The time for reading a range of which nothing is known: now.
 pub const UNKNOWN: i64 = i64::MIN;
 
-/// How large the ranges of a table are.
+/// The size of a table's ranges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scale(u8);
 
 impl Scale {
-    /// The smallest ranges that reach to the end of a table of `pages` pages.
+    /// The smallest ranges that cover a table of `pages` pages.
     pub fn for_pages(pages: u32) -> Self {
         let mut scale = Self(SMALLEST_BITS);
         while !scale.covers(pages) {
@@ -31,12 +31,12 @@ impl Scale {
         scale
     }
 
-    /// Whether the ranges reach to the end of a table of `pages` pages.
+    /// Whether the ranges cover a table of `pages` pages.
     pub fn covers(self, pages: u32) -> bool {
         u64::from(pages) <= (RANGES as u64) << self.0
     }
 
-    /// The range of a page; None: it lies beyond the last one.
+    /// The range of a page; None: the page lies beyond the last range.
     pub fn range_of(self, page: u32) -> Option<usize> {
         Some((page >> self.0) as usize).filter(|&range| range < RANGES)
     }
@@ -56,37 +56,37 @@ impl Scale {
         self.0
     }
 
-    /// From a number; one that is no scale becomes the nearest that is.
+    /// From a number; an invalid one becomes the nearest valid one.
     pub fn from_bits(bits: u8) -> Self {
         Self(bits.clamp(SMALLEST_BITS, LARGEST_BITS))
     }
 }
 
-/// When a range must be read at the latest that is read at `now`, whatever is found in it: then what COMMIT PREPARED
-/// has brought in since is found about `longest` later, by a hand that comes round once an `interval`.
+/// The time by which a range must be read again that is read at `now`, whatever it holds: a sweeper that comes round
+/// every `interval` then finds rows that COMMIT PREPARED has brought in about `longest` later.
 pub fn at_latest(now: i64, longest: Duration, interval: Duration) -> i64 {
     now.saturating_add(longest.saturating_sub(interval).as_micros() as i64)
 }
 
-/// Where a transaction has written, and the earliest deadline of what it wrote there.
+/// Where a transaction has written, and the earliest deadline that it has written there.
 #[derive(Debug)]
 pub struct Notes {
     /// By the smallest ranges, because the scale may change until the commit.
     noted: Vec<(u32, i64)>,
-    /// Whether it has written in places that are not known.
+    /// Whether it has also written in unknown places.
     anywhere: bool,
 }
 
 impl Notes {
-    /// The most places that are remembered one by one.
+    /// How many places are remembered one by one.
     pub const MOST: usize = 512;
 
-    /// Of a transaction that has written nothing.
+    /// The notes of a transaction that has written nothing.
     pub const fn new() -> Self {
         Self { noted: Vec::new(), anywhere: false }
     }
 
-    /// A row with this deadline was written into this page.
+    /// Notes a row with this deadline in this page.
     pub fn add(&mut self, page: u32, deadline: i64) {
         if self.anywhere {
             return;
@@ -101,12 +101,12 @@ impl Notes {
         }
     }
 
-    /// A row was written, nobody knows where.
+    /// Notes a row in an unknown place.
     pub fn add_anywhere(&mut self) {
         self.anywhere = true;
     }
 
-    /// Whether rows were written in places that are not known.
+    /// Whether rows were written in unknown places.
     pub fn is_anywhere(&self) -> bool {
         self.anywhere
     }
@@ -116,7 +116,7 @@ impl Notes {
         self.noted.iter().map(|&(place, deadline)| (place << SMALLEST_BITS, deadline))
     }
 
-    /// Forgets all of it, and keeps the memory.
+    /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.noted.clear();
         self.anywhere = false;

@@ -1,8 +1,8 @@
-//! When to compute a value anew before its deadline.
+//! Owns when a reader computes a value anew before its deadline.
 //!
-//! Optimal probabilistic cache stampede prevention (XFetch; Vattani, Chierichetti, Lowenstein, VLDB 2015): each reader
-//! decides for itself, the likelier the nearer the deadline and the longer the last computation took, so that a popular
-//! key is renewed by one of its readers before it is missed by all.
+//! It is optimal probabilistic cache stampede prevention (XFetch; Vattani, Chierichetti, Lowenstein, VLDB 2015): each
+//! reader decides for itself, and the nearer the deadline and the slower the last computation, the likelier it does. So
+//! one reader of a popular key renews it before all readers miss it. Must never draw the random number itself.
 
 /// Whether a reader should renew the value.
 ///

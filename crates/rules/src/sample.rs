@@ -1,40 +1,40 @@
-//! What goes where nobody knows how much there is: a look at some pages stands for the whole table.
+//! Owns eviction without counts: a sample of pages stands for the whole table.
 //!
-//! Owns when a backend looks, and how many of the entries that it sees go. Chance decides when, so that many backends
-//! that add little each look as often as one that adds as much. Must never remove where the sample says that there is
-//! room.
+//! It decides when a backend takes a sample, and how many of the entries in it go. Chance decides when, so that many
+//! backends that each add little sample as often as one that adds as much. Must never remove an entry where the sample
+//! shows that there is room.
 
 use super::limit::{Held, Limits};
 
-/// So many entries are added between two looks, in the mean.
+/// How many entries are added between two samples, on average.
 const EVERY: f64 = 32.0;
-/// So many looks are made while as many bytes are added as the limit allows, at least.
+/// How many samples are taken, at least, while as many bytes are added as the limit allows.
 const PARTS: f64 = 16.0;
-/// How many entries go for each that comes.
+/// How many entries go for each that is added.
 const FOR_EACH: u64 = 2;
-/// The most entries that one look removes.
+/// The most entries that one sample removes.
 const MOST: u64 = 1000;
 
-/// How likely a backend is to look when it has added so much.
+/// The probability that a backend takes a sample after it has added `added`.
 pub fn likelihood(added: Held, limits: Limits) -> f64 {
     let by_bytes = limits.bytes.map_or(0.0, |limit| added.bytes as f64 * PARTS / limit.most() as f64);
     (added.entries as f64 / EVERY + by_bytes).min(1.0)
 }
 
-/// An entry that was seen: when it was written, and its bytes.
+/// An entry in the sample: when it was written, and its bytes.
 pub type Seen = (i64, u64);
 
-/// Those of the entries seen that are to go, the oldest first.
+/// The entries of the sample that must go, the oldest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
-    /// Those that were written until then,
+    /// Those that were written until this time,
     pub until: i64,
-    /// and no more than so many.
+    /// and at most so many.
     pub most: u64,
 }
 
-/// What is to go of the entries `seen` on `looked` of `pages` pages, by the one who has added `added` entries; None:
-/// there is room.
+/// What a backend that has added `added` entries must remove, where it saw the entries `seen` on `looked` of `pages`
+/// pages; None: there is room.
 pub fn cut(mut seen: Vec<Seen>, looked: u64, pages: u64, limits: Limits, added: u64) -> Option<Cut> {
     let of_all = |seen: u64| (u128::from(seen) * u128::from(pages) / u128::from(looked.max(1))) as u64;
     let (entries, bytes) = (seen.len() as u64, seen.iter().map(|&(_, bytes)| bytes).sum());
@@ -52,11 +52,11 @@ pub fn cut(mut seen: Vec<Seen>, looked: u64, pages: u64, limits: Limits, added: 
         goes_on
     });
     let wanted = wanted.count() as u64;
-    // The share of the sample that is the share of the table which is too much, or half of it: what was written lately
-    // stays, as long as not almost all is too much.
+    // The share of the sample that corresponds to the table's excess, but at most half: recent entries stay unless
+    // almost all are excess.
     let share = |excess: u64, held: u64| u128::from(excess) * u128::from(entries) / u128::from(held.max(1));
     let share = share(excess.entries, held.entries).max(share(excess.bytes, held.bytes)) as u64 + 1;
-    // So many have come since somebody looked, in the mean.
+    // How many entries were added since the last sample, on average.
     let came = added.max(EVERY as u64);
     let most = share.max(entries / 2).max(came.saturating_mul(FOR_EACH)).min(MOST);
     let count = wanted.min(most).min(entries);
@@ -64,7 +64,7 @@ pub fn cut(mut seen: Vec<Seen>, looked: u64, pages: u64, limits: Limits, added: 
     Some(Cut { until, most: count })
 }
 
-/// How much was looked at: so many entries were seen on `read` of `pages` pages.
+/// The size of a sample: `seen` entries on `read` of `pages` pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Looked {
     /// The entries.
@@ -76,12 +76,12 @@ pub struct Looked {
 }
 
 impl Looked {
-    /// Whether it was all.
+    /// Whether it is the whole table.
     pub fn is_whole(self) -> bool {
         self.read >= self.pages
     }
 
-    /// Whether there cannot well be as many entries as is `said`: an eighth is allowed for pages that are filled
+    /// Whether the table can hardly hold as many entries as `said`: it allows an eighth for pages that are filled
     /// differently, and four standard deviations for chance.
     pub fn contradicts(self, said: u64) -> bool {
         let seen = self.seen as f64;

@@ -1,7 +1,6 @@
-//! A secret of a server, and what is computed with it.
+//! Owns the keyed hash (SipHash-2-4 with 128 bits) that authenticates tokens and numbers locks.
 //!
-//! Owns the keyed hash (SipHash-2-4 with 128 bits) that authenticates tokens and numbers locks. Must never show the
-//! secret: not by `Debug`, not in an error. Where the secret comes from is the caller's business.
+//! Must never show the secret: neither by `Debug` nor in an error. The caller provides the secret.
 
 use siphasher::sip128::SipHasher24;
 use std::fmt;
@@ -9,13 +8,13 @@ use std::fmt;
 /// The bytes of a secret.
 pub const BYTES: usize = 16;
 
-/// What nobody but the server knows.
+/// A secret that only the server knows.
 #[derive(Clone, Copy)]
 pub struct Secret([u8; BYTES]);
 
 impl Secret {
-    /// The secret that `seed` gives for one purpose: secrets of two purposes tell nothing about each other. The first
-    /// 16 bytes of the seed must be random and known to nobody.
+    /// The secret for one purpose: secrets for two purposes reveal nothing about each other. The first 16 bytes of the
+    /// seed must be random and secret.
     pub fn derive(seed: &[u8], purpose: &str) -> Self {
         let mut key = [0; BYTES];
         let length = seed.len().min(BYTES);
@@ -27,14 +26,14 @@ impl Secret {
         Self(Self(key).tag(&message))
     }
 
-    /// What only the holder of the secret can compute for `message`.
+    /// The tag of `message`, which only the holder of the secret can compute.
     pub fn tag(&self, message: &[u8]) -> [u8; BYTES] {
         SipHasher24::new_with_key(&self.0).hash(message).as_bytes()
     }
 
-    /// Whether `tag` is that of `message`. It takes as long for one that is nearly right as for any other.
+    /// Whether `tag` is the tag of `message`. The time it takes does not depend on how nearly right the tag is.
     pub fn vouches_for(&self, message: &[u8], tag: [u8; BYTES]) -> bool {
-        // The comparison of the two hashes is made to take the same time always.
+        // The hashes are compared in constant time.
         SipHasher24::new_with_key(&self.0).hash(message) == u128::from_le_bytes(tag).into()
     }
 

@@ -1,23 +1,23 @@
-//! Templates of keys and tags: `tenant:{slug}` is what a row's column makes of it.
+//! Owns templates of keys and tags: in `tenant:{slug}` the value of the row's column `slug` replaces `{slug}`.
 //!
-//! Owns the syntax, what a row makes of a template, and which keys can come of one; must never know where a column's
-//! value comes from. A name in braces is a column's, as the catalogs have it; `{{` and `}}` are braces.
+//! It holds the syntax, how a row fills a template, and which keys can result. Must never know where a column's value
+//! comes from. A name in braces is a column's name, as in the catalogs; `{{` and `}}` are braces.
 
 use crate::key::{Key, KeyError};
 
 /// Why a text is not a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// A `{` without its `}`, or with another `{` before it; where, in bytes from the start.
+    /// A `{` without its `}`, or with another `{` before it; the position in bytes.
     #[error("the \"{{\" at byte {0} is not closed")]
     Unclosed(usize),
-    /// A `}` that closes nothing; where.
+    /// A `}` without its `{`; the position in bytes.
     #[error("the \"}}\" at byte {0} closes nothing")]
     Unopened(usize),
-    /// `{}`; where.
+    /// `{}`; the position in bytes.
     #[error("there is no column between the braces at byte {0}")]
     NoColumn(usize),
-    /// Whatever the columns hold, it is not a key.
+    /// No values of the columns make a valid key.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
@@ -29,20 +29,20 @@ enum Part {
     Column(String),
 }
 
-/// A template that some row could make a key of.
+/// A template that some row makes a valid key of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
 }
 
-/// The keys that can come of a template.
+/// The keys that can result from a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// This one, of every row.
+    /// This one, for every row.
     Key(String),
-    /// Some of this namespace.
+    /// Keys of this namespace.
     Namespace(String),
-    /// Any.
+    /// Any key.
     All,
 }
 
@@ -89,7 +89,7 @@ impl Template {
         Ok(template)
     }
 
-    /// Refuses what is not a key even where every column is one letter.
+    /// Refuses a template that makes no valid key even where every column is one letter.
     fn check(&self) -> Result<(), KeyError> {
         let mut shortest = String::new();
         self.fill(&mut shortest, |_| Some("x"));
@@ -101,7 +101,7 @@ impl Template {
         }
     }
 
-    /// The columns in it, from left to right; one may come twice.
+    /// Its columns, from left to right; one may come twice.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Column(name) => Some(name.as_str()),
@@ -109,13 +109,13 @@ impl Template {
         })
     }
 
-    /// Whether every row makes the same of it.
+    /// Whether every row gives the same key.
     pub fn is_constant(&self) -> bool {
         self.columns().next().is_none()
     }
 
-    /// Writes into `filled` what a row makes of it, whose columns are what `column` says; false, and nothing that
-    /// means anything in `filled`, where one of them is NULL.
+    /// Fills the template into `filled` with the column values that `column` returns. Returns false where one of them
+    /// is NULL; `filled` is then undefined.
     pub fn fill<'v>(&self, filled: &mut String, column: impl Fn(&str) -> Option<&'v str>) -> bool {
         filled.clear();
         self.parts.iter().all(|part| {
@@ -133,7 +133,7 @@ impl Template {
             [Part::Text(key)] => Reach::Key(key.clone()),
             [Part::Text(prefix), ..] => match prefix.split_once(':') {
                 Some((namespace, _)) => Reach::Namespace(namespace.to_owned()),
-                // What the column holds may have the ":".
+                // The column's value may contain the `:`.
                 None => Reach::All,
             },
             _ => Reach::All,

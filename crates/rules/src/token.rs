@@ -1,10 +1,10 @@
-//! The token that a miss hands out, and a fill brings back.
+//! Owns the text form of the token that a miss returns and a fill sends back.
 //!
-//! Owns its text form: opaque to clients, and authenticated by a secret when it comes back. It says which transactions
-//! the value may have been computed from, for which key, under which lease, and when. Must never be taken for another
-//! key's, nor be believed where somebody else than the server made it.
+//! Clients cannot read it; a secret authenticates it when it comes back. It says which transactions the value may have
+//! been computed from, for which key, under which lease, and when. Must never be accepted for another key, nor where
+//! the server did not make it.
 //!
-//! The form is base64 (RFC 4648, URL-safe, without padding) of: a format number, a keyed hash of the key, the moment of
+//! The form is base64 (RFC 4648, URL-safe, without padding) of: a format number, a keyed hash of the key, the start of
 //! the lease and its length in microseconds, the lease's number, the run of the server, the snapshot (`xmin`, then the
 //! distances to `xmax` and between the running transactions as LEB128), and a keyed hash of all that.
 
@@ -19,13 +19,13 @@ const FORMAT: u8 = 2;
 /// How long a lease may be, in microseconds: up to a day, as the setting `cache_pg.lease`.
 const LEASES: RangeInclusive<i64> = 1..=86_400_000_000;
 
-/// How many leases a token is good for: its holder may be late where nobody else has taken the lease.
+/// For how many leases a token is good: its holder may be late where nobody else has taken the lease.
 const HONOURED_LEASES: i64 = 2;
 
 /// Why a text is not a token for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not made by `cache_fetch` of this server, or cut short.
+    /// `cache_fetch` of this server did not make it, or it was cut short.
     #[error("it is malformed")]
     Malformed,
     /// Made for another key.
@@ -33,7 +33,7 @@ pub enum TokenError {
     OtherKey,
 }
 
-/// What a token says.
+/// The content of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     /// When the lease was taken, in microseconds as PostgreSQL counts.
@@ -42,23 +42,23 @@ pub struct Token {
     pub lease: i64,
     /// The number of the lease.
     pub lease_id: i64,
-    /// The run of the server in which it was given.
+    /// The run of the server in which it was issued.
     pub server_run: u64,
     /// The oldest transaction that was running.
     pub xmin: u64,
-    /// The first one that had not begun.
+    /// The first transaction that had not begun.
     pub xmax: u64,
-    /// Those in between that were running, in ascending order.
+    /// The running transactions in between, in ascending order.
     pub running: Vec<u64>,
 }
 
 impl Token {
-    /// Whether it is still good at `now`. The clock may have been set back since it was given, by a lease at most.
+    /// Whether it is still good at `now`. The clock may have been set back since, by a lease at most.
     pub fn is_honoured_at(&self, now: i64) -> bool {
         (-self.lease..=self.lease * HONOURED_LEASES).contains(&now.saturating_sub(self.issued_at))
     }
 
-    /// How long ago it was given, in microseconds: never less than nothing, nor more than it is good for.
+    /// Its age at `now` in microseconds, between 0 and the time that it is good for.
     pub fn age_at(&self, now: i64) -> i64 {
         now.saturating_sub(self.issued_at).clamp(0, self.lease * HONOURED_LEASES)
     }

@@ -1,7 +1,7 @@
-//! The trace that a call belongs to.
-//!
 //! Owns how a W3C traceparent (<https://www.w3.org/TR/trace-context/>, version 00) is found in a text: in an
-//! `application_name`, or in a comment of a statement as sqlcommenter writes it. Must never take anything else for one.
+//! `application_name`, or in a comment of a statement as sqlcommenter writes it.
+//!
+//! Must never take anything else for one.
 
 /// `00-`, 32 digits, `-`, 16 digits, `-`, 2 digits.
 const LENGTH: usize = 55;

@@ -1,15 +1,14 @@
-//! How long an entry may live, and how jitter spreads deadlines.
+//! Owns the bounds of a time to live, and how jitter spreads deadlines.
 //!
-//! Owns the bounds of a time to live; must never lengthen one: an entry that was asked to live five minutes may
-//! die a little earlier, never later.
+//! Must never lengthen a time to live: an entry may expire a little early, never late.
 
 /// The shortest time to live, in microseconds: one millisecond.
 pub const MIN_TTL_MICROS: i64 = 1_000;
 
 const DAY: i128 = 86_400_000_000;
 
-/// The microseconds of an interval as PostgreSQL compares intervals: a month has 30 days, a day 24 hours. So what is
-/// within a limit is so on every day and in every time zone.
+/// The microseconds of an interval as PostgreSQL compares intervals: a month has 30 days, a day 24 hours. So a limit is
+/// the same on every day and in every time zone.
 pub fn length(months: i32, days: i32, micros: i64) -> i64 {
     let days = i128::from(months) * 30 + i128::from(days);
     let length = days * DAY + i128::from(micros);
@@ -30,7 +29,7 @@ pub enum TtlError {
     },
 }
 
-/// A time to live in microseconds: from [`MIN_TTL_MICROS`] up to the limit it was parsed with.
+/// A time to live in microseconds, from [`MIN_TTL_MICROS`] up to the limit with which it was parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ttl(i64);
 
@@ -52,7 +51,7 @@ impl Ttl {
         self.0
     }
 
-    /// Shortened at random so that entries written together do not expire together.
+    /// Shortens it at random, so that entries that were written together do not expire together.
     ///
     /// `jitter` is the largest share to take away (0 to 1), `chance` a random number in 0 ≤ x < 1. The result is
     /// spread evenly over `(1 - jitter) × ttl ..= ttl` and is never under [`MIN_TTL_MICROS`].

@@ -1,4 +1,4 @@
-//! Tests of eviction. Owns no rule.
+//! Owns the tests of eviction. Must never hold a rule.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,28 +1,29 @@
-//! Ours: a table, a hand that goes round it, and the array of bytes.
+//! Owns a model of cache_pg: where the rows of its table lie, in which order the hand meets them, and the array of
+//! bytes.
 //!
-//! Owns a model of where the rows of the extension lie and in which order its hand meets them; what it decides comes
-//! from [`cache_pg_rules::eviction`]. Must never know more than the extension does: nothing about a key but its byte.
+//! The decisions come from [`cache_pg_rules::eviction`]. Must never know more than the extension does: of a key, only
+//! its byte.
 
 use crate::policy::Policy;
 use cache_pg_rules::eviction::{BYTES_AN_ENTRY, Cost, Level, Met, Place, Use, Verdict, judge, low_water, to_forget};
 
 const NOWHERE: u32 = u32::MAX;
 
-/// What can be taken from the policy, to see what it is worth.
+/// The parts of the policy, some of which a replay can leave out to see what they are worth.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts {
     /// Bytes of the array for each entry.
     pub bytes_an_entry: usize,
-    /// A level that does not move.
+    /// A fixed level.
     pub fixed: Option<u8>,
-    /// Whether marks are left.
+    /// Whether evicted keys leave marks.
     pub marks: bool,
     /// Whether large entries pay more.
     pub sizes: bool,
 }
 
 impl Parts {
-    /// The policy as it is.
+    /// The whole policy.
     pub const ALL: Self = Self { bytes_an_entry: BYTES_AN_ENTRY, fixed: None, marks: true, sizes: true };
 }
 
@@ -30,23 +31,23 @@ impl Parts {
 pub struct Heap {
     parts: Parts,
     limit: u64,
-    /// A row by its place in the table: its key and what it weighs. Freed ones have no key.
+    /// A row by its place in the table: its key and weight. A freed row has no key.
     rows: Vec<(u32, u32)>,
-    /// Places that are free; the hand left the last of them last.
+    /// Free places; the hand left the last of them last.
     free: Vec<u32>,
     /// The place of the row of each key.
     row_of: Vec<u32>,
     hand: usize,
     weight: u64,
     bytes: Vec<u8>,
-    /// Up to where marks have been taken.
+    /// The byte at which the removal of marks stopped.
     forgotten: usize,
     level: Level,
     judged: u64,
 }
 
 impl Heap {
-    /// Holds `limit` of entries of which `entries` are expected to fit, for a trace of so many keys.
+    /// A cache with this `limit`, in which about `entries` entries fit, for a trace of `keys` keys.
     pub fn new(parts: Parts, limit: u64, entries: u64, keys: usize) -> Self {
         let bytes = vec![0; (entries as usize * parts.bytes_an_entry).max(64)];
         let (rows, free, row_of) = (Vec::new(), Vec::new(), vec![NOWHERE; keys]);
@@ -129,7 +130,7 @@ impl Heap {
         self.level = self.parts.fixed.map_or(self.level.after(met), Level::from_meetings);
     }
 
-    /// Takes marks, from where it stopped last.
+    /// Removes marks, from where it stopped last.
     fn forget(&mut self, evicted: u64) {
         for _ in 0..to_forget(evicted, self.entries() as u64, self.bytes.len()) {
             self.forgotten = (self.forgotten + 1) % self.bytes.len();

@@ -1,6 +1,4 @@
-//! Replays traces through the eviction policy of cache_pg.
-//!
-//! Owns the arguments. Must never compute anything itself.
+//! Owns the command line of the simulator. Must never compute anything itself.
 
 use anyhow::{Context, Result, bail};
 use cache_pg_simulator::heap::Parts;
@@ -11,16 +9,16 @@ use clap::Parser;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Replays traces through the eviction policy of cache_pg, and through what it is measured by.
+/// Replays traces through the eviction policy of cache_pg and the policies it is compared with.
 #[derive(Parser)]
 struct Arguments {
     /// Write docs/eviction.md.
     #[arg(long, conflicts_with = "trace")]
     docs: bool,
-    /// A directory of public traces for the document, as docs/eviction.md describes.
+    /// The directory of public traces for the document, as docs/eviction.md describes.
     #[arg(long, default_value = "target/traces")]
     traces: PathBuf,
-    /// Print the hits of our policy in percent, for this generated trace.
+    /// Print the hits of cache_pg, in percent, for this generated trace.
     #[arg(long, requires = "size")]
     trace: Option<String>,
     /// How much the cache may hold: entries, or bytes where the trace has sizes.
@@ -38,7 +36,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         _ if arguments.docs => write_document(&arguments.traces),
-        _ => bail!("say --docs, or --trace and --size"),
+        _ => bail!("give --docs, or --trace and --size"),
     }
 }
 
@@ -46,7 +44,7 @@ fn write_document(directory: &Path) -> Result<()> {
     let generated: Vec<Trace> = GENERATED.iter().filter_map(|name| trace::generated(name)).collect();
     let public = public_traces(directory)?;
     if public.is_empty() {
-        eprintln!("no traces in {}: the document will have generated ones only", directory.display());
+        eprintln!("there are no traces in {}: the document will show generated ones only", directory.display());
     }
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/eviction.md");
     fs::write(&target, report::document(&generated, &public)).with_context(|| format!("writing {}", target.display()))

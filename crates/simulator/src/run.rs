@@ -1,7 +1,6 @@
-//! Replaying.
+//! Owns replays: how large the caches are, how a trace goes through a policy, and how threads share the work.
 //!
-//! Owns how large caches are, how a trace goes through a policy, and how the work is spread over threads. Must never
-//! let one replay know of another.
+//! Must never let one replay affect another.
 
 use crate::heap::{Heap, Parts};
 use crate::policy::{Make, Policy};
@@ -9,33 +8,33 @@ use crate::trace::Trace;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// The sizes of the caches, in percent of what all keys of the trace weigh together.
+/// The sizes of the caches, in percent of the weight of all keys of the trace.
 pub const SIZES: [u64; 4] = [1, 5, 10, 25];
 
-/// What a policy is replayed as.
+/// A policy to replay.
 #[derive(Debug, Clone, Copy)]
 pub enum Contender {
-    /// One of the yardsticks.
+    /// A policy to compare with.
     Yardstick(Make),
-    /// Ours, or a part of it.
+    /// The policy of cache_pg, or a part of it.
     Ours(Parts),
 }
 
-/// What came of a replay.
+/// The result of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Outcome {
     /// Hits in percent of the requests.
     pub hits: f64,
-    /// Entries that our hand judged, for each request. 0 for yardsticks.
+    /// Entries that the hand of cache_pg judged, for each request. 0 for other policies.
     pub judged: f64,
 }
 
-/// What a cache of `percent` of a trace may hold.
+/// The limit of a cache of `percent` of a trace.
 pub fn limit(trace: &Trace, percent: u64) -> u64 {
     (trace.weight * percent / 100).max(1)
 }
 
-/// Sends a trace through a cache that may hold `limit`.
+/// Replays a trace through a cache with this `limit`.
 pub fn replay(trace: &Trace, contender: Contender, limit: u64) -> Outcome {
     match contender {
         Contender::Yardstick(make) => Outcome { hits: hits(trace, &mut *make(limit, trace.distinct)), judged: 0.0 },

@@ -1,6 +1,6 @@
-//! FIFO and CLOCK: the oldest entry goes, and with CLOCK only if it was not asked for since the hand passed last.
+//! Owns FIFO and CLOCK: both evict the oldest entry, but CLOCK only if it was not requested since the hand last passed.
 //!
-//! Owns these two. Must never touch the list when an entry is served.
+//! Must never touch the list on a hit.
 
 use super::interface::Policy;
 use super::list::List;
@@ -30,7 +30,7 @@ impl Policy for Fifo {
     }
 }
 
-/// One bit an entry: CLOCK, which is FIFO with a second chance.
+/// CLOCK: FIFO with a second chance, one bit an entry.
 pub struct Clock {
     list: List,
     limit: u64,

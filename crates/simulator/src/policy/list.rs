@@ -1,10 +1,10 @@
-//! A list of keys, and how much they weigh together.
+//! Owns a doubly linked list over keys that are small numbers, and the weight of its keys.
 //!
-//! Owns the links of a doubly linked list over keys that are small numbers. Must never hold a key twice.
+//! Must never hold a key twice.
 
 const NONE: u32 = u32::MAX;
 
-/// A list; new keys come to its front.
+/// A list; new keys enter at its front.
 #[derive(Debug)]
 pub struct List {
     links: Vec<Link>,
@@ -34,12 +34,12 @@ impl List {
         self.links[key as usize].held
     }
 
-    /// What its keys weigh together.
+    /// The weight of all its keys.
     pub fn weight(&self) -> u64 {
         self.weight
     }
 
-    /// What a key weighs that is in the list.
+    /// The weight of a key in the list.
     pub fn weight_of(&self, key: u32) -> u32 {
         self.links[key as usize].weight
     }
@@ -49,17 +49,17 @@ impl List {
         self.length
     }
 
-    /// The key that came first.
+    /// The oldest key.
     pub fn back(&self) -> Option<u32> {
         Some(self.back).filter(|&key| key != NONE)
     }
 
-    /// The key that came after this one.
+    /// The key that entered after this one.
     pub fn newer(&self, key: u32) -> Option<u32> {
         Some(self.links[key as usize].newer).filter(|&key| key != NONE)
     }
 
-    /// Puts a key in front that is not in the list.
+    /// Puts a key that is not in the list at the front.
     pub fn push(&mut self, key: u32, weight: u32) {
         self.links[key as usize] = Link { newer: NONE, older: self.front, weight, held: true };
         match self.front {
@@ -71,8 +71,8 @@ impl List {
         self.length += 1;
     }
 
-    /// Puts a key in front that is not in the list, after `evict` has taken out what has no room beside it. What is too
-    /// heavy for the whole `limit` stays out.
+    /// Puts a key that is not in the list at the front, after `evict` has made room for it. A key that is heavier than
+    /// the whole `limit` stays out.
     pub fn admit(&mut self, key: u32, weight: u32, limit: u64, mut evict: impl FnMut(&mut Self)) {
         if u64::from(weight) <= limit {
             while self.weight + u64::from(weight) > limit {
@@ -82,7 +82,7 @@ impl List {
         }
     }
 
-    /// Takes a key out that is in the list.
+    /// Removes a key that is in the list.
     pub fn remove(&mut self, key: u32) {
         let link =
             std::mem::replace(&mut self.links[key as usize], Link { newer: NONE, older: NONE, weight: 0, held: false });
@@ -98,14 +98,14 @@ impl List {
         self.length -= 1;
     }
 
-    /// Takes the key out that came first.
+    /// Removes the oldest key.
     pub fn pop(&mut self) -> Option<u32> {
         let key = self.back()?;
         self.remove(key);
         Some(key)
     }
 
-    /// Puts a key in front that is in the list.
+    /// Moves a key that is in the list to the front.
     pub fn renew(&mut self, key: u32) {
         let weight = self.weight_of(key);
         self.remove(key);

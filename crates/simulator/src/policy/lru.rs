@@ -1,6 +1,6 @@
-//! LRU: the entry goes that was not asked for longest.
+//! Owns LRU: it evicts the entry that was requested least recently.
 //!
-//! Owns nothing but that. Must never evict an entry for one that is too large for the whole cache.
+//! Must never evict an entry for one that is too large for the whole cache.
 
 use super::interface::Policy;
 use super::list::List;

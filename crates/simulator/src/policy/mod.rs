@@ -1,24 +1,24 @@
-//! The policies that ours is measured by.
+//! Owns the policies that cache_pg is compared with, and their list.
 //!
-//! Owns the list of them. Must never favour one: all get the same requests and may hold the same weight.
+//! Must never favour one: all get the same requests and the same limit.
 
 mod fifo;
 mod interface;
 mod list;
 mod lru;
+mod moka;
 mod s3_fifo;
 mod sieve;
 mod sketch;
-mod tiny_lfu;
-mod window;
+mod w_tiny_lfu;
 
 pub use fifo::{Clock, Fifo};
 pub use interface::{Make, Policy};
 pub use lru::Lru;
+pub use moka::Moka;
 pub use s3_fifo::S3Fifo;
 pub use sieve::Sieve;
-pub use tiny_lfu::Moka;
-pub use window::WTinyLfu;
+pub use w_tiny_lfu::WTinyLfu;
 
 /// The policies by name, in the order of the table.
 pub const YARDSTICKS: [(&str, Make); 7] = [

@@ -1,13 +1,13 @@
-//! S3-FIFO: a small queue in which new entries must be asked for, a large one for those that were, and a memory of what
-//! the small one has let go.
+//! Owns S3-FIFO: a small queue in which a new entry must be requested again, a large queue for entries that were, and a
+//! memory of what the small queue evicted.
 //!
-//! Owns the algorithm of Yang et al., "FIFO queues are all you need for cache eviction" (SOSP 2023), with the shares of
-//! the paper: a tenth for the small queue, a memory as long as the large one. Must never move an entry that is served.
+//! It is the algorithm of Yang et al., "FIFO queues are all you need for cache eviction" (SOSP 2023), with the sizes of
+//! the paper: a tenth for the small queue, a memory as long as the large one. Must never move an entry on a hit.
 
 use super::interface::Policy;
 use super::list::List;
 
-/// The most that is counted of an entry.
+/// The highest count of an entry.
 const MOST: u8 = 3;
 
 /// Three queues.

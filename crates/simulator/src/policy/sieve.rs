@@ -1,11 +1,11 @@
-//! SIEVE: a hand goes from the oldest entry to the newest and takes what was not asked for; nothing is moved.
+//! Owns SIEVE: a hand goes from the oldest entry to the newest and evicts what was not requested.
 //!
-//! Owns the algorithm of Zhang et al., "SIEVE is simpler than LRU" (NSDI 2024). Must never move an entry.
+//! It is the algorithm of Zhang et al., "SIEVE is simpler than LRU" (NSDI 2024). Must never move an entry.
 
 use super::interface::Policy;
 use super::list::List;
 
-/// One bit an entry, and a hand that stays where it evicted last.
+/// One bit an entry, and a hand that stays where it last evicted.
 pub struct Sieve {
     list: List,
     limit: u64,

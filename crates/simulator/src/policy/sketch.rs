@@ -1,12 +1,13 @@
-//! How often keys were asked for lately, about.
+//! Owns an estimate of how often keys were requested lately.
 //!
-//! Owns a count-min sketch of four rows of small counters that are halved now and then: Einziger, Friedman and Manes,
-//! "TinyLFU: A Highly Efficient Cache Admission Policy" (2017). Must never say less than was counted since.
+//! It is a count-min sketch of four rows of small counters that are halved now and then: Einziger, Friedman and Manes,
+//! "TinyLFU: A Highly Efficient Cache Admission Policy" (2017). Must never estimate less than was counted since the
+//! last halving.
 
 use crate::trace::mix;
 
 const ROWS: u64 = 4;
-/// The most that is counted.
+/// The highest count.
 const MOST: u8 = 15;
 
 /// A sketch.
@@ -18,7 +19,7 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    /// For a cache of so many entries: that many counters a row, halved after ten times as many requests.
+    /// For a cache of `entries` entries: that many counters a row, halved after ten times as many requests.
     pub fn new(entries: u64) -> Self {
         let row = entries.max(16).next_power_of_two() as usize;
         Self { counters: vec![0; row * ROWS as usize], row, counted: 0, sample: entries.max(16) * 10 }
@@ -29,12 +30,12 @@ impl Sketch {
         (0..ROWS).map(move |n| n as usize * row + (mix(u64::from(key) | (n + 1) << 32) as usize & (row - 1)))
     }
 
-    /// How often the key was asked for.
+    /// How often the key was requested.
     pub fn count(&self, key: u32) -> u8 {
         self.places(key).map(|place| self.counters[place]).min().unwrap_or(0)
     }
 
-    /// The key is asked for.
+    /// Counts a request.
     pub fn add(&mut self, key: u32) {
         for place in self.places(key) {
             self.counters[place] = (self.counters[place] + 1).min(MOST);

@@ -1,7 +1,6 @@
-//! The report: `docs/eviction.md`.
+//! Owns `docs/eviction.md`: which contenders are replayed for it, and how their outcomes become tables.
 //!
-//! Owns which contenders are replayed for it, and how their outcomes become tables. What is said around the tables
-//! stands in `frame.md`. Must never hold a figure that was not just measured.
+//! The text around the tables stands in `frame.md`. Must never hold a figure that was not just measured.
 
 mod summary;
 
@@ -15,7 +14,7 @@ use summary::Summary;
 
 const FRAME: &str = include_str!("frame.md");
 
-/// What can be taken from the policy, by what is left.
+/// The policy with parts left out, by what remains.
 const PARTS: [(&str, Parts); 11] = [
     ("all of it", Parts::ALL),
     ("one bit, no marks: CLOCK", Parts { fixed: Some(1), marks: false, ..Parts::ALL }),
@@ -29,10 +28,10 @@ const PARTS: [(&str, Parts); 11] = [
     ("4 bytes an entry", Parts { bytes_an_entry: 4, ..Parts::ALL }),
     ("16 bytes an entry", Parts { bytes_an_entry: 16, ..Parts::ALL }),
 ];
-/// Where ours stands among the contenders: after the yardsticks.
+/// The place of cache_pg among the contenders: after the yardsticks.
 const OURS: usize = YARDSTICKS.len();
 
-/// Replays the traces through everything, and returns the document. `public` may be empty.
+/// Replays the traces through all contenders and returns the document. `public` may be empty.
 pub fn document(generated: &[Trace], public: &[Trace]) -> String {
     let traces: Vec<Trace> = generated.iter().chain(public).cloned().collect();
     let yardsticks = YARDSTICKS.map(|(_, make)| Contender::Yardstick(make));
@@ -54,7 +53,7 @@ fn names() -> impl Iterator<Item = &'static str> {
     YARDSTICKS.iter().map(|(name, _)| *name).chain(["cache_pg"])
 }
 
-/// The means over the cells of all traces, of the generated and of the public ones.
+/// The means over the cells of all traces, of the generated ones and of the public ones.
 fn summaries(all: &[Vec<Vec<Outcome>>], generated: &[Vec<Vec<Outcome>>], public: &[Vec<Vec<Outcome>>]) -> String {
     let mut text = "| policy | mean hits | of moka | of W-TinyLFU | generated | public | cells under LRU | worst |\n\
         |---|---:|---:|---:|---:|---:|---:|---:|\n"
@@ -71,7 +70,7 @@ fn summaries(all: &[Vec<Vec<Outcome>>], generated: &[Vec<Vec<Outcome>>], public:
     text
 }
 
-/// The cells in which ours is clearly worse than LRU.
+/// The cells in which cache_pg is clearly worse than LRU.
 fn under(traces: &[Trace], outcomes: &[Vec<Vec<Outcome>>]) -> String {
     let cells = traces.iter().zip(outcomes).flat_map(|(trace, rows)| {
         let worse = |row: &&Vec<Outcome>| summary::is_under_lru(row, OURS);

@@ -1,36 +1,36 @@
-//! Summaries: many cells in a few figures.
+//! Owns the figures that sum up the outcomes of one contender.
 //!
-//! Owns what is made of the outcomes of one contender. Must never leave a cell out, but from a mean of ratios whose
-//! divisor is near nothing.
+//! Must never leave a cell out.
 
 use crate::run::Outcome;
 
-/// Where LRU, moka and W-TinyLFU stand among the yardsticks.
+/// The places of LRU, moka and W-TinyLFU among the yardsticks.
 pub const LRU: usize = 2;
 const MOKA: usize = 5;
 const W_TINY_LFU: usize = 6;
-/// How many points a cell must be under LRU to count: a cache that is a percent smaller now and then differs by less.
+/// By how many points a cell must be under LRU to count. Evicting to 99 % of the limit alone makes a smaller
+/// difference.
 const CLEARLY: f64 = 0.5;
 
-/// What a contender has come to.
+/// The outcomes of one contender in a few figures.
 #[derive(Debug, Default)]
 pub struct Summary {
     /// Mean of the hits over all cells, in percent.
     pub mean: f64,
-    /// The mean over that of moka.
+    /// That mean divided by moka's.
     pub of_moka: f64,
-    /// The mean over that of W-TinyLFU.
+    /// That mean divided by W-TinyLFU's.
     pub of_w_tiny_lfu: f64,
     /// Cells that are clearly worse than LRU.
     pub under_lru: usize,
-    /// Points over LRU in the worst cell; negative under it.
+    /// Points above LRU in the worst cell; negative below it.
     pub worst: f64,
-    /// Entries that the hand met for each request.
+    /// Entries that the hand met, for each request.
     pub judged: f64,
 }
 
 impl Summary {
-    /// Of the contender at this place.
+    /// The summary of the contender at this place.
     pub fn of(outcomes: &[Vec<Vec<Outcome>>], at: usize) -> Self {
         let rows: Vec<&Vec<Outcome>> = outcomes.iter().flatten().collect();
         if rows.is_empty() {

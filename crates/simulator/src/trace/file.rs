@@ -1,7 +1,7 @@
-//! Traces from files.
+//! Owns the formats of public traces, once unpacked: lines of text (`.txt`: a key, and a size in bytes where there is
+//! one), and big-endian numbers of 32 or 64 bits (`.u32`, `.u64`).
 //!
-//! Owns the formats that public traces come in, after they have been unpacked: lines of text (`.txt`: a key, and a size
-//! in bytes where there is one), and big-endian numbers of 32 or 64 bits (`.u32`, `.u64`). Must never fetch anything.
+//! Must never fetch anything.
 
 use super::requests::Trace;
 use anyhow::{Context, Result, bail};
@@ -9,23 +9,23 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-/// The most requests that are read of a trace.
+/// How many requests of a trace are read at most.
 const MOST: usize = 500_000;
 
 /// The trace in a file, named after it.
 pub fn read(path: &Path) -> Result<Trace> {
-    let name = path.file_stem().context("a trace has no name")?.to_string_lossy();
+    let name = path.file_stem().context("the file of a trace has no name")?.to_string_lossy();
     let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
     let requests = match path.extension().and_then(|extension| extension.to_str()) {
         Some("txt") => lines(&String::from_utf8_lossy(&bytes)),
         Some("u32") => numbers::<4>(&bytes),
         Some("u64") => numbers::<8>(&bytes),
-        _ => bail!("{} is no .txt, .u32 or .u64", path.display()),
+        _ => bail!("{} does not end with .txt, .u32 or .u64", path.display()),
     };
     Ok(Trace::new(&name, requests.into_iter().take(MOST)))
 }
 
-/// Keys of any form, one a line, perhaps with a size. A line that is empty or `*` is none.
+/// One key a line, in any form, with or without a size. An empty line or `*` is skipped.
 fn lines(text: &str) -> Vec<(u64, u32)> {
     let mut numbers = HashMap::new();
     text.lines()

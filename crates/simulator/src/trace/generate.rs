@@ -1,26 +1,25 @@
-//! Generated traces.
+//! Owns the request patterns that caches meet: popularity by Zipf's law, scans, loops, and popularity that shifts.
 //!
-//! Owns the shapes that loads on caches have: popularity by Zipf's law, scans, loops, and popularity that moves on.
-//! Must never draw from anything but the seed.
+//! Must never use another source of randomness than the seed.
 
-use super::chance::{Chance, mix};
+use super::random::{Random, mix};
 
-/// `length` keys of 0 to `keys` - 1, of which the n-th most popular is asked for in proportion to 1 / n^`skew`. Ranks
-/// are keys: 0 is the most popular.
+/// `length` requests for keys 0 to `keys` - 1; the n-th most popular is requested in proportion to 1 / n^`skew`. Keys
+/// are ranks: 0 is the most popular.
 pub fn zipf(seed: u64, skew: f64, keys: usize, length: usize) -> Vec<u64> {
-    let mut chance = Chance::new(seed);
+    let mut random = Random::new(seed);
     let ranks = Ranks::new(skew, keys);
-    (0..length).map(|_| ranks.draw(&mut chance)).collect()
+    (0..length).map(|_| ranks.draw(&mut random)).collect()
 }
 
-/// Keys by Zipf's law with runs of keys among them that are asked for once: after each `popular` of the first come
-/// `once` of the others.
+/// Requests by Zipf's law, with scans of keys that are requested once: after each `popular` of the former come `once`
+/// of the latter.
 pub fn scan_into_zipf(seed: u64, skew: f64, keys: usize, length: usize, popular: usize, once: usize) -> Vec<u64> {
-    let mut chance = Chance::new(seed);
+    let mut random = Random::new(seed);
     let ranks = Ranks::new(skew, keys);
     let mut scanned = keys as u64..;
     let of_scan = |at: usize| at % (popular + once) >= popular;
-    (0..length).filter_map(|at| if of_scan(at) { scanned.next() } else { Some(ranks.draw(&mut chance)) }).collect()
+    (0..length).filter_map(|at| if of_scan(at) { scanned.next() } else { Some(ranks.draw(&mut random)) }).collect()
 }
 
 /// `length` keys that go from 0 to `keys` - 1 in order, again and again.
@@ -28,16 +27,16 @@ pub fn looped(keys: usize, length: usize) -> Vec<u64> {
     (0..length).map(|at| (at % keys) as u64).collect()
 }
 
-/// Keys by Zipf's law whose popularity moves: with every `every` requests the ranks go to other keys, a quarter of
-/// which nobody has asked for before.
+/// Requests by Zipf's law whose popularity shifts: after every `every` requests the ranks go to other keys, a quarter
+/// of which are new.
 pub fn shifting(seed: u64, skew: f64, keys: usize, length: usize, every: usize) -> Vec<u64> {
-    let mut chance = Chance::new(seed);
+    let mut random = Random::new(seed);
     let ranks = Ranks::new(skew, keys);
     let key = |at: usize, rank: u64| {
         let era = (at / every) as u64;
         mix(rank ^ (era << 40)) % keys as u64 + era * keys as u64 / 4
     };
-    (0..length).map(|at| key(at, ranks.draw(&mut chance))).collect()
+    (0..length).map(|at| key(at, ranks.draw(&mut random))).collect()
 }
 
 /// The size of the entry of a key, 64 bytes to 64 kB: few are large, whatever their popularity.
@@ -46,7 +45,7 @@ pub fn large_and_small(key: u64) -> u32 {
     (64.0 * 1024.0_f64.powf(share * share)) as u32
 }
 
-/// How likely each rank is, added up.
+/// The cumulative probabilities of the ranks.
 struct Ranks(Vec<f64>);
 
 impl Ranks {
@@ -63,8 +62,8 @@ impl Ranks {
         Self(sums)
     }
 
-    fn draw(&self, chance: &mut Chance) -> u64 {
-        let share = chance.share();
+    fn draw(&self, random: &mut Random) -> u64 {
+        let share = random.fraction();
         self.0.partition_point(|&sum| sum <= share).min(self.0.len() - 1) as u64
     }
 }

@@ -1,19 +1,18 @@
-//! Traces: sequences of requests for keys.
+//! Owns traces, which are sequences of requests for keys, and the generated traces by name.
 //!
-//! Owns which generated traces there are by name. Must never depend on anything but its arguments: the same name gives the
-//! same trace on every machine.
+//! Must never depend on anything but its arguments: a name gives the same trace on every machine.
 
-mod chance;
 mod file;
 mod generate;
+mod random;
 mod requests;
 
-pub use chance::mix;
 pub use file::read;
 pub use generate::{large_and_small, looped, scan_into_zipf, shifting, zipf};
+pub use random::mix;
 pub use requests::{Request, Trace};
 
-/// The generated traces that every table has.
+/// The generated traces in every table.
 pub const GENERATED: [&str; 8] =
     ["zipf-0.8", "zipf-1.0", "zipf-scan", "scan-bursts", "loop", "loop-zipf", "shifting", "sizes"];
 

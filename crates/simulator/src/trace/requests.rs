@@ -1,28 +1,28 @@
-//! Owns what a trace is, and how its keys become small numbers.
+//! Owns the type of a trace, and how its keys become small numbers.
 //!
 //! Must never depend on where the requests come from.
 
 use std::collections::HashMap;
 
-/// A request for a key, which is stored when it is not there.
+/// A request for a key, which is stored after a miss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
-    /// The key: 0 to [`Trace::distinct`] - 1, numbered in the order in which they are first asked for.
+    /// The key: 0 to [`Trace::distinct`] - 1, numbered in the order of their first requests.
     pub key: u32,
-    /// What the entry weighs: bytes where sizes are known, else 1.
+    /// The weight of the entry: bytes where sizes are known, else 1.
     pub weight: u32,
 }
 
 /// A sequence of requests.
 #[derive(Debug, Clone)]
 pub struct Trace {
-    /// What it is called in tables.
+    /// Its name in tables.
     pub name: String,
     /// The requests, in order.
     pub requests: Vec<Request>,
     /// How many different keys there are.
     pub distinct: usize,
-    /// What one entry of each key weighs together.
+    /// The weight of one entry of each key together.
     pub weight: u64,
 }
 

@@ -1,8 +1,9 @@
-//! W-TinyLFU: a small LRU window, a large segmented LRU, and a sketch of frequencies that decides who passes from one
-//! to the other.
+//! Owns W-TinyLFU: a small LRU window, a large segmented LRU, and a sketch of frequencies that decides what passes from
+//! one to the other.
 //!
-//! Owns the algorithm of Einziger, Friedman and Manes, "TinyLFU" (2017), with the shares of the paper: 1 % window, 80 %
-//! of the rest protected. The window does not adapt. Must never admit what was asked for less often than what it ousts.
+//! It is the algorithm of Einziger, Friedman and Manes, "TinyLFU" (2017), with the sizes of the paper: 1 % window, 80 %
+//! of the rest protected. The window does not adapt. Must never admit an entry that was requested less often than the
+//! one it replaces.
 
 use super::interface::Policy;
 use super::list::List;
@@ -54,7 +55,7 @@ impl WTinyLfu {
         true
     }
 
-    /// Lets what leaves the window into the rest, or not.
+    /// Admits an entry that leaves the window, or drops it.
     fn admit(&mut self, key: u32, weight: u32) {
         while self.probation.weight() + self.protected.weight() + u64::from(weight) > self.main_limit() {
             let list = if self.probation.length() > 0 { &mut self.probation } else { &mut self.protected };

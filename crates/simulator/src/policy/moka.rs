@@ -1,13 +1,13 @@
-//! TinyLFU as a library that is kept by others: moka.
+//! Owns the use of moka, a library with TinyLFU.
 //!
-//! Owns how its cache is called. Must never let its work wait: what moka does behind the requests is done after each
-//! one, so that a replay gives the same figures every time.
+//! Must never leave work pending: moka finishes its background work after each request, so that a replay gives the same
+//! figures every time.
 
 use super::interface::Policy;
 use moka::sync::Cache;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
-/// moka's cache: a sketch of frequencies decides who comes in, LRU who leaves.
+/// moka's cache: a sketch of frequencies decides on admission, LRU on eviction.
 pub struct Moka(Cache<u32, u32, BuildHasherDefault<DefaultHasher>>);
 
 impl Moka {

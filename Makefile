@@ -1,4 +1,4 @@
-# What a person types. The work is done by the developer's tool, crates/xtask: `cargo xtask help`.
+# Short names for what the developer's tool does (crates/xtask): `cargo xtask help`.
 
 PG_CONFIG_GIVEN = $(if $(PG_CONFIG),--pg-config $(PG_CONFIG))
 XTASK = cargo xtask
@@ -10,22 +10,22 @@ help: ## show this list
 	@echo 'make ...'
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: tools ## start a server of its own with the extension and show what it does
+demo: tools ## start a new server with the extension and show what it does
 	@$(XTASK) demo
 
 stop: tools ## stop the server of the demo and remove it
 	@$(XTASK) demo --stop
 
-top: tools ## show what a cache does, every second (URL=postgresql://... for one of yours)
+top: tools ## show what a cache does, every second (URL=postgresql://... for your own)
 	@$(XTASK) top $(URL)
 
-test: tools ## get PostgreSQL, build, and run every test (PG_CONFIG=... for one PostgreSQL of yours, ASSERTIONS=1)
+test: tools ## provide PostgreSQL, build, and run every test (PG_CONFIG=... for your own PostgreSQL; ASSERTIONS=1)
 	@$(XTASK) test $(if $(ASSERTIONS),--assertions)
 
-lint: tools ## check the formatting and every warning
+lint: tools ## check formatting, warnings and the rules of the house
 	@$(XTASK) test --only lint
 
-bench: tools ## measure it beside hand-written SQL, frameworks, Redis and memcached (QUICK=1: in five minutes)
+bench: tools ## compare it with hand-written SQL, frameworks, Redis and memcached (QUICK=1: five minutes)
 	@$(XTASK) bench -- $(if $(QUICK),--quick) $(if $(DOCS),--docs)
 
 pictures: tools ## draw the pictures of the documentation, docs/demo.svg and docs/top.svg
@@ -36,6 +36,6 @@ install: tools ## build and install into your PostgreSQL: make install PG_CONFIG
 
 tools:
 	@command -v cargo >/dev/null || { echo 'Rust is needed: see https://rustup.rs' >&2; exit 1; }
-	@command -v cc >/dev/null || { echo 'installing build-essential for its C linker'; \
+	@command -v cc >/dev/null || { echo 'installing build-essential, which has a C linker'; \
 		$(AS_ROOT) apt-get update -qq && $(AS_ROOT) env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -qq --yes --no-install-recommends build-essential; }

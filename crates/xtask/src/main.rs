@@ -1,6 +1,6 @@
-//! The command line of the developer's tool: `cargo xtask help`.
+//! Owns the command line of the developer's tool: `cargo xtask help`.
 //!
-//! Must hold no logic: it reads arguments and calls the library.
+//! Must never hold logic: it reads arguments and calls the library.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,21 +20,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Get PostgreSQL, build the extension, run every test, and count
+    /// Provide PostgreSQL, build the extension, run every test, and count the results
     Test {
-        /// PostgreSQL majors, such as 15,18 [default: all that this machine can have]
+        /// PostgreSQL majors, such as 15,18 [default: all that are available here]
         #[arg(long, value_delimiter = ',')]
         pg: Vec<u16>,
         /// Suites [default: all]
         #[arg(long, value_delimiter = ',')]
         only: Vec<Suite>,
-        /// Build a PostgreSQL 18 with its own assertions on, and run the suites that contend for rows on that one
+        /// Also build a PostgreSQL 18 with assertions, and run the suites with concurrent sessions on it
         #[arg(long)]
         assertions: bool,
     },
-    /// Run tests with a library that counts, and print which lines of the extension they do not reach
+    /// Run tests with an instrumented library, and print the lines of the extension that they do not reach
     Coverage {
-        /// Suites [default: all that try the extension]
+        /// Suites [default: all that test the extension]
         #[arg(long, value_delimiter = ',')]
         only: Vec<Suite>,
     },
@@ -43,36 +43,36 @@ enum Task {
         /// The root of a work tree [default: this one]
         root: Option<PathBuf>,
     },
-    /// Run suites with the library that is installed
+    /// Run suites with the installed library
     #[command(hide = true)]
     Installed {
         #[arg(long, value_delimiter = ',')]
         only: Vec<Suite>,
     },
-    /// Take what the golden tests printed last as what they must print
+    /// Accept the last output of the golden tests as the expected output
     Bless {
-        /// The PostgreSQL major whose results are taken [default: 18]
+        /// The PostgreSQL major whose output is accepted [default: 18]
         #[arg(long)]
         pg: Option<u16>,
     },
-    /// Build the extension and install it into the private PostgreSQL copies that the tests use
+    /// Build the extension and install it into the private PostgreSQL copies for tests
     Build {
-        /// PostgreSQL majors, such as 15,18 [default: all that this machine can have]
+        /// PostgreSQL majors, such as 15,18 [default: all that are available here]
         #[arg(long, value_delimiter = ',')]
         pg: Vec<u16>,
     },
-    /// Build the extension and install it into a PostgreSQL of yours
+    /// Build the extension and install it into your PostgreSQL
     Install {
         /// The pg_config of that PostgreSQL
         #[arg(long, default_value = "pg_config")]
         pg_config: PathBuf,
-        /// Install below this directory instead, for a packager
+        /// Install below this directory instead (for packages)
         #[arg(long)]
         destdir: Option<PathBuf>,
     },
-    /// Measure the extension beside what people use instead: `cargo xtask bench -- --help`
+    /// Compare the extension with its alternatives: `cargo xtask bench -- --help`
     Bench {
-        /// What the benchmark is told
+        /// Arguments for the benchmark
         #[arg(last = true)]
         arguments: Vec<String>,
     },
@@ -126,23 +126,23 @@ fn run(task: Task) -> Result<()> {
 
 fn bless(major: Option<u16>) -> Result<()> {
     let installations = match major {
-        Some(major) => postgres::at_hand(&[major])?.installations,
+        Some(major) => postgres::available(&[major])?.installations,
         None => vec![postgres::preferred()?],
     };
     for installation in &installations {
         let changed = suites::bless::results(installation)?;
-        println!("{changed} expected files changed");
+        println!("{changed} files of expected output changed");
     }
     Ok(())
 }
 
 fn build(majors: &[u16]) -> Result<()> {
-    let at_hand = postgres::at_hand(majors)?;
-    for installation in &at_hand.installations {
+    let available = postgres::available(majors)?;
+    for installation in &available.installations {
         package::install(&package::build(installation)?, installation)?;
         println!("installed into {}", installation.pkglibdir.display());
     }
-    for left_out in &at_hand.left_out {
+    for left_out in &available.left_out {
         println!("left out PostgreSQL {}: {}", left_out.major, left_out.why);
     }
     Ok(())

@@ -1,6 +1,6 @@
-//! Where things are: the project, its build output, and the tool's own home on this machine.
+//! Owns the paths of the project, of its build output, and of the tool's home on this machine.
 //!
-//! Must never create a directory as a side effect, except the home in [`home`].
+//! Must never create a directory, except the home in [`home`].
 
 use std::path::{Path, PathBuf};
 
@@ -17,21 +17,21 @@ pub fn project() -> &'static Path {
     here.ancestors().nth(2).unwrap_or(here)
 }
 
-/// Cargo's target directory for the extension itself. All majors share it: a major is a cargo feature,
-/// so their builds stand side by side, and what does not depend on it is compiled once.
+/// Cargo's target directory for the extension. All majors share it: a major is a cargo feature, so their builds lie
+/// side by side, and crates that do not depend on it are compiled once.
 pub fn extension_target() -> PathBuf {
     project().join("target").join("extension")
 }
 
-/// Where the files of the packaged extension for `major` are put together.
+/// The directory of the packaged extension for `major`.
 pub fn package(major: u16) -> PathBuf {
     extension_target().join("package").join(format!("pg{major}"))
 }
 
 /// The directory that holds the PostgreSQL copies, cluster templates and the demo; created when absent.
 ///
-/// `CACHE_PG_HOME`, else `/var/cache/cache_pg` for root (a server never runs as root, so whoever it
-/// runs as must be able to read it), else the user's cache directory.
+/// It is `CACHE_PG_HOME`, else `/var/cache/cache_pg` for root (servers run as another user, who must be able to read
+/// it), else the user's cache directory.
 ///
 /// # Errors
 /// When neither `CACHE_PG_HOME`, `XDG_CACHE_HOME` nor `HOME` is set, or it cannot be created.

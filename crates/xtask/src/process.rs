@@ -1,6 +1,6 @@
-//! Running other programs, and as whom.
+//! Owns the running of other programs, and the user they run as.
 //!
-//! Must never ask for a password: what needs root without a way to it is an error that says so.
+//! Must never ask for a password: an action that needs root, where there is no way to it, is an error.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ pub fn is_root() -> bool {
     Uid::effective().is_root()
 }
 
-/// The user that servers run as: `None` is the caller; as root it is `postgres`, else `nobody`,
-/// because PostgreSQL refuses to run as root.
+/// The user that servers run as: `None` is the caller. As root it is `postgres`, else `nobody`, because PostgreSQL
+/// refuses to run as root.
 ///
 /// # Errors
 /// As root, when the machine has neither user.
@@ -47,10 +47,10 @@ pub fn as_server_user(command: &mut Command) -> Result<&mut Command> {
     Ok(command.current_dir("/"))
 }
 
-/// Runs `command` with the caller's own output.
+/// Runs `command`; its output goes where the caller's goes.
 ///
 /// # Errors
-/// When it cannot be started or does not succeed.
+/// When it cannot be started or fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| cannot_run(command))?;
     if !status.success() {
@@ -59,10 +59,10 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs `command` and returns its standard output, without the newline at the end.
+/// Runs `command` and returns its standard output without trailing white space.
 ///
 /// # Errors
-/// When it cannot be started, does not succeed (its standard error is in the message), or is not UTF-8.
+/// When it cannot be started, fails (the message has its output), or prints text that is not UTF-8.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| cannot_run(command))?;
     if !output.status.success() {
@@ -84,7 +84,7 @@ fn failure(command: &Command, output: &Output) -> anyhow::Error {
     anyhow!("{} failed: {}\n{}", shown(command), output.status, said.trim())
 }
 
-/// The file that root's shell would run for `program`: servers may lie where a user's PATH does not lead.
+/// The file that root's shell would run for `program`: servers may lie outside of a user's PATH.
 pub fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -93,7 +93,7 @@ pub fn which(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// A command as a person would type it: its program without the directory.
+/// A command as a user would type it: its program without the directory.
 pub fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program());
     std::iter::once(program.file_name().unwrap_or(program.as_os_str()))

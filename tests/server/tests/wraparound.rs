@@ -40,7 +40,7 @@ fn many_transactions_later(cluster: &Cluster, mut client: Client) -> Result<Clie
     process::output(process::as_server_user(&mut reset)?)?;
     let file = cluster.data_dir().join("pg_xact").join(format!("{:04X}", next / OF_A_FILE));
     files::put(&vec![0; 32 * 8192], &file, 0o600)?;
-    files::give(&file, process::server_user()?.as_ref())?;
+    files::set_owner(&file, process::server_user()?.as_ref())?;
     cluster.start()?;
     cluster.connect("postgres")
 }

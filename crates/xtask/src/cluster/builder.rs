@@ -1,4 +1,4 @@
-//! Setting up a new cluster: its directory, port and configuration, and its first start.
+//! Owns the creation of a cluster: its directory, port and configuration, and its first start.
 //!
 //! Must never use a directory that others can enter, or a fixed port.
 
@@ -20,10 +20,10 @@ use super::{client, leftovers, template};
 use crate::postgres::Installation;
 use crate::{files, process};
 
-/// How long a test may use one server: longer than all tests of a file take together on a busy machine.
+/// How long a test may use one server: longer than all tests of a file take on a busy machine.
 pub const LIFETIME_IN_TESTS: Duration = Duration::from_secs(15 * 60);
 
-/// How a new cluster is to be.
+/// The description of a new cluster.
 #[derive(Clone, Debug)]
 pub struct Builder {
     installation: Installation,
@@ -34,7 +34,7 @@ pub struct Builder {
 }
 
 impl Cluster {
-    /// A server of `installation`, to be set up and started.
+    /// Describes a server of `installation`; [`Builder::start`] creates it.
     pub fn builder(installation: &Installation) -> Builder {
         Builder::new(installation)
     }
@@ -51,42 +51,42 @@ impl Builder {
         }
     }
 
-    /// Gives a configuration parameter a value, unquoted.
+    /// Sets a configuration parameter; the value is not quoted.
     #[must_use]
     pub fn conf(mut self, name: &str, value: &str) -> Self {
         self.settings.set(name, value);
         self
     }
 
-    /// Whether the extension's library is in `shared_preload_libraries`. It is unless told otherwise.
+    /// Whether `shared_preload_libraries` has the extension's library. By default it does.
     #[must_use]
     pub fn preload(self, preload: bool) -> Self {
         self.conf("shared_preload_libraries", if preload { "cache_pg" } else { "" })
     }
 
-    /// Its directory, which must not exist; otherwise it gets a new one with a short path.
+    /// Its directory, which must not exist. By default it is a new one with a short path.
     #[must_use]
     pub fn dir(mut self, dir: PathBuf) -> Self {
         self.dir = Some(dir);
         self
     }
 
-    /// Gives the server a variable of the environment.
+    /// Sets an environment variable of the server.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
         self
     }
 
-    /// Ends the server when it is still there after `lifetime`, and says what it was doing: a test that waits for
-    /// something that never happens fails. It lives as long as it is used unless told otherwise.
+    /// Ends the server if it still runs after `lifetime`, and prints what it was doing: a test that waits for something
+    /// that never happens fails. By default it may run for as long as it is used.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// Starts from another cluster's settings. The port and the socket's directory are its own all the same.
+    /// Uses another cluster's settings, except for the port and the socket's directory.
     pub(super) fn inherit(&mut self, settings: Settings) {
         self.settings = settings;
     }
@@ -100,7 +100,7 @@ impl Builder {
         let mut cluster = self.prepare()?;
         template::copy(&cluster.installation, &cluster.data_dir())?;
         cluster.settings().write(&cluster.data_dir())?;
-        // A port that was free may be taken by the time that the server wants it.
+        // Another process may take a free port before the server does.
         let mut tries = 4;
         while let Err(error) = cluster.start() {
             tries -= 1;
@@ -142,8 +142,8 @@ impl Builder {
     }
 }
 
-/// A new directory that only the server's user can enter. A socket's path has less than 108 bytes,
-/// so it lies in `/tmp`, whatever TMPDIR says.
+/// A new directory that only the server's user can enter. The path of a socket must be shorter than 108 bytes, so the
+/// directory lies in `/tmp`, whatever TMPDIR says.
 fn private_dir(wanted: Option<PathBuf>) -> Result<PathBuf> {
     let dir = match wanted {
         Some(dir) => {
@@ -153,7 +153,7 @@ fn private_dir(wanted: Option<PathBuf>) -> Result<PathBuf> {
         None => tempfile::Builder::new().prefix("cache_pg.").tempdir_in("/tmp")?.keep(),
     };
     fs::set_permissions(&dir, Permissions::from_mode(0o700))?;
-    files::give(&dir, process::server_user()?.as_ref())?;
+    files::set_owner(&dir, process::server_user()?.as_ref())?;
     Ok(dir)
 }
 

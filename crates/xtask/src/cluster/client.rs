@@ -1,6 +1,6 @@
-//! Talking to a cluster: connections, connection strings and psql.
+//! Owns the connections to a cluster: drivers, connection strings and psql.
 //!
-//! Must never read the caller's own `PG*` variables or psqlrc.
+//! Must never read the caller's `PG*` variables or psqlrc.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -18,7 +18,7 @@ impl Cluster {
     /// A new connection of the superuser `postgres`.
     ///
     /// # Errors
-    /// When the server does not let it in.
+    /// When the server refuses it.
     pub fn connect(&self, database: &str) -> Result<Client> {
         self.connect_as("postgres", database)
     }
@@ -26,17 +26,17 @@ impl Cluster {
     /// A new connection of `user`.
     ///
     /// # Errors
-    /// When the server does not let it in.
+    /// When the server refuses it.
     pub fn connect_as(&self, user: &str, database: &str) -> Result<Client> {
         connect(self.dir(), self.port(), user, database)
     }
 
-    /// What a libpq client connects with, as the superuser, through the socket.
+    /// A connection string of libpq for the superuser, through the socket.
     pub fn conninfo(&self, database: &str) -> String {
         format!("host={} port={} user=postgres dbname={database}", self.dir().display(), self.port())
     }
 
-    /// The same as a URL with a password, through TCP, as drivers and poolers take it.
+    /// The same as a URL with a password, through TCP, for drivers and poolers.
     ///
     /// # Errors
     /// When the password cannot be read.
@@ -44,7 +44,7 @@ impl Cluster {
         Ok(format!("postgresql://postgres:{}@127.0.0.1:{}/{database}", self.password()?, self.port()))
     }
 
-    /// The password of the superuser `postgres`, which only TCP asks for.
+    /// The password of the superuser `postgres`, which only TCP requires.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -53,7 +53,7 @@ impl Cluster {
         std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
     }
 
-    /// psql on `database`, which stops at the first error. The caller adds what it is to do.
+    /// psql on `database`, which stops at the first error. The caller adds its task.
     pub fn psql_command(&self, database: &str) -> Command {
         let mut command = self.installation().command("psql");
         command.args(["--no-psqlrc", "--set=ON_ERROR_STOP=1", "--dbname"]).arg(self.conninfo(database));
@@ -63,7 +63,7 @@ impl Cluster {
     /// What psql prints for `arguments`, such as `["-At", "-c", "SELECT 1"]`.
     ///
     /// # Errors
-    /// When a statement fails; the message has what psql said.
+    /// When a statement fails; the message has the output of psql.
     pub fn psql<S: AsRef<OsStr>>(&self, database: &str, arguments: &[S]) -> Result<String> {
         process::output(self.psql_command(database).args(arguments))
     }
@@ -71,12 +71,12 @@ impl Cluster {
     /// What psql prints for the script `file`.
     ///
     /// # Errors
-    /// When a statement fails; the message has what psql said.
+    /// When a statement fails; the message has the output of psql.
     pub fn psql_file(&self, database: &str, file: &Path) -> Result<String> {
         process::output(self.psql_command(database).arg("--file").arg(file))
     }
 
-    /// Gives a configuration parameter a value, from the next [`reload`](Self::reload) or restart on.
+    /// Sets a configuration parameter from the next [`reload`](Self::reload) or restart on.
     ///
     /// # Errors
     /// When its file cannot be written.
@@ -86,11 +86,11 @@ impl Cluster {
         settings.write(&self.data_dir())
     }
 
-    /// Makes the server read its configuration, and waits until a new connection has it.
-    /// Processes that run already read it when they next look.
+    /// Makes the server read its configuration, and waits until a new connection has it. Running processes read it when
+    /// they next check.
     ///
     /// # Errors
-    /// When the server does not within 30 s.
+    /// When that takes longer than 30 s.
     pub fn reload(&self) -> Result<()> {
         let loaded = || -> Result<std::time::SystemTime> {
             let mut client = self.connect("postgres")?;
@@ -116,7 +116,7 @@ fn connect(dir: &Path, port: u16, user: &str, database: &str) -> Result<Client> 
 /// What the processes of the server with its socket in `dir` are doing, one a line.
 ///
 /// # Errors
-/// When it does not let the superuser in.
+/// When it refuses the superuser.
 pub(super) fn activity(dir: &Path, port: u16) -> Result<String> {
     let activity = "SELECT format('%s %s: %s, waits for %s: %s', pid, backend_type, state, wait_event, query)
                     FROM pg_stat_activity WHERE pid <> pg_backend_pid() ORDER BY backend_start";

@@ -1,4 +1,4 @@
-//! Starting and stopping a cluster's server, politely.
+//! Owns the regular start and stop of a cluster's server.
 //!
 //! Must never report a start before the server accepts connections, nor a stop before it is gone.
 
@@ -17,12 +17,12 @@ use crate::process;
 /// Longer than any start or stop of a small server on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How a server is stopped.
+/// How to stop a server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StopMode {
-    /// When the last client has left.
+    /// Wait until the last client has left.
     Smart,
-    /// Clients are thrown out; what they did not commit is undone.
+    /// Disconnect the clients and roll their transactions back.
     Fast,
     /// As in a crash, without a checkpoint.
     Immediate,
@@ -59,15 +59,15 @@ impl Cluster {
     /// Stops the server and returns how long that took.
     ///
     /// # Errors
-    /// When it is not gone within 60 s, or was not running.
+    /// When it still runs after 60 s, or was not running.
     pub fn stop(&self, mode: StopMode) -> Result<Duration> {
         self.stop_within(mode, PATIENCE)
     }
 
-    /// As [`stop`](Self::stop), with a deadline of the caller's.
+    /// As [`stop`](Self::stop), with a deadline.
     ///
     /// # Errors
-    /// When it is not gone by then, or was not running.
+    /// When it still runs then, or was not running.
     pub fn stop_within(&self, mode: StopMode, deadline: Duration) -> Result<Duration> {
         let start = Instant::now();
         self.signal_postmaster(match mode {
@@ -114,7 +114,7 @@ impl Cluster {
         signal::kill(Pid::from_raw(pid), signal).context("cannot signal the server")
     }
 
-    /// The postmaster writes into its lock file when it is ready, as pg_ctl reads it.
+    /// The postmaster writes "ready" into its lock file, where pg_ctl reads it too.
     fn accepts_connections(&self) -> bool {
         let lock_file = fs::read_to_string(self.data_dir().join("postmaster.pid"));
         let own = self.postmaster_pid().map(|pid| pid.to_string());

@@ -1,6 +1,6 @@
-//! Crashing a cluster's server, as a machine that loses its power or a bug would.
+//! Owns the crashes of a cluster's server, as after a loss of power or a bug.
 //!
-//! Must never signal a process that is not of this cluster.
+//! Must never signal a process of another server.
 
 use std::fs;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use super::server::Cluster;
 use super::wait;
 
 impl Cluster {
-    /// Kills the postmaster and all its processes at once, without a word to them, and waits until they
-    /// are gone. What the server had handed to the operating system is still there.
+    /// Kills the postmaster and all its processes at once, and waits until they are gone. Data that the server had
+    /// written to the operating system survives.
     ///
     /// # Errors
     /// When the server was not running, or a process is not gone within 30 s.
     pub fn kill9(&self) -> Result<()> {
         let postmaster = self.postmaster_pid().context("the server is not running")?;
-        // Stopped, it can neither start another process nor notice that one has died.
+        // While it is stopped, it can neither start a process nor notice that one has died.
         send(postmaster, Signal::SIGSTOP)?;
         let children = children(postmaster)?;
         for &pid in &children {
@@ -34,7 +34,7 @@ impl Cluster {
         wait::poll(Duration::from_secs(30), "the server's processes to be gone", || {
             Ok(children.iter().all(|&pid| gone(pid)))
         })?;
-        // Process ids are soon given out again, so the lock files of a dead server could look alive.
+        // The kernel reuses process ids soon, so the lock files of a dead server could look alive.
         let socket = format!(".s.PGSQL.{}", self.port());
         for file in
             [self.data_dir().join("postmaster.pid"), self.dir().join(format!("{socket}.lock")), self.dir().join(socket)]
@@ -46,21 +46,21 @@ impl Cluster {
         Ok(())
     }
 
-    /// Kills one process of the server, such as a connection's (`pg_backend_pid()`) or a worker's.
-    /// The postmaster then restarts all the others.
+    /// Kills one process of the server, such as a backend (`pg_backend_pid()`) or a worker. The postmaster then
+    /// restarts all the others.
     ///
     /// # Errors
     /// When `pid` is not a process of this server.
     pub fn backend_crash(&self, pid: i32) -> Result<()> {
         let postmaster = self.postmaster_pid().context("the server is not running")?;
         if parent(pid) != Some(postmaster) {
-            bail!("process {pid} is not one of this server's");
+            bail!("process {pid} does not belong to this server");
         }
         send(pid, Signal::SIGKILL)
     }
 }
 
-/// A process that has already gone is fine.
+/// A process that is already gone is no error.
 fn send(pid: i32, signal: Signal) -> Result<()> {
     match signal::kill(Pid::from_raw(pid), signal) {
         Ok(()) | Err(Errno::ESRCH) => Ok(()),
@@ -85,7 +85,7 @@ fn parent(pid: i32) -> Option<i32> {
     state_and_parent(pid).map(|(_, parent)| parent)
 }
 
-/// A process that nobody has waited for yet has ended all the same.
+/// A zombie counts as gone.
 pub(super) fn gone(pid: i32) -> bool {
     state_and_parent(pid).is_none_or(|(state, _)| state == 'Z' || state == 'X')
 }

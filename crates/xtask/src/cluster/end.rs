@@ -1,6 +1,6 @@
-//! Owns what happens to a server when its [`Cluster`] is dropped.
+//! Owns the end of a server when its [`Cluster`] is dropped.
 //!
-//! Must never end one that was left running on purpose.
+//! Must never end a server that was left running on purpose.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Servers whose process was killed before it could stop them.
+//! Owns the removal of servers that a killed process of this tool left behind.
 //!
 //! Must never touch a server whose process still lives, nor a directory that was kept on purpose.
 
@@ -13,22 +13,22 @@ use nix::unistd::Pid;
 use super::crash::gone;
 use super::wait;
 
-/// Where clusters are that were not told where to be.
+/// Where clusters lie by default.
 pub const PLACE: &str = "/tmp";
 
-/// How their directories' names begin.
+/// The prefix of their directories.
 pub const PREFIX: &str = "cache_pg.";
 
-/// The file in a cluster's directory that its process holds a lock on. The kernel lets go of it when the process
-/// ends, however it ends.
+/// The file in a cluster's directory that its process holds a lock on. The kernel releases the lock when the process
+/// ends, in whatever way.
 const OWNER: &str = "owner";
 
-/// Says that the cluster in `dir` is this process's, for as long as the result lives.
+/// Claims the cluster in `dir` for this process, for as long as the result lives.
 ///
 /// # Errors
 /// When the directory cannot be written to.
 pub fn claim(dir: &Path) -> Result<File> {
-    // It gets its name when it is locked: there is no moment at which it looks abandoned.
+    // The file gets its name once it is locked, so the directory looks abandoned at no moment.
     let unnamed = dir.join("owner.new");
     let file = File::create(&unnamed)?;
     file.lock()?;
@@ -36,13 +36,13 @@ pub fn claim(dir: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Keeps the directory of a cluster that is stopped from being taken for a leftover.
+/// Keeps the directory of a stopped cluster from being removed as a leftover.
 pub fn keep(dir: &Path) {
-    // Where this fails the directory is removed some day, which is no loss worth an error.
+    // If this fails, the directory is removed some day, which does not matter.
     let _ = fs::remove_file(dir.join(OWNER));
 }
 
-/// Stops and removes the clusters of processes that are no more.
+/// Stops and removes the clusters of processes that are gone.
 ///
 /// # Errors
 /// When one does not stop within 10 s, or cannot be removed.
@@ -51,7 +51,7 @@ pub fn remove() -> Result<()> {
         let entry = entry?;
         let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
         if ours && is_abandoned(&entry.path()) {
-            println!("removing the server in {}, which was left behind", entry.path().display());
+            println!("removing the abandoned server in {}", entry.path().display());
             stop(&entry.path())?;
             fs::remove_dir_all(entry.path())?;
         }
@@ -69,10 +69,10 @@ fn stop(dir: &Path) -> Result<()> {
         return Ok(());
     };
     signal::kill(Pid::from_raw(postmaster), Signal::SIGQUIT)?;
-    wait::poll(Duration::from_secs(10), "a server that was left behind to stop", || Ok(gone(postmaster)))
+    wait::poll(Duration::from_secs(10), "an abandoned server to stop", || Ok(gone(postmaster)))
 }
 
-/// A process id in a file may by now be another process's.
+/// The process id in a file may belong to another process by now.
 fn runs_in(pid: i32, dir: &Path) -> bool {
     fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
 }

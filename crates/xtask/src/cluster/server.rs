@@ -1,9 +1,9 @@
-//! A private PostgreSQL server in a directory of its own, for tests, benchmarks and the demo.
+//! Owns one private PostgreSQL server in a directory of its own.
 //!
-//! It listens on a socket in a directory that is closed to others, where everyone is let in, and on 127.0.0.1,
-//! where a password is asked for ([`Cluster::url`] has it).
+//! It listens on a socket in a directory that others cannot enter, where every user is let in, and on 127.0.0.1 with a
+//! password ([`Cluster::url`] has it).
 //!
-//! Must never touch a server that it did not start, nor outlive its [`Cluster`] unless told to.
+//! Must never outlive its [`Cluster`], except after [`Cluster::leave_running`].
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -15,29 +15,29 @@ use super::settings::Settings;
 use super::watchdog::Watchdog;
 use crate::postgres::Installation;
 
-/// A server and its directory. Dropping it stops the server at once and removes the directory, unless
-/// `CACHE_PG_KEEP` is set or the thread is panicking: then the directory stays and its place is printed.
+/// A server and its directory. Dropping it stops the server at once and removes the directory, except while the thread
+/// panics or with `CACHE_PG_KEEP` set: then the directory stays and its path is printed.
 #[derive(Debug)]
 pub struct Cluster {
     pub(super) installation: Installation,
-    /// Closed to others; holds `data`, `log` and the socket.
+    /// Others cannot enter it; it holds `data`, `log` and the socket.
     pub(super) dir: PathBuf,
     pub(super) port: u16,
     pub(super) settings: Mutex<Settings>,
-    /// Variables of its environment, beside those of this process.
+    /// Environment variables, besides those of this process.
     pub(super) environment: Vec<(String, OsString)>,
     /// The postmaster, while it runs.
     pub(super) server: Arc<Mutex<Option<Child>>>,
-    /// Ends the server of a test that does not come to an end.
+    /// Ends the server of a test that does not end.
     pub(super) watchdog: Option<Watchdog>,
-    /// Whether it goes on when this value is dropped.
+    /// Whether the server keeps running when this value is dropped.
     pub(super) left_running: bool,
-    /// Held as long as this process lives: the directory is in use.
+    /// Held as long as this process lives: it marks the directory as in use.
     pub(super) _ownership: File,
 }
 
 impl Cluster {
-    /// The PostgreSQL that runs it.
+    /// Its PostgreSQL.
     pub fn installation(&self) -> &Installation {
         &self.installation
     }
@@ -52,7 +52,7 @@ impl Cluster {
         self.dir.join("data")
     }
 
-    /// The port of its socket and on 127.0.0.1. It stays the same over restarts.
+    /// The port of its socket and on 127.0.0.1. Restarts do not change it.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -63,7 +63,7 @@ impl Cluster {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Lets the server go on after this process, and returns its directory.
+    /// Lets the server keep running after this process, and returns its directory.
     pub fn leave_running(mut self) -> PathBuf {
         self.left_running = true;
         self.dir.clone()

@@ -1,6 +1,6 @@
-//! The configuration of one cluster: a file of its own that `postgresql.conf` includes last.
+//! Owns the configuration of one cluster: a file that `postgresql.conf` includes last.
 //!
-//! Must never weaken durability by default: tests are about it.
+//! Must never weaken durability by default: tests rely on it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ pub const FILE: &str = "cluster.conf";
 pub struct Settings(BTreeMap<String, String>);
 
 impl Settings {
-    /// What a small server for tests wants.
+    /// The settings of a small server for tests.
     pub fn small() -> Self {
         let mut settings = Self(BTreeMap::new());
         for (name, value) in [
@@ -35,7 +35,7 @@ impl Settings {
         settings
     }
 
-    /// Gives `name` a value, in place of the one that it had.
+    /// Sets `name`, in place of an earlier value.
     pub fn set(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_owned(), value.to_owned());
     }
@@ -47,7 +47,7 @@ impl Settings {
     pub fn write(&self, data: &Path) -> Result<()> {
         let file = data.join(FILE);
         files::put(self.text().as_bytes(), &file, 0o644)?;
-        files::give(&file, process::server_user()?.as_ref())
+        files::set_owner(&file, process::server_user()?.as_ref())
     }
 
     fn text(&self) -> String {

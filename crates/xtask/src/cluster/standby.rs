@@ -1,6 +1,6 @@
-//! A streaming standby of a cluster, and its promotion.
+//! Owns the streaming standbys of a cluster, and their promotion.
 //!
-//! Must never be dropped later than its primary is wanted for: it is a server of its own.
+//! Must never share a directory with the primary: a standby is a cluster of its own.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::wait;
 use crate::process;
 
 impl Cluster {
-    /// A new hot standby of this server, which accepts connections when this returns. Its settings are
-    /// this server's; use [`caught_up`](Self::caught_up) to wait for what has been written here.
+    /// A new hot standby of this server with the same settings; it accepts connections when this returns. Use
+    /// [`caught_up`](Self::caught_up) to wait for writes made here.
     ///
     /// # Errors
     /// When the base backup fails or the standby does not start.
@@ -33,10 +33,10 @@ impl Cluster {
         Ok(standby)
     }
 
-    /// Waits until `standby` has replayed everything that has been written here so far.
+    /// Waits until `standby` has replayed everything that was written here so far.
     ///
     /// # Errors
-    /// When it has not within 30 s.
+    /// When that takes longer than 30 s.
     pub fn caught_up(&self, standby: &Self) -> Result<()> {
         let written: String =
             self.connect("postgres")?.query_one("SELECT pg_current_wal_insert_lsn()::text", &[])?.try_get(0)?;
@@ -47,7 +47,7 @@ impl Cluster {
     /// Makes a standby a primary; it accepts writes when this returns.
     ///
     /// # Errors
-    /// When this is not a standby, or is not promoted within 60 s.
+    /// When this is not a standby, or the promotion takes longer than 60 s.
     pub fn promote(&self) -> Result<()> {
         let promoted: bool = self.connect("postgres")?.query_one("SELECT pg_promote(true, 60)", &[])?.try_get(0)?;
         promoted.then_some(()).context("the standby was not promoted within 60 s")

@@ -1,5 +1,5 @@
-//! One initialised data directory per installation, which every new cluster is a copy of: a copy takes
-//! a tenth of the time of initdb.
+//! Owns one initialised data directory for each installation, of which every new cluster is a copy: copying takes a
+//! tenth of the time of initdb.
 //!
 //! Must never be started itself.
 
@@ -17,7 +17,7 @@ use crate::{files, paths, process};
 /// The file in a data directory with the superuser's password for TCP.
 pub const PASSWORD: &str = "cluster.password";
 
-/// To be counted up when what [`initdb`] makes changes: templates outlive the tool that made them.
+/// To be incremented when the result of [`initdb`] changes: templates outlive the tool that made them.
 const FORMAT: u8 = 1;
 
 /// Creates the data directory `data` for `installation`.
@@ -37,18 +37,18 @@ fn template(installation: &Installation) -> Result<PathBuf> {
     fs::create_dir_all(&all)?;
     let user = process::server_user()?;
     let owner = user.as_ref().map_or("own", |user| user.name.as_str());
-    // The path tells two builds of one version apart, the version two releases at one path.
+    // The path distinguishes two builds of one version, the version two releases at one path.
     let place = installation.bindir.display().to_string().replace('/', "-");
     let template = all.join(format!("{FORMAT}-{}{place}-{owner}", installation.version));
     if template.is_dir() {
         return Ok(template);
     }
     let scratch = tempfile::tempdir_in(&all)?;
-    files::give(scratch.path(), user.as_ref())?;
+    files::set_owner(scratch.path(), user.as_ref())?;
     let data = scratch.path().join("data");
     initdb(installation, &data)?;
     match fs::rename(&data, &template) {
-        // Another process was first.
+        // Another process was faster.
         Err(_) if template.is_dir() => Ok(template),
         renamed => {
             renamed.with_context(|| format!("cannot create {}", template.display()))?;
@@ -57,8 +57,8 @@ fn template(installation: &Installation) -> Result<PathBuf> {
     }
 }
 
-/// Whoever can reach the socket's directory is let in as any user; over TCP, where every user of this machine
-/// is, only the superuser is, with a password that the data directory keeps.
+/// Anyone who can reach the socket's directory connects as any user. Every user of the machine can reach TCP, so it
+/// requires the superuser's password, which the data directory holds.
 fn initdb(installation: &Installation, data: &Path) -> Result<()> {
     let password = data.with_file_name("password");
     put_private(&password, &random_password()?)?;
@@ -81,7 +81,7 @@ fn initdb(installation: &Installation, data: &Path) -> Result<()> {
 /// A file that only the server's user, and root, can read.
 fn put_private(file: &Path, text: &str) -> Result<()> {
     files::put(text.as_bytes(), file, 0o600)?;
-    files::give(file, process::server_user()?.as_ref())
+    files::set_owner(file, process::server_user()?.as_ref())
 }
 
 fn random_password() -> Result<String> {

@@ -1,6 +1,6 @@
-//! Waiting for something to happen, with a deadline.
+//! Owns the waiting for a condition, with a deadline.
 //!
-//! Must never wait for a fixed time: tests that do are slow on a fast machine and wrong on a slow one.
+//! Must never wait for a fixed time: a test that does is slow on a fast machine and wrong on a slow one.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use postgres::Client;
 
-/// How often to look.
+/// How often to check.
 const STEP: Duration = Duration::from_millis(20);
 
 /// Calls `happened` about every 20 ms until it is true.
 ///
 /// # Errors
-/// When it is not within `deadline`, naming `what`; and the first error of `happened`.
+/// When it is still false after `deadline` (the message has `what`); and the first error of `happened`.
 pub fn poll(deadline: Duration, what: &str, mut happened: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     loop {
@@ -31,7 +31,7 @@ pub fn poll(deadline: Duration, what: &str, mut happened: impl FnMut() -> Result
 /// Runs `sql` about every 20 ms until the one value that it returns is true.
 ///
 /// # Errors
-/// When it is not within `deadline`, or `sql` fails.
+/// When it is still false after `deadline`, or `sql` fails.
 pub fn wait_for(client: &mut Client, sql: &str, deadline: Duration) -> Result<()> {
     poll(deadline, sql, || {
         let row = client.query_one(sql, &[])?;

@@ -1,6 +1,6 @@
-//! Ending a test's server that has lived too long, so that whatever waits for it fails instead of waiting for ever.
+//! Owns the end of a test's server that runs too long, so that a client which waits for it fails.
 //!
-//! Must never keep a server alive, nor end one that was let go.
+//! Must never keep a server alive, nor end one whose watchdog was dropped.
 
 use std::process::Child;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -14,10 +14,10 @@ use nix::unistd::Pid;
 
 /// Watches a server until it is dropped.
 #[derive(Debug)]
-pub(super) struct Watchdog(#[expect(dead_code, reason = "that it is dropped is heard")] Sender<()>);
+pub(super) struct Watchdog(#[expect(dead_code, reason = "dropping it ends the thread")] Sender<()>);
 
 impl Watchdog {
-    /// Says after `lifetime` what the server is doing, which `last_words` returns, and sends it `signal`.
+    /// After `lifetime`, prints what the server is doing, which `last_words` returns, and sends it `signal`.
     pub(super) fn start(
         server: Weak<Mutex<Option<Child>>>,
         lifetime: Duration,
@@ -28,7 +28,7 @@ impl Watchdog {
         thread::spawn(move || {
             if dropped.recv_timeout(lifetime) == Err(RecvTimeoutError::Timeout) {
                 let doing = last_words().unwrap_or_else(|error| format!("{error:#}"));
-                eprintln!("a server is ended because its test has not ended within {lifetime:?}:\n{doing}");
+                eprintln!("a server is stopped because its test has not ended within {lifetime:?}:\n{doing}");
                 end(&server, signal);
             }
         });
@@ -36,12 +36,12 @@ impl Watchdog {
     }
 }
 
-/// Whichever process it is by then.
+/// Ends the process that runs by then.
 fn end(server: &Weak<Mutex<Option<Child>>>, signal: Signal) {
     let Some(server) = server.upgrade() else { return };
     let server = server.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(pid) = server.as_ref().and_then(|child| i32::try_from(child.id()).ok()) {
-        // It may have ended in this moment, which is as good.
+        // The process may just have ended, which is as good.
         let _ = signal::kill(Pid::from_raw(pid), signal);
     }
 }
@@ -77,7 +77,7 @@ mod tests {
             let _ = said.send(());
             Ok(String::new())
         }));
-        // The thread has ended, and what it would have said has gone with it.
+        // The thread has ended, and its sender is gone.
         assert!(heard.recv().is_err());
         assert!(!ended(&server));
         server.lock().unwrap().as_mut().unwrap().kill().unwrap();

@@ -5,11 +5,23 @@
 use super::graph::Text;
 use super::parts::Part;
 
-const TABLE: &str = "//! Head.\n//!\n//! | module | what it owns |\n//! |---|---|\n//! | [`api`] | x |\n\
-                     //! | [`store`], [`near`] | see [`pg`] |\n//! | [`pg`] | x |\n\nmod api;\nmod near;\nmod pg;\nmod store;\n";
+const TABLE: &str = "\
+//! Head.
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`api`] | x |
+//! | [`store`], [`near`] | see [`pg`] |
+//! | [`pg`] | x |
 
-/// The faults of an extension with these files of `src` besides `lib.rs`, `api.rs`, `near.rs`, `pg.rs` and `store/mod.rs`,
-/// which are empty unless they are given.
+mod api;
+mod near;
+mod pg;
+mod store;
+";
+
+/// The faults of an extension with these files of `src`. `lib.rs` has the table, and `api.rs`, `near.rs`, `pg.rs` and
+/// `store/mod.rs` are empty, unless they are given.
 fn faults(files: &[(&str, &str)]) -> Vec<String> {
     part("src", files).faults()
 }

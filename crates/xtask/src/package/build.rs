@@ -1,5 +1,4 @@
-//! The installable extension: its library, its control file and its SQL, built and put together for one
-//! PostgreSQL.
+//! Owns the building of the extension for one PostgreSQL: its library, its control file and its SQL.
 //!
 //! Must never depend on `cargo pgrx` or its configuration: cargo and a `pg_config` are enough.
 
@@ -29,19 +28,19 @@ pub struct Package {
 /// Builds the extension for `installation`, optimised, and writes its package below the target directory.
 ///
 /// # Errors
-/// When something to build it with is missing, or it does not compile.
+/// When a prerequisite is missing, or it does not compile.
 pub fn build(installation: &Installation) -> Result<Package> {
     build_with(installation, &[])
 }
 
-/// The same, with arguments to the compiler for the extension itself.
+/// As [`build`], with arguments for the compilation of the extension itself.
 ///
 /// # Errors
 /// As [`build`].
 pub fn build_with(installation: &Installation, arguments: &[&str]) -> Result<Package> {
     installation.require_buildable()?;
     println!("building cache_pg for PostgreSQL {}", installation.version);
-    // All majors are built to the same file: nobody may build another one before this one is packaged.
+    // All majors are built to the same file: no other build may start before this one is packaged.
     fs::create_dir_all(paths::extension_target())?;
     let lock = fs::File::create(paths::extension_target().join("package.lock"))?;
     lock.lock().context("cannot lock the target directory")?;
@@ -54,10 +53,10 @@ pub fn build_with(installation: &Installation, arguments: &[&str]) -> Result<Pac
     assemble(installation)
 }
 
-/// A cargo command that finds `installation` instead of a `cargo pgrx` configuration.
+/// A cargo command that uses `installation` instead of a `cargo pgrx` configuration.
 ///
 /// # Errors
-/// When something to build with is missing.
+/// When a prerequisite is missing.
 pub fn cargo(installation: &Installation, subcommand: &str) -> Result<Command> {
     let environment = prerequisites::for_build()?;
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -70,7 +69,7 @@ pub fn cargo(installation: &Installation, subcommand: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// The arguments that select the extension for this major.
+/// The arguments of cargo that select the extension for this major.
 pub fn selection(installation: &Installation) -> [String; 5] {
     [
         "--package".to_owned(),
@@ -119,7 +118,7 @@ fn put_script(dir: &Path, name: &str, text: &str) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// The scripts that lead from one version to the next: `sql/cache_pg--*--*.sql`.
+/// The upgrade scripts: `sql/cache_pg--*--*.sql`.
 fn written_scripts(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut scripts = Vec::new();
     for entry in fs::read_dir(dir).into_iter().flatten() {
@@ -136,7 +135,7 @@ fn written_scripts(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(scripts)
 }
 
-/// The version of the extension, as its manifest has it.
+/// The version of the extension in its manifest.
 fn version() -> Result<String> {
     let id = process::output(
         Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))

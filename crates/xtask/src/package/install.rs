@@ -1,4 +1,4 @@
-//! Putting a package where a server finds it.
+//! Owns the installing of a package into a server.
 //!
 //! Must never overwrite the library in place: a running server has it mapped and would crash.
 
@@ -11,7 +11,7 @@ use super::build::{Package, build};
 use crate::files;
 use crate::postgres::Installation;
 
-/// Installs into an installation of ours, and takes scripts of other versions out of it.
+/// Installs into a private installation, and removes scripts of other versions from it.
 ///
 /// # Errors
 /// When its directories cannot be written to.
@@ -27,11 +27,11 @@ pub fn install(package: &Package, installation: &Installation) -> Result<()> {
     place(package, &installation.pkglibdir, &installation.extension_dir())
 }
 
-/// Builds for the PostgreSQL of `pg_config` and installs into it, or below `destdir` as a packager wants it,
-/// and says what is left to do.
+/// Builds for the PostgreSQL of `pg_config`, installs into it, or below `destdir` for packages, and prints the next
+/// steps.
 ///
 /// # Errors
-/// When it cannot be built, or the caller may not write there; the message says what to run instead.
+/// When the build fails, or the caller may not write there; the message says what to run instead.
 pub fn install_into_server(pg_config: &Path, destdir: Option<&Path>) -> Result<()> {
     let server = Installation::at(pg_config)?;
     let package = build(&server)?;
@@ -42,7 +42,7 @@ pub fn install_into_server(pg_config: &Path, destdir: Option<&Path>) -> Result<(
         fs::create_dir_all(&extensions)?;
     }
     place(&package, &libdir, &extensions).with_context(|| {
-        let mut by_hand = String::from("not installed. Whoever may write there can run:");
+        let mut by_hand = String::from("not installed. A user who may write there can run:");
         for (file, dir) in targets(&package, &libdir, &extensions) {
             by_hand += &format!("\n  sudo install -m 644 {} {}/", file.display(), dir.display());
         }
@@ -70,10 +70,10 @@ fn staged(destdir: Option<&Path>, dir: &Path) -> PathBuf {
     }
 }
 
-/// Scripts first: a server that already runs the new library must find them.
+/// Scripts go first: a server that already runs the new library must find them.
 fn place(package: &Package, libdir: &Path, extensions: &Path) -> Result<()> {
     for (file, dir) in targets(package, libdir, extensions) {
-        let name = file.file_name().context("it has no name")?;
+        let name = file.file_name().context("it has no file name")?;
         files::copy(file, &dir.join(name))?;
     }
     Ok(())

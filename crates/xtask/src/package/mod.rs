@@ -1,4 +1,4 @@
-//! Owns the installable extension: its library, its control file and its SQL, built, put together and installed.
+//! Owns the installable extension: it is built, put together and installed here.
 //!
 //! Must never depend on `cargo pgrx` or its configuration: cargo and a `pg_config` are enough.
 

@@ -1,7 +1,7 @@
-//! The SQL that `CREATE EXTENSION` runs, taken out of the built library.
+//! Owns the install script: the SQL that `CREATE EXTENSION` runs, extracted from the built library.
 //!
-//! pgrx writes a record of every SQL entity into a section of the library; its own crate decodes them and
-//! puts them in order. What that crate generates is not changed here, but for marks that say nothing to a reader.
+//! pgrx writes a record of every SQL entity into a section of the library; its own crate decodes and orders them. Must
+//! never change what that crate generates, except for comments that say nothing to a reader.
 
 use anyhow::{Context, Result, anyhow};
 use object::{Object, ObjectSection};
@@ -11,13 +11,13 @@ use pgrx_sql_entity_graph::{ControlFile, PgrxSql, SqlGraphEntity};
 /// The install script of the extension in `library`, whose control file is `control`.
 ///
 /// # Errors
-/// When the library carries no SQL, or not that of the pgrx version that this tool is built with.
+/// When the library holds no SQL, or that of another pgrx version than this tool uses.
 pub fn generate(library: &[u8], control: &str) -> Result<String> {
-    let file = object::File::parse(library).context("the library is not one")?;
+    let file = object::File::parse(library).context("the library is not an object file")?;
     let section = file
         .sections()
         .find(|section| section.name().is_ok_and(is_schema_section_name))
-        .context("the library carries no SQL: was it linked without build.rs of the project?")?;
+        .context("the library holds no SQL: was it linked without the project's build.rs?")?;
     let entities =
         decode_entities(section.data()?).map_err(|error| anyhow!("cannot decode the SQL in the library: {error}"))?;
     let control = ControlFile::from_str(control)?;
@@ -25,11 +25,11 @@ pub fn generate(library: &[u8], control: &str) -> Result<String> {
     let all = std::iter::once(SqlGraphEntity::ExtensionRoot(control)).chain(entities);
     PgrxSql::build(all, "cache_pg".to_owned(), versioned_library)
         .and_then(|graph| graph.to_sql())
-        .map(|sql| without_marks(&sql))
+        .map(|sql| without_comments(&sql))
         .map_err(|error| anyhow!("cannot generate the extension's SQL: {error:#}"))
 }
 
-fn without_marks(sql: &str) -> String {
+fn without_comments(sql: &str) -> String {
     let mut kept: String =
         sql.lines().filter(|line| !line.contains(" connected objects> */")).collect::<Vec<_>>().join("\n");
     kept.push('\n');
@@ -43,13 +43,13 @@ mod tests {
     #[test]
     fn marks_of_the_generator_are_left_out() {
         let sql = "/* <begin connected objects> */\nSELECT 1;\n/* </end connected objects> */\n";
-        assert_eq!(without_marks(sql), "SELECT 1;\n");
+        assert_eq!(without_comments(sql), "SELECT 1;\n");
     }
 
     #[test]
     fn a_library_without_sql_is_refused() {
         let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         let error = generate(&own, "").unwrap_err().to_string();
-        assert!(error.contains("carries no SQL"), "{error}");
+        assert!(error.contains("holds no SQL"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! PostgreSQL 18 with its assertions on, which no package has: built from the source package of Debian.
+//! Owns a PostgreSQL 18 with assertions: no package has one, so it is built from Debian's source package.
 //!
 //! Must never change the system beyond the programs that the build needs, nor its list of package sources.
 
@@ -14,38 +14,38 @@ use super::private;
 use crate::prerequisites::apt;
 use crate::{paths, process};
 
-/// The source package, and where it is. Its keys are those of Debian's archive.
+/// The source package and its archive. Debian's keyring has the keys.
 const PACKAGE: &str = "postgresql-18";
 const ARCHIVE: &str = "deb http://deb.debian.org/debian sid main";
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// The parts that tests use, built besides the server and its programs.
+/// The parts that tests use, besides the server and its programs.
 const PARTS: [&str; 5] =
     ["contrib/amcheck", "contrib/pg_stat_statements", "contrib/pg_surgery", "src/test/regress", "src/test/isolation"];
 
-/// A file with the names of these parts, which a finished build leaves.
+/// A finished build leaves this file, which holds the names of those parts.
 const MARKER: &str = ".cache_pg_built";
 
-/// A build that goes on while something else is done.
+/// A build that runs in the background.
 pub struct Building(JoinHandle<Result<Installation>>);
 
 impl Building {
-    /// The installation, once it is there.
+    /// Waits for the installation.
     ///
     /// # Errors
     /// When it does not compile.
     pub fn wait(self) -> Result<Installation> {
-        self.0.join().map_err(|_| anyhow!("its build came to an unexpected end"))?
+        self.0.join().map_err(|_| anyhow!("its build ended unexpectedly"))?
     }
 }
 
-/// Fetches the source, unless the installation is there already, and begins to build it.
+/// Fetches the source, unless the installation exists, and starts to build it.
 ///
 /// # Errors
-/// When its source or what it is built with cannot be had.
+/// When the source or a program for the build is not available.
 pub fn begin() -> Result<Building> {
     let root = paths::home()?.join("postgres").join("18-assertions");
-    let parent = root.parent().context("it has no directory")?.to_owned();
+    let parent = root.parent().context("it has no parent directory")?.to_owned();
     fs::create_dir_all(&parent)?;
     let lock = fs::File::create(parent.join("18-assertions.lock"))?;
     lock.lock().context("cannot wait for another build")?;
@@ -77,14 +77,14 @@ fn programs() -> Result<()> {
     match missing.is_empty() {
         true => Ok(()),
         false if apt::usable() => apt::install(&missing),
-        false => bail!("it is built with {}, which this user cannot install", missing.join(", ")),
+        false => bail!("its build needs {}, which this user cannot install", missing.join(", ")),
     }
 }
 
-/// Fetches the source to `dir` and unpacks it there; its directory.
+/// Fetches the source to `dir`, unpacks it there and returns its directory.
 fn source(dir: &Path) -> Result<PathBuf> {
     if process::which("apt-get").is_none() {
-        bail!("its source comes with apt-get, which this system does not have");
+        bail!("fetching its source needs apt-get, which this system does not have");
     }
     if !Path::new(KEYS).is_file() {
         apt::install(&["debian-archive-keyring"]).context("the keys of Debian's archive are missing")?;
@@ -98,9 +98,9 @@ fn source(dir: &Path) -> Result<PathBuf> {
         command.current_dir(dir).args(["-o", &own("Dir::Etc::SourceList", &list)]);
         command.args(["-o", "Dir::Etc::SourceParts=/dev/null", "-o", &own("Dir::State::Lists", &dir.join("lists"))]);
         command.args(["-o", &own("Dir::Cache", &dir.join("cache"))]);
-        // It would become a user who cannot write there.
+        // Without this, apt-get would become a user who cannot write there.
         command.args(["-o", "APT::Sandbox::User="]);
-        process::output(command.args(arguments)).with_context(|| format!("its source cannot be had from {ARCHIVE}"))
+        process::output(command.args(arguments)).with_context(|| format!("its source cannot be fetched from {ARCHIVE}"))
     };
     apt_get(&["update", "-qq"])?;
     apt_get(&["source", "--download-only", "-qq", PACKAGE])?;
@@ -110,7 +110,7 @@ fn source(dir: &Path) -> Result<PathBuf> {
     entries(dir, |name| name.starts_with("postgresql-") && !name.contains('_'))?
         .into_iter()
         .find(|path| path.is_dir())
-        .context("the archive has another form than it had")
+        .context("the archive has an unknown layout")
 }
 
 fn entries(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
@@ -124,12 +124,12 @@ fn entries(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Compiles the source and installs it to `root`. It may take minutes, so it leaves the processors to others.
+/// Compiles the source and installs it to `root`, at low priority, because it may take minutes.
 fn build(source: &Path, root: &Path) -> Result<()> {
     let run = |program: &str, arguments: &[&str]| {
         let mut command = Command::new("nice");
         command.arg(program).args(arguments).current_dir(source);
-        // This tool may have been started by make itself.
+        // Make may have started this tool.
         for name in ["MAKEFLAGS", "MAKELEVEL", "MFLAGS"] {
             command.env_remove(name);
         }

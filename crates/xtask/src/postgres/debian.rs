@@ -1,6 +1,6 @@
-//! PostgreSQL from the system's packages: what is installed, and on Debian what can be.
+//! Owns PostgreSQL from the system's packages: which majors are installed, and how to install one on Debian.
 //!
-//! Must never let the packages create or start a server of their own.
+//! Must never let a package create or start a server.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail};
 use super::installation::SUPPORTED;
 use crate::prerequisites::apt;
 
-/// Where Debian's `postgresql-common` keeps how new servers are created.
+/// The file in which Debian's `postgresql-common` says how a package creates a server.
 const CREATECLUSTER: &str = "/etc/postgresql-common/createcluster.conf";
 
-/// The majors that are installed where Debian, Ubuntu and the PostgreSQL project's packages put them.
+/// The majors that are installed where packages of Debian, Ubuntu and the PostgreSQL project put them.
 pub fn installed() -> Vec<u16> {
     SUPPORTED
         .filter(|&major| pg_config(major).is_file() && server_headers(major) && program(major, "postgres"))
@@ -35,7 +35,7 @@ fn server_headers(major: u16) -> bool {
 /// Installs the server, its headers and test drivers for `major`.
 ///
 /// # Errors
-/// When this is not Debian or alike, when the caller cannot become root, or when it has no such packages.
+/// When the system is not like Debian, the caller cannot become root, or there are no such packages.
 pub fn install(major: u16) -> Result<()> {
     if !apt::usable() {
         bail!("it is not installed with its server headers, and this user cannot install packages with apt-get");
@@ -47,9 +47,10 @@ pub fn install(major: u16) -> Result<()> {
     without_creating_servers(|| apt::install(&packages.each_ref().map(String::as_str)))
 }
 
-/// Runs `install` while Debian's configuration says that a new package creates no server.
+/// Runs `install` while Debian's configuration keeps packages from creating a server.
 fn without_creating_servers(install: impl FnOnce() -> Result<()>) -> Result<()> {
-    let before = std::fs::read(CREATECLUSTER).with_context(|| format!("postgresql-common left no {CREATECLUSTER}"))?;
+    let before =
+        std::fs::read(CREATECLUSTER).with_context(|| format!("postgresql-common has installed no {CREATECLUSTER}"))?;
     let mut during = before.clone();
     during.extend_from_slice(b"\ncreate_main_cluster = false\n");
     apt::put(CREATECLUSTER, &during)?;

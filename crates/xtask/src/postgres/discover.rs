@@ -1,6 +1,6 @@
-//! Which PostgreSQL versions can be had on this machine, and from where.
+//! Owns which PostgreSQL majors are available on this machine, and where each comes from.
 //!
-//! Must never fail for one version that cannot be had: it is left out, with the reason.
+//! Must never fail because one major is not available: it is left out, with the reason.
 
 use std::path::PathBuf;
 
@@ -10,19 +10,19 @@ use super::installation::{Installation, UNDER_TEST};
 use super::{debian, private, wheel};
 use crate::paths;
 
-/// The versions to test against when nobody says which, besides whatever the system has.
+/// The majors to test against by default, besides those that the system has.
 const USUAL: [u16; 3] = [15, 16, 18];
 
-/// What could be had.
+/// The majors that are available, and those that are not.
 #[derive(Debug, Default)]
-pub struct AtHand {
+pub struct Available {
     /// Ready to install into, oldest first.
     pub installations: Vec<Installation>,
-    /// What was asked for and could not be had.
+    /// Majors that were requested but are not available.
     pub left_out: Vec<LeftOut>,
 }
 
-/// A version that could not be had.
+/// A major that is not available.
 #[derive(Debug)]
 pub struct LeftOut {
     /// The major version.
@@ -31,17 +31,17 @@ pub struct LeftOut {
     pub why: String,
 }
 
-/// Provides the `wanted` majors, or when there are none all that this machine can have. With the environment
-/// variable `PG_CONFIG` set it is that one PostgreSQL only.
+/// Provides the `wanted` majors, or all that are available when it is empty. Where the environment variable `PG_CONFIG`
+/// is set, it provides that PostgreSQL only.
 ///
 /// # Errors
-/// When not one could be had, or when `PG_CONFIG` leads nowhere.
-pub fn at_hand(wanted: &[u16]) -> Result<AtHand> {
-    let mut found = AtHand::default();
-    if let Some(pg_config) = given() {
+/// When none is available, or `PG_CONFIG` names no PostgreSQL.
+pub fn available(wanted: &[u16]) -> Result<Available> {
+    let mut found = Available::default();
+    if let Some(pg_config) = from_environment() {
         let installation = private::of(&pg_config)?;
         if !wanted.is_empty() && !wanted.contains(&installation.major) {
-            bail!("PG_CONFIG is of PostgreSQL {}, which was not asked for", installation.version);
+            bail!("PG_CONFIG belongs to PostgreSQL {}, which was not requested", installation.version);
         }
         found.installations.push(installation);
         return Ok(found);
@@ -61,26 +61,26 @@ pub fn at_hand(wanted: &[u16]) -> Result<AtHand> {
     }
     if found.installations.is_empty() {
         let reasons: Vec<_> = found.left_out.iter().map(|out| format!("\n  {}: {}", out.major, out.why)).collect();
-        bail!("no PostgreSQL can be had:{}", reasons.concat());
+        bail!("no PostgreSQL is available:{}", reasons.concat());
     }
     Ok(found)
 }
 
-/// The one PostgreSQL for what needs only one: that of `PG_CONFIG`, else 18, else the newest at hand.
+/// The PostgreSQL for tasks that need only one: that of `PG_CONFIG`, else 18, else the newest that is available.
 ///
 /// # Errors
-/// When none could be had.
+/// When none is available.
 pub fn preferred() -> Result<Installation> {
-    if given().is_none()
+    if from_environment().is_none()
         && let Ok(installation) = provide(18)
     {
         return Ok(installation);
     }
-    at_hand(&[])?.installations.pop().context("no PostgreSQL can be had")
+    available(&[])?.installations.pop().context("no PostgreSQL is available")
 }
 
-/// The PostgreSQL that the server tests are to use, with the extension installed: the one that
-/// `cargo xtask test` names, else [`preferred`], so that `cargo test` alone works too.
+/// The PostgreSQL for the server tests, with the extension installed: the one that `cargo xtask test` names, else
+/// [`preferred`], so that `cargo test` alone works too.
 ///
 /// # Errors
 /// When there is none, or the extension is not installed into it.
@@ -95,11 +95,11 @@ pub fn under_test() -> Result<Installation> {
     Ok(installation)
 }
 
-fn given() -> Option<PathBuf> {
+fn from_environment() -> Option<PathBuf> {
     std::env::var_os("PG_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// The private installation of one major, from the first place that has it.
+/// The private installation of a major, from the first source that has it.
 fn provide(major: u16) -> Result<Installation> {
     paths::home()?;
     let from_system = || private::of(&debian::pg_config(major));

@@ -1,6 +1,6 @@
-//! One PostgreSQL that is ours to install into: where its parts are and how to run its programs.
+//! Owns the description of one PostgreSQL installation: where its parts are, and how to run its programs.
 //!
-//! Must never guess a path: every one comes from that server's own `pg_config`.
+//! Must never guess a path: each comes from the installation's own `pg_config`.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -11,18 +11,18 @@ use anyhow::{Context, Result, bail};
 
 use crate::process;
 
-/// The environment variable by which the server tests are told their PostgreSQL: its `pg_config`.
+/// The environment variable that tells the server tests the `pg_config` of their PostgreSQL.
 pub const UNDER_TEST: &str = "CACHE_PG_TEST_PG_CONFIG";
 
-/// The majors that the extension can be built for.
+/// The majors that the extension supports.
 pub const SUPPORTED: RangeInclusive<u16> = 15..=18;
 
 /// A PostgreSQL server installation, as its `pg_config` describes it.
 #[derive(Clone, Debug)]
 pub struct Installation {
-    /// The major version, such as 18.
+    /// The major, such as 18.
     pub major: u16,
-    /// The whole version, such as `18.6`.
+    /// The full version, such as `18.6`.
     pub version: String,
     /// Where its programs are.
     pub bindir: PathBuf,
@@ -46,7 +46,7 @@ impl Installation {
     /// The installation that `pg_config` belongs to.
     ///
     /// # Errors
-    /// When `pg_config` cannot be run or does not print what one prints.
+    /// When `pg_config` cannot be run, or prints something else than a `pg_config` does.
     pub fn at(pg_config: &Path) -> Result<Self> {
         let printed = process::output(&mut Command::new(pg_config))?;
         let facts: HashMap<&str, &str> = printed
@@ -79,7 +79,7 @@ impl Installation {
         })
     }
 
-    /// Its name in one word: the major version, and whether it has assertions.
+    /// Its name in one word: the major, and whether it has assertions.
     pub fn name(&self) -> String {
         format!("{}{}", self.major, if self.has_assertions { "-asserts" } else { "" })
     }
@@ -89,7 +89,7 @@ impl Installation {
         self.sharedir.join("extension")
     }
 
-    /// One of its programs, untouched by the caller's own `PG*` variables and language.
+    /// One of its programs, without the caller's `PG*` variables and language.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.bindir.join(program));
         for (name, _) in std::env::vars_os() {
@@ -104,11 +104,11 @@ impl Installation {
     /// Checks that the extension can be compiled for it.
     ///
     /// # Errors
-    /// When it is too old or too new, or its headers are not installed; the message names the package that has them.
+    /// When the major is not supported, or the headers are not installed; the message names their package.
     pub fn require_buildable(&self) -> Result<()> {
         if !SUPPORTED.contains(&self.major) {
             let (first, last) = SUPPORTED.into_inner();
-            bail!("cache_pg runs on PostgreSQL {first} to {last}; this is {}", self.version);
+            bail!("cache_pg supports PostgreSQL {first} to {last}; this is {}", self.version);
         }
         if self.includedir_server.join("postgres.h").is_file() {
             return Ok(());
@@ -125,7 +125,7 @@ impl Installation {
     }
 }
 
-/// The locale for servers and tools: the same sorting and messages on every machine.
+/// The locale for servers and tools: sorting and messages are the same on every machine.
 pub fn locale() -> &'static str {
     static LOCALE: std::sync::OnceLock<&'static str> = std::sync::OnceLock::new();
     LOCALE.get_or_init(|| {

@@ -1,6 +1,6 @@
-//! Owns the PostgreSQL servers that are ours to install into: which there are, and where each comes from.
+//! Owns the PostgreSQL installations that the tool may install into: which there are, and where each comes from.
 //!
-//! Must never change a PostgreSQL of the system's or the user's.
+//! Must never change a PostgreSQL of the system or the user.
 
 pub mod assertions;
 mod debian;
@@ -9,5 +9,5 @@ mod installation;
 mod private;
 mod wheel;
 
-pub use discover::{AtHand, LeftOut, at_hand, preferred, under_test};
+pub use discover::{Available, LeftOut, available, preferred, under_test};
 pub use installation::{Installation, SUPPORTED, UNDER_TEST, locale};

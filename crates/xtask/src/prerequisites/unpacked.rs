@@ -1,7 +1,6 @@
-//! Programs of Debian's and Ubuntu's packages, without installing them: a package that is installed starts a service,
-//! and this machine may be somebody's.
+//! Owns the running of programs from Debian packages without installing them: an installed package may start a service.
 //!
-//! Must never change the system: packages are unpacked into a directory of the tool's own.
+//! Must never change the system: packages are unpacked into a directory of the tool.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +11,7 @@ use super::apt;
 use crate::{paths, process};
 use anyhow::{Context, Result, bail};
 
-/// A program that could not be had.
+/// A program that is not available.
 #[derive(Debug)]
 pub struct LeftOut {
     /// Its name.
@@ -21,7 +20,7 @@ pub struct LeftOut {
     pub why: String,
 }
 
-/// The program `name` of the package `package`: the system's own, else an unpacked one.
+/// The program `name` of the package `package`: the system's, else an unpacked one.
 ///
 /// # Errors
 /// When there is neither; the message says why.
@@ -49,12 +48,12 @@ fn unpacked(package: &str, name: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// The package and what it needs and the system lacks: what apt would install.
+/// Unpacks the package and those of its dependencies that the system lacks: what apt would install.
 fn unpack(package: &str, root: &Path) -> Result<()> {
     let simulate = ["install", "--simulate", "--no-install-recommends", package];
     let plan = process::output(Command::new("apt-get").args(simulate))?;
     let wanted: Vec<_> = plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next()).collect();
-    let all = root.parent().context("there is no place for it")?;
+    let all = root.parent().context("it has no parent directory")?;
     fs::create_dir_all(all)?;
     let scratch = tempfile::tempdir_in(all)?;
     process::output(Command::new("apt-get").arg("download").args(wanted).current_dir(scratch.path()))?;
@@ -62,10 +61,10 @@ fn unpack(package: &str, root: &Path) -> Result<()> {
     for archive in fs::read_dir(scratch.path())? {
         process::output(Command::new("dpkg-deb").arg("--extract").arg(archive?.path()).arg(&unpacked))?;
     }
-    // Whoever runs the server must be able to read it.
+    // The user that runs the server must be able to read it.
     fs::set_permissions(&unpacked, Permissions::from_mode(0o755))?;
     match fs::rename(&unpacked, root) {
-        // Another process was first.
+        // Another process was faster.
         Err(_) if root.is_dir() => Ok(()),
         renamed => Ok(renamed?),
     }

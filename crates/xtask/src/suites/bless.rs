@@ -1,6 +1,6 @@
-//! Taking what the golden tests printed last as what they must print: `cargo xtask bless`.
+//! Owns `cargo xtask bless`: it accepts the last output of the golden tests as the expected output.
 //!
-//! Must never run a test: look at the differences first, then bless what was seen.
+//! Must never run a test: read the differences first, then bless them.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::results;
 use crate::files;
 use crate::postgres::Installation;
 
-/// Copies the last results on `installation` over the expected ones, and returns how many changed.
+/// Copies the last results on `installation` over the expected ones, and returns how many files changed.
 ///
 /// # Errors
 /// When there are no results, or the sources cannot be written to.
@@ -33,7 +33,7 @@ pub fn results(installation: &Installation) -> Result<usize> {
             let target = expected.join(name);
             let printed = fs::read(&result)?;
             if names_directory(&printed, &output) {
-                bail!("{} names the directory that it was made in: elsewhere it would differ", result.display());
+                bail!("{} names the directory of its run: it would differ elsewhere", result.display());
             }
             if fs::read(&target).ok() != Some(printed) {
                 files::copy(&result, &target)?;
@@ -51,7 +51,7 @@ pub fn results(installation: &Installation) -> Result<usize> {
     Ok(changed)
 }
 
-/// Whether `printed` has the path of `directory` in it.
+/// Whether `printed` contains the path of `directory`.
 fn names_directory(printed: &[u8], directory: &Path) -> bool {
     let path = directory.as_os_str().as_encoded_bytes();
     printed.windows(path.len()).any(|window| window == path)

@@ -1,4 +1,4 @@
-//! Owns the kinds of test and what each is called. Must never run one.
+//! Owns the kinds of test and their names. Must never run one.
 
 use clap::ValueEnum;
 
@@ -9,15 +9,15 @@ pub enum Suite {
     Lint,
     /// Tests that need no server.
     Unit,
-    /// SQL scripts and what they must print: `tests/sql`.
+    /// SQL scripts and their expected output: `tests/sql`.
     Sql,
     /// Interleavings of several sessions: `tests/isolation`.
     Isolation,
-    /// Rust programs against servers of their own: `tests/server`.
+    /// Rust programs that start their own servers: `tests/server`.
     Server,
     /// Attacks by roles with exactly the privileges in question, and a fuzzer: `tests/attack`.
     Attack,
-    /// Sessions at random, crashes, and a judge of what they read: `tests/oracle`.
+    /// Random sessions, crashes, and a judge of every read: `tests/oracle`.
     Oracle,
     /// The README and the pages of docs, run and checked: `tests/readme`.
     Readme,
@@ -26,7 +26,7 @@ pub enum Suite {
 }
 
 impl Suite {
-    /// What it is called on the command line and in the summary.
+    /// Its name on the command line and in the summary.
     pub fn name(self) -> &'static str {
         match self {
             Self::Lint => "lint",

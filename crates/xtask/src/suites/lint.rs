@@ -1,4 +1,4 @@
-//! Formatting and compiler lints, with every warning an error.
+//! Owns the lints: the rules of the house, formatting and compiler lints, with every warning an error.
 //!
 //! Must never change a file.
 
@@ -12,7 +12,8 @@ use crate::package;
 use crate::postgres::Installation;
 use crate::process;
 
-/// What needs no PostgreSQL: the rules of the house, of its SQL and of versions, the formatting of everything, and all packages but the extension.
+/// Everything that needs no PostgreSQL: the rules of the house, of its SQL and of versions, the formatting, and all
+/// packages but the extension.
 pub fn tools() -> Result<Verdict> {
     house::check()?;
     statements::check()?;
@@ -26,8 +27,8 @@ pub fn tools() -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// The extension, as it is compiled for this major. In the profile that it is built in, so that the bindings
-/// to PostgreSQL are generated once for both.
+/// The extension for this major, in the profile of its build, so that the bindings to PostgreSQL are generated once for
+/// both.
 pub fn extension(installation: &Installation) -> Result<Verdict> {
     installation.require_buildable()?;
     process::run(

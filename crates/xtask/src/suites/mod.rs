@@ -1,6 +1,6 @@
-//! Owns every test of the project: which kinds there are, how each is run, and what came of it.
+//! Owns the test suites of the project: which there are, how each is run, and their results.
 //!
-//! Must never call a suite passed that did not run.
+//! Must never report a suite as passed that did not run.
 
 pub mod bless;
 mod kind;

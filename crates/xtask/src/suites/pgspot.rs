@@ -1,6 +1,6 @@
-//! The install script, read by pgspot for names that a hostile search_path could redirect.
+//! Owns the check of the install script with pgspot, which finds names that a hostile search_path could redirect.
 //!
-//! Must never be satisfied by a script that pgspot has not read to its end.
+//! Must never accept a script that pgspot has not read to its end.
 
 use std::fs;
 use std::process::Command;
@@ -12,21 +12,21 @@ use crate::package::Package;
 use crate::prerequisites::python;
 use crate::{paths, process};
 
-/// The version that the project is checked with.
+/// The version for this project.
 const PGSPOT: &str = "pgspot==0.9.4";
-/// What it says of a script without a fault.
+/// The last line of its output for a script without a fault.
 const CLEAN: &str = "Errors: 0 Warnings: 0 Unknown: 0";
 
-/// Reads the install script of `package`.
+/// Checks the install script of `package`.
 ///
 /// # Errors
-/// When pgspot finds something, or cannot be run.
+/// When pgspot finds a fault or fails.
 pub fn run(package: &Package) -> Result<Verdict> {
     let modules = paths::home()?.join(PGSPOT.replace("==", "-"));
     if !modules.is_dir()
         && let Err(error) = fetch(&modules)
     {
-        return Ok(Verdict::LeftOut(format!("pgspot cannot be had: {error:#}")));
+        return Ok(Verdict::LeftOut(format!("pgspot is not available: {error:#}")));
     }
     let install = package.scripts.iter().find(|script| script.extension().is_some_and(|end| end == "sql"));
     let script = fs::read_to_string(install.context("the package has no install script")?)?;
@@ -38,8 +38,8 @@ pub fn run(package: &Package) -> Result<Verdict> {
             .arg(readable.path())
             .env("PYTHONPATH", &modules),
     )?;
-    // Whatever follows the count is its complaint that it gave up half-way.
-    if said.trim().ends_with(CLEAN) { Ok(Verdict::Passed) } else { bail!("pgspot is not content:\n{said}") }
+    // If it gives up half-way, its complaint follows the counts.
+    if said.trim().ends_with(CLEAN) { Ok(Verdict::Passed) } else { bail!("pgspot has found a fault:\n{said}") }
 }
 
 fn fetch(modules: &std::path::Path) -> Result<()> {

@@ -1,6 +1,6 @@
-//! Owns the suites that are programs of Rust, run by cargo.
+//! Owns the suites that are Rust programs, run by cargo.
 //!
-//! Must never build the extension: that is for `package`.
+//! Must never build the extension: [`crate::package`] does.
 
 use std::process::Command;
 
@@ -16,7 +16,7 @@ pub fn unit() -> Result<Verdict> {
 }
 
 pub fn against(package: &str, arguments: &[&str], installation: &Installation) -> Result<Verdict> {
-    prerequisites::pooler();
+    prerequisites::pgbouncer();
     process::run(
         cargo()
             .args(["test", "--no-fail-fast", "--package", package])
@@ -27,7 +27,7 @@ pub fn against(package: &str, arguments: &[&str], installation: &Installation) -
     Ok(Verdict::Passed)
 }
 
-/// Runs the benchmark, which is a program of its own: it is compiled only when it is wanted, and optimised.
+/// Runs the benchmark, an optimised program that is compiled only for this.
 ///
 /// # Errors
 /// When it fails.
@@ -35,7 +35,7 @@ pub fn bench(arguments: &[String]) -> Result<()> {
     process::run(cargo().args(["run", "--quiet", "--release", "--package", "cache_pg_bench", "--"]).args(arguments))
 }
 
-/// Cargo on the project, for everything but the extension itself.
+/// Cargo on the project, for everything but the extension.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(paths::project());

@@ -1,7 +1,6 @@
-//! Golden tests with PostgreSQL's own drivers: scripts, and exactly what they must print.
+//! Owns the golden tests: scripts and their exact output, run by PostgreSQL's own drivers.
 //!
-//! Must never write into the sources: results go to the target directory, from where
-//! `cargo xtask bless` takes them.
+//! Must never write into the sources: results go to the target directory, where `cargo xtask bless` finds them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,15 +17,15 @@ use crate::paths;
 use crate::postgres::Installation;
 use crate::process;
 
-/// One of the two drivers and where its tests are.
+/// One of the two drivers and its tests.
 pub struct Golden {
     /// The directory of the tests.
     pub input: PathBuf,
-    /// The directory of the scripts in it, and how their names end.
+    /// The directory of the scripts, and the extension of their names.
     scripts: (&'static str, &'static str),
     driver: Option<PathBuf>,
     database: &'static str,
-    /// What its results are called.
+    /// The name of its results.
     pub name: String,
 }
 
@@ -53,8 +52,8 @@ impl Golden {
         names(&self.input.join(dir), extension)
     }
 
-    /// Copies the tests to the directory `output` and gives each that has no expected output an empty one,
-    /// because the drivers give up at the first that has none. Returns where they are.
+    /// Copies the tests to the directory `output` and adds an empty expected output where there is none, because the
+    /// drivers stop at the first missing one. Returns the copy.
     fn stage(&self, names: &[String], output: &Path) -> Result<PathBuf> {
         let staged = output.join("input");
         files::copy_tree(&self.input, &staged)?;
@@ -70,8 +69,7 @@ impl Golden {
     }
 }
 
-/// Runs the golden tests of `suite` on a server of their own: in the order of `schedule` when there is such a
-/// file beside them, else by name.
+/// Runs the golden tests of `suite` on a new server: in the order of the file `schedule` if there is one, else by name.
 pub fn run(suite: Suite, installation: &Installation) -> Result<Verdict> {
     let golden = Golden::of(suite, installation).context("not a golden suite")?;
     let names = golden.names()?;
@@ -79,12 +77,12 @@ pub fn run(suite: Suite, installation: &Installation) -> Result<Verdict> {
         return Ok(Verdict::LeftOut(format!("there are no tests in {}", golden.input.display())));
     }
     let Some(driver) = &golden.driver else {
-        return Ok(Verdict::LeftOut(format!("PostgreSQL {} came without its driver", installation.version)));
+        return Ok(Verdict::LeftOut(format!("PostgreSQL {} has no driver for them", installation.version)));
     };
     let output = results::of_this_run(&golden.name);
     let staged = golden.stage(&names, &output)?;
     let schedule = staged.join("schedule");
-    // Golden output cannot have a worker removing rows whenever it likes.
+    // Golden output must not depend on when a worker removes rows.
     let cluster =
         Cluster::builder(installation).conf("cache_pg.max_workers", "0").lifetime(LIFETIME_IN_TESTS).start()?;
     let mut command = Command::new(driver);

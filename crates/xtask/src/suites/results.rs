@@ -1,6 +1,6 @@
-//! Where golden tests put what they print: a directory for each run, so that two runs do not take each other's away.
+//! Owns the directories for the output of golden tests: one for each run, so that runs do not overwrite each other.
 //!
-//! Must never remove what a run may still write to, nor the newest results.
+//! Must never remove a directory that a run may still write to, nor the newest results.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::paths;
 
-/// So many runs are kept.
+/// How many runs are kept.
 const KEPT: usize = 8;
 
-/// The directory for `name` in this run. It need not exist yet.
+/// The directory for `name` in this run. It may not exist yet.
 pub fn of_this_run(name: &str) -> PathBuf {
     static RUN: OnceLock<PathBuf> = OnceLock::new();
     RUN.get_or_init(|| {
@@ -52,7 +52,7 @@ fn forget_oldest(dir: &Path) {
     }
 }
 
-/// The number of the process whose run it is; `None` for anything else.
+/// The id of the process that made the run; `None` for any other directory.
 fn process_of(run: &Path) -> Option<&str> {
     let (time, process) = run.file_name()?.to_str()?.split_once('-')?;
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -67,7 +67,7 @@ mod tests {
     fn the_newest_runs_are_kept_and_those_that_go_on() {
         let dir = tempfile::tempdir().unwrap();
         let going_on = format!("0000000000000-{}", process::id());
-        // No process has this number.
+        // No process has this id.
         let ended: Vec<_> = (1..=KEPT + 2).map(|time| format!("{time:013}-999999999")).collect();
         for name in ended.iter().map(String::as_str).chain([&*going_on, "sql-pg18"]) {
             fs::create_dir(dir.path().join(name)).unwrap();

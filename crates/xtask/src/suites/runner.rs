@@ -1,6 +1,6 @@
-//! Every test of the project, run in order and counted: `cargo xtask test`.
+//! Owns `cargo xtask test`: every test of the project, run in order and counted.
 //!
-//! Must never stop at the first failure, nor call a suite passed that did not run.
+//! Must never stop at the first failure, nor report a suite as passed that did not run.
 
 use std::time::Instant;
 
@@ -9,23 +9,23 @@ use anyhow::{Result, bail};
 use super::kind::Suite;
 use super::summary::{Outcome, Summary, Verdict};
 use super::{lint, pgspot, programs, regress};
-use crate::postgres::{self, AtHand, Installation};
+use crate::postgres::{self, Available, Installation};
 use crate::{cluster, package, paths};
 
-/// Runs the suites in `only` (all when empty) on the `majors` (all at hand when empty), and returns what
-/// came out. Everything is printed as it happens. `assertions`: in place of the usual 18, if it can be had, one with
-/// PostgreSQL's assertions for the suites that contend for rows.
+/// Runs the suites in `only` (all when empty) on the `majors` (all that are available when empty), and returns the
+/// results. `assertions`: run the suites with concurrent sessions on an 18 with assertions, if it is available, instead
+/// of the usual 18.
 ///
 /// # Errors
-/// When no PostgreSQL can be had. A failed test is no error here.
-pub fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> {
+/// When no PostgreSQL is available. A failed test is not an error here.
+fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> {
     let wanted = |suite: Suite| only.is_empty() || only.contains(&suite);
     let mut summary = Summary::default();
     let needs_server = only.is_empty() || only.iter().any(|&suite| suite != Suite::Unit);
-    let at_hand = if needs_server { postgres::at_hand(majors)? } else { AtHand::default() };
+    let available = if needs_server { postgres::available(majors)? } else { Available::default() };
     let checking = |installation: &&Installation| installation.major == 18 && !installation.has_assertions;
-    let is_checked = assertions && at_hand.installations.iter().any(|installation| checking(&installation));
-    // It is built beside the lints, and waited for before any test: a build would disturb what is measured.
+    let is_checked = assertions && available.installations.iter().any(|installation| checking(&installation));
+    // It is built during the lints and finished before any test: a build would disturb measurements.
     let building = is_checked.then(postgres::assertions::begin);
     if wanted(Suite::Lint) {
         summary.add(timed("lint", None, lint::tools));
@@ -36,25 +36,26 @@ pub fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> 
     let checked = building.and_then(|building| {
         let built = building.and_then(postgres::assertions::Building::wait);
         let left_out = |error| {
-            let why = format!("{error:#}").replace('\n', " ") + "; the usual 18 does instead";
+            let why = format!("{error:#}").replace('\n', " ") + "; the usual 18 replaces it";
             summary.add(Outcome::left_out("all", Some("18-asserts".into()), why));
         };
         built.map_err(left_out).ok()
     });
-    let newest = at_hand.installations.iter().map(|installation| installation.major).max();
-    for installation in &at_hand.installations {
+    let newest = available.installations.iter().map(|installation| installation.major).max();
+    for installation in &available.installations {
         let wanted_here = |suite| wanted(suite) && (suite != Suite::Bench || Some(installation.major) == newest);
         let checked = checked.as_ref().filter(|_| checking(&installation));
         on(installation, checked, &wanted_here, &mut summary);
     }
-    for left_out in at_hand.left_out {
+    for left_out in available.left_out {
         summary.add(Outcome::left_out("all", Some(left_out.major.to_string()), left_out.why));
     }
     Ok(summary)
 }
 
-/// Runs the suites that need a PostgreSQL on this one. `checked`: the same with assertions, which takes its place where
-/// rows are contended for. What is quick runs on both, because where a caller may not wait the two differ.
+/// Runs the suites that need a PostgreSQL on this one. `checked` is the same with assertions; it replaces the usual one
+/// for the suites with concurrent sessions. The quick suites run on both, because the two differ where a caller may not
+/// wait.
 fn on(
     installation: &Installation,
     checked: Option<&Installation>,
@@ -105,9 +106,9 @@ fn on(
 fn on_one(suite: Suite, installation: &Installation) -> Result<Verdict> {
     match suite {
         Suite::Server => programs::against("cache_pg_server_tests", &["--test-threads=2"], installation),
-        // What the fuzzer counts is printed.
+        // The fuzzer's counts are printed.
         Suite::Attack => programs::against("cache_pg_attack_tests", &["--test-threads=2", "--nocapture"], installation),
-        // One after the other: each keeps the machine busy. What they count is printed.
+        // One after the other, because each uses the whole machine. Their counts are printed.
         Suite::Oracle => programs::against("cache_pg_oracle", &["--test-threads=1", "--nocapture"], installation),
         Suite::Readme => programs::against("cache_pg_readme_tests", &["--test-threads=2"], installation),
         Suite::Bench => programs::against("cache_pg_bench", &["--test-threads=2"], installation),
@@ -118,7 +119,7 @@ fn on_one(suite: Suite, installation: &Installation) -> Result<Verdict> {
 /// Runs the suites in `only` on the usual PostgreSQL, with the library that is installed there.
 ///
 /// # Errors
-/// When there is none. A failed test is no error here.
+/// When there is none. A failed test is not an error here.
 pub fn run_installed(only: &[Suite]) -> Result<Summary> {
     let installation = postgres::under_test()?;
     let mut summary = Summary::default();
@@ -144,14 +145,14 @@ fn timed(suite: &'static str, installation: Option<&Installation>, run: impl FnO
 /// Runs the suites and fails when one of them did.
 ///
 /// # Errors
-/// As [`run`], and when a suite failed.
+/// When no PostgreSQL is available, or a suite failed.
 pub fn run_and_report(majors: &[u16], only: &[Suite], assertions: bool) -> Result<()> {
     announce();
     cluster::remove_leftovers()?;
     let summary = run(majors, only, assertions)?;
     print!("\n{summary}");
     if summary.failed() > 0 {
-        bail!("not everything passed");
+        bail!("a suite failed");
     }
     Ok(())
 }
@@ -159,8 +160,8 @@ pub fn run_and_report(majors: &[u16], only: &[Suite], assertions: bool) -> Resul
 fn announce() {
     if !paths::extension_target().join("release").is_dir() {
         println!(
-            "This gets every PostgreSQL that this machine can have, builds the extension for each, and runs all tests. \
-             The first time\nit takes about ten minutes, most of it compiling. No PostgreSQL of yours is touched."
+            "This provides every PostgreSQL that is available here, builds the extension for each, and runs all tests. \
+             The first run\ntakes about ten minutes, most of it compiling. It does not touch your own PostgreSQL."
         );
     }
 }

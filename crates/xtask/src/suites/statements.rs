@@ -2,7 +2,7 @@
 //! statement spells out what a fragment says.
 //!
 //! Knows the few forms that the house writes, keywords in capitals and names in small letters, and is no parser of SQL.
-//! Must never let pass a form that it does not know to be safe; `tests/server/tests/evil_schema.rs` runs the statements.
+//! Must never accept a form that it does not know to be safe; `tests/server/tests/evil_schema.rs` runs the statements.
 
 use std::fs;
 

@@ -1,18 +1,18 @@
-//! What came out of the suites, as a table and in one line.
+//! Owns the results of the suites: a table and one line.
 //!
 //! Must never count a suite that was left out as passed.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How one suite ended.
+/// The result of one suite.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// Everything in it passed.
     Passed,
     /// Something in it failed: the first line of the error.
     Failed(String),
-    /// It did not run: why.
+    /// It did not run; the reason.
     LeftOut(String),
 }
 
@@ -21,9 +21,9 @@ pub enum Verdict {
 pub struct Outcome {
     /// The suite's name.
     pub suite: &'static str,
-    /// What the PostgreSQL is called, for a suite that needs one.
+    /// The name of the PostgreSQL, for a suite that needs one.
     pub postgres: Option<String>,
-    /// How it ended.
+    /// Its result.
     pub verdict: Verdict,
     /// How long it took.
     pub took: Duration,
@@ -41,12 +41,12 @@ impl Outcome {
     }
 }
 
-/// All outcomes of a run. Shown, it is a table that closes with `N passed, N failed`.
+/// All results of a run. It prints as a table that ends with `N passed, N failed`.
 #[derive(Clone, Debug, Default)]
 pub struct Summary(Vec<Outcome>);
 
 impl Summary {
-    /// Adds one.
+    /// Adds a result.
     pub fn add(&mut self, outcome: Outcome) {
         self.0.push(outcome);
     }

@@ -1,14 +1,14 @@
-//! Putting one client and its server on one processor, for the rows of a single client.
+//! Owns the pinning of a client and its server to one processor, for the rows of a single client.
 //!
-//! On a small virtual machine a request and its answer wake a halted processor each, which takes longer than the
-//! work, and not always the same: measured, the same binary varied threefold. On one processor it repeats within 5 %.
+//! On a small virtual machine a request and its answer each wake a halted processor. That takes longer than the work,
+//! and varies: the same binary varied threefold. On one processor, results repeat within 5 %.
 //!
-//! Must never leave a thread or process pinned that goes on to do something else.
+//! Must never leave a thread or process pinned that goes on to other work.
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// While this lives, the calling thread and a server's process share one processor.
+/// While this lives, the calling thread and a server process share one processor.
 #[derive(Debug)]
 pub struct Pinned {
     before: CpuSet,
@@ -16,8 +16,8 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// Pins the calling thread and all threads of the process `server` to the last processor that is allowed.
-    /// None where the system does not permit it: the row is then as noisy as the others.
+    /// Pins the calling thread and all threads of the process `server` to the last processor that they may use. None
+    /// where the system does not permit it: the row is then as noisy as the others.
     pub fn together_with(server: i32) -> Option<Self> {
         let before = sched_getaffinity(Pid::from_raw(0)).ok()?;
         let last = (0..CpuSet::count()).rfind(|&cpu| before.is_set(cpu).unwrap_or(false))?;
@@ -32,7 +32,7 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        // A process that has ended meanwhile needs no place.
+        // A process may have ended meanwhile.
         let _ = place(self.server, &self.before);
         let _ = sched_setaffinity(Pid::from_raw(0), &self.before);
     }
@@ -46,7 +46,7 @@ fn place(process: i32, cpus: &CpuSet) -> Option<()> {
     Some(())
 }
 
-/// The processor time that all threads of a process have taken, in nanoseconds.
+/// The processor time that all threads of a process have used, in nanoseconds.
 pub fn cpu_time(process: i32) -> Option<u64> {
     let mut total = 0;
     for task in std::fs::read_dir(format!("/proc/{process}/task")).ok()? {

@@ -1,25 +1,25 @@
-//! Which key comes next, and how a key is spelled.
+//! Owns the choice of the next key, and the text of a key.
 //!
-//! Must never make a contender's keys differ from another's: all get the same.
+//! Must never give contenders different keys.
 
 use std::fmt::Write;
 
 use crate::random::{Random, mixed};
 
-/// How often which key is asked for.
+/// How often each key is requested.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Distribution {
     /// Each as often as any other.
     Uniform,
-    /// The second most popular half as often as the first, and so on (an exponent of 0.99, as YCSB has it): a
-    /// tenth of 100,000 keys get four fifths of the requests.
+    /// The second most popular half as often as the first, and so on (an exponent of 0.99, as in YCSB): a tenth of
+    /// 100,000 keys get four fifths of the requests.
     Zipf,
 }
 
 /// The exponent of [`Distribution::Zipf`].
 const EXPONENT: f64 = 0.99;
 
-/// The keys that are there: numbers from 0 to `count`, without it.
+/// The keys of the cache: numbers from 0 to `count` - 1.
 #[derive(Clone, Debug)]
 pub struct Keys {
     count: u64,
@@ -27,7 +27,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// `count` keys, asked for as `distribution` says.
+    /// `count` keys, requested as `distribution` says.
     pub fn new(count: u64, distribution: Distribution) -> Self {
         let zipf = (distribution == Distribution::Zipf).then(|| Zipf::new(count));
         Self { count, zipf }
@@ -38,11 +38,11 @@ impl Keys {
         self.count
     }
 
-    /// The number of the key to ask for next.
+    /// The number of the next key to request.
     pub fn next(&self, random: &mut Random) -> u64 {
         match &self.zipf {
             None => random.below(self.count),
-            // Popular keys are no neighbours: else they would share their pages.
+            // Popular keys must not be neighbours, or they would share pages.
             Some(zipf) => mixed(zipf.rank(random.fraction())) % self.count,
         }
     }

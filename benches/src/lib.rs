@@ -1,18 +1,18 @@
-//! The benchmark: cache_pg beside what people use instead, on whatever machine it finds.
+//! Owns the benchmark: it compares cache_pg with its alternatives, on any machine.
 //!
-//! | module | |
+//! | module | what it owns |
 //! |---|---|
-//! | [`plan`] | how large a run is |
-//! | [`contender`] | what is compared, one file each |
-//! | [`servers`] | the servers that they are on |
-//! | [`wire`] | the one client for all: three protocols |
-//! | [`keys`], [`values`], [`operation`] | what is asked |
-//! | [`load`] | one turn: threads that ask as fast as they are answered |
-//! | [`measure`] | what is measured: speed, growth, sweeping, and what can be counted |
-//! | [`targets`] | what it must show |
+//! | [`plan`] | the size of a run |
+//! | [`contender`] | the contenders, one file each |
+//! | [`servers`] | their servers |
+//! | [`wire`] | the clients of three protocols |
+//! | [`keys`], [`values`], [`operation`] | the requests |
+//! | [`load`] | one turn: threads that send requests back to back |
+//! | [`measure`] | the measurements: speed, growth, sweeping, and counts |
+//! | [`targets`] | the targets, and whether a run meets them |
 //! | [`report`] | tables, Markdown and the plot |
 //!
-//! Must never say how fast something is in a test: the tests see only that everything works.
+//! Must never judge a speed in a test: the tests check only that everything works.
 
 pub mod affinity;
 pub mod contender;

@@ -1,6 +1,6 @@
-//! One turn of one contender: some clients, each a thread with a connection, that ask as fast as they are answered.
+//! Owns one turn of one contender: clients, each a thread with a connection, that send requests back to back.
 //!
-//! Must never count a request that was not answered as it must be: a miss where there must be a hit is an error.
+//! Must never count a wrong answer: a miss where there must be a hit is an error.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,35 +17,35 @@ use crate::operation::{MANY, Operation};
 use crate::random::{Random, mixed};
 use crate::values::Values;
 
-/// So many counters are counted up.
+/// How many counters are incremented.
 pub const COUNTERS: u64 = 1000;
 
 /// The namespace of the counters.
 pub const COUNTER: &str = "count";
 
-/// Each client asks for this part of its turn before the clock runs: plans are made, relations opened, and the
-/// processor's caches hold what is this contender's again.
+/// Each client sends requests for this part of its turn before measurement starts, so that plans are made, relations
+/// open, and the processor's caches warm.
 const WARM_UP: u32 = 4;
 
-/// Neighbours in a request for many are so far apart: it is prime, so the keys are distinct.
+/// The distance between the keys of a request for many. It is prime, so the keys are distinct.
 const STRIDE: u64 = 7919;
 
-/// What is asked in a turn.
+/// The requests of a turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn<'a> {
-    /// Of what kind.
+    /// Their kind.
     pub operation: Operation,
-    /// Which keys are there.
+    /// The existing keys.
     pub keys: &'a Keys,
-    /// What is stored.
+    /// The values to store.
     pub values: &'a Values,
-    /// Which new keys there are.
+    /// The new keys.
     pub fresh: &'a Fresh,
-    /// For how long.
+    /// The length of the turn.
     pub limit: Duration,
-    /// Ends the turn before its time.
+    /// Ends the turn early.
     pub stop: &'a AtomicBool,
-    /// Where something waits that begins when the clients do, which have warmed up in an earlier turn.
+    /// Starts other work together with the clients, which have warmed up in an earlier turn.
     pub beside: Option<&'a Barrier>,
 }
 
@@ -56,21 +56,22 @@ pub struct Fresh {
     deleted: AtomicU64,
 }
 
-/// What came of a turn.
+/// The result of a turn.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Keys a second, of all clients together.
+    /// Keys a second of all clients together.
     pub rate: f64,
-    /// How long requests took.
+    /// The times of the requests.
     pub times: Histogram,
-    /// The server's processor time for each request; known of a single client only.
+    /// The server's processor time for each request; known for a single client only.
     pub cpu: Option<Duration>,
 }
 
-/// Lets each of `sessions` ask. A single client shares a processor with its server, see [`affinity`].
+/// Runs a turn with one client for each of `sessions`. A single client shares a processor with its server; see
+/// [`affinity`].
 ///
 /// # Errors
-/// When a request fails or is answered wrongly.
+/// When a request fails or gets a wrong answer.
 pub fn take(sessions: &mut [Box<dyn Session>], turn: Turn<'_>) -> Result<Outcome> {
     let alone = sessions.len() == 1;
     let barrier = Barrier::new(sessions.len());
@@ -110,7 +111,7 @@ struct Client<'a> {
 
 impl<'a> Client<'a> {
     fn new(session: &'a mut dyn Session, turn: Turn<'a>, number: usize) -> Self {
-        // Two turns must not ask for the same keys in the same order.
+        // Two turns must not request the same keys in the same order.
         let now = UNIX_EPOCH.elapsed().unwrap_or_default();
         let random = Random::new(mixed(now.as_nanos() as u64 + number as u64));
         Self { session, turn, random, key: String::new(), keys: vec![String::new(); MANY], value: Vec::new() }
@@ -128,7 +129,7 @@ impl<'a> Client<'a> {
         let mut times = Histogram::default();
         let start = Instant::now();
         let mut last = start;
-        // Once at least, however short the turn is.
+        // At least once, however short the turn is.
         while self.request()? {
             let now = Instant::now();
             times.record(now - last);
@@ -148,7 +149,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// Requests that do not count. Deletes would leave less to delete.
+    /// Sends requests that do not count. It sends no deletes, which would leave fewer keys to delete.
     fn warm_up(&mut self) -> Result<()> {
         let start = Instant::now();
         while start.elapsed() < self.turn.limit / WARM_UP && !self.turn.stop.load(Ordering::Relaxed) {
@@ -160,21 +161,21 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Asks once. False when there is nothing left to ask for.
+    /// Sends one request. False when no key is left for it.
     fn request(&mut self) -> Result<bool> {
         match self.turn.operation {
             Operation::GetHit => self.get_hit()?,
             Operation::GetMiss => {
                 keys::named("absent", self.turn.keys.next(&mut self.random), &mut self.key);
                 if self.session.get(&self.key, &mut self.value)? {
-                    bail!("{} is there and should not be", self.key);
+                    bail!("{} exists, and should not", self.key);
                 }
             }
             Operation::GetMany => {
                 self.spell_many();
                 let found = self.session.get_many(&self.keys)?;
                 if found != MANY {
-                    bail!("{found} of {MANY} keys were there");
+                    bail!("{found} of {MANY} keys were found");
                 }
             }
             Operation::SetNew => {
@@ -203,7 +204,7 @@ impl<'a> Client<'a> {
     fn get_hit(&mut self) -> Result<()> {
         keys::spell(self.turn.keys.next(&mut self.random), &mut self.key);
         if !self.session.get(&self.key, &mut self.value)? {
-            bail!("{} is not there", self.key);
+            bail!("{} does not exist", self.key);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! Which machine it was measured on.
+//! Owns the description of the machine that was measured on.
 //!
-//! Must never say a name, a path or an address of it.
+//! Must never contain its name, a path or an address.
 
 use std::fs;
 
@@ -21,8 +21,8 @@ pub fn described(postgres: &Postgres) -> String {
     )
 }
 
-/// How many processes were running or wanted to, for each processor, over the last minute. What is measured on a busy
-/// machine says little about times; counts are right all the same.
+/// The average number of processes that ran or wanted to run over the last minute, per processor. Times from a busy
+/// machine mean little; counts are still right.
 pub fn busy() -> f64 {
     let loadavg = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: f64 = loadavg.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default();

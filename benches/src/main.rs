@@ -1,6 +1,6 @@
-//! The command line of the benchmark: `make bench`.
+//! Owns the command line of the benchmark: `make bench`.
 //!
-//! Must hold no logic: it reads arguments and calls the library.
+//! Must never hold logic: it reads arguments and calls the library.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,14 +12,14 @@ use cache_pg_bench::{report, results};
 use clap::Parser;
 use xtask::{cluster, package, paths, postgres};
 
-/// Measures cache_pg beside what people use instead.
+/// Compares cache_pg with its alternatives.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench")]
 struct Arguments {
-    /// The form that takes less than five minutes
+    /// Take less than five minutes
     #[arg(long)]
     quick: bool,
-    /// The form that takes seconds and says nothing, to see that everything works
+    /// Take seconds and measure nothing useful, to check that everything works
     #[arg(long, conflicts_with = "quick")]
     smoke: bool,
     /// Where to write the report [default: target/bench]
@@ -60,7 +60,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     println!("written to {}", out.display());
     if arguments.docs {
         report::into_docs(paths::project(), &results)?;
-        println!("and into docs and the README");
+        println!("docs/ and the README are updated");
     }
     Ok(())
 }

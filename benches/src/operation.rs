@@ -1,35 +1,35 @@
-//! What is asked of a cache: the rows of the tables.
+//! Owns the kinds of requests: the rows of the tables.
 //!
 //! Must never name a contender.
 
-/// How many keys the operations on many have.
+/// How many keys a request for many has.
 pub const MANY: usize = 100;
 
 /// One kind of request.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Operation {
-    /// Reads a key that is there.
+    /// Reads an existing key.
     GetHit,
-    /// Reads a key that is not.
+    /// Reads a missing key.
     GetMiss,
-    /// Reads a hundred keys that are there, in one request.
+    /// Reads a hundred existing keys in one request.
     GetMany,
-    /// Stores under a key that is not there.
+    /// Stores a value under a new key.
     SetNew,
-    /// Stores under a key that is.
+    /// Stores a value under an existing key.
     SetExisting,
-    /// Stores under a hundred keys that are there, in one request.
+    /// Stores values under a hundred existing keys in one request.
     SetMany,
     /// Deletes a key that [`Operation::SetNew`] has stored.
     Delete,
-    /// Counts one up.
+    /// Increments a counter.
     Incr,
-    /// Nine reads of a key that is there to one that is stored.
+    /// Nine reads of an existing key for each set.
     Mixed,
 }
 
 impl Operation {
-    /// All, in the order of the tables. What is deleted has been set before.
+    /// All, in the order of the tables: keys are set before they are deleted.
     pub const ALL: [Self; 9] = [
         Self::GetHit,
         Self::GetMiss,
@@ -42,7 +42,7 @@ impl Operation {
         Self::Mixed,
     ];
 
-    /// What a table calls it.
+    /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::GetHit => "get hit",
@@ -57,7 +57,7 @@ impl Operation {
         }
     }
 
-    /// How many keys one request has: tables show keys a second.
+    /// How many keys a request has: tables show keys a second.
     pub fn keys(self) -> usize {
         match self {
             Self::GetMany | Self::SetMany => MANY,

@@ -1,7 +1,7 @@
-//! How large a run is: sizes, rounds and times, in one table.
+//! Owns the size of a run: numbers of keys, rounds and times, in one table.
 //!
 //! Must never decide how something is measured: every form measures in the same way, only with more or fewer keys,
-//! rounds and variations.
+//! rounds and settings.
 
 use std::time::Duration;
 
@@ -11,42 +11,42 @@ use crate::operation::Operation;
 /// The sizes of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// Memory of PostgreSQL's shared buffers, in megabytes at most.
+    /// The most shared buffers of PostgreSQL, in megabytes.
     pub buffers: u64,
-    /// How often each contender gets its turn.
+    /// How many turns each contender gets.
     pub rounds: usize,
-    /// How long a turn is,
+    /// How long a turn is.
     pub turn: Duration,
-    /// and that of a single client, who asks for less in the same time.
+    /// How long the turn of a single client is, which sends fewer requests in the same time.
     pub turn_alone: Duration,
-    /// The numbers of clients, each with the operations that are measured with so many.
+    /// The numbers of clients, each with the operations that are measured with it.
     pub clients: Vec<(usize, Vec<Operation>)>,
-    /// What is measured besides, for [`Plan::VARIED`] only: the first is that of the main tables.
+    /// The settings; only the first, that of the main tables, is measured with more than [`Plan::VARIED`].
     pub settings: Vec<Setting>,
-    /// With how many keys WAL, HOT updates and growth are counted.
+    /// The number of keys for counting WAL, HOT updates and growth.
     pub counted: u64,
-    /// Over how many requests instructions are counted; 0: not at all, because that takes minutes.
+    /// The number of requests whose instructions are counted; 0: none, because that takes minutes.
     pub instructions: u64,
-    /// How many expired rows a sweep finds.
+    /// The number of expired rows in a sweep.
     pub swept: u64,
-    /// How many keys are there while the sweeping is watched.
+    /// The number of keys while reads during a sweep are measured.
     pub watched: u64,
-    /// How long reads are watched while the workers sweep.
+    /// How long reads during the sweeping of the workers are measured.
     pub watch: Duration,
-    /// The numbers of entries over which the cost of a read is followed.
+    /// The sizes of the cache, in entries, at which the cost of a read is measured.
     pub growth: Vec<u64>,
 }
 
-/// What is stored and how it is asked for.
+/// What is stored, and which keys are requested.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Setting {
     /// How many keys.
     pub keys: u64,
     /// How long a value is, in bytes.
     pub value: usize,
-    /// Which keys are asked for.
+    /// How often each key is requested.
     pub distribution: Distribution,
 }
 
@@ -61,12 +61,12 @@ impl Setting {
     }
 }
 
-/// So many clients, in words.
+/// A number of clients, in words.
 pub fn clients(number: usize) -> String {
     format!("{number} client{}", if number == 1 { "" } else { "s" })
 }
 
-/// A number with its thousands apart.
+/// A number with separators between thousands.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -80,13 +80,13 @@ pub fn grouped(number: u64) -> String {
 }
 
 impl Plan {
-    /// The operations and numbers of clients of every setting but the first.
+    /// The operations in every setting but the first.
     pub const VARIED: [Operation; 3] = [Operation::GetHit, Operation::SetExisting, Operation::Mixed];
 
-    /// How many clients ask in every setting but the first.
+    /// The number of clients in every setting but the first.
     pub const VARIED_CLIENTS: usize = 4;
 
-    /// Everything, in less than an hour.
+    /// All measurements, in less than an hour.
     pub fn full() -> Self {
         let base = Setting { keys: 100_000, value: 120, distribution: Distribution::Uniform };
         Self {
@@ -139,7 +139,7 @@ impl Plan {
         }
     }
 
-    /// Everything once, in some seconds: so that the test suite sees that all of it works.
+    /// Each measurement once, in seconds, so that the tests see that all of them work.
     pub fn smoke() -> Self {
         let base = Setting { keys: 200, value: 120, distribution: Distribution::Uniform };
         Self {
@@ -167,12 +167,12 @@ impl Plan {
         self.settings[0]
     }
 
-    /// How long a turn of so many clients is.
+    /// How long a turn of `clients` clients is.
     pub fn turn_of(&self, clients: usize) -> Duration {
         if clients == 1 { self.turn_alone } else { self.turn }
     }
 
-    /// The most clients that ask at once.
+    /// The highest number of clients.
     pub fn most_clients(&self) -> usize {
         self.clients.iter().map(|(clients, _)| *clients).max().unwrap_or(1)
     }

@@ -1,6 +1,6 @@
-//! Random numbers that cost nothing beside a round trip: SplitMix64.
+//! Owns random numbers that cost nothing compared to a round trip: SplitMix64.
 //!
-//! Must never be used where somebody could gain from guessing the next one.
+//! Must never be used where a guess of the next number would be of use to anybody.
 
 /// A generator; the same seed gives the same numbers.
 #[derive(Clone, Debug)]
@@ -18,18 +18,18 @@ impl Random {
         mixed(self.0)
     }
 
-    /// A number below `bound`. The bias of the multiplication is below 2^-32 for any bound that is used here.
+    /// A number below `bound`. The bias is below 2^-32 for every bound that is used here.
     pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
     }
 
-    /// A number from 0 to 1, without 1.
+    /// A number from 0 to just under 1.
     pub fn fraction(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 
-/// SplitMix64's finaliser: a bijection that leaves no trace of the order of its arguments.
+/// SplitMix64's finaliser: a bijection whose results show no trace of the order of its arguments.
 pub fn mixed(bits: u64) -> u64 {
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

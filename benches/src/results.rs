@@ -1,4 +1,4 @@
-//! Everything that one run has found, and how to look it up.
+//! Owns the results of one run, and their lookup.
 //!
 //! Must never hold a number that was not measured in this run.
 
@@ -13,8 +13,9 @@ use crate::machine;
 use crate::measure::counted::{self, Counted};
 use crate::measure::growth::{self, Growth};
 use crate::measure::instructions::{self, Instructions};
+use crate::measure::readers::Watched;
 use crate::measure::speed::{self, Speed};
-use crate::measure::sweep::{self, Swept, Watched};
+use crate::measure::sweep::{self, Swept};
 use crate::operation::Operation;
 use crate::plan::{Plan, Setting};
 use crate::servers::LeftOut;
@@ -24,19 +25,19 @@ use crate::statistics;
 /// The results of a run.
 #[derive(Debug)]
 pub struct Results {
-    /// How large it was.
+    /// Its size.
     pub plan: Plan,
-    /// Where it was.
+    /// The machine.
     pub machine: String,
-    /// How busy it was with other things when the run began: [`machine::busy`].
+    /// How busy the machine was when the run began: [`machine::busy`].
     pub busy: f64,
     /// How long it took.
     pub took: Duration,
     /// The contenders, in the order of the tables.
     pub contenders: Vec<&'static str>,
-    /// What could not be had.
+    /// The contenders that were not available.
     pub left_out: Vec<LeftOut>,
-    /// How fast everything is.
+    /// Speeds.
     pub speeds: Vec<Speed>,
     /// WAL, HOT updates and growth.
     pub counted: Vec<Counted>,
@@ -44,16 +45,16 @@ pub struct Results {
     pub instructions: Vec<Instructions>,
     /// Sweeps.
     pub swept: Vec<Swept>,
-    /// Reads beside sweeps.
+    /// Reads during sweeps.
     pub watched: Vec<Watched>,
-    /// Reads of larger and larger caches.
+    /// Reads of growing caches.
     pub growth: Vec<Growth>,
 }
 
 /// Starts everything, measures it, and stops it.
 ///
 /// # Errors
-/// When PostgreSQL does not start, or a request fails or is answered wrongly.
+/// When PostgreSQL does not start, or a request fails or gets a wrong answer.
 pub fn run(installation: &Installation, plan: Plan, say: &dyn Fn(&str)) -> Result<Results> {
     let start = Instant::now();
     let busy = machine::busy();
@@ -107,21 +108,21 @@ impl Results {
         })
     }
 
-    /// How much faster `of` is than `to` at the same, in the main setting: the median over the rounds.
+    /// How much faster `of` is than `to` at the same operation, in the main setting: the median over the rounds.
     pub fn ratio(&self, clients: usize, operation: Operation, of: &str, to: &str) -> Option<f64> {
         let setting = self.plan.main_setting();
         let of = self.speed(setting, clients, operation, of)?;
         statistics::ratio(&of.rates, &self.speed(setting, clients, operation, to)?.rates)
     }
 
-    /// How many keys a second one operation gets through for each of another, in the main setting.
+    /// How many keys a second `of` handles for each key of `to`, in the main setting.
     pub fn gain(&self, clients: usize, of: Operation, to: Operation, contender: &str) -> Option<f64> {
         let setting = self.plan.main_setting();
         let of = self.speed(setting, clients, of, contender)?;
         statistics::ratio(&of.rates, &self.speed(setting, clients, to, contender)?.rates)
     }
 
-    /// The speed of reads with so many entries, as a share of that with the fewest.
+    /// The speed of reads with `entries` entries, as a share of that with the fewest.
     pub fn kept(&self, contender: &str, entries: u64) -> Option<f64> {
         let of =
             |wanted: u64| self.growth.iter().find(|growth| growth.contender == contender && growth.entries == wanted);

@@ -1,8 +1,8 @@
-//! What is said of several rounds: medians, and medians of the ratios within a round.
+//! Owns the statistics over rounds: medians, and medians of the ratios within a round.
 //!
 //! Must never drop a round.
 
-/// The middle one, or the mean of the two in the middle; nothing of nothing.
+/// The middle value, or the mean of the two in the middle; None without values.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -14,7 +14,7 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
-/// The median of the ratios of the same rounds: what slows a whole round down does not show in it.
+/// The median of the ratios of the same rounds: a slow phase of the machine, which slows a whole round, does not show.
 pub fn ratio(of: &[f64], to: &[f64]) -> Option<f64> {
     let ratios: Vec<_> = of.iter().zip(to).filter(|(_, to)| **to > 0.0).map(|(of, to)| of / to).collect();
     median(&ratios)

@@ -1,6 +1,6 @@
-//! What the benchmark must show, and whether it does.
+//! Owns the targets of the benchmark, and whether a run meets them.
 //!
-//! Must never be asserted in a test: machines differ, and so do rounds.
+//! Must never be asserted in a test: machines and rounds differ.
 
 use std::time::Duration;
 
@@ -9,46 +9,46 @@ use crate::operation::Operation;
 use crate::plan;
 use crate::results::Results;
 
-/// One of them.
+/// A target.
 #[derive(Debug)]
 pub struct Target {
     /// What is measured.
     pub what: String,
-    /// What it must be.
+    /// The required value.
     pub target: String,
-    /// What it is; None when this run did not measure it.
+    /// The measured value; None when this run did not measure it.
     pub measured: Option<String>,
-    /// Whether it is as it must be.
+    /// Whether it is met.
     pub met: bool,
 }
 
-/// All of them, held against the results.
+/// All targets, compared with the results.
 pub fn all(results: &Results) -> Vec<Target> {
     let most = results.plan.most_clients();
     let mut targets = Vec::new();
     for clients in [1, most] {
         let ratio = results.ratio(clients, Operation::GetHit, CACHE_PG, BY_HAND);
-        targets.push(at_least(format!("get hit to the SELECT by hand, {}", plan::clients(clients)), ratio, 1.05));
+        targets.push(at_least(format!("get hit / the same by hand, {}", plan::clients(clients)), ratio, 1.05));
     }
     let ratio = results.ratio(1, Operation::GetHit, CACHE_PG, FLOOR);
-    targets.push(at_least("get hit to the floor `SELECT $1`, 1 client".to_owned(), ratio, 0.78));
+    targets.push(at_least("get hit / `SELECT $1`, 1 client".to_owned(), ratio, 0.78));
     let gain = results.gain(1, Operation::GetMany, Operation::GetHit, CACHE_PG);
-    targets.push(at_least("keys of get_many of 100 to single gets, 1 client".to_owned(), gain, 4.0));
+    targets.push(at_least("keys a second of get_many of 100 / of get hit, 1 client".to_owned(), gain, 4.0));
     for clients in [1, most] {
         let ratio = results.ratio(clients, Operation::SetExisting, CACHE_PG, BY_HAND);
-        let what = format!("set to the upsert by hand, all at default, {}", plan::clients(clients));
+        let what = format!("set existing / the same by hand, default settings, {}", plan::clients(clients));
         targets.push(at_least(what, ratio, 5.0));
     }
     for clients in [1, most] {
         let ratio = results.ratio(clients, Operation::SetExisting, CACHE_PG_ASYNC, BY_HAND_ASYNC);
-        let what = format!("set to the upsert by hand, neither waiting, {}", plan::clients(clients));
+        let what = format!("set existing / the same by hand, neither waits for the disk, {}", plan::clients(clients));
         targets.push(at_least(what, ratio, 1.0));
     }
     targets.extend(of_counts(results));
     targets.extend(of_sweeps(results));
     for (entries, what, share) in [(1_000_000, "a million", 0.85), (10_000_000, "ten million", 0.75)] {
         let kept = results.kept(CACHE_PG, entries);
-        targets.push(at_least(format!("get among {what} entries to the smallest cache"), kept, share));
+        targets.push(at_least(format!("get hit in {what} entries / in the smallest cache"), kept, share));
     }
     targets
 }
@@ -57,19 +57,19 @@ fn of_counts(results: &Results) -> Vec<Target> {
     let counted = results.counted.iter().find(|counted| counted.contender == CACHE_PG);
     vec![
         Target {
-            what: "WAL of an overwrite, 120 bytes as jsonb, without page images".to_owned(),
+            what: "WAL of an overwrite, 120 bytes as jsonb, without full-page images".to_owned(),
             target: "≤ 300 B".to_owned(),
             measured: counted.map(|counted| format!("{:.0} B", counted.wal_stored)),
             met: counted.is_some_and(|counted| counted.wal_stored <= 300.0),
         },
         Target {
-            what: "HOT share of overwrites".to_owned(),
+            what: "share of HOT updates among overwrites".to_owned(),
             target: "> 95 %".to_owned(),
             measured: counted.map(|counted| format!("{:.1} %", counted.hot * 100.0)),
             met: counted.is_some_and(|counted| counted.hot > 0.95),
         },
         Target {
-            what: "index after ten updates of each key".to_owned(),
+            what: "size of the index after ten updates of each key".to_owned(),
             target: "no growth".to_owned(),
             measured: counted.map(|counted| format!("× {:.2}", counted.indexes)),
             met: counted.is_some_and(|counted| counted.indexes < 1.005),
@@ -83,25 +83,25 @@ fn of_sweeps(results: &Results) -> Vec<Target> {
     let felt = workers.map(|watched| watched.with.1.as_secs_f64() / watched.without.1.as_secs_f64());
     vec![
         Target {
-            what: "sweep in a hurry".to_owned(),
+            what: "sweep at full speed".to_owned(),
             target: "≥ 150,000 rows/s".to_owned(),
             measured: swept.map(|swept| format!("{} rows/s", plan::grouped(swept.rate as u64))),
             met: swept.is_some_and(|swept| swept.rate >= 150_000.0),
         },
         Target {
-            what: "its longest batch".to_owned(),
+            what: "longest batch of that sweep".to_owned(),
             target: "< 20 ms".to_owned(),
             measured: swept.map(|swept| format!("{:.1} ms", swept.longest.as_secs_f64() * 1e3)),
             met: swept.is_some_and(|swept| swept.longest < Duration::from_millis(20)),
         },
         Target {
-            what: "its WAL for a row".to_owned(),
+            what: "WAL of that sweep for a row".to_owned(),
             target: "≤ 120 B".to_owned(),
             measured: swept.map(|swept| format!("{:.0} B", swept.wal)),
             met: swept.is_some_and(|swept| swept.wal <= 120.0),
         },
         Target {
-            what: "p99 of reads with the workers busy to without".to_owned(),
+            what: "p99 of reads while the workers sweep / while they do not".to_owned(),
             target: "≤ 1.20".to_owned(),
             measured: felt.map(|felt| format!("{felt:.2}")),
             met: felt.is_some_and(|felt| felt <= 1.2),
@@ -113,7 +113,7 @@ fn at_least(what: String, measured: Option<f64>, least: f64) -> Target {
     Target {
         what,
         target: format!("≥ {least:.2}"),
-        // Cut, not rounded: what falls short by little must not look as if it did not.
+        // Truncated, not rounded: a value just below the target must not look as if it met it.
         measured: measured.map(|measured| format!("{:.2}", (measured * 100.0).floor() / 100.0)),
         met: measured.is_some_and(|measured| measured >= least),
     }

@@ -1,11 +1,11 @@
-//! The values that are stored: JSON of a given length, as an application would cache it.
+//! Owns the stored values: JSON of a given length, as an application would cache it.
 //!
-//! Must never repeat one value for all: PostgreSQL logs only what an update changes, so rewriting the same value
-//! would flatter it.
+//! Must never use one value for all: PostgreSQL logs only what an update changes, so rewriting the same value would
+//! flatter it.
 
 use crate::random::Random;
 
-/// So many different ones are made before anything is measured.
+/// How many values are made before anything is measured.
 const VARIETY: u64 = 64;
 
 /// Values of one length.
@@ -19,26 +19,26 @@ impl Values {
         Self((0..VARIETY).map(|_| value(length, &mut random)).collect())
     }
 
-    /// Values that take `length` bytes as jsonb, at least 16: texts of random letters, which have 12 bytes beside them.
+    /// Values that take `length` bytes as jsonb, at least 16: texts of random letters, with an overhead of 12 bytes.
     pub fn stored(length: usize) -> Self {
         let mut random = Random::new(length as u64);
         let mut letters = || (0..length - 12).map(|_| char::from(b'a' + random.below(26) as u8)).collect::<String>();
         Self((0..VARIETY).map(|_| format!("\"{}\"", letters())).collect())
     }
 
-    /// One of them.
+    /// A random one of them.
     pub fn next(&self, random: &mut Random) -> &str {
         &self.0[random.below(VARIETY) as usize]
     }
 
-    /// The value that the key with this number has at first.
+    /// The initial value of the key with this number.
     pub fn first(&self, number: u64) -> &str {
         &self.0[(number % VARIETY) as usize]
     }
 }
 
-/// A menu: an object with a list of objects, words that repeat and numbers that do not, so that it compresses as such
-/// values do, `jsonb` prints it as it was written, and takes little more room for it than the text does.
+/// A menu: an object with a list of objects, with words that repeat and numbers that do not. It compresses as such
+/// values do, `jsonb` prints it as it was written, and it takes about as much space as jsonb as it does as text.
 fn value(length: usize, random: &mut Random) -> String {
     const DISHES: [&str; 8] =
         ["Cheeseburger", "Fries", "Onion rings", "Milkshake", "Veggie wrap", "Cola", "Coleslaw", "Sundae"];

@@ -1,9 +1,9 @@
-//! Our client beside pgbench: whether the client is what is measured.
+//! Owns the comparison of our client with pgbench: whether the client is the bottleneck.
 //!
-//! Run by hand: `taskset -c 0 cargo test --release -p cache_pg_bench --test pgbench -- --ignored --nocapture`, so that
-//! clients and server share one processor.
+//! Run it yourself: `taskset -c 0 cargo test --release -p cache_pg_bench --test pgbench -- --ignored --nocapture`, so
+//! that clients and server share one processor.
 //!
-//! Must never be a reason to fail.
+//! Must never fail because of a speed.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -21,7 +21,7 @@ use cache_pg_bench::statistics::median;
 use cache_pg_bench::values::Values;
 use xtask::{postgres, process};
 
-/// pgbench cannot spell our keys, so both read this one.
+/// pgbench cannot write our keys, so both read this one.
 const KEY: &str = "tenant:00000000";
 
 const ROUNDS: usize = 7;

@@ -1,4 +1,4 @@
-//! The benchmark works: every contender does what its statements say, and a whole run comes to its end.
+//! Owns the test that the benchmark works: every contender does what its statements say, and a whole run ends.
 //!
 //! Must never assert a time.
 
@@ -21,7 +21,7 @@ fn every_contender_returns_what_was_set() {
     for left_out in left_out {
         println!("left out {}: {}", left_out.name, left_out.why);
     }
-    // The floor, cache_pg twice, by hand three times, and four frameworks are always to be had.
+    // The floor, cache_pg twice, hand-written SQL three times, and four frameworks are always available.
     assert!(contenders.len() >= 10);
     for contender in &contenders {
         contender.create(SPACE).unwrap();
@@ -78,7 +78,7 @@ fn a_whole_run_comes_to_its_end_and_is_reported() {
     assert!(results.watched.iter().all(|watched| !watched.without.0.is_zero() && !watched.with.0.is_zero()));
     assert!(results.growth.iter().all(|growth| growth.pages >= 1.0));
     assert!(results.counted.iter().all(|counted| (0.0..=1.0).contains(&counted.hot) && counted.wal > 0.0));
-    // Of the targets only those of sizes that a smoke test has not are unmeasured.
+    // Only targets for sizes that a smoke test does not have are unmeasured.
     let unmeasured = targets::all(&results).into_iter().filter(|target| target.measured.is_none());
     assert!(unmeasured.into_iter().all(|target| target.what.contains("million")));
 

@@ -1,16 +1,17 @@
-//! What people write by hand: a table with a primary key and a btree on the deadline, an upsert, a SELECT that tests
-//! the deadline, and a DELETE in batches that waits for nobody.
+//! Owns the hand-written cache: a table with a primary key and a btree on the deadline, an upsert, a SELECT that tests
+//! the deadline, and a DELETE in batches that skips locked rows.
 //!
-//! Must never be worse than a careful person's: `COLLATE "C"`, jsonb and prepared statements, as cache_pg has them.
+//! Must never be worse than a careful person's: it has `COLLATE "C"`, jsonb and prepared statements, as cache_pg does.
 
 use anyhow::Result;
 
 use super::names;
 use super::session::{Session, Ttl};
 use super::sql::Sql;
-use crate::wire::postgres::{Connection, Statement, array, quoted_array};
+use crate::wire::array::{array, quoted_array};
+use crate::wire::postgres::{Connection, Statement};
 
-/// See the module.
+/// A hand-written cache.
 #[derive(Debug)]
 pub struct ByHand {
     name: &'static str,
@@ -19,10 +20,10 @@ pub struct ByHand {
 }
 
 impl ByHand {
-    /// Everything at its default.
+    /// Default settings.
     pub const DEFAULT: Self = Self { name: names::BY_HAND, table: "TABLE", settings: "" };
 
-    /// Nothing waits for the disk.
+    /// No transaction waits for the disk.
     pub const ASYNC: Self =
         Self { name: names::BY_HAND_ASYNC, settings: "SET synchronous_commit = off", ..Self::DEFAULT };
 
@@ -64,7 +65,7 @@ impl Sql for ByHand {
         self.settings
     }
 
-    /// Whoever does not wait for the disk writes the same.
+    /// Sessions that do not wait for the disk write the same WAL.
     fn table(&self) -> Option<&'static str> {
         self.settings.is_empty().then_some("cache")
     }

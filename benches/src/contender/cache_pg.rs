@@ -8,12 +8,13 @@ use super::names;
 use super::session::{Session, Ttl};
 use super::sql::Sql;
 use crate::servers::postgres::Postgres;
-use crate::wire::postgres::{Connection, Statement, array};
+use crate::wire::array::array;
+use crate::wire::postgres::{Connection, Statement};
 
-/// The function that moves the cache from one persistence to another.
+/// The function that changes the persistence of the cache.
 const PERSISTENCE: &str = "cache_persistence";
 
-/// See the module.
+/// This project.
 #[derive(Debug)]
 pub struct CachePg {
     name: &'static str,
@@ -22,10 +23,10 @@ pub struct CachePg {
 }
 
 impl CachePg {
-    /// Everything at its default: a set does not wait for the disk, a delete does.
+    /// Default settings: a set does not wait for the disk, a delete does.
     pub const DEFAULT: Self = Self { name: names::CACHE_PG, schema: "CREATE EXTENSION cache_pg", settings: "" };
 
-    /// Nothing waits for the disk.
+    /// No transaction waits for the disk.
     pub const ASYNC: Self =
         Self { name: names::CACHE_PG_ASYNC, settings: "SET synchronous_commit = off", ..Self::DEFAULT };
 
@@ -36,7 +37,7 @@ impl CachePg {
         ..Self::DEFAULT
     };
 
-    /// Whether the extension that is installed knows an unlogged mode.
+    /// Whether the installed extension has an unlogged mode.
     ///
     /// # Errors
     /// When the extension cannot be created.
@@ -75,7 +76,7 @@ impl Sql for CachePg {
         self.settings
     }
 
-    /// Whoever does not wait for the disk writes the same.
+    /// Sessions that do not wait for the disk write the same WAL.
     fn table(&self) -> Option<&'static str> {
         self.settings.is_empty().then_some("cache_entries")
     }

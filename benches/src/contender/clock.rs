@@ -1,23 +1,23 @@
-//! Deadlines as the clients of some contenders compute them, with their own clock.
+//! Owns the deadlines that the clients of some contenders compute with their own clock.
 //!
-//! Must never be used by a contender whose server has the clock.
+//! Must never be used by a contender whose server computes them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::session::Ttl;
 
-/// Seconds since 1970 at which it is over.
+/// The deadline in seconds since 1970.
 pub fn seconds(ttl: Ttl) -> u64 {
     millis(ttl) / 1000
 }
 
-/// Milliseconds since 1970 at which it is over.
+/// The deadline in milliseconds since 1970.
 pub fn millis(ttl: Ttl) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.as_millis() as u64 + u64::from(ttl.seconds) * 1000
 }
 
-/// Seconds since 1970 as PostgreSQL reads a point in time.
+/// Seconds since 1970 as a timestamp of PostgreSQL.
 pub fn timestamp(seconds: u64) -> String {
     let (year, month, day) = date(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);

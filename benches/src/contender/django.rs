@@ -1,8 +1,8 @@
-//! Django's DatabaseCache, from github.com/django/django: the table of
+//! Owns Django's DatabaseCache, from github.com/django/django: the table of
 //! `django/core/management/commands/createcachetable.py`, the statements of `django/core/cache/backends/db.py`.
 //!
-//! Django sends literals; here all are prepared, and the value is sent as it is, not as base64 of a pickle.
-//! `MAX_ENTRIES` is taken to be large enough that nothing is culled. Each set counts the table first, as Django does
+//! Django sends literals; here all statements are prepared, and the value is sent as it is, not as base64 of a pickle.
+//! `MAX_ENTRIES` is assumed to be large enough that nothing is culled. Each set counts the table first, as Django does
 //! up to 6.1 (ticket 32785).
 //!
 //! Must never be filled by its own sets: that takes quadratic time.
@@ -13,9 +13,10 @@ use super::clock;
 use super::session::{Session, Ttl};
 use super::sql::{Sql, parameters};
 use crate::operation::{MANY, Operation};
-use crate::wire::postgres::{Connection, Statement, array, quoted_array};
+use crate::wire::array::{array, quoted_array};
+use crate::wire::postgres::{Connection, Statement};
 
-/// See the module.
+/// Django's cache.
 #[derive(Debug)]
 pub struct Django;
 
@@ -131,7 +132,7 @@ impl Session for Statements {
     fn incr(&mut self, key: &str) -> Result<()> {
         let mut value = Vec::new();
         self.get(key, &mut value)?;
-        let next = std::str::from_utf8(&value)?.parse::<i64>().context("the counter is not there")? + 1;
+        let next = std::str::from_utf8(&value)?.parse::<i64>().context("the counter does not exist")? + 1;
         self.set(key, &next.to_string(), Ttl::DAY)
     }
 

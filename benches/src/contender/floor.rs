@@ -1,6 +1,6 @@
-//! The floor: a prepared statement that gives its parameter back. No request over SQL can be quicker.
+//! Owns the floor: a prepared statement that returns its parameter. No request over SQL can be faster.
 //!
-//! Must never touch a table.
+//! Must never read a table.
 
 use anyhow::{Result, bail};
 
@@ -10,7 +10,7 @@ use super::sql::Sql;
 use crate::operation::Operation;
 use crate::wire::postgres::{Connection, Statement};
 
-/// See the module.
+/// The floor.
 #[derive(Debug)]
 pub struct Floor;
 
@@ -48,15 +48,15 @@ impl Session for Echo {
     }
 
     fn get_many(&mut self, _: &[String]) -> Result<usize> {
-        bail!("the floor has no such request")
+        bail!("the floor does not support this request")
     }
 
     fn set(&mut self, _: &str, _: &str, _: Ttl) -> Result<()> {
-        bail!("the floor has no such request")
+        bail!("the floor does not support this request")
     }
 
     fn set_many(&mut self, _: &[String], _: &[&str], _: Ttl) -> Result<()> {
-        bail!("the floor has no such request")
+        bail!("the floor does not support this request")
     }
 
     fn fill(&mut self, _: &[String], _: &[&str], _: Ttl) -> Result<()> {
@@ -64,11 +64,11 @@ impl Session for Echo {
     }
 
     fn delete(&mut self, _: &str) -> Result<()> {
-        bail!("the floor has no such request")
+        bail!("the floor does not support this request")
     }
 
     fn incr(&mut self, _: &str) -> Result<()> {
-        bail!("the floor has no such request")
+        bail!("the floor does not support this request")
     }
 
     fn process(&self) -> i32 {

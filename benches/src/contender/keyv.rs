@@ -1,9 +1,9 @@
-//! Keyv with its PostgreSQL adapter, version 6, from github.com/jaredwray/keyv: tables and statements of
+//! Owns Keyv with its PostgreSQL adapter, version 6, from github.com/jaredwray/keyv: the tables and statements of
 //! `storage/postgres/src/index.ts`.
 //!
-//! Keyv sends statements without a name; here they are prepared.
+//! Keyv sends unnamed statements; here they are prepared.
 //!
-//! Must never use the namespace column: the keys here have theirs within.
+//! Must never use the namespace column: the keys of the benchmark contain their namespace.
 
 use anyhow::{Result, bail};
 
@@ -11,9 +11,10 @@ use super::clock;
 use super::session::{Session, Ttl};
 use super::sql::Sql;
 use crate::operation::Operation;
-use crate::wire::postgres::{Connection, Statement, array, quoted_array};
+use crate::wire::array::{array, quoted_array};
+use crate::wire::postgres::{Connection, Statement};
 
-/// See the module.
+/// Keyv.
 #[derive(Debug)]
 pub struct Keyv;
 
@@ -103,7 +104,7 @@ impl Session for Statements {
     }
 
     fn incr(&mut self, _: &str) -> Result<()> {
-        bail!("Keyv has no such request")
+        bail!("Keyv does not support this request")
     }
 
     fn process(&self) -> i32 {

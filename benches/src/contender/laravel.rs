@@ -1,10 +1,11 @@
-//! Laravel's database store, from github.com/laravel/framework: the statements of
-//! `src/Illuminate/Cache/DatabaseStore.php` as `src/Illuminate/Database/Query/Grammars/PostgresGrammar.php` spells
-//! them, the table of `src/Illuminate/Cache/Console/stubs/cache.stub`, whose deadline is indexed since Laravel 12.
+//! Owns Laravel's database store, from github.com/laravel/framework: the statements of
+//! `src/Illuminate/Cache/DatabaseStore.php` as `src/Illuminate/Database/Query/Grammars/PostgresGrammar.php` writes
+//! them, and the table of `src/Illuminate/Cache/Console/stubs/cache.stub`, whose deadline is indexed since Laravel 12.
 //!
-//! PDO prepares a statement anew for each call; here all are prepared once. The value is sent as it is, not serialized.
+//! PDO prepares a statement again for each call; here all are prepared once. The value is sent as it is, not
+//! serialized.
 //!
-//! Must never leave out what `forget` deletes besides.
+//! Must never leave out the second key that `forget` deletes.
 
 use anyhow::{Context, Result};
 
@@ -14,7 +15,7 @@ use super::sql::{Sql, parameters};
 use crate::operation::MANY;
 use crate::wire::postgres::{Connection, Statement};
 
-/// See the module.
+/// Laravel's cache.
 #[derive(Debug)]
 pub struct Laravel;
 
@@ -104,7 +105,7 @@ impl Session for Statements {
     fn incr(&mut self, key: &str) -> Result<()> {
         self.connection.call(self.begin, &[])?;
         let answer = self.connection.call(self.lock, &[key])?;
-        let value = answer.column(1).context("the counter is not there")?;
+        let value = answer.column(1).context("the counter does not exist")?;
         let next = std::str::from_utf8(value)?.parse::<i64>()? + 1;
         self.connection.call(self.update, &[&next.to_string(), key])?;
         self.connection.call(self.commit, &[]).map(drop)

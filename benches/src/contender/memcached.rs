@@ -1,6 +1,7 @@
-//! memcached. Many keys are one `get`, and a pipeline of `set`s, because there is no request for many.
+//! Owns memcached. A read of many keys is one `get`; a write of many is a pipeline of `set`s, because there is no such
+//! request.
 //!
-//! Must never use a pipeline where others have a request of one key.
+//! Must never use a pipeline for an operation on one key.
 
 use anyhow::{Result, bail};
 
@@ -9,12 +10,12 @@ use crate::operation::Operation;
 use crate::servers::memcached::Memcached as Server;
 use crate::wire::memcached::Connection;
 
-/// See the module.
+/// memcached.
 #[derive(Debug)]
 pub struct Memcached(Server);
 
 impl Memcached {
-    /// A contender on this server, which is its own.
+    /// The contender on this server, which it alone uses.
     pub fn new(server: Server) -> Self {
         Self(server)
     }
@@ -35,7 +36,7 @@ impl Contender for Memcached {
         true
     }
 
-    /// It has one space only, so the old one goes.
+    /// A server has one space only, so the old one goes.
     fn create(&self, _: &str) -> Result<()> {
         Connection::open(&self.0.socket())?.call("flush_all").map(drop)
     }

@@ -1,7 +1,7 @@
-//! What is compared: one file each, with the statements that it sends and where they come from.
+//! Owns the contenders: one file each, with the statements that it sends and their source.
 //!
-//! Must never give one contender something that another could have too, such as prepared statements: all get the best
-//! that their server offers, also where their own driver would not use it.
+//! Must never give one contender something that another could have too, such as prepared statements: each gets the best
+//! that its server offers, even where its own driver would not use it.
 
 mod by_hand;
 mod cache_pg;
@@ -31,18 +31,18 @@ use crate::servers::postgres::Postgres;
 use crate::servers::redis::{Persistence, Redis as RedisServer};
 use sql::OnPostgres;
 
-/// Who takes part.
+/// The contenders of a run.
 pub struct Field {
     /// In the order of the tables.
     pub contenders: Vec<Box<dyn Contender>>,
-    /// What could not be had.
+    /// The contenders that are not available.
     pub left_out: Vec<LeftOut>,
 }
 
-/// Everything that could be had, and what could not.
+/// All contenders that are available, and those that are not.
 ///
 /// # Errors
-/// When a server that is there does not start.
+/// When a server does not start.
 pub fn all(postgres: &Arc<Postgres>) -> Result<Field> {
     let mut contenders: Vec<Box<dyn Contender>> = vec![
         OnPostgres::boxed(postgres, floor::Floor),
@@ -75,7 +75,7 @@ pub fn all(postgres: &Arc<Postgres>) -> Result<Field> {
     Ok(Field { contenders, left_out })
 }
 
-/// The floor, this project, and what is written by hand, for what takes long and says much.
+/// The floor, cache_pg and the hand-written cache, for measurements that take long.
 pub fn instructive(postgres: &Arc<Postgres>) -> [Box<dyn Contender>; 3] {
     [
         OnPostgres::boxed(postgres, floor::Floor),
@@ -84,7 +84,7 @@ pub fn instructive(postgres: &Arc<Postgres>) -> [Box<dyn Contender>; 3] {
     ]
 }
 
-/// One of this project's and one of the hand-written, for what only these two are measured by.
+/// cache_pg and the hand-written cache, for measurements of these two alone.
 pub fn on_postgres(postgres: &Arc<Postgres>) -> [Box<dyn Contender>; 2] {
     [OnPostgres::boxed(postgres, CachePg::DEFAULT), OnPostgres::boxed(postgres, ByHand::DEFAULT)]
 }

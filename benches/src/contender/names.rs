@@ -1,14 +1,14 @@
-//! Owns the names of the contenders that ratios and targets are made of. Must never name one that no ratio needs.
+//! Owns the names of the contenders in ratios and targets. Must never name one that no ratio needs.
 
-/// The floor of the protocol.
+/// The fastest request over SQL.
 pub const FLOOR: &str = "SELECT $1";
-/// This project, at its defaults.
+/// cache_pg at its defaults.
 pub const CACHE_PG: &str = "cache_pg";
-/// This project, without waiting for the disk at all.
+/// cache_pg without waiting for the disk at all.
 pub const CACHE_PG_ASYNC: &str = "cache_pg, async";
-/// This project, without WAL.
+/// cache_pg without WAL.
 pub const CACHE_PG_UNLOGGED: &str = "cache_pg, unlogged";
-/// What people write by hand, at its defaults.
+/// The hand-written cache at its defaults.
 pub const BY_HAND: &str = "by hand";
 /// The same without waiting for the disk.
 pub const BY_HAND_ASYNC: &str = "by hand, async";

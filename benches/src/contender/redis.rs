@@ -1,6 +1,6 @@
-//! Redis. Many keys with a deadline are a pipeline of SETs, because MSET has none.
+//! Owns Redis. A write of many keys with a deadline is a pipeline of SETs, because MSET has no deadline.
 //!
-//! Must never use a pipeline where others have a request of one key.
+//! Must never use a pipeline for an operation on one key.
 
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use crate::operation::Operation;
 use crate::servers::redis::Redis as Server;
 use crate::wire::resp::{Answer, Connection};
 
-/// See the module.
+/// Redis.
 #[derive(Debug)]
 pub struct Redis {
     name: &'static str,
@@ -17,7 +17,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// A contender on this server, which is its own.
+    /// The contender on this server, which it alone uses.
     pub fn new(name: &'static str, server: Server) -> Self {
         Self { name, server }
     }
@@ -38,7 +38,7 @@ impl Contender for Redis {
         true
     }
 
-    /// It has one space only, so the old one goes.
+    /// A server has one space only, so the old one goes.
     fn create(&self, _: &str) -> Result<()> {
         Connection::open(&self.server.socket())?.call(&["FLUSHALL", "SYNC"], &mut Vec::new()).map(drop)
     }

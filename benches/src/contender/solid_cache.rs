@@ -1,11 +1,11 @@
-//! Rails' Solid Cache, from github.com/rails/solid_cache: the table of
+//! Owns Rails' Solid Cache, from github.com/rails/solid_cache: the table of
 //! `lib/generators/solid_cache/install/templates/db/cache_structure.postgresql.sql`, the statements of
 //! `app/models/solid_cache/entry.rb`.
 //!
-//! Rails sends reads and upserts with literals instead of parameters; here all are prepared. The row has no deadline:
-//! Rails keeps it in the value. What Solid Cache does to evict after every fifty writes is left out.
+//! Rails sends reads and upserts with literals; here all statements are prepared. The row has no deadline: Rails keeps
+//! it in the value. The eviction after every fifty writes is left out.
 //!
-//! Must never hash keys so that they collide: the server sees eight random bytes, as of SHA-256.
+//! Must never hash keys so that they collide: the server gets eight random bytes, as of SHA-256.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ use crate::operation::MANY;
 use crate::random::mixed;
 use crate::wire::postgres::{Connection, Statement};
 
-/// See the module.
+/// Solid Cache.
 #[derive(Debug)]
 pub struct SolidCache;
 
@@ -34,7 +34,7 @@ const SCHEMA: &str = r#"
     CREATE UNIQUE INDEX index_solid_cache_entries_on_key_hash ON solid_cache_entries (key_hash);
     CREATE INDEX index_solid_cache_entries_on_key_hash_and_byte_size ON solid_cache_entries (key_hash, byte_size)"#;
 
-/// What a row costs besides its key and value, as Solid Cache reckons.
+/// The size of a row besides its key and value, as Solid Cache estimates it.
 const ROW_OVERHEAD: usize = 140;
 
 struct Statements {
@@ -127,7 +127,7 @@ impl Session for Statements {
         self.connection.call(self.begin, &[])?;
         let answer = self.connection.call(self.lock, &[&hash(key)])?;
         let mut value = Vec::new();
-        unescape(answer.column(1).context("the counter is not there")?, &mut value)?;
+        unescape(answer.column(1).context("the counter does not exist")?, &mut value)?;
         let next = std::str::from_utf8(&value)?.parse::<i64>()? + 1;
         self.connection.call(self.set, &slices(&row(key, &next.to_string())))?;
         self.connection.call(self.commit, &[]).map(drop)
@@ -154,7 +154,7 @@ fn hash(key: &str) -> String {
     mixed(folded).cast_signed().to_string()
 }
 
-/// Text as PostgreSQL reads bytea.
+/// Text as a bytea literal.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(2 + 2 * text.len());
     escaped.push_str("\\x");
@@ -166,7 +166,7 @@ fn escape(text: &str) -> String {
 }
 
 fn unescape(escaped: &[u8], text: &mut Vec<u8>) -> Result<()> {
-    let hex = escaped.strip_prefix(b"\\x").context("bytea is not printed in hex")?;
+    let hex = escaped.strip_prefix(b"\\x").context("the server did not print bytea in hex")?;
     for pair in hex.chunks_exact(2) {
         text.push(u8::from_str_radix(std::str::from_utf8(pair)?, 16)?);
     }

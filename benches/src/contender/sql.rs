@@ -1,4 +1,4 @@
-//! What all contenders that speak SQL share: a database for each space, a schema, a session with its settings.
+//! Owns what all SQL contenders share: a database for each space, a schema, and a session with its settings.
 //!
 //! Must never hold a statement.
 
@@ -11,40 +11,40 @@ use crate::operation::Operation;
 use crate::servers::postgres::Postgres;
 use crate::wire::postgres::Connection;
 
-/// A contender as its own file describes it.
+/// The parts of an SQL contender that its own file defines.
 pub trait Sql: Send + Sync + 'static {
-    /// What tables call it.
+    /// Its name in tables.
     fn name(&self) -> &'static str;
 
-    /// Whether it can do this.
+    /// Whether it supports this operation.
     fn offers(&self, _operation: Operation) -> bool {
         true
     }
 
-    /// What creates its tables.
+    /// The statements that create its tables.
     fn schema(&self) -> String;
 
-    /// What every session begins with.
+    /// The statements at the start of every session.
     fn settings(&self) -> &'static str {
         ""
     }
 
-    /// The table that things can be counted of.
+    /// The table whose WAL and updates can be counted.
     fn table(&self) -> Option<&'static str>;
 
     /// Prepares its statements.
     ///
     /// # Errors
-    /// When the server does not understand one.
+    /// When the server rejects one.
     fn session(&self, connection: Connection) -> Result<Box<dyn Session>>;
 }
 
-/// `$1, $2, …`: the places of so many parameters.
+/// `$1, $2, …`: `count` parameters.
 pub fn parameters(count: usize) -> String {
     (1..=count).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ")
 }
 
-/// A contender and the server that it is on.
+/// A contender and its server.
 pub struct OnPostgres<S> {
     server: Arc<Postgres>,
     sql: S,
@@ -80,7 +80,7 @@ impl<S: Sql> Contender for OnPostgres<S> {
         self.server.drop_database(&self.database(space))
     }
 
-    /// Hint bits, visibility and statistics, which autovacuum would see to sooner or later.
+    /// Sets hint bits, visibility and statistics, as autovacuum would sooner or later.
     fn settle(&self, space: &str) -> Result<()> {
         self.server.session(&self.database(space))?.run("VACUUM (ANALYZE)")
     }

@@ -1,4 +1,4 @@
-//! What repeats exactly, or nearly: WAL, HOT updates and growth, over ten updates of each key.
+//! Owns the measurements that repeat exactly, or nearly: WAL, HOT updates and growth, over ten updates of each key.
 //!
 //! Must never depend on the clock.
 
@@ -18,24 +18,24 @@ const UPDATES: u64 = 10;
 
 const SPACE: &str = "counted";
 
-/// What was counted of one contender.
+/// The counts of one contender.
 #[derive(Clone, Debug)]
 pub struct Counted {
-    /// Of whom.
+    /// The contender.
     pub contender: &'static str,
-    /// Bytes of WAL for a set of a key that is there, without full-page images.
+    /// Bytes of WAL for a set of an existing key, without full-page images.
     pub wal: f64,
-    /// The same where the value takes as many bytes as jsonb as it has in the plan as text.
+    /// The same for values that take as many bytes as jsonb as the plan's values do as text.
     pub wal_stored: f64,
-    /// The share of updates that touched no index.
+    /// The share of HOT updates.
     pub hot: f64,
-    /// By how much the table is larger than when it was filled: 1 is not at all.
+    /// The size of the table compared with that after filling; 1: it has not grown.
     pub table: f64,
-    /// The same of its indexes.
+    /// The same for its indexes.
     pub indexes: f64,
 }
 
-/// Counts for every contender that has a table to count of.
+/// Counts for every contender that has a table.
 ///
 /// # Errors
 /// When a request fails.
@@ -70,7 +70,7 @@ fn count(
     let keys = Keys::new(plan.counted, Distribution::Uniform);
     drop(super::filled(contender, SPACE, plan.counted, &values)?);
     let mut client = postgres.client(database)?;
-    // Who waits for the disk writes the same WAL, only later.
+    // Sessions that do not wait for the disk write the same WAL, only later.
     client.batch_execute(&format!("ALTER DATABASE \"{database}\" SET synchronous_commit = off; CHECKPOINT"))?;
     let sizes = |client: &mut postgres::Client| -> Result<(f64, f64)> {
         let sql = "SELECT pg_table_size($1::text::regclass)::float8, pg_indexes_size($1::text::regclass)::float8";
@@ -119,7 +119,7 @@ fn wal_of_a_set(postgres: &Postgres, session: &mut dyn Session, keys: &Keys, val
     Ok(wal.records as f64 / sets as f64)
 }
 
-/// How many rows have been updated, and how many of these without touching an index.
+/// How many rows were updated, and how many of these by HOT updates.
 fn updates(postgres: &Postgres, database: &str, table: &str) -> Result<(i64, i64)> {
     let sql = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = $1";
     let row = postgres.client(database)?.query_one(sql, &[&table])?;

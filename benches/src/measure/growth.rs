@@ -1,6 +1,6 @@
-//! What a read costs as the cache grows.
+//! Owns the cost of a read as the cache grows.
 //!
-//! Must never compare sizes that were measured one after the other: all are there at once, and take turns.
+//! Must never measure one size after the other: all caches exist at once, and take turns.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,30 +17,30 @@ use crate::random::Random;
 use crate::servers::postgres::Postgres;
 use crate::values::Values;
 
-/// So many reads are counted pages of.
+/// The number of reads whose pages are counted.
 const COUNTED: u64 = 1000;
 
 /// One contender's reads of a cache of one size.
 #[derive(Clone, Debug)]
 pub struct Growth {
-    /// Whose.
+    /// The contender.
     pub contender: &'static str,
     /// How many entries there are.
     pub entries: u64,
     /// Reads a second of one client, for each round.
     pub rates: Vec<f64>,
-    /// How many pages of the table and its indexes one read looks at.
+    /// How many pages of the table and its indexes one read accesses.
     pub pages: f64,
 }
 
 /// Measures all sizes of the plan.
 ///
 /// # Errors
-/// When a request fails or is answered wrongly.
+/// When a request fails or gets a wrong answer.
 pub fn measure(postgres: &Arc<Postgres>, plan: &Plan, say: &dyn Fn(&str)) -> Result<Vec<Growth>> {
     let values = Values::new(plan.main_setting().value);
     let contenders = contender::on_postgres(postgres);
-    // They look at pages too.
+    // The contenders are also compared by pages.
     postgres.configure("cache_pg.max_workers", "0")?;
     let mut players = Vec::new();
     for &entries in &plan.growth {
@@ -80,7 +80,7 @@ fn turn(session: &mut Box<dyn Session>, keys: &Keys, values: &Values, limit: Dur
     Ok(load::take(std::slice::from_mut(session), turn)?.rate)
 }
 
-/// How many pages one read looks at. A session hands in what it has counted when it ends.
+/// How many pages one read accesses. A session reports its counts when it ends.
 fn pages(postgres: &Postgres, contender: &dyn contender::Contender, space: &str, keys: &Keys) -> Result<f64> {
     let Some((database, table)) = contender.table(space) else { return Ok(0.0) };
     let looked_at = || -> Result<i64> {

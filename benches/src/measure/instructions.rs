@@ -1,7 +1,8 @@
-//! How many instructions a server process executes for one request, from its arrival to its answer, without what the
-//! kernel does.
+//! Owns the number of instructions that a server process executes for one request, from its arrival to its answer,
+//! without those of the kernel.
 //!
-//! Must never count what a session does but once: two sessions are compared that differ in the number of requests.
+//! Must never count the work that a session does only once: it compares two sessions that differ in the number of
+//! requests.
 
 use std::sync::Arc;
 
@@ -19,24 +20,24 @@ use crate::values::Values;
 
 const SPACE: &str = "instructions";
 
-/// So many keys are there.
+/// The number of keys.
 const KEYS: u64 = 1000;
 
-/// So many requests come first in either session: plans are made, relations opened.
+/// The number of requests that either session sends first, so that plans are made and relations open.
 const WARM_UP: u64 = 50;
 
-/// What was counted of one contender.
+/// The counts of one contender.
 #[derive(Clone, Debug)]
 pub struct Instructions {
-    /// Of whom.
+    /// The contender.
     pub contender: &'static str,
-    /// For a read of a key that is there.
+    /// For a read of an existing key.
     pub get: u64,
-    /// For a set of a key that is there; None where there is no such request.
+    /// For a set of an existing key; None where there is no such request.
     pub set: Option<u64>,
 }
 
-/// Counts, where valgrind is.
+/// Counts, if valgrind is installed.
 ///
 /// # Errors
 /// When the server does not start, or a request fails.
@@ -79,7 +80,7 @@ fn count(
         drop(session);
         callgrind::executed(postgres, process)
     };
-    // The first session after a change of the catalog builds what the later ones find.
+    // The first session after a change of the catalog builds what later sessions find.
     executed(1)?;
     let (few, many) = (executed(WARM_UP)?, executed(WARM_UP + requests)?);
     Ok(many.saturating_sub(few) / requests.max(1))

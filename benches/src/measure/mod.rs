@@ -1,11 +1,13 @@
-//! What is measured, one kind a file.
+//! Owns the measurements, one kind a file.
 //!
-//! Must never leave anything behind that the next measurement would feel.
+//! Must never leave anything behind that would affect the next measurement.
 
 pub mod counted;
 pub mod growth;
 pub mod instructions;
+pub mod readers;
 pub mod speed;
+mod steady;
 pub mod sweep;
 
 use anyhow::Result;
@@ -20,7 +22,7 @@ const BATCH: u64 = crate::operation::MANY as u64;
 /// A new cache called `space` with the keys from 0 to `count`.
 ///
 /// # Errors
-/// When the server does not let it.
+/// When the server returns an error.
 fn filled(contender: &dyn Contender, space: &str, count: u64, values: &Values) -> Result<Box<dyn Session>> {
     contender.create(space)?;
     let mut session = contender.connect(space)?;
@@ -32,7 +34,7 @@ fn filled(contender: &dyn Contender, space: &str, count: u64, values: &Values) -
 /// Stores the keys of a namespace from 0 to `count`.
 ///
 /// # Errors
-/// When the server does not let it.
+/// When the server returns an error.
 fn fill(session: &mut dyn Session, namespace: &str, count: u64, values: &Values, ttl: Ttl) -> Result<()> {
     let mut batch = vec![String::new(); BATCH as usize];
     for first in (0..count).step_by(BATCH as usize) {

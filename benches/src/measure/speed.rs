@@ -1,5 +1,5 @@
-//! How fast each contender answers, in interleaved rounds: within a round everybody gets a turn of the same length,
-//! and each round begins with another one, so that nobody always follows the same neighbour.
+//! Owns the speed of each contender, in interleaved rounds: in a round each contender gets a turn of the same length,
+//! and each round begins with another contender, so that none always follows the same one.
 //!
 //! Must never measure one contender's rounds in a row.
 
@@ -17,27 +17,27 @@ use crate::plan::{self, Plan, Setting};
 use crate::statistics::median;
 use crate::values::Values;
 
-/// The space that everything happens in.
+/// The space of all caches.
 const SPACE: &str = "speed";
 
-/// One contender's rounds of one operation with so many clients.
+/// One contender's rounds of one operation with a number of clients.
 #[derive(Clone, Debug)]
 pub struct Speed {
     /// What was stored.
     pub setting: Setting,
-    /// How many clients asked.
+    /// The number of clients.
     pub clients: usize,
-    /// What they asked.
+    /// The operation.
     pub operation: Operation,
-    /// Whom.
+    /// The contender.
     pub contender: &'static str,
     /// Keys a second, for each round.
     pub rates: Vec<f64>,
-    /// How long half of the requests took at most.
+    /// The median time of a request.
     pub half: Duration,
-    /// How long all but a hundredth of the requests took at most.
+    /// The time that 99 % of the requests did not exceed.
     pub slow: Duration,
-    /// The server's processor time for a request, in microseconds: the median; known of a single client only.
+    /// The median processor time of the server for a request, in microseconds; known for a single client only.
     pub cpu: Option<f64>,
 }
 
@@ -48,10 +48,10 @@ struct Player<'a> {
     fresh: Fresh,
 }
 
-/// Measures everything that the plan says.
+/// Measures everything in the plan.
 ///
 /// # Errors
-/// When a request fails or is answered wrongly.
+/// When a request fails or gets a wrong answer.
 pub fn measure(contenders: &[Box<dyn Contender>], plan: &Plan, say: &dyn Fn(&str)) -> Result<Vec<Speed>> {
     let mut speeds = Vec::new();
     let mut players: Vec<Player<'_>> = Vec::new();
@@ -59,7 +59,7 @@ pub fn measure(contenders: &[Box<dyn Contender>], plan: &Plan, say: &dyn Fn(&str
     let varied = [(Plan::VARIED_CLIENTS.min(plan.most_clients()), Plan::VARIED.to_vec())];
     for &setting in &plan.settings {
         let values = Values::new(setting.value);
-        // What differs only in which keys are asked for goes on with what is there.
+        // Settings that differ only in the distribution of keys share the filled caches.
         if stored != Some((setting.keys, setting.value)) {
             leave(players.drain(..))?;
             say(&format!("filling with {}", setting.described()));
@@ -112,7 +112,7 @@ impl<'a> Player<'a> {
     }
 }
 
-/// What is measured of all contenders side by side.
+/// A measurement of all contenders side by side.
 #[derive(Clone, Copy)]
 struct Cell<'a> {
     setting: Setting,

@@ -1,6 +1,6 @@
-//! What a person reads: tables on the terminal and in Markdown, and a plot.
+//! Owns the report: tables for the terminal and in Markdown, and a plot.
 //!
-//! Must never compute anything that [`crate::targets`] or [`crate::statistics`] does.
+//! Must never compute anything that [`crate::targets`] or [`crate::statistics`] computes.
 
 mod markdown;
 mod plot;

@@ -1,4 +1,4 @@
-//! The plot: bars for three operations side by side, and how reads keep their speed as the cache grows.
+//! Owns the plot: bars for three operations side by side, and the speed of reads as the cache grows.
 //!
 //! Must never begin an axis of bars anywhere but at zero.
 
@@ -107,7 +107,7 @@ fn growth(svg: &mut Svg, results: &Results, top: f64) {
         svg.text((x(log), bottom + 22.0), &format!("{} entries", grouped(entries)), SMALL, Anchor::Middle);
     }
     let end = |contender| results.kept(contender, *sizes.last()?);
-    // Their labels stand apart even where the lines meet.
+    // Their labels stay apart even where the lines meet.
     let (above, below) = (-6.0, 16.0);
     let own = if end(names::CACHE_PG) >= end(names::BY_HAND) { (above, below) } else { (below, above) };
     for (contender, colour, shift) in [(names::BY_HAND, FAINT, own.1), (names::CACHE_PG, OWN, own.0)] {

@@ -1,18 +1,18 @@
-//! A few shapes as SVG.
+//! Owns a few shapes as SVG.
 //!
 //! Must never need a font or a style sheet from elsewhere.
 
 use std::fmt::Write;
 
-/// The colour of texts,
+/// The colour of texts.
 pub const INK: &str = "#1f2933";
-/// and of texts that matter less.
+/// The colour of secondary texts.
 pub const FAINT: &str = "#7b8794";
 /// The font of titles within a picture.
 pub const BOLD: Font = Font { size: 13, colour: INK, bold: true };
 const PAPER: &str = "#ffffff";
 
-/// A picture that is being drawn.
+/// A picture.
 #[derive(Debug)]
 pub struct Svg {
     width: u32,
@@ -20,14 +20,14 @@ pub struct Svg {
     body: String,
 }
 
-/// Where a text is tied to its place.
+/// Which point of a text is at its position.
 #[derive(Clone, Copy, Debug)]
 pub enum Anchor {
-    /// At its beginning.
+    /// Its start.
     Start,
-    /// In its middle.
+    /// Its middle.
     Middle,
-    /// At its end.
+    /// Its end.
     End,
 }
 
@@ -43,7 +43,7 @@ pub struct Font {
 }
 
 impl Svg {
-    /// A white picture of this size: it must be legible on a dark page too.
+    /// A white picture of this size, which is legible on a dark page too.
     pub fn new(width: u32, height: u32) -> Self {
         let mut svg = Self { width, height, body: String::new() };
         svg.rectangle((0.0, 0.0), (f64::from(width), f64::from(height)), 8.0, PAPER);

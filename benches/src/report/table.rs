@@ -1,10 +1,10 @@
-//! A table in Markdown that is also legible as it stands.
+//! Owns tables in Markdown that are also legible as plain text.
 //!
 //! Must never wrap or cut a cell.
 
 use std::time::Duration;
 
-/// Rows of cells; the first row is the head. The first column is text, the others are numbers, to the right.
+/// Rows of cells; the first row is the head. The first column is text, the others are numbers, aligned to the right.
 #[derive(Debug)]
 pub struct Table(Vec<Vec<String>>);
 

@@ -1,7 +1,7 @@
-//! PostgreSQL under valgrind's callgrind, which counts every instruction of every process: what repeats to within a
-//! thousandth on any machine, however busy it is.
+//! Owns PostgreSQL under valgrind's callgrind, which counts every instruction of every process. The counts repeat to
+//! within 0.1 % on any machine, however busy.
 //!
-//! Must never be used to tell how long something takes.
+//! Must never be used to measure time.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -15,7 +15,7 @@ use xtask::{cluster, files, paths, process};
 use super::LeftOut;
 use super::postgres::Postgres;
 
-/// Stands in for the server's program. Its second argument is the data directory, which the server may write into.
+/// Replaces the server's program. Its second argument is the data directory, which the server may write to.
 const WRAPPER: &str = "#!/bin/sh\nexec valgrind --quiet --tool=callgrind \
                        --callgrind-out-file=\"$2/callgrind.%p\" SERVER \"$@\"\n";
 
@@ -40,20 +40,20 @@ pub fn start(installation: &Installation) -> Result<Result<Postgres, LeftOut>> {
 pub fn executed(postgres: &Postgres, process: i32) -> Result<u64> {
     let file = postgres.data_dir().join(format!("callgrind.{process}"));
     let mut found = None;
-    cluster::poll(Duration::from_secs(60), "callgrind to write what it has counted", || {
+    cluster::poll(Duration::from_secs(60), "callgrind to write its counts", || {
         found = fs::read_to_string(&file).ok().as_deref().and_then(total);
         Ok(found.is_some())
     })?;
     found.context("callgrind has counted nothing")
 }
 
-/// The line that callgrind writes last.
+/// The last line of callgrind.
 fn total(profile: &str) -> Option<u64> {
     profile.lines().rev().find_map(|line| line.strip_prefix("totals: "))?.trim().parse().ok()
 }
 
-/// A directory with the programs of `bindir`, and a wrapper in the place of the server. PostgreSQL finds its files
-/// where the real one is.
+/// A directory with the programs of `bindir` and a wrapper in place of the server. PostgreSQL finds its files beside
+/// the real one.
 fn wrapped(bindir: &Path, version: &str) -> Result<std::path::PathBuf> {
     let dir = paths::home()?.join("callgrind").join(version);
     fs::create_dir_all(&dir)?;

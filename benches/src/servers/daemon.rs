@@ -1,4 +1,4 @@
-//! A server that is one program with a Unix socket in a directory of its own.
+//! Owns a server that is one program with a Unix socket in a directory of its own.
 //!
 //! Must never outlive its value.
 
@@ -18,13 +18,13 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts `command`, with what `configure` adds for the directory and the socket that it gets, and waits for the
+    /// Starts `command` with the arguments that `configure` adds for its directory and socket, and waits for the
     /// socket.
     ///
     /// # Errors
     /// When it ends before it listens, or does not listen within 30 s.
     pub fn start(mut command: Command, configure: impl FnOnce(&mut Command, &Path, &Path)) -> Result<Self> {
-        // A socket's path has less than 108 bytes, whatever TMPDIR says.
+        // The path of a socket must be shorter than 108 bytes, whatever TMPDIR says.
         let dir = tempfile::Builder::new().prefix("cache_pg_bench.").tempdir_in("/tmp")?;
         files::set_owner(dir.path(), process::server_user()?.as_ref())?;
         configure(&mut command, dir.path(), &socket(dir.path()));

@@ -1,6 +1,6 @@
-//! memcached at its defaults, with memory enough that nothing is evicted.
+//! Owns memcached at its defaults, with so much memory that it evicts nothing.
 //!
-//! Must never be given less memory than the largest run stores.
+//! Must never have less memory than the largest run stores.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The servers that are compared: how they are found, started, and asked for their processes.
+//! Owns the servers of the contenders: how to find, start and identify them.
 //!
 //! Must never use a server that is already running, nor leave one running.
 

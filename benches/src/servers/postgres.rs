@@ -1,7 +1,7 @@
-//! The PostgreSQL that all SQL contenders share, each with a database of its own.
+//! Owns the PostgreSQL that all SQL contenders share, each with its own database.
 //!
-//! Everything is at its default but what a server of this size is given anyway: memory, and WAL enough that no
-//! checkpoint falls into one contender's turn and not into another's.
+//! Everything has its default, except for the settings that every server of this size gets: memory, and enough WAL that
+//! no checkpoint falls into one contender's turn and not into another's.
 //!
 //! Must never change a setting that decides how durable a commit is.
 
@@ -22,7 +22,7 @@ pub struct Postgres {
     cluster: Cluster,
 }
 
-/// What a stretch of WAL holds.
+/// The content of a section of the WAL.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wal {
     /// Bytes of records, without full-page images.
@@ -32,7 +32,7 @@ pub struct Wal {
 }
 
 impl Postgres {
-    /// Starts one, with so many megabytes of shared buffers.
+    /// Starts one with `buffers` megabytes of shared buffers.
     ///
     /// # Errors
     /// When it does not start.
@@ -40,7 +40,7 @@ impl Postgres {
         Self::start_with(installation, buffers, &[])
     }
 
-    /// The same with other settings as well.
+    /// Starts one with other settings as well.
     ///
     /// # Errors
     /// When it does not start.
@@ -50,7 +50,7 @@ impl Postgres {
             .conf("max_connections", "500")
             .conf("max_wal_size", "16GB")
             .conf("checkpoint_timeout", "1h")
-            // None of the others throws anything out, and ten million entries take more than the limit to begin with.
+            // No other contender evicts, and ten million entries exceed the default limit.
             .conf("cache_pg.max_size", "0");
         for (name, value) in settings {
             builder = builder.conf(name, value);
@@ -73,41 +73,41 @@ impl Postgres {
         self.cluster.dir().join(format!(".s.PGSQL.{}", self.cluster.port()))
     }
 
-    /// A session to measure with.
+    /// A session for measurements.
     ///
     /// # Errors
-    /// When the server does not let it in.
+    /// When the server refuses it.
     pub fn session(&self, database: &str) -> Result<Connection> {
         Connection::open(&self.socket(), database)
     }
 
-    /// A session to look around with.
+    /// A session for other queries.
     ///
     /// # Errors
-    /// When the server does not let it in.
+    /// When the server refuses it.
     pub fn client(&self, database: &str) -> Result<Client> {
         self.cluster.connect(database)
     }
 
-    /// Creates a database, in place of one that has this name.
+    /// Creates a database, in place of an older one.
     ///
     /// # Errors
-    /// When somebody is connected to it.
+    /// When the server returns an error.
     pub fn create_database(&self, name: &str) -> Result<()> {
         self.drop_database(name)?;
         self.client("postgres")?.batch_execute(&format!("CREATE DATABASE \"{name}\""))?;
         Ok(())
     }
 
-    /// Drops a database, if there is one of this name.
+    /// Drops a database, if it exists.
     ///
     /// # Errors
-    /// When somebody is connected to it.
+    /// When the server returns an error.
     pub fn drop_database(&self, name: &str) -> Result<()> {
         Ok(self.client("postgres")?.batch_execute(&format!("DROP DATABASE IF EXISTS \"{name}\" (FORCE)"))?)
     }
 
-    /// Whether the extension that is installed has a function of this name.
+    /// Whether the installed extension has a function of this name.
     ///
     /// # Errors
     /// When the extension cannot be created.
@@ -116,10 +116,10 @@ impl Postgres {
         Ok(self.client(database)?.query_one(known, &[&name])?.try_get(0)?)
     }
 
-    /// Where the WAL ends.
+    /// The end of the WAL.
     ///
     /// # Errors
-    /// When the server is gone.
+    /// When the server returns an error.
     pub fn wal_end(&self) -> Result<String> {
         // Everything must be on disk for `wal_between` to read it.
         let mut client = self.client("postgres")?;
@@ -127,7 +127,7 @@ impl Postgres {
         Ok(client.query_one("SELECT pg_current_wal_flush_lsn()::text", &[])?.try_get(0)?)
     }
 
-    /// What was written between two places of the WAL.
+    /// What was written to the WAL between two positions.
     ///
     /// # Errors
     /// When pg_waldump is missing or cannot read it.
@@ -139,10 +139,10 @@ impl Postgres {
         total(&printed).with_context(|| format!("pg_waldump printed no total:\n{printed}"))
     }
 
-    /// Waits until a session has ended: by then it has handed in what it counted.
+    /// Waits until a session has ended: then it has reported its counts.
     ///
     /// # Errors
-    /// When it has not within 30 s.
+    /// When that takes longer than 30 s.
     pub fn wait_gone(&self, process: i32) -> Result<()> {
         let gone = format!("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = {process})");
         self.wait_for("postgres", &gone, Duration::from_secs(30))
@@ -157,16 +157,16 @@ impl Postgres {
         self.cluster.reload()
     }
 
-    /// Waits until a query's one value is true.
+    /// Waits until the one value that a query returns is true.
     ///
     /// # Errors
-    /// When it is not within `deadline`.
+    /// When it is still false after `deadline`.
     pub fn wait_for(&self, database: &str, sql: &str, deadline: Duration) -> Result<()> {
         cluster::wait_for(&mut self.client(database)?, sql, deadline)
     }
 }
 
-/// The line `Total 7 350 [90.00%] 40 [10.00%] 390 [100%]` of `pg_waldump --stats`: the count, the bytes of the
+/// Reads the line `Total 7 350 [90.00%] 40 [10.00%] 390 [100%]` of `pg_waldump --stats`: the count, the bytes of the
 /// records, those of the full-page images, and both.
 fn total(printed: &str) -> Option<Wal> {
     let line = printed.lines().find(|line| line.starts_with("Total"))?;

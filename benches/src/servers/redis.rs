@@ -1,6 +1,6 @@
-//! Redis, as its package is configured but for where it listens and what it keeps.
+//! Owns Redis in the configuration of its package, except for the socket and the persistence.
 //!
-//! Must never be started with both ways to keep what it has.
+//! Must never be started with both kinds of persistence.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::daemon::Daemon;
 use xtask::prerequisites::unpacked::{self, LeftOut};
 
-/// What survives of a Redis.
+/// What a Redis keeps on disk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Persistence {
     /// Nothing.

@@ -1,6 +1,6 @@
-//! The text protocol of memcached.
+//! Owns the text protocol of memcached.
 //!
-//! Must never wait for one answer before the next request of a pipeline is sent.
+//! Must never wait for an answer before the whole pipeline is sent.
 
 use std::io::Write;
 use std::path::Path;
@@ -24,10 +24,10 @@ impl Connection {
         Ok(Self { stream: Stream::open(path)? })
     }
 
-    /// Asks for keys and returns how many are there; the last one's value goes to `value`.
+    /// Reads keys and returns how many exist; the last one's value goes to `value`.
     ///
     /// # Errors
-    /// When the server is gone, or answers something else.
+    /// When the server is gone, or its answer is malformed.
     pub fn get<'a>(&mut self, keys: impl IntoIterator<Item = &'a str>, value: &mut Vec<u8>) -> Result<usize> {
         self.stream.output.extend_from_slice(b"get");
         for key in keys {
@@ -53,13 +53,13 @@ impl Connection {
         }
     }
 
-    /// Puts a `set` behind those that are not sent yet.
+    /// Queues a `set` behind those that were not sent yet.
     pub fn queue_set(&mut self, key: &str, seconds: u32, value: &str) {
         // Writing to a Vec does not fail.
         let _ = write!(self.stream.output, "set {key} 0 {seconds} {}\r\n{value}\r\n", value.len());
     }
 
-    /// Sends what is queued.
+    /// Sends the queue.
     ///
     /// # Errors
     /// When the server is gone.
@@ -78,10 +78,10 @@ impl Connection {
         self.stream.line()
     }
 
-    /// Takes the next answer of one line, which must be `wanted`.
+    /// Reads an answer of one line, which must be `wanted`.
     ///
     /// # Errors
-    /// When it is something else, or the server is gone.
+    /// When it is another one, or the server is gone.
     pub fn expect(&mut self, wanted: &[u8]) -> Result<()> {
         let line = self.stream.line()?;
         if line != wanted {

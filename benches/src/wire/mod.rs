@@ -1,10 +1,11 @@
-//! The three protocols, spoken over a Unix socket by a client that does as little as one can.
+//! Owns the clients of the three protocols, over Unix sockets, with as little work as possible.
 //!
-//! One request is one `write`, its answer is read with as few `read`s as it comes in. Every contender is asked through
-//! the same few lines, so what differs is the server.
+//! A request is one `write`, and its answer is read with as few `read`s as it arrives in. All contenders use the same
+//! few lines, so any difference comes from the server.
 //!
 //! Must never hold state that one server's client has and another's has not, such as a pool or a background thread.
 
+pub mod array;
 pub mod memcached;
 pub mod postgres;
 pub mod resp;

@@ -1,9 +1,9 @@
-//! PostgreSQL's extended protocol: prepared statements, parameters and results as text.
+//! Owns PostgreSQL's extended protocol: prepared statements, with parameters and results as text.
 //!
-//! A call is Bind, Execute and Sync in one write. libpq, and so pgbench, sends a Describe as well, whose answer a
-//! client that has prepared the statement does not need.
+//! A call is Bind, Execute and Sync in one write. libpq, and so pgbench, also sends a Describe, whose answer a client
+//! that has prepared the statement does not need.
 //!
-//! Must never send parameters any other way for one statement than for another.
+//! Must never send parameters in two different ways.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 
 use super::stream::Stream;
 
-/// A statement of one connection.
+/// A prepared statement of one connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Statement(u16);
 
@@ -21,16 +21,16 @@ pub struct Connection {
     stream: Stream,
     process: i32,
     statements: u16,
-    /// The first row of the last answer, as it came.
+    /// The first row of the last answer, as the server sent it.
     row: Vec<u8>,
 }
 
-/// What a statement answered.
+/// The answer to a statement.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
-    /// How many rows came.
+    /// The number of rows.
     pub rows: usize,
-    /// How many rows were written, or came.
+    /// The number of rows that were written or returned.
     pub affected: u64,
     row: &'a [u8],
 }
@@ -52,10 +52,10 @@ impl<'a> Answer<'a> {
 }
 
 impl Connection {
-    /// A session of the user `postgres` in `database`, through the socket at `path`, where nobody asks who it is.
+    /// A session of the user `postgres` in `database`, through the socket at `path`, without authentication.
     ///
     /// # Errors
-    /// When the server does not let it in.
+    /// When the server refuses it.
     pub fn open(path: &Path, database: &str) -> Result<Self> {
         let mut connection = Self { stream: Stream::open(path)?, process: 0, statements: 0, row: Vec::new() };
         let mut body = 196_608_i32.to_be_bytes().to_vec();
@@ -76,7 +76,7 @@ impl Connection {
         self.process
     }
 
-    /// Runs statements without parameters, and forgets what they answer.
+    /// Runs statements without parameters, and ignores their results.
     ///
     /// # Errors
     /// When one fails.
@@ -89,7 +89,7 @@ impl Connection {
     /// Prepares a statement.
     ///
     /// # Errors
-    /// When the server does not understand it.
+    /// When the server rejects it.
     pub fn prepare(&mut self, sql: &str) -> Result<Statement> {
         let statement = Statement(self.statements);
         self.statements += 1;
@@ -104,7 +104,7 @@ impl Connection {
         Ok(statement)
     }
 
-    /// Runs a prepared statement and takes in all that it answers.
+    /// Runs a prepared statement and reads its whole answer.
     ///
     /// # Errors
     /// When it fails.
@@ -126,8 +126,8 @@ impl Connection {
         self.answer()
     }
 
-    /// The same for a statement that returns one row at most: puts the column of this number into `value`; false where
-    /// it is NULL, or there is no row.
+    /// The same for a statement that returns at most one row: puts the column with this number into `value`; false
+    /// where it is NULL, or there is no row.
     ///
     /// # Errors
     /// When it fails.
@@ -155,7 +155,7 @@ impl Connection {
         output[start..start + 4].copy_from_slice(&length.to_be_bytes());
     }
 
-    /// Everything up to ReadyForQuery.
+    /// Reads everything up to ReadyForQuery.
     fn answer(&mut self) -> Result<Answer<'_>> {
         let (mut rows, mut affected, mut failure) = (0, 0, None);
         self.row.clear();
@@ -190,7 +190,7 @@ fn text(body: &mut Vec<u8>, text: &str) {
     body.push(0);
 }
 
-/// The count in a command tag such as `INSERT 0 1`.
+/// The count at the end of a command tag such as `INSERT 0 1`.
 fn number_at_end(tag: &[u8]) -> u64 {
     let tag = tag.strip_suffix(&[0]).unwrap_or(tag);
     let digits = tag.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
@@ -202,37 +202,6 @@ fn readable(body: &[u8]) -> String {
     let fields = body.split(|&byte| byte == 0).filter_map(<[u8]>::split_first);
     let wanted = fields.filter(|(kind, _)| b"CMD".contains(kind));
     wanted.map(|(_, text)| String::from_utf8_lossy(text)).collect::<Vec<_>>().join(": ")
-}
-
-/// Texts without quotes, backslashes or braces, as a PostgreSQL array.
-pub fn array<'a>(texts: impl IntoIterator<Item = &'a str>, array: &mut String) {
-    list(texts, array, |text, array| *array += text);
-}
-
-/// Any texts, as a PostgreSQL array.
-pub fn quoted_array<'a>(texts: impl IntoIterator<Item = &'a str>, array: &mut String) {
-    list(texts, array, |text, array| {
-        array.push('"');
-        for character in text.chars() {
-            if matches!(character, '"' | '\\') {
-                array.push('\\');
-            }
-            array.push(character);
-        }
-        array.push('"');
-    });
-}
-
-fn list<'a>(texts: impl IntoIterator<Item = &'a str>, array: &mut String, put: impl Fn(&str, &mut String)) {
-    array.clear();
-    array.push('{');
-    for text in texts {
-        if array.len() > 1 {
-            array.push(',');
-        }
-        put(text, array);
-    }
-    array.push('}');
 }
 
 #[cfg(test)]
@@ -254,14 +223,5 @@ mod tests {
     fn a_tag_ends_with_how_many_rows() {
         assert_eq!(number_at_end(b"INSERT 0 100\0"), 100);
         assert_eq!(number_at_end(b"BEGIN\0"), 0);
-    }
-
-    #[test]
-    fn arrays_are_quoted_where_they_must_be() {
-        let mut text = String::new();
-        array(["a:1", "b:2"], &mut text);
-        assert_eq!(text, "{a:1,b:2}");
-        quoted_array(["{\"a\": \"\\\\\"}", "1"], &mut text);
-        assert_eq!(text, r#"{"{\"a\": \"\\\\\"}","1"}"#);
     }
 }

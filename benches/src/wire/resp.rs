@@ -1,6 +1,6 @@
-//! The protocol of Redis, RESP2.
+//! Owns the protocol of Redis, RESP2.
 //!
-//! Must never wait for one answer before the next request of a pipeline is sent.
+//! Must never wait for an answer before the whole pipeline is sent.
 
 use std::io::Write;
 use std::path::Path;
@@ -15,10 +15,10 @@ pub struct Connection {
     stream: Stream,
 }
 
-/// An answer without what it carries, which the caller's buffer has.
+/// An answer without its text, which the caller's buffer holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Answer {
-    /// A number, or how many elements an array has.
+    /// A number, or the length of an array.
     Number(i64),
     /// A text.
     Text,
@@ -35,7 +35,7 @@ impl Connection {
         Ok(Self { stream: Stream::open(path)? })
     }
 
-    /// Puts a command behind those that are not sent yet.
+    /// Queues a command behind those that were not sent yet.
     pub fn queue(&mut self, words: &[&str]) {
         let output = &mut self.stream.output;
         // Writing to a Vec does not fail.
@@ -45,7 +45,7 @@ impl Connection {
         }
     }
 
-    /// Sends what is queued.
+    /// Sends the queue.
     ///
     /// # Errors
     /// When the server is gone.
@@ -53,20 +53,20 @@ impl Connection {
         self.stream.send()
     }
 
-    /// Sends one command and takes its answer; a text goes to `value`.
+    /// Sends one command and reads its answer; a text goes to `value`.
     ///
     /// # Errors
-    /// When the server is gone, or says that it is an error.
+    /// When the server is gone or returns an error.
     pub fn call(&mut self, words: &[&str], value: &mut Vec<u8>) -> Result<Answer> {
         self.queue(words);
         self.send()?;
         self.answer(value)
     }
 
-    /// Takes the next answer; a text goes to `value`. The elements of an array are the next answers.
+    /// Reads the next answer; a text goes to `value`. The elements of an array are the next answers.
     ///
     /// # Errors
-    /// When the server is gone, or says that it is an error.
+    /// When the server is gone or returns an error.
     pub fn answer(&mut self, value: &mut Vec<u8>) -> Result<Answer> {
         value.clear();
         let line = self.stream.line()?;

@@ -1,6 +1,6 @@
-//! A socket with a buffer on either side.
+//! Owns a socket with a buffer in each direction.
 //!
-//! Must never write before it is told to, nor read more often than it has to.
+//! Must never write before [`Stream::send`], nor read more often than necessary.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -15,10 +15,10 @@ const CHUNK: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Stream {
     socket: UnixStream,
-    /// What is to be sent: filled by the protocol, sent and emptied by [`Stream::send`].
+    /// The bytes to send: the protocol fills it, and [`Stream::send`] sends and empties it.
     pub output: Vec<u8>,
     input: Vec<u8>,
-    /// Where in `input` that begins which is not taken yet.
+    /// Where the unread part of `input` begins.
     start: usize,
     /// Where it ends.
     end: usize,
@@ -34,7 +34,7 @@ impl Stream {
         Ok(Self { socket, output: Vec::with_capacity(CHUNK), input: vec![0; CHUNK], start: 0, end: 0 })
     }
 
-    /// Sends what is in `output`.
+    /// Sends `output`.
     ///
     /// # Errors
     /// When the server is gone.
@@ -44,7 +44,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Takes the next `length` bytes, waiting for them.
+    /// Reads the next `length` bytes, and waits for them.
     ///
     /// # Errors
     /// When the server is gone.
@@ -57,7 +57,7 @@ impl Stream {
         Ok(&self.input[start..self.start])
     }
 
-    /// Takes the next line, waiting for it, and returns it without its `\r\n`.
+    /// Reads the next line, and waits for it; returns it without its `\r\n`.
     ///
     /// # Errors
     /// When the server is gone.
@@ -69,7 +69,7 @@ impl Stream {
                 let length = seen + at;
                 return Ok(&self.take(length + 2)?[..length]);
             }
-            // The `\r` may be here and the `\n` not yet.
+            // The `\r` may have arrived before the `\n`.
             seen = (self.end - self.start).saturating_sub(1);
             self.read_more(0)?;
         }

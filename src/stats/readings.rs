@@ -15,7 +15,7 @@ use crate::pg::clock::{self, Steady};
 use crate::settings;
 use crate::shared::directory::{self, Slot};
 use crate::statement::{IntoParam, Statement, statement};
-use cache_pg_rules::advice::{Namespace, Room, Server};
+use cache_pg_rules::advice::{NamespaceUsage, Room, Server};
 use cache_pg_rules::health::{self, ENOUGH, Readings};
 use cache_pg_rules::histogram;
 use cache_pg_rules::limit::{Held, Limit, Limits};
@@ -216,13 +216,13 @@ fn commits_wait() -> bool {
 }
 
 /// What each namespace has done, and how it is configured.
-pub fn of_namespaces(tables: &ExtensionTables) -> Vec<Namespace> {
+pub fn of_namespaces(tables: &ExtensionTables) -> Vec<NamespaceUsage> {
     let mut all: Vec<_> = NamespaceStats::read_named(|name, stats| {
         let get = |counter| stats.counters.get(counter);
         let parsed = Name::parse(&name).ok();
         let options = parsed.map(|name| namespaces::named(tables, name));
         let limits = parsed.map_or(Limits::default(), |name| namespaces::limits(tables, name));
-        Namespace {
+        NamespaceUsage {
             hits: get(Counter::Hits),
             misses: get(Counter::Misses),
             written: written(&stats.counters),

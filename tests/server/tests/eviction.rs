@@ -342,7 +342,7 @@ fn loop_over(client: &mut Client, room: i64) -> Result<()> {
 fn advised_room(client: &mut Client) -> Result<String> {
     let mut statement = None;
     poll(PATIENCE, "an advice", || {
-        statement = value(client, "SELECT max(statement) FROM cache_advice WHERE advice LIKE '%room%'")?;
+        statement = value(client, "SELECT max(statement) FROM cache_advice WHERE advice LIKE '%limit on the size%'")?;
         Ok(statement.is_some())
     })?;
     statement.context("no statement")

@@ -248,7 +248,7 @@ fn health_warns_of_values_that_nobody_reads() -> Result<()> {
     client.execute("SELECT cache_set('log:' || n, '1') FROM generate_series(1, 200) AS n", &[])?;
     assert!(warns(&mut client, "unread")?.contains("\"log\""));
     let advised: String = get(&mut client, "SELECT advice FROM cache_advice WHERE namespace = 'log'")?;
-    assert!(advised.starts_with("do not cache it"), "{advised}");
+    assert!(advised.starts_with("Do not cache these values"), "{advised}");
     client.execute("SELECT cache_get('log:' || n) FROM generate_series(1, 200) AS n", &[])?;
     is_content(&mut client, "unread")
 }

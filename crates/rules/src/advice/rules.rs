@@ -1,19 +1,34 @@
-//! The recommendations: each from what was seen to a word of advice, or to none.
+//! The recommendations.
+//!
+//! Owns the condition and the text of each. Must never advise from few events: at least [`ENOUGH`] of a kind.
 
-use super::{Advice, Namespace, Room, Server};
+use super::usage::{NamespaceUsage, Room, Server};
 use crate::health::{ENOUGH, time};
 use crate::quote::literal;
 use std::time::Duration;
 
-/// At least this share of reads should hit, else it is worth looking at why.
+/// Below this share of hits a longer ttl may be recommended.
 const LOW_HIT_RATIO: f64 = 0.7;
-/// A load that takes longer is felt by whoever waits for it.
+/// A load that takes longer delays its callers noticeably.
 const SLOW_LOAD: Duration = Duration::from_millis(50);
-/// More refused fills than this share mean that values change while they are computed.
+/// A larger share of refused fills means that values change while they are computed.
 const REFUSED: f64 = 0.2;
 
+/// One recommendation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// The namespace; None: the whole cache.
+    pub namespace: Option<String>,
+    /// What to do.
+    pub advice: String,
+    /// The figures behind it.
+    pub because: String,
+    /// The statement that does it; None where the application must change.
+    pub statement: Option<String>,
+}
+
 /// All recommendations, those for the whole cache first.
-pub fn advice(server: &Server, namespaces: &[Namespace]) -> Vec<Advice> {
+pub fn advice(server: &Server, namespaces: &[NamespaceUsage]) -> Vec<Advice> {
     let whole = [preload(server), track(server), commit(server), room(&server.room)];
     let each = namespaces
         .iter()
@@ -32,7 +47,7 @@ fn preload(server: &Server) -> Option<Advice> {
     let libraries =
         if server.preloaded.is_empty() { "cache_pg".into() } else { format!("{}, cache_pg", server.preloaded) };
     whole(
-        "preload the library and restart: then expired entries are removed, and what the cache does is counted",
+        "Preload the library and restart, so that expired entries are removed and statistics are collected.",
         format!("shared_preload_libraries is \"{}\"", server.preloaded),
         format!("ALTER SYSTEM SET shared_preload_libraries = {libraries}"),
     )
@@ -43,9 +58,9 @@ fn track(server: &Server) -> Option<Advice> {
         return None;
     }
     whole(
-        "count more namespaces one by one, and restart",
+        "Raise the number of namespaces that are counted separately, and restart.",
         format!(
-            "{} operations were counted under no namespace, {} have one",
+            "{} operations were not counted by namespace, because the statistics hold only {} namespaces",
             server.uncounted, server.track_namespaces
         ),
         format!("ALTER SYSTEM SET cache_pg.track_namespaces = {}", server.track_namespaces * 4),
@@ -57,18 +72,18 @@ fn commit(server: &Server) -> Option<Advice> {
         return None;
     }
     whole(
-        "let transactions that only set entries commit without waiting for the disk",
+        "Let transactions that only set entries commit without waiting for the disk.",
         format!(
-            "{} values were written, each waiting for the disk; a crash may forget the last second of them",
+            "{} values were written, and each commit waited for the disk; with the change, a crash can lose the last second",
             server.written
         ),
         "ALTER SYSTEM SET cache_pg.async_commit = on".into(),
     )
 }
 
-/// More of the reads would hit.
+/// Twice the size is recommended if this share of reads, or more, would be additional hits.
 const WORTH_THE_ROOM: f64 = 0.05;
-const MORE_ROOM: &str = "give it more room";
+const MORE_ROOM: &str = "Raise the limit on the size.";
 
 fn room(room: &Room) -> Option<Advice> {
     let because = lack(room)?;
@@ -78,8 +93,8 @@ fn room(room: &Room) -> Option<Advice> {
     whole(MORE_ROOM, because, [entries, size].into_iter().flatten().collect::<Vec<_>>().join("; "))
 }
 
-/// The same for a namespace with a limit of its own.
-fn own_room(it: &Namespace) -> Option<Advice> {
+/// As [`room`], for a namespace with a limit of its own.
+fn own_room(it: &NamespaceUsage) -> Option<Advice> {
     let because = lack(&it.room)?;
     let doubled = it.room.doubled();
     let entries = doubled.max_entries.map(|most| format!("max_entries => {most}"));
@@ -87,7 +102,7 @@ fn own_room(it: &Namespace) -> Option<Advice> {
     it.advise(MORE_ROOM, because, Some([entries, size].into_iter().flatten().collect::<Vec<_>>().join(", ")))
 }
 
-/// What a limit costs, where there is one and it costs much.
+/// The figures of a limit that costs many hits.
 fn lack(room: &Room) -> Option<String> {
     let reads = room.hits + room.misses;
     let gain = room.spared as f64 / reads.max(1) as f64;
@@ -97,21 +112,14 @@ fn lack(room: &Room) -> Option<String> {
     }
     let ratio = room.hits as f64 / reads as f64;
     Some(format!(
-        "{:.1} % of reads hit; with twice the size it would have been {:.1} %; {} entries were evicted",
+        "{:.1} % of reads were hits; with twice the size, {:.1} % would have been; {} entries were evicted",
         ratio * 100.0,
         (ratio + gain).min(1.0) * 100.0,
         room.evicted
     ))
 }
 
-impl Room {
-    fn doubled(&self) -> Self {
-        let twice = |limit: Option<u64>| limit.map(|most| most.saturating_mul(2));
-        Self { max_entries: twice(self.max_entries), max_size: twice(self.max_size), ..*self }
-    }
-}
-
-impl Namespace {
+impl NamespaceUsage {
     fn hit_ratio(&self) -> Option<f64> {
         let reads = self.hits + self.misses;
         (reads >= ENOUGH).then(|| self.hits as f64 / reads as f64)
@@ -123,17 +131,17 @@ impl Namespace {
     }
 }
 
-/// Most misses are for what had been there: it expires too soon.
-fn live_longer(it: &Namespace) -> Option<Advice> {
+/// Most misses are for entries that have expired.
+fn live_longer(it: &NamespaceUsage) -> Option<Advice> {
     let ratio = it.hit_ratio()?;
     if ratio >= LOW_HIT_RATIO || it.expired < ENOUGH || it.expired * 2 < it.misses || it.ttl.is_zero() {
         return None;
     }
     let longer = it.ttl * 4;
     it.advise(
-        "let values live longer: most misses are for what has expired",
+        "Give values a longer ttl: most misses are for values that have expired.",
         format!(
-            "{:.1} % hits, {} misses, {} values expired at a ttl of {}",
+            "{:.1} % of reads were hits; {} were misses; {} values expired, with a ttl of {}",
             ratio * 100.0,
             it.misses,
             it.expired,
@@ -143,40 +151,40 @@ fn live_longer(it: &Namespace) -> Option<Advice> {
     )
 }
 
-/// Values are written and not asked for.
-fn do_not_cache(it: &Namespace) -> Option<Advice> {
+/// Values are written and hardly read.
+fn do_not_cache(it: &NamespaceUsage) -> Option<Advice> {
     if it.written < ENOUGH || it.hits * 10 > it.written || it.misses * 10 > it.written {
         return None;
     }
     it.advise(
-        "do not cache it: hardly anybody asks for these values",
-        format!("{} values were written, {} reads found one", it.written, it.hits),
+        "Do not cache these values: they are hardly ever read.",
+        format!("{} values were written, and {} reads found one", it.written, it.hits),
         None,
     )
 }
 
 /// Callers wait while a value is computed.
-fn serve_stale(it: &Namespace) -> Option<Advice> {
+fn serve_stale(it: &NamespaceUsage) -> Option<Advice> {
     let usual = it.load_time / u32::try_from(it.loads).ok()?.max(1);
     if it.has_grace || it.loads < ENOUGH || usual < SLOW_LOAD || it.waits == 0 {
         return None;
     }
     it.advise(
-        "serve the old value while one caller computes the new one",
-        format!("{} loads took {} each, and {} callers waited for one", it.loads, time(usual), it.waits),
+        "Serve the old value while one caller computes the new one.",
+        format!("{} loads took {} on average, and {} callers waited for one", it.loads, time(usual), it.waits),
         Some("stale_for => '1 minute', early_refresh => 1".into()),
     )
 }
 
 /// Values change while they are computed.
-fn refused(it: &Namespace) -> Option<Advice> {
+fn refused(it: &NamespaceUsage) -> Option<Advice> {
     let fills = it.written + it.refused;
     if it.refused < ENOUGH || (it.refused as f64) < fills as f64 * REFUSED {
         return None;
     }
     it.advise(
-        "invalidate less at once, or compute faster: values change while they are computed",
-        format!("{} of {fills} values were refused because they could have been stale", it.refused),
+        "Invalidate fewer entries at once, or compute faster: values change while they are computed.",
+        format!("{} of {fills} computed values were refused because they could have been stale", it.refused),
         None,
     )
 }

@@ -1,148 +1,55 @@
-//! What is well with a cache, and what is not.
+//! The checks of `cache_health`.
 //!
-//! Owns the checks of `cache_health`: from what was read off to a status, in words that an operator can act on. Must
-//! never warn of what has hardly begun: shares of few are no shares.
+//! Owns which checks there are, and their order. Must never warn about something that has hardly begun: shares of few
+//! events are not judged.
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`readings`] | what the checks judge, and by what |
+//! | [`check`] | one check, and how a value is compared with a threshold |
+//! | [`work`], [`space`], [`content`] | the checks |
+//! | [`units`] | durations and sizes in words |
 
-mod checks;
+mod check;
+mod content;
+mod readings;
+mod space;
 mod units;
+mod work;
 
-pub use checks::checks;
+pub use check::{Check, Status};
+pub use readings::{ENOUGH, FEW_ENTRIES, FEW_ROWS, Readings, SMALL_FILES, Thresholds};
 pub use units::{bytes, time};
 
-use std::fmt;
-use std::time::Duration;
-
-/// So many must have been counted before a share of them says something.
-pub const ENOUGH: u64 = 100;
-
-/// Files of fewer bytes than this are never too large.
-pub const SMALL_FILES: u64 = 16 << 20;
-
-/// A gauge that is off by fewer entries than these is good enough.
-pub const FEW_ENTRIES: u64 = 1_000;
-
-/// Fewer rows that are dead, or whose time is over, than these are never too many.
-pub const FEW_ROWS: u64 = 10_000;
-
-/// From where on something is worth a warning.
-#[derive(Debug, Clone, Copy)]
-pub struct Thresholds {
-    /// The lowest share of hits among reads.
-    pub hit_ratio: f64,
-    /// The longest that 99 % of gets may take.
-    pub latency: Duration,
-    /// The longest time between two turns of the hand.
-    pub sweep_lag: Duration,
-    /// The largest share of rows whose time is over.
-    pub expired_share: f64,
-    /// The largest share of dead rows in the table.
-    pub dead_share: f64,
-    /// The largest files, in times of what they hold.
-    pub bloat: f64,
-    /// The longest time that a transaction may keep dead rows.
-    pub transaction_age: Duration,
-    /// The largest entry, in bytes.
-    pub entry_size: u64,
-    /// The largest share of values that are never read.
-    pub unread_share: f64,
-    /// The largest age of the tables, in transactions.
-    pub wraparound_age: u64,
-}
-
-/// What was read off.
-#[derive(Debug, Clone, Default)]
-pub struct Readings {
-    /// Whether the library was preloaded. Otherwise the next ones are unknown.
-    pub is_preloaded: bool,
-    /// Whether the launcher runs,
-    pub has_worker: bool,
-    /// and may start sweepers (`cache_pg.max_workers`).
-    pub may_sweep: bool,
-    /// Reads that found something,
-    pub hits: u64,
-    /// and nothing.
-    pub misses: u64,
-    /// What 99 % of gets do not exceed.
-    pub latency: Option<Duration>,
-    /// Failures of the hand in a row,
-    pub failures: u32,
-    /// and the last one.
-    pub last_error: Option<String>,
-    /// How long ago the last turn ended, or is overdue since the server started.
-    pub last_turn: Option<Duration>,
-    /// Live entries, and rows whose time is over, as the hand has counted them.
-    pub entries: Option<(u64, u64)>,
-    /// The namespace of the largest entry, and its bytes.
-    pub largest: Option<(String, u64)>,
-    /// The namespace most of whose values are never read, and the least share of them that was not.
-    pub unread: Option<(String, f64)>,
-    /// How many reads and writes were not counted by namespace, for want of room.
-    pub uncounted: u64,
-    /// Foreign keys that point at entries, each with its table.
-    pub references: Vec<String>,
-    /// Columns that templates of watched tables name and that are not there, or have no text, each with its table.
-    pub missing_columns: Vec<String>,
-    /// Watched tables, and tables below these, of which not every change is seen.
-    pub unwatched_tables: Vec<String>,
-    /// Rows in the table that are visible to somebody,
-    pub live_rows: u64,
-    /// and those that vacuum may remove.
-    pub dead_rows: u64,
-    /// The bytes of the table with its indexes and TOAST table, and of the rows in it as the hand has counted them.
-    pub files: Option<(u64, u64)>,
-    /// Who holds vacuum back, and since when.
-    pub oldest: Option<(String, Duration)>,
-    /// The age of the oldest table, in transactions.
-    pub age: u64,
-    /// The limits, and what is held of them: in words.
-    pub room: String,
-    /// How many times the tighter limit is held.
-    pub fill: Option<f64>,
-    /// How many times the limit may be held for a moment.
-    pub overshoot: f64,
-    /// What the gauge said at the end of the last whole turn, and what that had counted, in entries.
-    pub gauge: Option<(u64, u64)>,
-}
-
-/// How it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
-    /// Nothing to do.
-    Ok,
-    /// Something to look at.
-    Warning,
-    /// Something to mend.
-    Critical,
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        })
-    }
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Check {
-    /// What.
-    pub name: &'static str,
-    /// How it is.
-    pub status: Status,
-    /// What was read off, with its unit.
-    pub value: String,
-    /// From where on it is worth a warning, with its unit.
-    pub threshold: String,
-    /// What to do; None where all is well.
-    pub advice: Option<String>,
+/// All checks, always the same ones in the same order.
+pub fn checks(now: &Readings, limit: &Thresholds) -> Vec<Check> {
+    vec![
+        work::preload(now),
+        work::worker(now),
+        work::hit_ratio(now, limit),
+        work::latency(now, limit),
+        work::sweep_failures(now),
+        work::sweep_lag(now, limit),
+        space::expired(now, limit),
+        space::dead(now, limit),
+        space::bloat(now, limit),
+        space::transaction(now, limit),
+        content::namespaces(now),
+        content::entry_size(now, limit),
+        content::unread(now, limit),
+        space::wraparound(now, limit),
+        space::size(now),
+        content::foreign_keys(now),
+        space::gauge(now),
+        content::missing_columns(now),
+        content::unwatched_tables(now),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const LIMIT: Thresholds = Thresholds {
         hit_ratio: 0.7,
@@ -198,7 +105,7 @@ mod tests {
             ..Readings::default()
         };
         for check in checks(&ill, &LIMIT) {
-            // They are never less than critical: a namespace is lost at each change, or a change is not seen.
+            // Both are always critical: each change clears a namespace, or a change is not seen.
             let is_critical = ["missing_columns", "unwatched_tables"].contains(&check.name);
             let expected = if is_critical { Status::Critical } else { Status::Warning };
             assert_eq!(check.status, expected, "{}", check.name);
@@ -225,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn few_rows_whose_time_is_over_are_never_too_many() {
+    fn few_expired_rows_are_never_too_many() {
         let found = |expired| status("expired_share", &Readings { entries: Some((264, expired)), ..well() });
         assert_eq!([found(741), found(FEW_ROWS - 1), found(FEW_ROWS)], [Status::Ok, Status::Ok, Status::Critical]);
     }
@@ -248,7 +155,7 @@ mod tests {
         for (fill, expected) in [(1.05, Status::Ok), (1.06, Status::Warning), (2.01, Status::Critical)] {
             assert_eq!(status("size", &held(fill)), expected, "{fill}");
         }
-        // Where writers may go beyond that, it is critical beyond what they may.
+        // A larger eviction factor moves the limit of critical.
         assert_eq!(status("size", &Readings { overshoot: 3.0, ..held(2.9) }), Status::Ok);
         assert_eq!(status("size", &Readings { overshoot: 3.0, ..held(3.1) }), Status::Critical);
     }

@@ -1,4 +1,6 @@
 //! Durations and sizes in words.
+//!
+//! Owns the units. Must never round a size up.
 
 use std::time::Duration;
 

@@ -54,7 +54,7 @@ fn summary(text: &mut Text, before: Option<&Sample>, now: &Sample, seconds: Opti
 fn sweeper(text: &mut Text, hand: &Hand) {
     let last = hand.ago.map_or_else(|| "none yet".into(), |ago| format!("the last {} ago", time(ago * 1e3)));
     let next = hand.next.map_or_else(String::new, |next| format!(", next visit in {}", time(next.max(0.0) * 1e3)));
-    text.named("sweeper", &format!("{} turns, {last}{next}; late by {}", hand.turns, time(hand.lag)));
+    text.named("sweeper", &format!("{} full sweeps, {last}{next}; late by {}", hand.turns, time(hand.lag)));
     let pages = format!(
         "{} rows removed; {} pages read, {} skipped",
         short(hand.removed as f64),
@@ -133,7 +133,7 @@ mod tests {
             "75.0 % now, 76.9 % in all",
             "gets 400   sets 100",
             "95 entries, 20 kB; 5 expired rows, 5.0 %",
-            "3 turns, the last 2.0 s ago, next visit in 500.0 ms; late by 70.0 ms",
+            "3 full sweeps, the last 2.0 s ago, next visit in 500.0 ms; late by 70.0 ms",
             "2.0 us",
             "500.0 us",
             "1.5 s",
@@ -165,14 +165,14 @@ mod tests {
         ill.health.push(Check {
             name: "sweep_lag".into(),
             status: "critical".into(),
-            value: "last turn 9 min ago".into(),
+            value: "last full sweep 9 min ago".into(),
             advice: "word ".repeat(50),
         });
         ill.hand.failures = 4;
         ill.namespaces =
             (0..SHOWN + 2).map(|_| Namespace { name: "n".repeat(200), entries: 1, ..Namespace::default() }).collect();
         let text = plain(None, &ill);
-        for shown in ["critical sweep_lag: last turn 9 min ago", "failed 4 times in a row", "and 2 more"] {
+        for shown in ["critical sweep_lag: last full sweep 9 min ago", "failed 4 times in a row", "and 2 more"] {
             assert!(text.contains(shown), "{shown} in {text}");
         }
         assert!(!text.contains("all ok"), "{text}");

@@ -18,9 +18,9 @@ use pgrx::prelude::*;
 #[pg_extern(sql = false)]
 fn cache_applied_ignored(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, ErrorReport> {
     // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
-    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
+    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
     if !matches!((trigger.level(), trigger.when()), (PgTriggerLevel::Row, Ok(PgTriggerWhen::Before))) {
-        return Err(CacheError::StrangeTrigger.into());
+        return Err(CacheError::NotAWatchTrigger.into());
     }
     let data = trigger.trigger_data();
     let row = match trigger.op() {
@@ -30,7 +30,7 @@ fn cache_applied_ignored(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, E
     };
     // SAFETY: no row, or one of the event, in the form that a trigger returns; no caller asks for its type.
     let row = unsafe { AnyElement::from_polymorphic_datum(Datum::from(row), false, Oid::INVALID) };
-    Ok(row.ok_or(CacheError::StrangeTrigger)?)
+    Ok(row.ok_or(CacheError::NotAWatchTrigger)?)
 }
 
 /// Whether the subscription itself writes the row, not a trigger or function that it has caused to run.
@@ -46,9 +46,9 @@ fn is_applied_by_subscription() -> bool {
 #[pg_extern(sql = false)]
 fn cache_tags_truncated(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     // SAFETY: as above.
-    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
+    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
     if !matches!(trigger.op(), Ok(PgTriggerOperation::Truncate)) {
-        return Err(CacheError::StrangeTrigger.into());
+        return Err(CacheError::NotAWatchTrigger.into());
     }
     // SAFETY: the relation that the trigger fired on is open.
     let table = unsafe { (*trigger.trigger_data().tg_relation).rd_id };

@@ -2,7 +2,7 @@
 //!
 //! Owns them. Must never fail for a library that is not preloaded.
 
-use crate::error::CacheError;
+use crate::error::{self, CacheError};
 use crate::shared::directory;
 use crate::stats::DatabaseStats;
 use pgrx::pg_sys;
@@ -25,13 +25,13 @@ fn cache_announce() -> Result<(), ErrorReport> {
         register_xact_callback(PgXactCallbackEvent::Commit, directory::announce);
         return Ok(());
     }
-    ereport!(
-        WARNING,
+    error::warn(
         PgSqlErrorCode::ERRCODE_WARNING,
-        "cache_pg is not preloaded: expired entries are never returned, but nothing removes them by itself",
-        "Everything else works. To have them removed, add cache_pg to shared_preload_libraries in postgresql.conf \
-         (shared_preload_libraries = 'cache_pg') and restart, or, where pg_cron runs in this database: \
-         SELECT cron.schedule('cache_pg', '* * * * *', 'SELECT cache_sweep(1000000)');"
+        "cache_pg is not preloaded, so no worker removes expired entries",
+        "Expired entries are never returned, but their rows stay. There are no statistics. Everything else works.",
+        "Add cache_pg to shared_preload_libraries in postgresql.conf (shared_preload_libraries = 'cache_pg') and \
+         restart. If pg_cron runs in this database, you can instead run \
+         SELECT cron.schedule('cache_pg', '* * * * *', 'SELECT cache_sweep(1000000)');",
     );
     Ok(())
 }

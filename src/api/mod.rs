@@ -59,7 +59,7 @@ fn tag_names(list: Option<Vec<Option<String>>>) -> Result<Vec<String>, CacheErro
 fn tags(list: Option<Vec<Option<String>>>) -> Result<Option<TextArray>, CacheError> {
     let tags = tag_names(list)?;
     if tags.len() > MOST_TAGS {
-        return Err(CacheError::TooManyTags(tags.len()));
+        return Err(CacheError::TooManyTags { count: tags.len(), limit: MOST_TAGS });
     }
     Ok(if tags.is_empty() { None } else { tags.into_datum().map(TextArray) })
 }

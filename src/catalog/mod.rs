@@ -110,7 +110,7 @@ pub fn why_absent() -> CacheError {
     }
     CacheError::Reshaped {
         table: column::SHAPE.table,
-        how: "It, cache_tags or cache_namespaces was renamed, or moved to another schema.".into(),
+        how: "This table, cache_tags or cache_namespaces was renamed or moved to another schema.".into(),
     }
 }
 
@@ -143,14 +143,14 @@ fn look_up() -> Option<ExtensionTables> {
     })
 }
 
-/// The difference of a `cache_entries` with another primary key, or none.
+/// What is said of `cache_entries` with another primary key, or none.
 fn wrong_primary_key() -> (&'static str, String) {
-    (column::SHAPE.table, "It had a primary key on the column key alone.".into())
+    (column::SHAPE.table, "Its primary key must be on column \"key\" alone.".into())
 }
 
-/// The difference of a `cache_tags` with other indexes.
+/// What is said of `cache_tags` with other indexes.
 fn wrong_tag_index() -> (&'static str, String) {
-    let how = "It had an index on the column tag, and none that is unique, on an expression or with a condition.";
+    let how = "It must have an index on column \"tag\", and no index that is unique, partial or on an expression.";
     (tag_column::SHAPE.table, how.into())
 }
 
@@ -161,7 +161,7 @@ fn difference(table: Oid, shape: &Shape) -> Option<String> {
     unsafe {
         let relation = pg_sys::RelationIdGetRelation(table);
         if relation.is_null() {
-            return Some("It is not there.".into());
+            return Some("It does not exist.".into());
         }
         let difference = shape.difference(relation);
         pg_sys::RelationClose(relation);

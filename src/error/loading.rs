@@ -1,16 +1,17 @@
-//! What can go wrong where a value is computed by code of somebody's.
+//! The errors of queries and loaders.
 //!
-//! Owns the errors of queries and loaders, as [`super::CacheError`] owns the others.
+//! Owns these errors with SQLSTATE, message, DETAIL and HINT, as `CacheError` owns all others. Must never know
+//! another module.
 
 use pgrx::PgSqlErrorCode;
 
-/// Why a query or a loader is not run, or what it returned is not taken.
+/// Why a query or a loader is not run, or its result is not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The query is not one query; why, without a full stop.
+    /// The text is not a single query; a sentence that says why, without a full stop.
     #[error("query for a cache value must be a single SELECT or VALUES")]
     NotAQuery(&'static str),
-    /// The query returns so many columns.
+    /// The query does not return one column; the number of columns.
     #[error("query for a cache value must return one column, not {0}")]
     Columns(i32),
     /// The query returned several rows.
@@ -19,20 +20,20 @@ pub enum LoadError {
     /// A function that may write cannot be a loader; its signature.
     #[error("function {0} cannot be a loader")]
     Volatile(String),
-    /// A loader is none any more; its signature.
-    #[error("function {0} is no loader any more")]
+    /// The arguments or the type of a loader have changed; its signature.
+    #[error("loader function {0} no longer takes text and returns jsonb")]
     Retyped(String),
     /// A loader has become volatile; its signature.
     #[error("loader function {0} has become volatile")]
     BecameVolatile(String),
-    /// A loader belongs to somebody else than when it was configured; its signature.
-    #[error("loader function {0} has another owner than when it was configured")]
+    /// The owner of a loader has changed since it was configured; its signature.
+    #[error("owner of loader function {0} has changed since it was configured")]
     ChangedOwner(String),
-    /// A loader was configured in this transaction, by somebody who has rights that its caller does not; its signature.
-    #[error("loader function {0} has been configured in this transaction")]
+    /// A loader was configured in this transaction, and its caller lacks the privileges of its owner; its signature.
+    #[error("loader function {0} was configured in this transaction")]
     Unsettled(String),
-    /// A loader gave an advisory lock away that its caller had.
-    #[error("a loader has released an advisory lock that its caller held")]
+    /// A loader released an advisory lock of its caller, and another session has taken it.
+    #[error("loader released an advisory lock of its caller")]
     LockLost,
 }
 
@@ -53,7 +54,10 @@ impl LoadError {
     pub(super) fn detail(&self) -> Option<String> {
         match self {
             Self::NotAQuery(why) => Some(format!("{why}.")),
-            Self::Volatile(_) => Some("It is VOLATILE.".into()),
+            Self::Volatile(_) => Some("The function is VOLATILE.".into()),
+            Self::Unsettled(_) => {
+                Some("Until the commit, only roles with the privileges of the loader's owner can call it.".into())
+            }
             _ => None,
         }
     }
@@ -61,16 +65,16 @@ impl LoadError {
     pub(super) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotAQuery(_) => {
-                "Give one SELECT or VALUES. Run statements that write before or after the call.".into()
+                "Pass one SELECT or VALUES. Run statements that write before or after the call.".into()
             }
-            Self::Columns(_) => "For example: SELECT to_jsonb(t) FROM t.".into(),
-            Self::Rows => "For example: SELECT jsonb_agg(t) FROM t, or a query with LIMIT 1.".into(),
+            Self::Columns(_) => "Return one column, for example: SELECT to_jsonb(t) FROM t.".into(),
+            Self::Rows => "Return one row, for example with jsonb_agg or LIMIT 1.".into(),
             Self::Volatile(signature) | Self::BecameVolatile(signature) => {
-                format!("ALTER FUNCTION {signature} STABLE;")
+                format!("Declare it STABLE: ALTER FUNCTION {signature} STABLE;")
             }
-            Self::Retyped(_) => "A loader takes the key as text and returns jsonb. Call cache_configure again.".into(),
-            Self::ChangedOwner(_) => "Call cache_configure again.".into(),
-            Self::Unsettled(_) => "Until the commit it can be called by those who have the rights of its owner.".into(),
+            Self::Retyped(_) => "Configure a function that takes the key as text and returns jsonb.".into(),
+            Self::ChangedOwner(_) => "Call cache_configure again to confirm the loader.".into(),
+            Self::Unsettled(_) => "Commit the transaction before you call the loader.".into(),
             Self::LockLost => return None,
         })
     }

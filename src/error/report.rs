@@ -1,11 +1,13 @@
-//! An error as PostgreSQL reports it.
+//! Errors and warnings as PostgreSQL reports them.
+//!
+//! Owns how the parts of a message reach PostgreSQL. Must never hold a lock, a borrow or a guard while it reports.
 
-use super::CacheError;
-use pgrx::PgLogLevel;
+use super::cache_error::CacheError;
 use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode};
 
 impl CacheError {
-    /// Raises it, as PostgreSQL raises an error of its own in the middle of something.
+    /// Raises the error from within any code, as PostgreSQL raises its own.
     pub fn raise(self) -> ! {
         ErrorReport::from(self).report(PgLogLevel::ERROR);
         unreachable!("an ERROR unwinds")
@@ -23,4 +25,10 @@ impl From<CacheError> for ErrorReport {
         }
         report
     }
+}
+
+/// Reports a warning with a DETAIL and a HINT. If a cancel is pending, this jumps past the Rust frames of the caller.
+pub fn warn(code: PgSqlErrorCode, message: &'static str, detail: &str, hint: &str) {
+    let report = ErrorReport::new(code, message, "cache_pg");
+    report.set_detail(detail).set_hint(hint).report(PgLogLevel::WARNING);
 }

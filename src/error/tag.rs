@@ -1,11 +1,14 @@
-//! What row security keeps a role from doing with tags.
+//! What row security does not let a role do with tags.
 //!
-//! Owns the words for it, and what helps: the policy that the owner would have to make.
+//! Owns the message for it, and the HINT: the policy that the owner of the tables would have to create. Must never
+//! check a policy itself.
 
-/// What a role wants to do with tags.
+use super::wording::quoted;
+
+/// What a role tries to do with tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TagVerb {
-    /// See the generations of tags.
+    /// Read the generations of tags.
     See,
     /// Invalidate a tag.
     Invalidate,
@@ -18,9 +21,9 @@ pub enum TagVerb {
 impl TagVerb {
     pub(super) fn denial(self, name: &str) -> String {
         match self {
-            Self::See => "permission denied to see cache tags".into(),
-            Self::Invalidate => format!("permission denied for cache tag {}", super::wording::quoted(name)),
-            Self::Clear => format!("permission denied to clear cache namespace {}", super::wording::quoted(name)),
+            Self::See => "permission denied to read cache tags".into(),
+            Self::Invalidate => format!("permission denied for cache tag {}", quoted(name)),
+            Self::Clear => format!("permission denied to clear cache namespace {}", quoted(name)),
             Self::ClearAll => "permission denied to clear the cache".into(),
         }
     }
@@ -36,8 +39,8 @@ impl TagVerb {
             Self::ClearAll => "is true for the tag ''",
         };
         format!(
-            "GRANT {privilege} ON {table} TO {role}; ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; and create a \
-             policy FOR {privilege} whose {clause} {allowed}."
+            "Run GRANT {privilege} ON {table} TO {role}; and ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; then create \
+             a policy FOR {privilege} whose {clause} {allowed}."
         )
     }
 }

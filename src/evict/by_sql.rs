@@ -23,11 +23,11 @@ use pgrx::prelude::*;
 #[pg_extern(sql = false)]
 fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     // SAFETY: the arguments of the current call; nothing changes them.
-    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
+    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
     let data = trigger.trigger_data();
-    let operation = trigger.op().map_err(|_| CacheError::StrangeTrigger)?;
+    let operation = trigger.op().map_err(|_| CacheError::NotAWatchTrigger)?;
     if !matches!((trigger.level(), trigger.when()), (PgTriggerLevel::Row, Ok(PgTriggerWhen::After))) {
-        return Err(CacheError::StrangeTrigger.into());
+        return Err(CacheError::NotAWatchTrigger.into());
     }
     // SAFETY: the relation that the trigger fired on is open.
     let relation = unsafe { &*data.tg_relation };

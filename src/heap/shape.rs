@@ -110,7 +110,7 @@ impl Shape {
         unsafe {
             let (row, shape) = ((*relation).rd_rel, (*relation).rd_att);
             if (*row).relkind as u8 != pg_sys::RELKIND_RELATION {
-                return Some("It is no ordinary table.".into());
+                return Some("It is not an ordinary table.".into());
             }
             if !self.is_extensible && (*row).relam != pg_sys::HEAP_TABLE_AM_OID {
                 return Some("It is not stored in a heap.".into());
@@ -120,22 +120,22 @@ impl Shape {
                 let attribute = (number < count).then(|| &*compat::attribute(shape, number));
                 let found = attribute.filter(|it| !it.attisdropped && it.name() == name);
                 let Some(found) = found else {
-                    return Some(format!("Column {} was {name}.", number + 1));
+                    return Some(format!("Column {} must be \"{name}\".", number + 1));
                 };
                 if found.atttypid != kind {
                     let [found, kind] = [found.atttypid, kind].map(CacheError::type_name);
-                    return Some(format!("Column {name} was of type {kind}, and is of {found}."));
+                    return Some(format!("Column \"{name}\" must have type {kind}, not {found}."));
                 }
                 if kind == pg_sys::TEXTOID && number == 0 && found.attcollation != pg_sys::C_COLLATION_OID {
-                    return Some(format!("Column {name} had the collation \"C\"."));
+                    return Some(format!("Column \"{name}\" must have collation \"C\"."));
                 }
             }
             if !self.is_extensible {
-                return (count > self.columns.len()).then(|| "It has more columns.".into());
+                return (count > self.columns.len()).then(|| "It has additional columns.".into());
             }
             let further = (self.columns.len()..count).map(|number| &*compat::attribute(shape, number));
             let needed = further.into_iter().find(|it| !it.attisdropped && it.attnotnull && !is_filled(it))?;
-            Some(format!("Column {} takes no NULL and has no default.", needed.name()))
+            Some(format!("Column \"{}\" is NOT NULL and has no default.", needed.name()))
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn query(sql: &CStr, args: &[Param]) -> Result<Option<Jsonb>, CacheError> {
     // refuses commands that write or lock.
     let outcome = unsafe { pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), true, ROWS) };
     if outcome != pg_sys::SPI_OK_SELECT as i32 {
-        return Err(LoadError::NotAQuery("It is another command").into());
+        return Err(LoadError::NotAQuery("It is a different command").into());
     }
     // SAFETY: SPI has just set its globals for this connection.
     unsafe { take(connection.outer) }
@@ -45,24 +45,24 @@ fn parse(sql: &CStr) -> Result<(), CacheError> {
         match if statements.is_null() { 0 } else { (*statements).length } {
             0 => return Err(LoadError::NotAQuery("It is empty").into()),
             1 => {}
-            _ => return Err(LoadError::NotAQuery("It has several statements").into()),
+            _ => return Err(LoadError::NotAQuery("It contains several statements").into()),
         }
         let statement = (*pg_sys::list_nth(statements, 0).cast::<pg_sys::RawStmt>()).stmt;
         if (*statement).type_ != pg_sys::NodeTag::T_SelectStmt {
-            return Err(LoadError::NotAQuery("It is another command").into());
+            return Err(LoadError::NotAQuery("It is a different command").into());
         }
         let mut select = statement.cast::<pg_sys::SelectStmt>();
         while (*select).op != pg_sys::SetOperation::SETOP_NONE {
             select = (*select).larg;
         }
-        if (*select).intoClause.is_null() { Ok(()) } else { Err(LoadError::NotAQuery("It has INTO").into()) }
+        if (*select).intoClause.is_null() { Ok(()) } else { Err(LoadError::NotAQuery("It contains INTO").into()) }
     }
 }
 
 /// Checks that the plan, which has not run yet, is that of a query with one column.
 fn check_columns(plan: pg_sys::SPIPlanPtr) -> Result<(), CacheError> {
     if plan.is_null() {
-        return Err(LoadError::NotAQuery("It is another command").into());
+        return Err(LoadError::NotAQuery("It is a different command").into());
     }
     // SAFETY: the plan was made in the current connection; its list has one CachedPlanSource for each statement.
     unsafe {
@@ -74,7 +74,7 @@ fn check_columns(plan: pg_sys::SPIPlanPtr) -> Result<(), CacheError> {
         match shape.as_ref().map(|shape| shape.natts) {
             Some(1) => Ok(()),
             Some(columns) => Err(LoadError::Columns(columns).into()),
-            None => Err(LoadError::NotAQuery("It is another command").into()),
+            None => Err(LoadError::NotAQuery("It is a different command").into()),
         }
     }
 }

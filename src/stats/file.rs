@@ -41,7 +41,7 @@ fn start() {
     unsafe { pg_sys::on_shmem_exit(Some(at_exit), pg_sys::Datum::null()) };
     match is_shut_down().and_then(|is| if is { load() } else { Ok(()) }) {
         Err(why) if why.kind() != io::ErrorKind::NotFound => {
-            pgrx::log!("cache_pg could not read its statistics from \"{PATH}\": {why}");
+            pgrx::log!("could not read statistics of cache_pg from file \"{PATH}\": {why}");
         }
         _ => {}
     }
@@ -54,7 +54,7 @@ unsafe extern "C-unwind" fn at_exit(code: i32, _argument: pg_sys::Datum) {
     if code == 0
         && let Err(why) = is_shut_down().and_then(|is| if is { save() } else { Ok(()) })
     {
-        pgrx::log!("cache_pg could not write its statistics to \"{PATH}\": {why}");
+        pgrx::log!("could not write statistics of cache_pg to file \"{PATH}\": {why}");
     }
 }
 
@@ -90,7 +90,7 @@ fn load() -> io::Result<()> {
         return Ok(());
     };
     if crc32fast::hash(rest).to_le_bytes() != *sum {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is damaged"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is damaged"));
     }
     let mut databases = DatabaseStats::every().iter();
     while let Some((&kind, after)) = rest.split_first() {

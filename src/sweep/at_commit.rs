@@ -118,7 +118,7 @@ fn with_entries(work: impl FnOnce(&ExtensionTables, &Entries)) {
     if let Err(error) = outcome {
         turns::count_failure(&error);
         if !WARNED.replace(true) {
-            pgrx::warning!("cache_pg made no room at the commit: {error}");
+            pgrx::warning!("cache_pg could not evict entries at commit: {error}");
         }
     }
 }

@@ -181,11 +181,11 @@ impl Launcher {
         }
         if !self.no_process {
             self.no_process = true;
-            ereport!(
-                WARNING,
+            crate::error::warn(
                 PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-                "cache_pg could not start a sweeper: no free background worker",
-                "Raise \"max_worker_processes\". Until then expired entries stay in the table; they are never returned."
+                "cache_pg could not start a sweeper: out of background worker slots",
+                "Expired entries are never returned, but their rows stay until a sweeper runs.",
+                "Raise \"max_worker_processes\".",
             );
         }
     }
@@ -218,7 +218,7 @@ impl Launcher {
         if all_entered == Some(false) && !self.no_slot {
             self.no_slot = true;
             pgrx::warning!(
-                "cache_pg sweeps {} databases at most; call cache_sweep() in the others",
+                "cache_pg can sweep at most {} databases; call cache_sweep() in the others",
                 directory::CAPACITY
             );
         }

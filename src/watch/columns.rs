@@ -99,7 +99,7 @@ impl Columns {
     ///
     /// # Errors
     /// [`CacheError::NoColumn`], [`CacheError::VirtualColumn`], [`CacheError::UntrustedCast`],
-    /// [`CacheError::UnsteadyText`].
+    /// [`CacheError::SessionDependentText`].
     ///
     /// # Safety
     /// `relation` is open, and the one that they were looked for in.
@@ -113,7 +113,7 @@ impl Columns {
             Unknown::Missing => CacheError::NoColumn { column, table },
             Unknown::Virtual => CacheError::VirtualColumn { column, table },
             Unknown::Unfit(Unfit::Untrusted) => CacheError::UntrustedCast { column, table },
-            Unknown::Unfit(Unfit::Unsteady) => CacheError::UnsteadyText { column, table },
+            Unknown::Unfit(Unfit::Unsteady) => CacheError::SessionDependentText { column, table },
         })
     }
 

@@ -25,8 +25,8 @@ use std::collections::BTreeSet;
 #[pg_extern(sql = false)]
 fn cache_watch_trigger(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
-    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::StrangeTrigger)?;
-    let watch = trigger.extra_args().ok().and_then(|told| Watch::told(&told)).ok_or(CacheError::StrangeTrigger)?;
+    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
+    let watch = trigger.extra_args().ok().and_then(|told| Watch::told(&told)).ok_or(CacheError::NotAWatchTrigger)?;
     if matches!(trigger.op(), Ok(PgTriggerOperation::Truncate)) {
         cleared(&watch)?;
     } else {
@@ -53,11 +53,11 @@ fn changed(trigger: &PgTrigger, watch: Watch) -> Result<(), CacheError> {
 /// The rows as they were and as they are.
 fn rows(trigger: &PgTrigger) -> Result<(Rows, Rows), CacheError> {
     let data = trigger.trigger_data();
-    let operation = trigger.op().map_err(|_| CacheError::StrangeTrigger)?;
+    let operation = trigger.op().map_err(|_| CacheError::NotAWatchTrigger)?;
     let has_old = !matches!(operation, PgTriggerOperation::Insert);
     let has_new = !matches!(operation, PgTriggerOperation::Delete);
     if !matches!(trigger.when(), Ok(PgTriggerWhen::After)) {
-        return Err(CacheError::StrangeTrigger);
+        return Err(CacheError::NotAWatchTrigger);
     }
     // SAFETY: the slots and the transition tables are those of the trigger's event, and live as long as it runs.
     unsafe {
@@ -71,7 +71,7 @@ fn rows(trigger: &PgTrigger) -> Result<(Rows, Rows), CacheError> {
             });
         }
         if has_old == data.tg_oldtable.is_null() || has_new == data.tg_newtable.is_null() {
-            return Err(CacheError::StrangeTrigger);
+            return Err(CacheError::NotAWatchTrigger);
         }
         Ok((Rows::table(data.tg_oldtable, data.tg_relation), Rows::table(data.tg_newtable, data.tg_relation)))
     }

@@ -13,13 +13,13 @@ pub enum KeyError {
     #[error("it is empty")]
     Empty,
     /// Longer than [`MAX_KEY_BYTES`].
-    #[error("it is {bytes} bytes long, the limit is {MAX_KEY_BYTES}")]
+    #[error("it is {bytes} bytes long, but the limit is {MAX_KEY_BYTES}")]
     TooLong {
         /// How long it is, in bytes of UTF-8.
         bytes: usize,
     },
     /// A character of the Unicode categories Cc (C0, DEL, C1).
-    #[error("it has the control character U+{code:04X} at byte {offset}")]
+    #[error("it contains the control character U+{code:04X} at byte {offset}")]
     Control {
         /// The code point.
         code: u32,
@@ -27,7 +27,7 @@ pub enum KeyError {
         offset: usize,
     },
     /// White space at the start or at the end, where nobody would see it.
-    #[error("it starts or ends with a space")]
+    #[error("it starts or ends with white space")]
     OuterSpace,
 }
 

@@ -8,14 +8,14 @@ use crate::key::{Key, KeyError};
 /// Why a text is not a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// A `{` without its `}`, or with another `{` before it; the position in bytes.
-    #[error("the \"{{\" at byte {0} is not closed")]
+    /// A `{` without its `}`, or with another `{` before it; where, in bytes from the start.
+    #[error("the \"{{\" at byte {0} has no closing brace")]
     Unclosed(usize),
-    /// A `}` without its `{`; the position in bytes.
-    #[error("the \"}}\" at byte {0} closes nothing")]
+    /// A `}` that closes nothing; where.
+    #[error("the \"}}\" at byte {0} has no opening brace")]
     Unopened(usize),
-    /// `{}`; the position in bytes.
-    #[error("there is no column between the braces at byte {0}")]
+    /// `{}`; where.
+    #[error("the braces at byte {0} contain no column")]
     NoColumn(usize),
     /// No values of the columns make a valid key.
     #[error(transparent)]

@@ -29,7 +29,7 @@ pub enum TokenError {
     #[error("it is malformed")]
     Malformed,
     /// Made for another key.
-    #[error("it was given for another key")]
+    #[error("it was issued for another key")]
     OtherKey,
 }
 

@@ -86,7 +86,7 @@ SELECT complaint($$SELECT cache_invalidate_tags('')$$);
 SELECT complaint($$SELECT cache_invalidate_tags(NULL::text)$$);
 SELECT token FROM cache_fetch('k:1') \gset
 SELECT complaint($$SELECT cache_fill('k:1', '1', 'no token')$$);
-SELECT complaint(format($$SELECT cache_fill('k:2', '1', %L)$$, :'token')) LIKE '%22023 invalid cache token%given for another key%';
+SELECT complaint(format($$SELECT cache_fill('k:2', '1', %L)$$, :'token')) LIKE '%22023 invalid cache token%issued for another key%';
 SELECT complaint(format($$SELECT cache_fill('k:1', NULL, %L)$$, :'token')) LIKE '%22004 cache value must not be null%';
 SELECT complaint($$SELECT cache_release('k:1', 'x')$$);
 SELECT complaint($$SELECT cache_get_or_set('k:3')$$);

@@ -1,4 +1,6 @@
-//! The thresholds of `cache_health`: from where on something is worth a warning.
+//! The thresholds of `cache_health`.
+//!
+//! Owns these settings with their defaults. Must never judge a reading.
 
 use cache_pg_rules::health::Thresholds;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
@@ -18,26 +20,35 @@ static WRAPAROUND_AGE: GucSetting<i32> = GucSetting::<i32>::new(500_000_000);
 
 /// Defines the settings.
 pub(super) fn register() {
-    const HINT: &CStr = c"Where cache_health begins to warn. It changes nothing else.";
+    const HINT: &CStr = c"A threshold of cache_health. It changes nothing else.";
     let share = |name, what, setting| {
         GucRegistry::define_float_guc(name, what, HINT, setting, 0.0, 1.0, GucContext::Userset, GucFlags::empty());
     };
     let amount = |name, what, setting, flags| {
         GucRegistry::define_int_guc(name, what, HINT, setting, 0, i32::MAX, GucContext::Userset, flags);
     };
-    share(c"cache_pg.health_hit_ratio", c"The lowest share of hits among all reads.", &HIT_RATIO);
-    amount(c"cache_pg.health_latency", c"The longest that 99 % of gets may take.", &LATENCY, GucFlags::UNIT_MS);
+    share(c"cache_pg.health_hit_ratio", c"Warn if the share of hits among all reads is smaller than this.", &HIT_RATIO);
+    amount(
+        c"cache_pg.health_latency",
+        c"Warn if the slowest 1 % of gets take longer than this.",
+        &LATENCY,
+        GucFlags::UNIT_MS,
+    );
     amount(
         c"cache_pg.health_sweep_lag",
-        c"The longest time between two turns of the hand.",
+        c"Warn if the last full sweep is older than this.",
         &SWEEP_LAG,
         GucFlags::UNIT_S,
     );
-    share(c"cache_pg.health_expired_share", c"The largest share of rows whose time is over.", &EXPIRED_SHARE);
-    share(c"cache_pg.health_dead_share", c"The largest share of dead rows in the table.", &DEAD_SHARE);
+    share(c"cache_pg.health_expired_share", c"Warn if the share of expired rows is larger than this.", &EXPIRED_SHARE);
+    share(
+        c"cache_pg.health_dead_share",
+        c"Warn if the share of dead rows in the table is larger than this.",
+        &DEAD_SHARE,
+    );
     GucRegistry::define_float_guc(
         c"cache_pg.health_bloat",
-        c"The largest files of the table, in times of what they hold.",
+        c"Warn if the files of the table are larger than this multiple of the size of its rows.",
         HINT,
         &BLOAT,
         1.0,
@@ -47,21 +58,25 @@ pub(super) fn register() {
     );
     amount(
         c"cache_pg.health_transaction_age",
-        c"The longest time that a transaction may keep dead rows from being removed.",
+        c"Warn if a transaction has kept vacuum from removing dead rows for longer than this.",
         &TRANSACTION_AGE,
         GucFlags::UNIT_S,
     );
-    amount(c"cache_pg.health_entry_size", c"The largest entry.", &ENTRY_SIZE, GucFlags::UNIT_BYTE);
-    share(c"cache_pg.health_unread_share", c"The largest share of values that are never read.", &UNREAD_SHARE);
+    amount(c"cache_pg.health_entry_size", c"Warn if an entry is larger than this.", &ENTRY_SIZE, GucFlags::UNIT_BYTE);
+    share(
+        c"cache_pg.health_unread_share",
+        c"Warn if the share of values of a namespace that are never read is larger than this.",
+        &UNREAD_SHARE,
+    );
     amount(
         c"cache_pg.health_wraparound_age",
-        c"The largest age of the tables of the cache, in transactions.",
+        c"Warn if a table of the cache is older than this, in transactions.",
         &WRAPAROUND_AGE,
         GucFlags::empty(),
     );
 }
 
-/// All of them.
+/// The current values of all thresholds.
 pub fn thresholds() -> Thresholds {
     let whole = |setting: &GucSetting<i32>| u64::try_from(setting.get()).unwrap_or(0);
     Thresholds {

@@ -1,9 +1,10 @@
 //! The settings `cache_pg.*`.
 //!
-//! Owns names, units, ranges and defaults; everyone else asks the typed getters below. Limits that protect the
-//! server may be changed by superusers, or whom they grant SET on the parameter; what the workers do, in the
-//! configuration file.
+//! Owns names, units, ranges and defaults; other modules call the typed getters. Superusers, and roles with GRANT SET
+//! ON PARAMETER, change the limits that protect the server. The configuration file alone changes the settings of the
+//! workers. Must never act on a setting.
 
+mod context;
 pub mod health;
 mod size;
 mod stats;
@@ -14,33 +15,33 @@ pub use stats::{log_min_duration, track, track_namespaces};
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::time::Duration;
 
-/// Five minutes, as Django, and as most of the caches of a web application.
+/// Five minutes, as in Django and in most caches of web applications.
 static DEFAULT_TTL: GucSetting<i32> = GucSetting::<i32>::new(300);
-/// Thirty days: what lives longer is data, not cache (memcached draws the line at the same place).
+/// Thirty days: a value that lives longer is data, not cache. memcached has the same limit.
 static MAX_TTL: GucSetting<i32> = GucSetting::<i32>::new(30 * 86_400);
-/// One megabyte, as memcached: a larger value costs more to fetch than most to compute.
+/// One megabyte, as in memcached: a larger value costs more to fetch than most values cost to compute.
 static MAX_VALUE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
 /// Ten seconds, as the leases of "Scaling Memcache at Facebook" (NSDI '13).
 static LEASE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
-/// Ten seconds: with little due, a turn costs some milliseconds for every thousand pages.
+/// Ten seconds: while few rows are due, a full sweep costs a few milliseconds for every thousand pages.
 static SWEEP_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(10_000);
-/// A thousand rows take a few milliseconds; ten times as many made the longest batch fourteen times as long.
+/// A thousand rows take a few milliseconds; with ten thousand, the longest batch took fourteen times as long.
 static SWEEP_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1000);
-/// Three, as autovacuum_max_workers, and one launcher fit into the default max_worker_processes of eight.
+/// Three, as `autovacuum_max_workers`: with the launcher they fit into the default `max_worker_processes` of eight.
 static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(3);
 
-/// On: what a crash can cost is up to three times wal_writer_delay of sets, never a delete.
+/// On: a crash can lose the sets of up to three times `wal_writer_delay`, but never a delete.
 static ASYNC_COMMIT: GucSetting<bool> = GucSetting::<bool>::new(true);
 
 /// The largest `sweep_interval` and `lease`: a day, in milliseconds.
 const DAY_MS: i32 = 86_400_000;
 
-/// Defines the settings. Called once, when the library is loaded.
+/// Defines all settings. Called once, when the library is loaded.
 pub fn register() {
     GucRegistry::define_int_guc(
         c"cache_pg.default_ttl",
-        c"How long an entry lives that is set without a ttl.",
-        c"A namespace's default_ttl goes before it. Never longer than cache_pg.max_ttl.",
+        c"Sets the time to live of entries that are set without a ttl.",
+        c"The default_ttl of a namespace takes precedence. cache_pg.max_ttl limits both.",
         &DEFAULT_TTL,
         1,
         i32::MAX,
@@ -49,8 +50,8 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"cache_pg.max_ttl",
-        c"The longest time that an entry may live; 0 means no limit.",
-        c"A longer ttl is refused. With 0, entries without a deadline are allowed too.",
+        c"Sets the maximum time to live of an entry; 0 means no limit.",
+        c"A longer ttl is rejected. With 0, entries without a deadline are allowed.",
         &MAX_TTL,
         0,
         i32::MAX,
@@ -59,8 +60,8 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"cache_pg.max_value_size",
-        c"The largest value that may be stored.",
-        c"Measured as jsonb without compression. A larger value is refused. A namespace may have its own limit.",
+        c"Sets the maximum size of a value.",
+        c"The size is that of the jsonb before compression. A larger value is rejected. A namespace can have its own limit.",
         &MAX_VALUE_SIZE,
         1,
         i32::MAX,
@@ -69,8 +70,8 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"cache_pg.lease",
-        c"How long one caller may take to compute a value that is missing.",
-        c"A deleted key leaves a small row for twice this time, which refuses values that were computed before.",
+        c"Sets how long one caller may compute a missing value before another caller may.",
+        c"A deleted key leaves a tombstone for twice this time. It rejects values that were computed before the delete.",
         &LEASE,
         100,
         DAY_MS,
@@ -79,8 +80,8 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"cache_pg.sweep_interval",
-        c"The longest time between two visits to the same page in search of expired entries.",
-        c"The worker goes faster by itself while much is due. Reads never return an expired entry, swept or not.",
+        c"Sets the maximum time between two sweeps of the same page for expired entries.",
+        c"The sweeper works faster while many entries are due. Reads never return an expired entry, swept or not.",
         &SWEEP_INTERVAL,
         100,
         DAY_MS,
@@ -89,8 +90,8 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"cache_pg.sweep_batch_size",
-        c"The most rows that are removed in one transaction.",
-        c"More is somewhat cheaper for each row, and holds row locks for longer. Also what cache_sweep() removes at most.",
+        c"Sets the maximum number of rows that the sweeper removes in one transaction.",
+        c"A larger batch costs less for each row, but holds row locks longer. It is also the default of cache_sweep().",
         &SWEEP_BATCH_SIZE,
         1,
         1_000_000,
@@ -99,8 +100,8 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"cache_pg.max_workers",
-        c"The most databases that are swept at the same time; 0 switches the worker off.",
-        c"Each takes one of max_worker_processes while it works, and the launcher takes one more.",
+        c"Sets the maximum number of databases that are swept at the same time; 0 turns sweeping off.",
+        c"Each sweeper takes one of max_worker_processes while it works, and the launcher takes one more.",
         &MAX_WORKERS,
         0,
         256,
@@ -109,8 +110,8 @@ pub fn register() {
     );
     GucRegistry::define_bool_guc(
         c"cache_pg.async_commit",
-        c"Whether a transaction that only sets, touches or counts entries commits without waiting for the disk.",
-        c"A crash may forget the last of these. A transaction that deletes entries, or writes anything else, waits as ever.",
+        c"Commits without waiting for the disk if a transaction only sets, touches or counts entries.",
+        c"A crash can lose the last of these transactions. A transaction that deletes entries or writes other tables waits as usual.",
         &ASYNC_COMMIT,
         GucContext::Userset,
         GucFlags::empty(),
@@ -122,12 +123,6 @@ pub fn register() {
     stats::register_memory();
     // SAFETY: the name is a literal; called when all settings of the prefix are defined.
     unsafe { pgrx::pg_sys::MarkGUCPrefixReserved(c"cache_pg".as_ptr()) };
-}
-
-/// The context of what decides how much shared memory there is. Where the library is not preloaded it means nothing,
-/// and PostgreSQL would warn in each session of what the configuration file says: that it cannot be changed any more.
-fn of_memory() -> GucContext {
-    if crate::pg::backend::is_preloading() { GucContext::Postmaster } else { GucContext::Sighup }
 }
 
 /// `cache_pg.default_ttl` in microseconds.

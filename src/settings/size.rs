@@ -1,15 +1,18 @@
-//! The limit on the size.
+//! The settings of the limit on the size, and of the memory that eviction and reads use.
+//!
+//! Owns these settings with their defaults. Must never judge whether a limit is reached.
 
+use super::context::memory_context;
 use cache_pg_rules::limit::{Limit, Limits};
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
-/// One gigabyte: a quarter of the memory of a small server of today, and a twentieth of its disk.
+/// One gigabyte: a quarter of the memory of a small server, and a twentieth of its disk.
 static MAX_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
-/// None: bytes are what a server is short of.
+/// No limit: a server runs out of bytes, not of entries.
 static MAX_ENTRIES: GucSetting<i32> = GucSetting::<i32>::new(0);
-/// A twentieth: half of what a limit by entries may be exceeded by.
-static OVERSHOOT: GucSetting<f64> = GucSetting::<f64>::new(1.05);
-/// Eight megabytes: eight bytes for each of a million entries, so that few keys share one.
+/// A twentieth: half of the allowed excess of a limit by entries.
+static EVICTION_FACTOR: GucSetting<f64> = GucSetting::<f64>::new(1.05);
+/// Eight megabytes: eight bytes for each of a million entries, so that few keys share a byte.
 static RECENCY_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(8192);
 /// Sixteen megabytes: 16 bytes for each of a million entries.
 static HINT_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
@@ -18,8 +21,8 @@ static HINT_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
 pub(super) fn register() {
     GucRegistry::define_int_guc(
         c"cache_pg.max_size",
-        c"The most that the live entries of a database take, with their share of indexes, TOAST table and the room that pages keep free; 0 means no limit.",
-        c"Near it the worker removes what is used least. A namespace may have a limit of its own.",
+        c"Sets the maximum size of the live entries of a database; 0 means no limit.",
+        c"Includes their share of the index, the TOAST table and the free space in pages. Near the limit, the sweeper evicts the least used entries. A namespace can have its own limit.",
         &MAX_SIZE,
         0,
         i32::MAX,
@@ -28,8 +31,8 @@ pub(super) fn register() {
     );
     GucRegistry::define_int_guc(
         c"cache_pg.max_entries",
-        c"The most live entries of a database; 0 means no limit.",
-        c"Near it the worker removes what is used least. A namespace may have a limit of its own.",
+        c"Sets the maximum number of live entries of a database; 0 means no limit.",
+        c"Near the limit, the sweeper evicts the least used entries. A namespace can have its own limit.",
         &MAX_ENTRIES,
         0,
         i32::MAX,
@@ -38,9 +41,9 @@ pub(super) fn register() {
     );
     GucRegistry::define_float_guc(
         c"cache_pg.eviction_factor",
-        c"How many times the limit may be held before those who write make room themselves.",
-        c"They do it at their commit, and wait for nobody. Without a worker it is what keeps the cache bounded.",
-        &OVERSHOOT,
+        c"Sets the multiple of the limit beyond which writers evict entries themselves.",
+        c"They evict at commit and wait for no lock. Without a sweeper, only this bounds the cache.",
+        &EVICTION_FACTOR,
         1.0,
         10.0,
         GucContext::Suset,
@@ -48,31 +51,31 @@ pub(super) fn register() {
     );
 }
 
-/// Defines those that decide how much shared memory there is.
+/// Defines the settings that decide how much shared memory there is.
 pub(super) fn register_memory() {
     GucRegistry::define_int_guc(
         c"cache_pg.recency_memory",
-        c"Shared memory to remember in what was read lately, so that it is kept when room is needed.",
-        c"Eight bytes for each entry of the whole server are enough; with fewer, keys share one. 0 means that nothing is remembered.",
+        c"Sets the shared memory that records which entries were read recently, so that eviction keeps them.",
+        c"Eight bytes for each entry of the server are enough; with fewer, keys share a byte. 0 records nothing.",
         &RECENCY_MEMORY,
         0,
         1024 * 1024,
-        super::of_memory(),
+        memory_context(),
         GucFlags::UNIT_KB,
     );
     GucRegistry::define_int_guc(
         c"cache_pg.hint_memory",
-        c"Shared memory to remember in where the rows of keys are, so that they are read without the index.",
-        c"Sixteen bytes for each entry of the whole server that is read often. 0 means that every read goes through the index.",
+        c"Sets the shared memory that records where rows are, so that reads do not need the index.",
+        c"Sixteen bytes for each frequently read entry of the server are enough. With 0, every read uses the index.",
         &HINT_MEMORY,
         0,
         1024 * 1024,
-        super::of_memory(),
+        memory_context(),
         GucFlags::UNIT_KB,
     );
 }
 
-/// `cache_pg.max_entries` and `cache_pg.max_size`, the latter in bytes; None: no limit.
+/// `cache_pg.max_entries`, and `cache_pg.max_size` in bytes; None: no limit.
 pub fn limits() -> Limits {
     let most = |setting: &GucSetting<i32>, unit: u64| Limit::new(setting.get().max(0) as u64 * unit);
     Limits { entries: most(&MAX_ENTRIES, 1), bytes: most(&MAX_SIZE, 1024) }
@@ -80,7 +83,7 @@ pub fn limits() -> Limits {
 
 /// `cache_pg.eviction_factor`.
 pub fn eviction_factor() -> f64 {
-    OVERSHOOT.get()
+    EVICTION_FACTOR.get()
 }
 
 /// `cache_pg.recency_memory` in bytes.

@@ -1,29 +1,32 @@
-//! What is counted, and what is logged.
+//! The settings of the statistics and of the log.
+//!
+//! Owns these settings with their defaults. Must never count or log anything.
 
+use super::context::memory_context;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::time::Duration;
 
-/// On: it costs less than a hundredth of a read.
+/// On: counting costs less than a hundredth of a read.
 static TRACK: GucSetting<bool> = GucSetting::<bool>::new(true);
-/// A thousand take 2.3 MB: most applications have some dozen kinds of things.
+/// A thousand take 2.3 MB: most applications have a few dozen kinds of objects.
 static TRACK_NAMESPACES: GucSetting<i32> = GucSetting::<i32>::new(1000);
-/// Off, as log_min_duration_statement.
+/// Off, as `log_min_duration_statement`.
 static LOG_MIN_DURATION: GucSetting<i32> = GucSetting::<i32>::new(-1);
 
 /// Defines the settings.
 pub(super) fn register() {
     GucRegistry::define_bool_guc(
         c"cache_pg.track",
-        c"Whether what the cache does is counted.",
-        c"Counters and latencies live in shared memory: cache_stats, cache_latency.",
+        c"Collects statistics of the cache.",
+        c"They are kept in shared memory and shown by the views cache_stats and cache_latency.",
         &TRACK,
         GucContext::Suset,
         GucFlags::empty(),
     );
     GucRegistry::define_int_guc(
         c"cache_pg.log_min_duration",
-        c"The duration from which on an operation of the cache is logged; 0 logs all, -1 none.",
-        c"With its key, and the W3C traceparent in application_name or in a comment of the statement.",
+        c"Sets the minimum duration above which an operation of the cache is logged.",
+        c"0 logs all operations, -1 none. The log shows the key, and the W3C traceparent from application_name or from a comment of the statement.",
         &LOG_MIN_DURATION,
         -1,
         i32::MAX,
@@ -32,16 +35,16 @@ pub(super) fn register() {
     );
 }
 
-/// Defines those that decide how much shared memory there is.
+/// Defines the settings that decide how much shared memory there is.
 pub(super) fn register_memory() {
     GucRegistry::define_int_guc(
         c"cache_pg.track_namespaces",
-        c"The most namespaces of the whole server that are counted one by one.",
-        c"The others are counted together. Each takes 2.3 kB of shared memory.",
+        c"Sets the maximum number of namespaces of the server that are counted separately.",
+        c"The other namespaces are counted together. Each namespace takes 2.3 kB of shared memory.",
         &TRACK_NAMESPACES,
         1,
         1_000_000,
-        super::of_memory(),
+        memory_context(),
         GucFlags::empty(),
     );
 }
@@ -56,7 +59,7 @@ pub fn track_namespaces() -> usize {
     TRACK_NAMESPACES.get().max(1) as usize
 }
 
-/// `cache_pg.log_min_duration`; None: nothing is logged.
+/// `cache_pg.log_min_duration`; None: log nothing.
 pub fn log_min_duration() -> Option<Duration> {
     u64::try_from(LOG_MIN_DURATION.get()).ok().map(Duration::from_millis)
 }

@@ -32,7 +32,7 @@ fn cache_unwatch(source: Option<Regclass>) -> Result<bool, ErrorReport> {
 fn cache_watch_templates(
     argument: &[u8],
 ) -> TableIterator<'static, (name!(keys, Vec<String>), name!(tags, Vec<String>))> {
-    TableIterator::new(Watch::of_trigger(argument).and_then(|watch| watch.texts()))
+    TableIterator::new(Watch::from_tgargs(argument).and_then(|watch| watch.texts()))
 }
 
 fn table(source: Option<Regclass>) -> Result<Oid, CacheError> {

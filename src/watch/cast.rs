@@ -1,8 +1,9 @@
 //! How a value becomes text.
 //!
-//! Owns the text of `value::text`, and which types have one that a key may be made of. Must never run a function that
-//! is not PostgreSQL's or a superuser's, for who changes the table may have more rights than its author; nor one that
-//! says of itself that its text depends on more than the value, for who changes the table may have other settings.
+//! Owns the text of `value::text`, and which types have a text that a key may contain. Must never run a function that
+//! belongs neither to PostgreSQL nor to a superuser: the role that changes the table may have more privileges than the
+//! author of the function. Must never use a function that is not IMMUTABLE, unless it is built in: the role that
+//! changes the table may have other settings.
 
 use crate::pg::function_call;
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -11,27 +12,29 @@ use std::ffi::CStr;
 
 /// How a value becomes text.
 pub enum Cast {
-    /// It is stored as one.
+    /// The value is stored as text.
     None,
+    /// A cast function makes it.
     Function(Oid),
+    /// The output function of the type makes it.
     Output(Oid),
 }
 
-/// Why no key is made of the values of a type.
+/// Why the values of a type cannot be part of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unfit {
-    /// A function of a user's would run, or one that must be told more than the value.
-    Untrusted,
-    /// A function that is not PostgreSQL's may make another text of the value in another session.
-    Unsteady,
+pub enum UnusableType {
+    /// The cast would run a function of a user, or a function with other arguments than the value.
+    UntrustedCast,
+    /// A function that is not built in may return another text in another session.
+    SessionDependent,
 }
 
 impl Cast {
-    /// The explicit cast of a type, which is no domain, to text, as `column::text` finds it.
+    /// The explicit cast to text of a type that is not a domain, as `column::text` finds it.
     ///
     /// # Errors
-    /// Where there is none of which a key may be made.
-    pub fn of(base: Oid) -> Result<Self, Unfit> {
+    /// If keys may not contain the result.
+    pub fn of(base: Oid) -> Result<Self, UnusableType> {
         use pg_sys::CoercionPathType::{COERCION_PATH_FUNC, COERCION_PATH_RELABELTYPE};
         let mut function = Oid::INVALID;
         let explicit = pg_sys::CoercionContext::COERCION_EXPLICIT;
@@ -42,18 +45,18 @@ impl Cast {
             COERCION_PATH_RELABELTYPE => Ok(Self::None),
             COERCION_PATH_FUNC => check_function(function, base).map(|()| Self::Function(function)),
             // Only superusers make output functions.
-            _ if has_steady_output(base) => Ok(Self::Output(output(base))),
-            _ => Err(Unfit::Unsteady),
+            _ if has_stable_output(base) => Ok(Self::Output(output(base))),
+            _ => Err(UnusableType::SessionDependent),
         }
     }
 
-    /// Whether there is a type of this number, with a cast of which a key may be made.
+    /// Whether there is a type with this number whose text a key may contain.
     pub fn exists(kind: Oid) -> bool {
         // SAFETY: look-ups in the system caches; the first says whether there is such a type.
         unsafe { pg_sys::get_typtype(kind) != 0 && Self::of(pg_sys::getBaseType(kind)).is_ok() }
     }
 
-    /// The text of a value; None where the function returns NULL, as `value::text` is NULL then.
+    /// The text of a value; None if the function returns NULL, because `value::text` is NULL then.
     ///
     /// # Safety
     /// The value is not NULL, and of the type that the cast was found for.
@@ -72,35 +75,35 @@ impl Cast {
     }
 }
 
-/// Whether a number was given when the database cluster was made.
+/// Whether initdb assigned the number.
 fn is_built_in(oid: Oid) -> bool {
     oid.to_u32() < pg_sys::FirstNormalObjectId
 }
 
-/// Whether the function of a cast may run here: of the value alone, and of PostgreSQL's or a superuser's making.
-/// Anybody who owns a type may make a cast of it with any function there is, so both must be a superuser's.
-fn check_function(function: Oid, base: Oid) -> Result<(), Unfit> {
+/// Checks whether the function of a cast may run here: it takes the value alone, and is built in or belongs to a
+/// superuser. The owner of a type can create a cast of it with any function, so the type must belong to one too.
+fn check_function(function: Oid, base: Oid) -> Result<(), UnusableType> {
     // SAFETY: look-ups in the system caches.
     let is_superuser = |role| unsafe { pg_sys::superuser_arg(role) };
-    let found = Function::of(function).filter(|it| it.takes_value).ok_or(Unfit::Untrusted)?;
+    let found = CatalogFunction::of(function).filter(|it| it.takes_value).ok_or(UnusableType::UntrustedCast)?;
     if is_built_in(base) && is_built_in(function) {
         return Ok(());
     }
     if !(is_superuser(found.owner) && owner(base).is_some_and(is_superuser)) {
-        return Err(Unfit::Untrusted);
+        return Err(UnusableType::UntrustedCast);
     }
-    if found.is_immutable { Ok(()) } else { Err(Unfit::Unsteady) }
+    if found.is_immutable { Ok(()) } else { Err(UnusableType::SessionDependent) }
 }
 
-/// What the catalog says of a function.
-struct Function {
+/// What the catalog says about a function.
+struct CatalogFunction {
     owner: Oid,
-    /// Whether it takes one value, and needs not be told of what type.
+    /// Whether its only argument is a value of a fixed type.
     takes_value: bool,
     is_immutable: bool,
 }
 
-impl Function {
+impl CatalogFunction {
     fn of(function: Oid) -> Option<Self> {
         // SAFETY: a look-up in the system caches; the row is released, its parts are copied.
         unsafe {
@@ -134,15 +137,15 @@ fn owner(of_type: Oid) -> Option<Oid> {
 
 fn output(of_type: Oid) -> Oid {
     let (mut output, mut is_varlena) = (Oid::INVALID, false);
-    // SAFETY: a look-up in the system caches, which raises where there is no such type.
+    // SAFETY: a look-up in the system caches, which raises if there is no such type.
     unsafe { pg_sys::getTypeOutputInfo(of_type, &mut output, &mut is_varlena) };
     output
 }
 
-/// Whether the output function of a type makes the same text of a value in every session, under settings that are the
-/// same. PostgreSQL's own do, but those of arrays, ranges and rows call the output functions of what is in them.
-fn has_steady_output(kind: Oid) -> bool {
-    // SAFETY: compares addresses.
+/// Whether the output function of a type returns the same text in every session with the same settings. The built-in
+/// ones do, but those of arrays, ranges and composite types call the output functions of the types inside.
+fn has_stable_output(kind: Oid) -> bool {
+    // SAFETY: compares the address of the stack.
     unsafe { pg_sys::check_stack_depth() };
     // SAFETY: look-ups in the system caches, here and below.
     let base = unsafe { pg_sys::getBaseType(kind) };
@@ -151,24 +154,24 @@ fn has_steady_output(kind: Oid) -> bool {
         return true;
     }
     if !is_built_in(function) {
-        return Function::of(function).is_some_and(|it| it.is_immutable);
+        return CatalogFunction::of(function).is_some_and(|it| it.is_immutable);
     }
     // SAFETY: as above.
     unsafe {
         match pg_sys::get_typtype(base) as u8 {
-            pg_sys::TYPTYPE_COMPOSITE => has_steady_attributes(base),
-            pg_sys::TYPTYPE_RANGE => has_steady_output(pg_sys::get_range_subtype(base)),
-            pg_sys::TYPTYPE_MULTIRANGE => has_steady_output(pg_sys::get_multirange_range(base)),
+            pg_sys::TYPTYPE_COMPOSITE => has_stable_attributes(base),
+            pg_sys::TYPTYPE_RANGE => has_stable_output(pg_sys::get_range_subtype(base)),
+            pg_sys::TYPTYPE_MULTIRANGE => has_stable_output(pg_sys::get_multirange_range(base)),
             _ => match pg_sys::get_element_type(base) {
                 Oid::INVALID => true,
-                element => has_steady_output(element),
+                element => has_stable_output(element),
             },
         }
     }
 }
 
-fn has_steady_attributes(composite: Oid) -> bool {
+fn has_stable_attributes(composite: Oid) -> bool {
     // SAFETY: the descriptor is counted, and released when it is dropped; it has as many attributes as it says.
     let descriptor = unsafe { pgrx::PgTupleDesc::from_pg(pg_sys::lookup_rowtype_tupdesc(composite, -1)) };
-    descriptor.iter().filter(|attribute| !attribute.attisdropped).all(|attribute| has_steady_output(attribute.atttypid))
+    descriptor.iter().filter(|attribute| !attribute.attisdropped).all(|attribute| has_stable_output(attribute.atttypid))
 }

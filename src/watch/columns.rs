@@ -1,10 +1,11 @@
 //! The columns that templates name, as text.
 //!
-//! Owns which columns there are, and the settings under which values become text: the same in every session, because a
-//! key that depended on who writes would miss. Must never look a column up by anything but its present name.
+//! Owns the look-up of these columns, and the settings under which values become text. The settings are the same in
+//! every session, so that a key does not depend on the session that writes. Must never find a column by anything but
+//! its current name.
 
-use super::cast::{Cast, Unfit};
-use super::rows::Row;
+use super::cast::{Cast, UnusableType};
+use super::rows::ChangedRow;
 use super::templates::Watch;
 use crate::error::CacheError;
 use crate::pg::local_settings::{LocalSettings, SAFE_PATH};
@@ -12,7 +13,7 @@ use cache_pg_rules::template::Template;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::CStr;
 
-/// What the text of some types depends on: names of tables and the like, dates, times, intervals, floats, bytes, money.
+/// The settings that the text of some types depends on: object names, dates, times, intervals, floats, bytes, money.
 const SETTINGS: [(&CStr, &str); 8] = [
     SAFE_PATH,
     (c"quote_all_identifiers", "off"),
@@ -38,42 +39,42 @@ const FIXED: [Oid; 10] = [
     pg_sys::UUIDOID,
 ];
 
-struct Column {
+struct TextColumn {
     name: String,
     number: i16,
     cast: Cast,
 }
 
-/// Why nobody can say what a row has in a column that a template names.
+/// Why the text of a column that a template names is unknown.
 #[derive(Debug, Clone, Copy)]
-enum Unknown {
+enum UnknownColumn {
     Missing,
     Virtual,
-    Unfit(Unfit),
+    UnusableType(UnusableType),
 }
 
-/// What is asked of the columns that templates name.
+/// What the columns that templates name must have.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// That they are there.
-    Columns,
-    /// That they are there, and become text by what may run here.
-    Texts,
+pub enum Requirement {
+    /// They must exist.
+    Exists,
+    /// They must exist, and have a text that a key may contain.
+    Text,
 }
 
-/// The columns that the templates of a table name, each once.
+/// The columns that the templates of a table name, without duplicates.
 pub struct Columns {
-    columns: Vec<Column>,
-    unknown: Vec<(String, Unknown)>,
-    /// Whether the text of one of them depends on settings.
+    columns: Vec<TextColumn>,
+    unknown: Vec<(String, UnknownColumn)>,
+    /// Whether the text of a column depends on settings.
     dependent: bool,
 }
 
-/// A row's values; None: NULL.
-pub type Values = Vec<Option<String>>;
+/// The texts of a row's columns; None: NULL.
+pub type RowTexts = Vec<Option<String>>;
 
 impl Columns {
-    /// Finds them in `relation`.
+    /// Finds the columns in `relation`.
     ///
     /// # Safety
     /// `relation` is open.
@@ -84,10 +85,10 @@ impl Columns {
                 continue;
             }
             // SAFETY: as the caller promises.
-            match unsafe { attribute(relation, name) }.ok_or(Unknown::Missing).and_then(cast) {
+            match unsafe { attribute(relation, name) }.ok_or(UnknownColumn::Missing).and_then(cast) {
                 Ok((number, base, cast)) => {
                     found.dependent |= !FIXED.contains(&base);
-                    found.columns.push(Column { name: name.into(), number, cast });
+                    found.columns.push(TextColumn { name: name.into(), number, cast });
                 }
                 Err(why) => found.unknown.push((name.into(), why)),
             }
@@ -95,30 +96,33 @@ impl Columns {
         found
     }
 
-    /// Refuses templates that name a column that `relation` has not, or of which it has no text where that is wanted.
+    /// Refuses templates that name a column which does not meet the requirement.
     ///
     /// # Errors
     /// [`CacheError::NoColumn`], [`CacheError::VirtualColumn`], [`CacheError::UntrustedCast`],
     /// [`CacheError::SessionDependentText`].
     ///
     /// # Safety
-    /// `relation` is open, and the one that they were looked for in.
-    pub unsafe fn check(&self, relation: pg_sys::Relation, wanted: Wanted) -> Result<(), CacheError> {
-        let is_reason = |why: &Unknown| wanted == Wanted::Texts || !matches!(why, Unknown::Unfit(_));
+    /// `relation` is open, and is the one that was searched.
+    pub unsafe fn check(&self, relation: pg_sys::Relation, required: Requirement) -> Result<(), CacheError> {
+        let is_reason =
+            |why: &UnknownColumn| required == Requirement::Text || !matches!(why, UnknownColumn::UnusableType(_));
         let reason = self.unknown.iter().find(|(_, why)| is_reason(why));
         let Some((column, why)) = reason.cloned() else { return Ok(()) };
         // SAFETY: as the caller promises.
         let table = unsafe { table_name(relation) };
         Err(match why {
-            Unknown::Missing => CacheError::NoColumn { column, table },
-            Unknown::Virtual => CacheError::VirtualColumn { column, table },
-            Unknown::Unfit(Unfit::Untrusted) => CacheError::UntrustedCast { column, table },
-            Unknown::Unfit(Unfit::Unsteady) => CacheError::SessionDependentText { column, table },
+            UnknownColumn::Missing => CacheError::NoColumn { column, table },
+            UnknownColumn::Virtual => CacheError::VirtualColumn { column, table },
+            UnknownColumn::UnusableType(UnusableType::UntrustedCast) => CacheError::UntrustedCast { column, table },
+            UnknownColumn::UnusableType(UnusableType::SessionDependent) => {
+                CacheError::SessionDependentText { column, table }
+            }
         })
     }
 
-    /// Whether they say what a row makes of the template.
-    pub fn suffice(&self, template: &Template) -> bool {
+    /// Whether the text of every column that the template names is known.
+    pub fn are_known_for(&self, template: &Template) -> bool {
         !template.columns().any(|name| self.is_unknown(name))
     }
 
@@ -126,7 +130,7 @@ impl Columns {
         self.unknown.iter().any(|(it, _)| it == name)
     }
 
-    /// Runs `work` under settings that make a value's text the same in every session.
+    /// Runs `work` under settings with which a value has the same text in every session.
     pub fn under_fixed_settings<R>(&self, work: impl FnOnce() -> R) -> R {
         if !self.dependent {
             return work();
@@ -135,30 +139,30 @@ impl Columns {
         work()
     }
 
-    /// Reads a row into `values`, which keep their order from row to row, and allocates on the way.
-    pub fn read(&self, row: Row, values: &mut Values) {
-        values.clear();
-        values.extend(self.columns.iter().map(|column| {
+    /// Reads a row into `texts`, in the same order for every row. Allocates in the current memory context.
+    pub fn read(&self, row: ChangedRow, texts: &mut RowTexts) {
+        texts.clear();
+        texts.extend(self.columns.iter().map(|column| {
             // SAFETY: the value is one of the column that the cast was found for.
             row.get(column.number).and_then(|it| unsafe { column.cast.text(it) })
         }));
     }
 
-    /// The value of a column among `values`.
-    pub fn value<'v>(&self, values: &'v Values, name: &str) -> Option<&'v str> {
+    /// The text of a column among `texts`; None: NULL.
+    pub fn text<'t>(&self, texts: &'t RowTexts, name: &str) -> Option<&'t str> {
         let at = self.columns.iter().position(|column| column.name == name)?;
-        values.get(at)?.as_deref()
+        texts.get(at)?.as_deref()
     }
 }
 
-/// The number of a column, its type, a domain's base, and how that becomes text.
-fn cast(attribute: pg_sys::FormData_pg_attribute) -> Result<(i16, Oid, Cast), Unknown> {
+/// The number of a column, its type (of a domain, the base type), and how its values become text.
+fn cast(attribute: pg_sys::FormData_pg_attribute) -> Result<(i16, Oid, Cast), UnknownColumn> {
     if attribute.attgenerated as u8 == b'v' {
-        return Err(Unknown::Virtual);
+        return Err(UnknownColumn::Virtual);
     }
     // SAFETY: a look-up in the system caches.
     let base = unsafe { pg_sys::getBaseType(attribute.atttypid) };
-    Ok((attribute.attnum, base, Cast::of(base).map_err(Unknown::Unfit)?))
+    Ok((attribute.attnum, base, Cast::of(base).map_err(UnknownColumn::UnusableType)?))
 }
 
 /// # Safety

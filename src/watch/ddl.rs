@@ -1,14 +1,14 @@
-//! What follows from commands that change watched tables.
+//! Commands that change watched tables.
 //!
-//! Owns the event triggers: a table that comes below a watched one is watched from that moment on, and a command that
-//! takes away a column that a template names is refused, whatever its tag. They run inside the commands of everybody,
-//! so they must never run anybody's code, nor raise for what does not concern them. Must cost next to nothing where no
-//! table is watched, and must leave a restore alone, which makes the triggers of each table itself, one after the
-//! other.
+//! Owns the event triggers. They watch a table that comes below a watched one, and refuse every command that drops or
+//! renames a column which a template names. They run inside the commands of all roles, so they must never run code of a
+//! user, and never raise an error about tables that are not watched. They must cost next to nothing if no table is
+//! watched, and must not change what a restore does, which creates the triggers of each table itself.
 
-use super::columns::Wanted;
+use super::columns::Requirement;
+use super::function::TriggerFunction;
 use super::templates::Watch;
-use super::tree::{self, Function};
+use super::tree;
 use crate::catalog;
 use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
@@ -24,19 +24,19 @@ static DROPPED: Statement = statement!("watch_dropped.sql", [OIDOID]);
 /// A table that a command has touched.
 struct Touched {
     table: Oid,
-    /// What it is watched for. What no `cache_watch` has written there says nothing, here and below.
+    /// The templates that it is watched with; None if `cache_watch` did not write them, here and below.
     own: Option<Watch>,
-    /// What it should be watched for, because it is below a table that is.
+    /// The templates of a watched table above it, which it does not have yet.
     inherited: Option<Watch>,
 }
 
-/// Runs at the end of a command, and before that where it has dropped something.
+/// Runs at the end of a command, and before that if the command drops something.
 #[pg_extern(sql = false)]
 fn cache_watch_ddl(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    // SAFETY: PostgreSQL calls the function of an event trigger with its data, and nothing else with such a context.
+    // SAFETY: the arguments of the call; `Event::of` checks that they are those of an event trigger.
     let Some(event) = (unsafe { Event::of(call) }) else { return Ok(()) };
     let Some(tables) = catalog::tables() else { return Ok(()) };
-    let Some(function) = Function::find(&tables) else { return Ok(()) };
+    let Some(function) = TriggerFunction::find(&tables) else { return Ok(()) };
     match event {
         Event::Dropped => dropped(&tables, &function)?,
         Event::Ended { puts_below, changes_types } => ended(&tables, &function, puts_below, changes_types)?,
@@ -44,31 +44,35 @@ fn cache_watch_ddl(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     Ok(())
 }
 
-/// Refuses to drop what templates name: a column goes with its type, and with much else that such a command drops.
-fn dropped(tables: &ExtensionTables, function: &Function) -> Result<(), CacheError> {
+/// Refuses to drop a column that a template names. A column is also dropped with its type, for example.
+fn dropped(tables: &ExtensionTables, function: &TriggerFunction) -> Result<(), CacheError> {
     let tables: Vec<(Oid, Watch)> = DROPPED.read_newest(tables, &[function.oid.param()], |rows| {
-        let table = |row| Some((rows.get(row, 1)?, Watch::of_trigger(&rows.get::<Vec<u8>>(row, 2)?)?));
+        let table = |row| Some((rows.get(row, 1)?, Watch::from_tgargs(&rows.get::<Vec<u8>>(row, 2)?)?));
         (0..rows.len()).filter_map(table).collect()
     });
-    tables.iter().try_for_each(|(table, watch)| tree::check_columns(*table, watch, Wanted::Columns).map_err(as_watched))
+    tables
+        .iter()
+        .try_for_each(|(table, watch)| tree::check_columns(*table, watch, Requirement::Exists).map_err(as_watched))
 }
 
-/// A type whose cast has become unfit since the table was watched is nobody's fault here: somebody else may own it.
+/// Checks and watches the tables that a command has touched. If the text of a type has become unusable since the table
+/// was watched, only a command that changes a column's type is refused: the type may belong to another role.
 fn ended(
     tables: &ExtensionTables,
-    function: &Function,
+    function: &TriggerFunction,
     puts_below: bool,
     changes_types: bool,
 ) -> Result<(), CacheError> {
     let touched: Vec<Touched> = TOUCHED.read_newest(tables, &[function.oid.param(), puts_below.param()], |rows| {
-        let told = |row, column| Watch::of_trigger(&rows.get::<Vec<u8>>(row, column)?);
-        let touched = |row| Some(Touched { table: rows.get(row, 1)?, own: told(row, 2), inherited: told(row, 3) });
+        let templates = |row, column| Watch::from_tgargs(&rows.get::<Vec<u8>>(row, column)?);
+        let touched =
+            |row| Some(Touched { table: rows.get(row, 1)?, own: templates(row, 2), inherited: templates(row, 3) });
         (0..rows.len()).filter_map(touched).collect()
     });
     for it in touched {
         if let Some(watch) = it.own {
-            let wanted = if changes_types { Wanted::Texts } else { Wanted::Columns };
-            tree::check_columns(it.table, &watch, wanted).map_err(as_watched)?;
+            let required = if changes_types { Requirement::Text } else { Requirement::Exists };
+            tree::check_columns(it.table, &watch, required).map_err(as_watched)?;
         }
         if let Some(watch) = it.inherited {
             tree::watch_below(tables, function, it.table, &watch.argument)?;
@@ -77,7 +81,7 @@ fn ended(
     Ok(())
 }
 
-/// What is missing was there until this command.
+/// A column that is missing now existed before this command.
 fn as_watched(error: CacheError) -> CacheError {
     match error {
         CacheError::NoColumn { column, table } => CacheError::WatchedColumn { column, table },
@@ -85,21 +89,21 @@ fn as_watched(error: CacheError) -> CacheError {
     }
 }
 
-/// What has happened, where it may concern watched tables.
+/// What a command has done, if that can concern watched tables.
 enum Event {
     /// A command has dropped something.
     Dropped,
-    /// A command that makes tables, or changes their columns, has ended.
+    /// A command that creates tables, or changes their columns, has ended.
     Ended {
         /// Whether it may have put a table below another: CREATE TABLE, ATTACH PARTITION, INHERIT.
         puts_below: bool,
-        /// Whether it may have given a column another type.
+        /// Whether it may have changed the type of a column.
         changes_types: bool,
     },
 }
 
 impl Event {
-    /// None for other commands, and where somebody has made an event trigger of his own with our function.
+    /// None for other commands, and if the call is not that of an event trigger.
     ///
     /// # Safety
     /// `call` is that of an event trigger.

@@ -1,34 +1,35 @@
-//! Making and dropping the triggers of a table.
+//! Creating and dropping the triggers of a table.
 //!
-//! Owns what the triggers are. Tables and triggers are named by their numbers alone: a name could mean another table by
-//! the time it is looked up, and a command would run other people's event triggers. Must never be called for a table
-//! that is not locked.
+//! Owns the definition of the triggers. It identifies tables and triggers by number: a name could refer to another
+//! table by the time it is looked up, and a command would run the event triggers of other roles. Must never be called
+//! for a table that is not locked.
 
+use super::function::TriggerFunction;
 use crate::catalog::ExtensionTables;
 use crate::pg::as_owner::AsOwner;
 use crate::statement::{IntoParam, Statement, statement};
-use crate::watch::tree::Function;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{CStr, CString};
 
 static INSTALL: Statement = statement!("watch_install.sql", [OIDOID]);
 static REMOVE: Statement = statement!("watch_remove.sql", [OIDOID, OIDOID]);
 
-/// A trigger, as CREATE TRIGGER would make it.
-struct Kind {
+/// A trigger, as CREATE TRIGGER would define it.
+struct TriggerKind {
     name: &'static CStr,
     events: u32,
-    /// Whether it gets the rows as they were, and as they are, in transition tables.
+    /// Whether it has a transition table with the old rows.
     old: bool,
+    /// Whether it has a transition table with the new rows.
     new: bool,
     is_row: bool,
     fires: u8,
 }
 
-/// Statement triggers of a partitioned table fire for statements that name it, those of a partition for those that name
-/// the partition.
-const OF_STATEMENTS: [Kind; 4] = [
-    Kind {
+/// The statement triggers. PostgreSQL fires those of the table that a statement names: of a partitioned table, or of a
+/// partition.
+const OF_STATEMENTS: [TriggerKind; 4] = [
+    TriggerKind {
         name: c"cache_pg_watch_insert",
         events: pg_sys::TRIGGER_TYPE_INSERT,
         old: false,
@@ -36,7 +37,7 @@ const OF_STATEMENTS: [Kind; 4] = [
         is_row: false,
         fires: pg_sys::TRIGGER_FIRES_ON_ORIGIN,
     },
-    Kind {
+    TriggerKind {
         name: c"cache_pg_watch_update",
         events: pg_sys::TRIGGER_TYPE_UPDATE,
         old: true,
@@ -44,7 +45,7 @@ const OF_STATEMENTS: [Kind; 4] = [
         is_row: false,
         fires: pg_sys::TRIGGER_FIRES_ON_ORIGIN,
     },
-    Kind {
+    TriggerKind {
         name: c"cache_pg_watch_delete",
         events: pg_sys::TRIGGER_TYPE_DELETE,
         old: true,
@@ -52,7 +53,7 @@ const OF_STATEMENTS: [Kind; 4] = [
         is_row: false,
         fires: pg_sys::TRIGGER_FIRES_ON_ORIGIN,
     },
-    Kind {
+    TriggerKind {
         name: c"cache_pg_watch_truncate",
         events: pg_sys::TRIGGER_TYPE_TRUNCATE,
         old: false,
@@ -62,10 +63,11 @@ const OF_STATEMENTS: [Kind; 4] = [
     },
 ];
 
-/// Row triggers are there for what fires no statement triggers, changes that a subscription applies, and are off
-/// otherwise. Each table with rows has its own, a partitioned one has none: PostgreSQL gives copies of those to
-/// partitions, for which it asks the user of the command for EXECUTE, and takes them from a partition that is detached.
-const OF_ROWS: Kind = Kind {
+/// The row trigger, for changes that a subscription applies: these fire no statement triggers, and nothing else fires
+/// this one. Each table with rows has its own. A partitioned table has none, because PostgreSQL would copy it to the
+/// partitions: it would require EXECUTE on the function from the role that creates or attaches a partition, and drop
+/// the copy when the partition is detached.
+const OF_ROWS: TriggerKind = TriggerKind {
     name: c"cache_pg_watch_applied",
     events: pg_sys::TRIGGER_TYPE_INSERT | pg_sys::TRIGGER_TYPE_UPDATE | pg_sys::TRIGGER_TYPE_DELETE,
     old: false,
@@ -74,8 +76,8 @@ const OF_ROWS: Kind = Kind {
     fires: pg_sys::TRIGGER_FIRES_ON_REPLICA,
 };
 
-/// Gives the triggers to a table and to every table below it, as the owner of their function.
-pub fn install(tables: &ExtensionTables, function: &Function, table: Oid, argument: &str) {
+/// Creates the triggers of a table and of every table below it, as the owner of their function.
+pub fn install(tables: &ExtensionTables, function: &TriggerFunction, table: Oid, argument: &str) {
     let tables: Vec<(Oid, bool)> = INSTALL.read_newest(tables, &[table.param()], |rows| {
         (0..rows.len()).filter_map(|row| Some((rows.get(row, 1)?, rows.get(row, 2)?))).collect()
     });
@@ -84,14 +86,14 @@ pub fn install(tables: &ExtensionTables, function: &Function, table: Oid, argume
     for (table, has_rows) in tables {
         let of_rows = has_rows.then_some(&OF_ROWS);
         for kind in OF_STATEMENTS.iter().chain(of_rows) {
-            // SAFETY: the table is locked by the caller, so it is there.
+            // SAFETY: the caller has locked the table, so it exists.
             unsafe { create(kind, table, function.oid, &argument) };
         }
     }
 }
 
-/// Takes the triggers from a table and from every table below it.
-pub fn remove(tables: &ExtensionTables, function: &Function, table: Oid) {
+/// Drops the triggers of a table and of every table below it.
+pub fn remove(tables: &ExtensionTables, function: &TriggerFunction, table: Oid) {
     let triggers = REMOVE.read_newest(tables, &[table.param(), function.oid.param()], |rows| rows.column::<Oid>(1));
     for trigger in triggers {
         let object = pg_sys::ObjectAddress { classId: pg_sys::TriggerRelationId, objectId: trigger, objectSubId: 0 };
@@ -105,8 +107,8 @@ pub fn remove(tables: &ExtensionTables, function: &Function, table: Oid) {
 
 /// # Safety
 /// The table exists.
-unsafe fn create(kind: &Kind, table: Oid, function: Oid, argument: &CStr) {
-    // SAFETY: nodes as the grammar makes them, in the current memory context; PostgreSQL copies what it keeps.
+unsafe fn create(kind: &TriggerKind, table: Oid, function: Oid, argument: &CStr) {
+    // SAFETY: nodes as the parser makes them, in the current memory context; PostgreSQL copies what it keeps.
     unsafe {
         let mut command = pgrx::PgBox::<pg_sys::CreateTrigStmt>::alloc_node(pg_sys::NodeTag::T_CreateTrigStmt);
         command.trigname = pg_sys::pstrdup(kind.name.as_ptr());

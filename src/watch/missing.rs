@@ -1,13 +1,13 @@
 //! What watched tables lack.
 //!
-//! Owns the look at all of them: columns that templates name, with a text, and triggers. A command that would take a
-//! column away is refused, and tables that come below get their triggers, where event triggers run: they may be
-//! disabled, and so may the triggers of a table. Must never lock a watched table: an operator looks while somebody
-//! holds it. (A column of a row type locks that type's relation for a moment.)
+//! Owns the look-up of columns that templates name but that do not exist or have no usable text, and of triggers that
+//! are missing or disabled. Event triggers prevent both, but an administrator can disable these. Must never lock a
+//! watched table, so that `cache_health` answers while another session holds a lock on it. (A column of a composite
+//! type locks the relation of that type for a moment.)
 
 use super::cast::Cast;
+use super::function::TriggerFunction;
 use super::templates::Watch;
-use super::tree::Function;
 use crate::catalog::ExtensionTables;
 use crate::statement::{IntoParam, Statement, statement};
 use std::collections::HashMap;
@@ -15,18 +15,18 @@ use std::collections::HashMap;
 static ALL: Statement = statement!("watch_all.sql", [OIDOID]);
 static UNWATCHED: Statement = statement!("watch_unwatched.sql", [OIDOID]);
 
-/// The tables of which not every change is seen, because a trigger is not there or does not fire when it should.
+/// The tables of which some changes are not seen, because a trigger is missing or does not always fire.
 pub fn unwatched_tables(tables: &ExtensionTables) -> Vec<String> {
-    let Some(function) = Function::find(tables) else { return Vec::new() };
+    let Some(function) = TriggerFunction::find(tables) else { return Vec::new() };
     UNWATCHED.read_newest(tables, &[function.oid.param()], |rows| rows.column(1))
 }
 
-/// Each column that a template names and its table has not, or has no text of that may be taken, in words.
+/// Each column that a template names but that does not exist or has no usable text, as "column of table".
 pub fn missing_columns(tables: &ExtensionTables) -> Vec<String> {
-    let Some(function) = Function::find(tables) else { return Vec::new() };
+    let Some(function) = TriggerFunction::find(tables) else { return Vec::new() };
     ALL.read_newest(tables, &[function.oid.param()], |rows| {
         let of_table = |row| {
-            let watch = Watch::of_trigger(&rows.get::<Vec<u8>>(row, 2)?)?;
+            let watch = Watch::from_tgargs(&rows.get::<Vec<u8>>(row, 2)?)?;
             let types = rows.get::<String>(row, 3).and_then(|types| serde_json::from_str(&types).ok());
             Some(missing(&rows.get::<String>(row, 1)?, &watch, &types.unwrap_or_default()))
         };

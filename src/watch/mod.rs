@@ -2,21 +2,23 @@
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`templates`] | what a table is watched for: the argument of its triggers, and nothing else anywhere |
-//! | [`tree`] | which tables have the triggers: the watched one and every table below it, those to come as well |
-//! | [`install`] | making and dropping the triggers of a table |
-//! | [`ddl`] | what follows from commands that change watched tables |
+//! | [`templates`] | the templates of a table, which are the argument of its triggers and are stored nowhere else |
+//! | [`function`] | the trigger function |
+//! | [`tree`] | which tables have the triggers: the watched table, and every table that is or comes below it |
+//! | [`install`] | creating and dropping the triggers of a table |
+//! | [`ddl`] | the event triggers: commands that change watched tables |
 //! | [`missing`] | what watched tables lack: columns that templates name, and triggers |
 //! | [`trigger`] | what happens when a statement has changed rows |
-//! | [`rows`], [`columns`], [`cast`] | the rows that a statement has changed, and their columns as text |
-//! | [`texts`] | keys in byte order, each once, however many |
+//! | [`rows`], [`columns`], [`cast`] | the changed rows, and their columns as text |
+//! | [`texts`] | any number of keys in byte order, without duplicates |
 //!
-//! The triggers are part of the source's definition. So pg_dump keeps them, a dropped table leaves nothing behind,
-//! and there is no table of ours that could disagree with what happens.
+//! The triggers are part of the definition of the watched table. So pg_dump keeps them, DROP TABLE drops them, and no
+//! table of the extension can disagree with them.
 
 mod cast;
 mod columns;
 mod ddl;
+mod function;
 mod install;
 mod missing;
 mod rows;

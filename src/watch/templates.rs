@@ -1,7 +1,7 @@
-//! What a table is watched for.
+//! The templates of a watched table.
 //!
-//! Owns the form in which that stands in the one argument of the table's triggers: JSON, which the view
-//! `cache_watches` reads too.
+//! Owns their form in the only argument of the table's triggers: JSON, which the view `cache_watches` reads too. Must
+//! never take an argument that [`Watch::new`] could not have written.
 
 use crate::error::CacheError;
 use cache_pg_rules::template::Template;
@@ -23,46 +23,47 @@ struct Argument {
     tags: Vec<String>,
 }
 
-type Texts = Option<Vec<Option<String>>>;
+/// An array of templates, as SQL passes it.
+type TemplateArray = Option<Vec<Option<String>>>;
 
 impl Watch {
-    /// What the arguments of `cache_watch` ask for.
+    /// The templates that the arguments of `cache_watch` contain.
     ///
     /// # Errors
     /// [`CacheError::NullTemplate`], [`CacheError::Template`], or [`CacheError::NoTemplate`].
-    pub fn new(keys: Texts, tags: Texts) -> Result<Self, CacheError> {
+    pub fn new(keys: TemplateArray, tags: TemplateArray) -> Result<Self, CacheError> {
         let argument = Argument { keys: given(keys)?, tags: given(tags)? };
         if argument.keys.is_empty() && argument.tags.is_empty() {
             return Err(CacheError::NoTemplate);
         }
-        // Texts in vectors are always JSON.
+        // Vectors of strings can always be serialized.
         let text = serde_json::to_string(&argument).unwrap_or_default();
         Self::from(&argument, text)
     }
 
-    /// What a trigger was told; None where that is nothing that [`Watch::new`] has made.
-    pub fn told(arguments: &[String]) -> Option<Self> {
+    /// The templates of a trigger from its arguments; None if [`Watch::new`] did not write them.
+    pub fn from_arguments(arguments: &[String]) -> Option<Self> {
         let [text] = arguments else { return None };
         let argument = serde_json::from_str(text).ok()?;
         Self::from(&argument, text.clone()).ok()
     }
 
-    /// What stands in `tgargs` of a trigger, with a zero byte at the end of each argument; None as above.
-    pub fn of_trigger(arguments: &[u8]) -> Option<Self> {
+    /// The same from `tgargs` of `pg_trigger`, where a zero byte ends each argument.
+    pub fn from_tgargs(arguments: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(arguments.strip_suffix(&[0])?).ok()?;
-        Self::told(&[text.to_owned()])
+        Self::from_arguments(&[text.to_owned()])
     }
 
     fn from(argument: &Argument, text: String) -> Result<Self, CacheError> {
         Ok(Self { keys: parsed(&argument.keys)?, tags: parsed(&argument.tags)?, argument: text })
     }
 
-    /// The templates of keys and those of tags, as they were written.
+    /// The templates of keys and those of tags, as the user wrote them.
     pub fn texts(&self) -> Option<(Vec<String>, Vec<String>)> {
         serde_json::from_str(&self.argument).ok().map(|Argument { keys, tags }| (keys, tags))
     }
 
-    /// Those templates of which `holds` says so, and the others.
+    /// The templates for which `holds` is true, and the others.
     pub fn split(self, holds: impl Fn(&Template) -> bool) -> (Self, Self) {
         let (keys, other_keys) = self.keys.into_iter().partition(&holds);
         let (tags, other_tags) = self.tags.into_iter().partition(&holds);
@@ -76,8 +77,8 @@ impl Watch {
     }
 }
 
-/// A list of templates, each once.
-fn given(texts: Texts) -> Result<Vec<String>, CacheError> {
+/// The templates of an array, without duplicates.
+fn given(texts: TemplateArray) -> Result<Vec<String>, CacheError> {
     let mut given = Vec::new();
     for text in texts.unwrap_or_default() {
         let text = text.ok_or(CacheError::NullTemplate)?;

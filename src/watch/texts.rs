@@ -1,30 +1,30 @@
-//! Texts in byte order, each once, however many there are.
+//! Any number of texts in byte order, without duplicates.
 //!
-//! Owns the one place where an update of a million rows could take memory without bound: few texts are kept here, many
-//! go through PostgreSQL's sort, which writes to disk what does not fit into `work_mem`.
+//! Owns the bound on the memory that an update of a million rows takes: a few texts are kept in memory, many go through
+//! PostgreSQL's sort, which writes to disk what does not fit into `work_mem`. Must never return more than a batch.
 
 use crate::pg::compat;
 use pgrx::pg_sys;
 use pgrx::{FromDatum, IntoDatum};
 
-/// How many texts are kept here, and how many are handed out at a time: as many as a statement deletes well.
+/// The number of texts that are kept in memory, and of a batch: a delete of this many keys is efficient.
 const BATCH: usize = 1000;
 
-/// Texts to be sorted. What PostgreSQL holds of them goes with the transaction where an error comes in between.
+/// Texts to be sorted. After an error, the end of the transaction releases what PostgreSQL holds of them.
 #[derive(Default)]
-pub struct Texts {
+pub struct SortedTexts {
     few: Vec<String>,
     many: Option<*mut pg_sys::Tuplesortstate>,
 }
 
-impl Texts {
+impl SortedTexts {
     /// Adds a text.
     pub fn push(&mut self, text: &str) {
         if self.few.len() == BATCH {
             self.sort();
-            // A million rows may have one tag: then there is nothing to pass on.
+            // A million rows can have one tag: then there is nothing to spill.
             if self.few.len() > BATCH / 2 {
-                self.pass_on();
+                self.spill();
             }
         }
         self.few.push(text.to_owned());
@@ -35,8 +35,8 @@ impl Texts {
         self.few.dedup();
     }
 
-    fn pass_on(&mut self) {
-        // SAFETY: begins a sort of texts by their bytes, in the current memory context.
+    fn spill(&mut self) {
+        // SAFETY: begins a sort in byte order, in the current memory context.
         let sort = *self.many.get_or_insert_with(|| unsafe {
             pg_sys::tuplesort_begin_datum(
                 pg_sys::TEXTOID,
@@ -53,27 +53,30 @@ impl Texts {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there are no texts.
     pub fn is_empty(&self) -> bool {
         self.few.is_empty() && self.many.is_none()
     }
 
-    /// Hands out all of them in batches, in order within and across these.
+    /// Passes all texts to `work` in batches, in order within and across batches.
     ///
     /// # Errors
-    /// The first of `work`.
+    /// The first error of `work`.
     pub fn in_order<E>(mut self, mut work: impl FnMut(&[String]) -> Result<(), E>) -> Result<(), E> {
         if self.many.is_none() {
             self.sort();
             return if self.few.is_empty() { Ok(()) } else { work(&self.few) };
         }
-        self.pass_on();
-        self.many.map_or(Ok(()), |sort| hand_out(sort, work))
+        self.spill();
+        self.many.map_or(Ok(()), |sort| pass_sorted(sort, work))
     }
 }
 
-fn hand_out<E>(sort: *mut pg_sys::Tuplesortstate, mut work: impl FnMut(&[String]) -> Result<(), E>) -> Result<(), E> {
-    // SAFETY: the sort has begun and not been performed.
+fn pass_sorted<E>(
+    sort: *mut pg_sys::Tuplesortstate,
+    mut work: impl FnMut(&[String]) -> Result<(), E>,
+) -> Result<(), E> {
+    // SAFETY: the sort has begun and has not been performed.
     unsafe { pg_sys::tuplesort_performsort(sort) };
     let mut batch: Vec<String> = Vec::with_capacity(BATCH);
     while let Some(text) = next(sort) {
@@ -87,14 +90,14 @@ fn hand_out<E>(sort: *mut pg_sys::Tuplesortstate, mut work: impl FnMut(&[String]
         batch.push(text);
     }
     work(&batch)?;
-    // SAFETY: as above; not used any more. After an error its memory and its files go with the transaction's.
+    // SAFETY: as above; the sort is not used any more.
     unsafe { pg_sys::tuplesort_end(sort) };
     Ok(())
 }
 
 fn put(sort: *mut pg_sys::Tuplesortstate, text: &str) {
     if let Some(datum) = text.into_datum() {
-        // SAFETY: the sort has begun; it copies the text, which is ours to free.
+        // SAFETY: the sort has begun; it copies the text, so the original is freed.
         unsafe {
             pg_sys::tuplesort_putdatum(sort, datum, false);
             pg_sys::pfree(datum.cast_mut_ptr());

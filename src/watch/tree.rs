@@ -1,11 +1,12 @@
 //! Which tables have the triggers: the watched table, and every table below it.
 //!
-//! Owns who may give and take them, and the locks. A statement fires the triggers of the table that it names, so each
-//! partition has its own. Must never act on a table that the caller does not own, nor take what it has looked up before
-//! it had the lock for true. The triggers are made as the owner of their function, because only its owner may create
-//! triggers with it: a trigger with templates of one's own could delete any key.
+//! Owns the checks of the caller, and the locks. A statement fires the triggers of the table that it names, so each
+//! partition has its own. Must never act on a table that the caller does not own, and never rely on what it looked up
+//! before it had the lock. The owner of the trigger function creates the triggers, because no other role may: a trigger
+//! with templates of a user's choice could delete any key.
 
-use super::columns::{Columns, Wanted};
+use super::columns::{Columns, Requirement};
+use super::function::TriggerFunction;
 use super::install::{install, remove};
 use super::templates::Watch;
 use crate::catalog;
@@ -15,25 +16,11 @@ use crate::error::CacheError;
 use crate::statement::{IntoParam, Statement, statement};
 use pgrx::pg_sys::{self, Oid};
 
-static FUNCTION: Statement = statement!("watch_function.sql", []);
 static SOURCE: Statement = statement!("watch_source.sql", [OIDOID, OIDOID]);
 static BELOW: Statement = statement!("watch_below.sql", [OIDOID]);
 
-/// The trigger function: a member of the extension, whatever functions of that name there are.
-pub struct Function {
-    pub oid: Oid,
-    pub(super) owner: Oid,
-}
-
-impl Function {
-    /// Finds it; None where the extension has none.
-    pub fn find(tables: &ExtensionTables) -> Option<Self> {
-        FUNCTION.read_newest(tables, &[], |rows| Some(Self { oid: rows.get(0, 1)?, owner: rows.get(0, 2)? }))
-    }
-}
-
-/// A table, and what there is to know about it before it is watched.
-struct Table {
+/// A table, and what decides whether the caller may watch it.
+struct SourceTable {
     name: String,
     is_watchable: bool,
     is_own: bool,
@@ -41,12 +28,12 @@ struct Table {
     watched_above: Option<String>,
     watched_below: Option<String>,
     foreign_below: Option<String>,
-    /// A table below of somebody whose rights the caller does not have.
+    /// A table below whose owner has privileges that the caller does not have.
     not_own_below: Option<String>,
 }
 
-impl Table {
-    fn find(tables: &ExtensionTables, function: &Function, oid: Oid) -> Result<Self, CacheError> {
+impl SourceTable {
+    fn find(tables: &ExtensionTables, function: &TriggerFunction, oid: Oid) -> Result<Self, CacheError> {
         let found = SOURCE.read_newest(tables, &[oid.param(), function.oid.param()], |rows| {
             Some(Self {
                 name: rows.get(0, 1)?,
@@ -62,7 +49,7 @@ impl Table {
         found.ok_or_else(|| CacheError::Unwatchable(u32::from(oid).to_string()))
     }
 
-    /// Refuses what is not the caller's to watch or to watch no more.
+    /// Refuses a table that the caller may not watch or unwatch.
     fn check_caller(&self) -> Result<(), CacheError> {
         if !self.is_watchable {
             return Err(CacheError::Unwatchable(self.name.clone()));
@@ -74,13 +61,13 @@ impl Table {
         }
     }
 
-    /// Refuses a table, or one with a table below it, that is not the caller's.
+    /// Refuses a table if the caller does not own it and every table below it.
     fn check_owner(&self) -> Result<(), CacheError> {
         let not_own = if self.is_own { self.not_own_below.as_ref() } else { Some(&self.name) };
         not_own.map_or(Ok(()), |name| Err(CacheError::NotOwner(name.clone())))
     }
 
-    /// Refuses what cannot be watched because of a table below.
+    /// Refuses a table that cannot be watched because of a table below it.
     fn check_below(&self) -> Result<(), CacheError> {
         if let Some(foreign) = self.foreign_below.clone() {
             return Err(CacheError::ForeignTable(foreign));
@@ -92,24 +79,24 @@ impl Table {
     }
 }
 
-/// Gives the triggers to a table and what is below it, in place of those that they have.
+/// Creates the triggers of a table and of the tables below it, in place of those that they have.
 ///
 /// # Errors
-/// Where it cannot be watched, or not for that.
+/// If the table cannot be watched, the caller does not own it, or the templates do not fit its columns.
 pub fn watch(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
     let (tables, function) = begin("cache_watch")?;
     let table = lock(&tables, &function, oid)?;
     table.check_below()?;
-    check_columns(oid, watch, Wanted::Texts)?;
+    check_columns(oid, watch, Requirement::Text)?;
     remove(&tables, &function, oid);
     install(&tables, &function, oid, &watch.argument);
     Ok(())
 }
 
-/// Takes the triggers from a table and what is below it; returns whether it had any.
+/// Drops the triggers of a table and of the tables below it; returns whether it had any.
 ///
 /// # Errors
-/// Where it is not the caller's to do.
+/// If the caller does not own the table, or a table above it is watched.
 pub fn unwatch(oid: Oid) -> Result<bool, CacheError> {
     let (tables, function) = begin("cache_unwatch")?;
     let table = lock(&tables, &function, oid)?;
@@ -119,20 +106,25 @@ pub fn unwatch(oid: Oid) -> Result<bool, CacheError> {
     Ok(table.is_watched)
 }
 
-/// What both need. Refuses a call by code that somebody else runs, as ANALYZE runs the function of an index.
-fn begin(caller: &'static str) -> Result<(std::rc::Rc<ExtensionTables>, Function), CacheError> {
+/// What both need. Refuses a call in a security-restricted operation, such as ANALYZE that runs a function of an index.
+fn begin(caller: &'static str) -> Result<(std::rc::Rc<ExtensionTables>, TriggerFunction), CacheError> {
     configuring::refuse_if_restricted(caller)?;
     let tables = catalog::installed()?;
-    let function = Function::find(&tables).ok_or(CacheError::NotInstalled)?;
+    let function = TriggerFunction::find(&tables).ok_or(CacheError::NotInstalled)?;
     Ok((tables, function))
 }
 
-/// Gives the triggers to a table that a command has put below a watched one, and to what is below it.
+/// Creates the triggers of a table that a command has put below a watched one, and of the tables below it.
 ///
 /// # Errors
-/// Where it cannot be watched, or is watched already, for something else.
-pub fn watch_below(tables: &ExtensionTables, function: &Function, oid: Oid, argument: &str) -> Result<(), CacheError> {
-    let table = Table::find(tables, function, oid)?;
+/// If the table cannot be watched, or is already watched with different templates.
+pub fn watch_below(
+    tables: &ExtensionTables,
+    function: &TriggerFunction,
+    oid: Oid,
+    argument: &str,
+) -> Result<(), CacheError> {
+    let table = SourceTable::find(tables, function, oid)?;
     if !table.is_watchable {
         return Err(CacheError::ForeignTable(table.name));
     }
@@ -145,21 +137,21 @@ pub fn watch_below(tables: &ExtensionTables, function: &Function, oid: Oid, argu
     Ok(())
 }
 
-/// Locks a table and what is below it against writers and against more tables below, where it is the caller's to do,
-/// and looks at it under the lock: by then it may have another name, another owner, or be gone. Readers are kept out
-/// where triggers will be dropped, as DROP TRIGGER does.
-fn lock(tables: &ExtensionTables, function: &Function, oid: Oid) -> Result<Table, CacheError> {
+/// Locks a table and the tables below it against writers and against further tables below, if the caller owns them, and
+/// looks it up again under the lock: it may have got another name or owner, or have been dropped. If triggers will be
+/// dropped, it locks out readers too, as DROP TRIGGER does.
+fn lock(tables: &ExtensionTables, function: &TriggerFunction, oid: Oid) -> Result<SourceTable, CacheError> {
     let mut mode = pg_sys::ShareRowExclusiveLock as i32;
     loop {
-        let table = Table::find(tables, function, oid)?;
+        let table = SourceTable::find(tables, function, oid)?;
         table.check_caller()?;
         if table.is_watched {
             mode = pg_sys::AccessExclusiveLock as i32;
         }
-        // SAFETY: locks a number, whether there is such a table or not; given back by the end of the transaction.
+        // SAFETY: locks a number, whether or not there is such a table; the end of the transaction releases it.
         unsafe { pg_sys::LockRelationOid(oid, mode) };
         lock_below(tables, oid, mode);
-        let table = Table::find(tables, function, oid)?;
+        let table = SourceTable::find(tables, function, oid)?;
         table.check_caller()?;
         if !table.is_watched || mode == pg_sys::AccessExclusiveLock as i32 {
             return Ok(table);
@@ -167,7 +159,7 @@ fn lock(tables: &ExtensionTables, function: &Function, oid: Oid) -> Result<Table
     }
 }
 
-/// A table that came below another one before that was locked is locked in the next round.
+/// Locks the tables below. A table that came below another before that was locked is locked in the next round.
 fn lock_below(tables: &ExtensionTables, oid: Oid, mode: i32) {
     let mut locked: Vec<Oid> = Vec::new();
     loop {
@@ -182,11 +174,11 @@ fn lock_below(tables: &ExtensionTables, oid: Oid, mode: i32) {
     }
 }
 
-/// Whether the columns of a table that the templates name are as wanted.
+/// Checks the columns of a table that the templates name.
 ///
 /// # Errors
 /// As [`Columns::check`].
-pub fn check_columns(oid: Oid, watch: &Watch, wanted: Wanted) -> Result<(), CacheError> {
+pub fn check_columns(oid: Oid, watch: &Watch, required: Requirement) -> Result<(), CacheError> {
     // SAFETY: opened and closed in pairs; an error of PostgreSQL leaves the closing to the abort. A table below may
     // have been dropped.
     unsafe {
@@ -194,7 +186,7 @@ pub fn check_columns(oid: Oid, watch: &Watch, wanted: Wanted) -> Result<(), Cach
         if relation.is_null() {
             return Ok(());
         }
-        let checked = Columns::find(relation, watch).check(relation, wanted);
+        let checked = Columns::find(relation, watch).check(relation, required);
         pg_sys::relation_close(relation, pg_sys::NoLock as i32);
         checked
     }

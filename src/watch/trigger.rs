@@ -1,13 +1,13 @@
 //! What happens when a statement has changed rows of a watched table.
 //!
-//! Owns the trigger function. Must never make the statement fail for what its rows hold, nor for a column that is not
-//! there: a text that is no key is the key of no entry, and what cannot be known may be anything. Keys are deleted in
-//! byte order, however many, so that two statements never deadlock on them.
+//! Owns the trigger function. Must never make the statement fail because of the values in its rows, or because of a
+//! missing column: a text that is not a valid key belongs to no entry, and an unknown text can be any key. Keys are
+//! deleted in byte order, so that two statements never deadlock on them.
 
-use super::columns::{Columns, Values};
-use super::rows::Rows;
+use super::columns::{Columns, RowTexts};
+use super::rows::ChangedRows;
 use super::templates::Watch;
-use super::texts::Texts;
+use super::texts::SortedTexts;
 use crate::access;
 use crate::error::CacheError;
 use crate::pg::scratch::Scratch;
@@ -20,38 +20,42 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::collections::BTreeSet;
 
-/// The trigger on every watched table. A statement trigger has transition tables; the row trigger is for what fires no
-/// others, the changes that a subscription applies.
+/// The trigger on every watched table. The statement triggers have transition tables; the row trigger is for changes
+/// that a subscription applies, which fire no statement triggers.
 #[pg_extern(sql = false)]
 fn cache_watch_trigger(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
+    // SAFETY: the arguments of the call by PostgreSQL; nothing changes them.
     let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
-    let watch = trigger.extra_args().ok().and_then(|told| Watch::told(&told)).ok_or(CacheError::NotAWatchTrigger)?;
+    let watch = trigger
+        .extra_args()
+        .ok()
+        .and_then(|arguments| Watch::from_arguments(&arguments))
+        .ok_or(CacheError::NotAWatchTrigger)?;
     if matches!(trigger.op(), Ok(PgTriggerOperation::Truncate)) {
-        cleared(&watch)?;
+        invalidate_unknown_rows(&watch)?;
     } else {
-        changed(&trigger, watch)?;
+        invalidate_changed_rows(&trigger, watch)?;
     }
     Ok(())
 }
 
-/// Deletes the keys and invalidates the tags of the rows as they were and as they are. What the rows make of a template
-/// with a column that is not there, or has no text that may be taken, nobody knows.
-fn changed(trigger: &PgTrigger, watch: Watch) -> Result<(), CacheError> {
+/// Deletes the keys and invalidates the tags of the old and the new rows. For a template with a column whose text is
+/// unknown, invalidates everything that some row could make of it.
+fn invalidate_changed_rows(trigger: &PgTrigger, watch: Watch) -> Result<(), CacheError> {
     let (old, new) = rows(trigger)?;
     // SAFETY: the relation that the trigger fired on is open.
     let columns = unsafe { Columns::find(trigger.trigger_data().tg_relation, &watch) };
-    let (watch, unknown) = watch.split(|template| columns.suffice(template));
-    let (mut keys, mut tags) = (Texts::default(), Texts::default());
+    let (watch, unknown) = watch.split(|template| columns.are_known_for(template));
+    let (mut keys, mut tags) = (SortedTexts::default(), SortedTexts::default());
     let has_rows = columns.under_fixed_settings(|| collect(&columns, old, new, &watch, &mut keys, &mut tags));
     if has_rows {
-        cleared(&unknown)?;
+        invalidate_unknown_rows(&unknown)?;
     }
     invalidate(keys, tags)
 }
 
-/// The rows as they were and as they are.
-fn rows(trigger: &PgTrigger) -> Result<(Rows, Rows), CacheError> {
+/// The old and the new rows.
+fn rows(trigger: &PgTrigger) -> Result<(ChangedRows, ChangedRows), CacheError> {
     let data = trigger.trigger_data();
     let operation = trigger.op().map_err(|_| CacheError::NotAWatchTrigger)?;
     let has_old = !matches!(operation, PgTriggerOperation::Insert);
@@ -63,24 +67,35 @@ fn rows(trigger: &PgTrigger) -> Result<(Rows, Rows), CacheError> {
     unsafe {
         if matches!(trigger.level(), PgTriggerLevel::Row) {
             let updated = has_old && has_new;
-            let row = Rows::one(data.tg_trigslot);
+            let row = ChangedRows::one(data.tg_trigslot);
             return Ok(match operation {
-                _ if updated => (row, Rows::one(data.tg_newslot)),
-                PgTriggerOperation::Insert => (Rows::None, row),
-                _ => (row, Rows::None),
+                _ if updated => (row, ChangedRows::one(data.tg_newslot)),
+                PgTriggerOperation::Insert => (ChangedRows::None, row),
+                _ => (row, ChangedRows::None),
             });
         }
         if has_old == data.tg_oldtable.is_null() || has_new == data.tg_newtable.is_null() {
             return Err(CacheError::NotAWatchTrigger);
         }
-        Ok((Rows::table(data.tg_oldtable, data.tg_relation), Rows::table(data.tg_newtable, data.tg_relation)))
+        Ok((
+            ChangedRows::table(data.tg_oldtable, data.tg_relation),
+            ChangedRows::table(data.tg_newtable, data.tg_relation),
+        ))
     }
 }
 
-/// Collects what the rows make of the templates; returns whether there are any. The two walks go side by side, so that
-/// the key of a row that an update has left as it was is taken once; which row belongs to which is not relied on.
-fn collect(columns: &Columns, mut old: Rows, mut new: Rows, watch: &Watch, keys: &mut Texts, tags: &mut Texts) -> bool {
-    let (mut was, mut is) = (Values::new(), Values::new());
+/// Collects the keys and tags that the rows make of the templates; returns whether there are any rows. It reads the old
+/// and the new rows side by side, so that a key that an update has not changed is usually added once. It does not rely
+/// on their order.
+fn collect(
+    columns: &Columns,
+    mut old: ChangedRows,
+    mut new: ChangedRows,
+    watch: &Watch,
+    keys: &mut SortedTexts,
+    tags: &mut SortedTexts,
+) -> bool {
+    let (mut was, mut is) = (RowTexts::new(), RowTexts::new());
     let (mut before, mut after) = (String::new(), String::new());
     let mut scratch = Scratch::new();
     let mut first = true;
@@ -93,10 +108,10 @@ fn collect(columns: &Columns, mut old: Rows, mut new: Rows, watch: &Watch, keys:
         is.clear();
         rows.0.inspect(|row| scratch.run(|| columns.read(*row, &mut was)));
         rows.1.inspect(|row| scratch.run(|| columns.read(*row, &mut is)));
-        let mut take = |templates: &[Template], into: &mut Texts| {
+        let mut take = |templates: &[Template], into: &mut SortedTexts| {
             for template in templates.iter().filter(|template| first || !template.is_constant()) {
-                let had = rows.0.is_some() && template.fill(&mut before, |name| columns.value(&was, name));
-                let has = rows.1.is_some() && template.fill(&mut after, |name| columns.value(&is, name));
+                let had = rows.0.is_some() && template.fill(&mut before, |name| columns.text(&was, name));
+                let has = rows.1.is_some() && template.fill(&mut after, |name| columns.text(&is, name));
                 if had {
                     into.push(&before);
                 }
@@ -115,8 +130,8 @@ fn collect(columns: &Columns, mut old: Rows, mut new: Rows, watch: &Watch, keys:
     !first
 }
 
-/// The keys before the tags, everywhere: one more thing that is done in the same order.
-fn invalidate(keys: Texts, tags: Texts) -> Result<(), CacheError> {
+/// Deletes keys and invalidates tags. The keys come first in every statement, so that two statements do not deadlock.
+fn invalidate(keys: SortedTexts, tags: SortedTexts) -> Result<(), CacheError> {
     if keys.is_empty() && tags.is_empty() {
         return Ok(());
     }
@@ -133,19 +148,18 @@ fn invalidate(keys: Texts, tags: Texts) -> Result<(), CacheError> {
     })
 }
 
-/// Texts that are no keys are left out: no entry has such a key, or such a tag.
+/// The texts that are valid keys; no entry has another text as its key or tag.
 fn parsed(texts: &[String]) -> Vec<Key<'_>> {
     texts.iter().filter_map(|text| Key::parse(text).ok()).collect()
 }
 
-/// Which rows there were, or what they held, nobody can say: everything goes that some row could have made of a
-/// template.
-fn cleared(watch: &Watch) -> Result<(), CacheError> {
+/// Invalidates every key and tag that any row could make of the templates, because the rows or their texts are unknown.
+fn invalidate_unknown_rows(watch: &Watch) -> Result<(), CacheError> {
     if watch.templates().next().is_none() {
         return Ok(());
     }
     let access = access::of_the_cache()?;
-    let (mut keys, mut tags) = (Texts::default(), Texts::default());
+    let (mut keys, mut tags) = (SortedTexts::default(), SortedTexts::default());
     let mut namespaces = BTreeSet::new();
     let mut everything = false;
     for template in &watch.keys {

@@ -1,46 +1,46 @@
 -- What each function says of itself, who may do what, and the announcement. Runs after everything else.
 
-COMMENT ON FUNCTION @extschema@.cache_get(text) IS 'the value of a live entry; NULL on a miss';
-COMMENT ON FUNCTION @extschema@.cache_get_or_null(text) IS 'as cache_get, and NULL where that would raise; only cancel and shutdown pass';
-COMMENT ON FUNCTION @extschema@.cache_set(text, jsonb, interval, text[]) IS 'creates or replaces an entry and returns its deadline';
+COMMENT ON FUNCTION @extschema@.cache_get(text) IS 'returns the value of a live entry; NULL on a miss';
+COMMENT ON FUNCTION @extschema@.cache_get_or_null(text) IS 'as cache_get, but returns NULL instead of an error; only cancel and shutdown raise';
+COMMENT ON FUNCTION @extschema@.cache_set(text, jsonb, interval, text[]) IS 'creates or replaces an entry; returns its deadline';
 COMMENT ON FUNCTION @extschema@.cache_set(text, jsonb, text, text[]) IS 'as cache_set, with the ttl as text: ''10 minutes'', or ''600'' (seconds)';
-COMMENT ON FUNCTION @extschema@.cache_try_set(text, jsonb, interval, text[]) IS 'as cache_set: true, and false where that would raise; only cancel and shutdown pass';
+COMMENT ON FUNCTION @extschema@.cache_try_set(text, jsonb, interval, text[]) IS 'as cache_set, but returns true, or false instead of an error; only cancel and shutdown raise';
 COMMENT ON FUNCTION @extschema@.cache_try_set(text, jsonb, text, text[]) IS 'as cache_try_set, with the ttl as text';
-COMMENT ON FUNCTION @extschema@.cache_add(text, jsonb, interval, text[]) IS 'sets only if no live entry has the key; atomic; whether it did';
+COMMENT ON FUNCTION @extschema@.cache_add(text, jsonb, interval, text[]) IS 'creates an entry unless the key has a live one; atomic; returns whether it did';
 COMMENT ON FUNCTION @extschema@.cache_add(text, jsonb, text, text[]) IS 'as cache_add, with the ttl as text';
-COMMENT ON FUNCTION @extschema@.cache_replace(text, jsonb, interval, text[]) IS 'sets only if a live entry has the key; atomic; whether it did';
+COMMENT ON FUNCTION @extschema@.cache_replace(text, jsonb, interval, text[]) IS 'replaces an entry if the key has a live one; atomic; returns whether it did';
 COMMENT ON FUNCTION @extschema@.cache_replace(text, jsonb, text, text[]) IS 'as cache_replace, with the ttl as text';
-COMMENT ON FUNCTION @extschema@.cache_cas(text, jsonb, xid8, interval, text[]) IS 'sets only if the live entry still has this version (from cache_entry); atomic; whether it did';
+COMMENT ON FUNCTION @extschema@.cache_cas(text, jsonb, xid8, interval, text[]) IS 'replaces an entry if it still has this version (see cache_entry); atomic; returns whether it did';
 COMMENT ON FUNCTION @extschema@.cache_cas(text, jsonb, xid8, text, text[]) IS 'as cache_cas, with the ttl as text';
-COMMENT ON FUNCTION @extschema@.cache_entry(text) IS 'the live entry with all that is known about it; no row on a miss';
-COMMENT ON FUNCTION @extschema@.cache_exists(text) IS 'whether there is a live entry';
-COMMENT ON FUNCTION @extschema@.cache_ttl(text) IS 'what remains of a live entry''s time; NULL on a miss';
-COMMENT ON FUNCTION @extschema@.cache_expires_at(text) IS 'the deadline of a live entry, infinity without one; NULL on a miss';
-COMMENT ON FUNCTION @extschema@.cache_touch(text, interval) IS 'gives a live entry a new deadline; whether there was one';
+COMMENT ON FUNCTION @extschema@.cache_entry(text) IS 'returns the live entry with all its columns; no row on a miss';
+COMMENT ON FUNCTION @extschema@.cache_exists(text) IS 'returns whether the key has a live entry';
+COMMENT ON FUNCTION @extschema@.cache_ttl(text) IS 'returns the remaining time of a live entry; NULL on a miss';
+COMMENT ON FUNCTION @extschema@.cache_expires_at(text) IS 'returns the deadline of a live entry, infinity if it has none; NULL on a miss';
+COMMENT ON FUNCTION @extschema@.cache_touch(text, interval) IS 'sets a new deadline for a live entry; returns whether there was one';
 COMMENT ON FUNCTION @extschema@.cache_touch(text, text) IS 'as cache_touch, with the ttl as text';
-COMMENT ON FUNCTION @extschema@.cache_persist(text) IS 'drops the deadline of a live entry, where cache_pg.max_ttl is 0; whether there was one';
-COMMENT ON FUNCTION @extschema@.cache_delete(text) IS 'deletes an entry, safe against values computed before; whether a live one went';
-COMMENT ON FUNCTION @extschema@.cache_delete_many(text[]) IS 'deletes entries, in key order; how many live ones went';
+COMMENT ON FUNCTION @extschema@.cache_persist(text) IS 'removes the deadline of a live entry, if cache_pg.max_ttl is 0; returns whether there was one';
+COMMENT ON FUNCTION @extschema@.cache_delete(text) IS 'deletes an entry, and rejects values computed before that; returns whether it was live';
+COMMENT ON FUNCTION @extschema@.cache_delete_many(text[]) IS 'deletes entries in key order; returns how many were live';
 COMMENT ON FUNCTION @extschema@.cache_take(text) IS 'deletes an entry and returns its value; NULL on a miss; atomic';
-COMMENT ON FUNCTION @extschema@.cache_clear(text) IS 'deletes every entry of a namespace, or all; how many were live';
-COMMENT ON FUNCTION @extschema@.cache_incr(text, bigint, interval) IS 'adds to an integer and returns the sum; atomic; an absent one starts at 0 with the ttl';
+COMMENT ON FUNCTION @extschema@.cache_clear(text) IS 'deletes all entries of a namespace, or all entries; returns how many were live';
+COMMENT ON FUNCTION @extschema@.cache_incr(text, bigint, interval) IS 'adds to an integer and returns the sum; atomic; on a miss it starts at 0 with the ttl';
 COMMENT ON FUNCTION @extschema@.cache_incr(text, bigint, text) IS 'as cache_incr, with the ttl as text';
-COMMENT ON FUNCTION @extschema@.cache_get_many(text[]) IS 'the live ones of these keys, in the order asked, each once';
-COMMENT ON FUNCTION @extschema@.cache_set_many(jsonb, interval, text[]) IS 'sets every key of a JSON object to its value, in key order; how many';
+COMMENT ON FUNCTION @extschema@.cache_get_many(text[]) IS 'returns the live entries of these keys in the given order, without duplicates';
+COMMENT ON FUNCTION @extschema@.cache_set_many(jsonb, interval, text[]) IS 'sets every key of a JSON object to its value, in key order; returns how many';
 COMMENT ON FUNCTION @extschema@.cache_set_many(jsonb, text, text[]) IS 'as cache_set_many, with the ttl as text';
-COMMENT ON FUNCTION @extschema@.cache_fetch(text, interval) IS 'the value, and on a miss, for one caller, a token to store it with; the others may wait';
-COMMENT ON FUNCTION @extschema@.cache_fill(text, jsonb, text, interval, text[]) IS 'stores what was computed under a token, unless it could be stale; never waits; whether it did';
+COMMENT ON FUNCTION @extschema@.cache_fetch(text, interval) IS 'returns the value; on a miss, one caller gets a token to store it with, and the others can wait';
+COMMENT ON FUNCTION @extschema@.cache_fill(text, jsonb, text, interval, text[]) IS 'stores a value computed under a token unless it could be stale; never waits; returns whether it did';
 COMMENT ON FUNCTION @extschema@.cache_fill(text, jsonb, text, text, text[]) IS 'as cache_fill, with the ttl as text';
-COMMENT ON FUNCTION @extschema@.cache_release(text, text) IS 'gives the right to compute a value back; whether the caller still had it';
-COMMENT ON FUNCTION @extschema@.cache_get_or_set(text, text, interval, text[], text[]) IS 'the value, else that of the query or the loader, computed once and stored unless it could be stale';
+COMMENT ON FUNCTION @extschema@.cache_release(text, text) IS 'gives up the lease of a token; returns whether the caller still had it';
+COMMENT ON FUNCTION @extschema@.cache_get_or_set(text, text, interval, text[], text[]) IS 'returns the value, or computes it once with the query or the loader and stores it unless it could be stale';
 COMMENT ON FUNCTION @extschema@.cache_get_or_set(text, text, text, text[], text[]) IS 'as cache_get_or_set, with the ttl as text';
-COMMENT ON FUNCTION @extschema@.cache_invalidate_tags(text[]) IS 'makes every entry that carries one of the tags a miss; constant cost; how many tags';
-COMMENT ON FUNCTION @extschema@.cache_tags_hold(text[], bigint[]) IS 'whether no tag of an entry has been invalidated since it was written: for queries on cache_entries';
-COMMENT ON FUNCTION @extschema@.cache_keys(text, text, integer) IS 'live keys in byte order, a page at a time: the last one is "after" for the next page';
-COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint) IS 'creates or changes a namespace: only what is given changes';
-COMMENT ON FUNCTION @extschema@.cache_unconfigure(text) IS 'forgets a namespace''s options; whether there were any; entries stay';
-COMMENT ON FUNCTION @extschema@.cache_persistence(text) IS 'makes all tables of the cache logged or unlogged, under an exclusive lock; which they are';
-COMMENT ON FUNCTION @extschema@.cache_sweep(integer) IS 'removes up to so many due entries and returns how many; 0 = nothing is due; never waits';
+COMMENT ON FUNCTION @extschema@.cache_invalidate_tags(text[]) IS 'makes every entry with one of the tags a miss, at constant cost; returns the number of tags';
+COMMENT ON FUNCTION @extschema@.cache_tags_hold(text[], bigint[]) IS 'returns whether no tag of an entry has been invalidated since it was written; for queries on cache_entries';
+COMMENT ON FUNCTION @extschema@.cache_keys(text, text, integer) IS 'returns live keys in byte order, one page at a time; pass the last key as "after" for the next page';
+COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint) IS 'creates or changes a namespace; options that are not given stay as they are';
+COMMENT ON FUNCTION @extschema@.cache_unconfigure(text) IS 'removes the options of a namespace, but not its entries; returns whether there were any';
+COMMENT ON FUNCTION @extschema@.cache_persistence(text) IS 'makes all tables of the cache logged or unlogged, under an exclusive lock; returns which they are';
+COMMENT ON FUNCTION @extschema@.cache_sweep(integer) IS 'removes up to this many due entries; never waits; returns how many, 0 if none is due';
 
 -- The extension's tables are private; cache_entries is opened by GRANT (docs/operations.md, "Privileges").
 REVOKE ALL ON @extschema@.cache_entries, @extschema@.cache_tags, @extschema@.cache_namespaces FROM PUBLIC;
@@ -57,7 +57,7 @@ FROM PUBLIC;
 CREATE FUNCTION @extschema@.cache_entries_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_entries_changed_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.cache_entries_changed() FROM PUBLIC;
-COMMENT ON FUNCTION @extschema@.cache_entries_changed() IS 'trigger: counts what is not written by a function, so that limits hold for it too';
+COMMENT ON FUNCTION @extschema@.cache_entries_changed() IS 'trigger: counts the rows that no function has written, so that limits apply to them';
 CREATE TRIGGER cache_entries_changed
     AFTER INSERT OR UPDATE OR DELETE ON @extschema@.cache_entries
     FOR EACH ROW EXECUTE FUNCTION @extschema@.cache_entries_changed();
@@ -73,7 +73,7 @@ COMMENT ON FUNCTION @extschema@.cache_namespaces_changed() IS 'trigger: makes ev
 CREATE FUNCTION @extschema@.cache_namespaces_checked() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_namespaces_checked_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.cache_namespaces_checked() FROM PUBLIC;
-COMMENT ON FUNCTION @extschema@.cache_namespaces_checked() IS 'trigger: writes down who owns the loader, and checks it again';
+COMMENT ON FUNCTION @extschema@.cache_namespaces_checked() IS 'trigger: checks the loader, and records its owner';
 CREATE TRIGGER cache_namespaces_checked
     BEFORE INSERT OR UPDATE ON @extschema@.cache_namespaces
     FOR EACH ROW EXECUTE FUNCTION @extschema@.cache_namespaces_checked();
@@ -93,7 +93,7 @@ ALTER TABLE @extschema@.cache_namespaces
 CREATE FUNCTION @extschema@.cache_applied_ignored() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_applied_ignored_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.cache_applied_ignored() FROM PUBLIC;
-COMMENT ON FUNCTION @extschema@.cache_applied_ignored() IS 'trigger: passes over what logical replication brings, which means nothing on this server';
+COMMENT ON FUNCTION @extschema@.cache_applied_ignored() IS 'trigger: ignores rows from logical replication, which mean nothing on this server';
 CREATE TRIGGER cache_applied_ignored
     BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.cache_entries
     FOR EACH ROW EXECUTE FUNCTION @extschema@.cache_applied_ignored();
@@ -111,7 +111,7 @@ ALTER TABLE @extschema@.cache_namespaces ENABLE REPLICA TRIGGER cache_applied_ig
 CREATE FUNCTION @extschema@.cache_tags_truncated() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_tags_truncated_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.cache_tags_truncated() FROM PUBLIC;
-COMMENT ON FUNCTION @extschema@.cache_tags_truncated() IS 'trigger: deletes all entries, because nobody can tell any more which were invalidated';
+COMMENT ON FUNCTION @extschema@.cache_tags_truncated() IS 'trigger: deletes all entries, because it is no longer known which were invalidated';
 CREATE TRIGGER cache_tags_truncated
     AFTER TRUNCATE ON @extschema@.cache_tags
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.cache_tags_truncated();

@@ -50,64 +50,65 @@ CREATE VIEW @extschema@.cache_sweeps AS SELECT * FROM @extschema@.cache_sweeps()
 CREATE VIEW @extschema@.cache_health AS SELECT * FROM @extschema@.cache_health();
 CREATE VIEW @extschema@.cache_advice AS SELECT * FROM @extschema@.cache_advice();
 
-COMMENT ON VIEW @extschema@.cache_stats IS 'what the cache has done since reset_at and what it holds, in total (scope), for each namespace, and for the rest; not transactional: work that is rolled back counts too';
-COMMENT ON COLUMN @extschema@.cache_stats.scope IS 'total; namespace; merged: namespaces that have lost their place in the statistics to others, because they were not used for ten minutes and no place was left (cache_pg.track_namespaces); rest: namespaces without a place, and what belongs to no namespace';
-COMMENT ON COLUMN @extschema@.cache_stats.hits IS 'reads that found a live value';
-COMMENT ON COLUMN @extschema@.cache_stats.misses IS 'reads that found no value, or one past its deadline';
-COMMENT ON COLUMN @extschema@.cache_stats.hit_ratio IS 'hits among all reads, 0 to 1; NULL: nothing was read';
-COMMENT ON COLUMN @extschema@.cache_stats.stale_hits IS 'misses for which cache_fetch served a value past its deadline';
-COMMENT ON COLUMN @extschema@.cache_stats.sets IS 'values written by cache_set and its kin';
-COMMENT ON COLUMN @extschema@.cache_stats.deletes IS 'keys deleted by cache_delete and its kin; of a clear, the live entries';
+COMMENT ON VIEW @extschema@.cache_stats IS 'activity since reset_at and content of the cache: in total, for each namespace (scope), and for operations that no namespace counts; not transactional, so operations of rolled back transactions count';
+COMMENT ON COLUMN @extschema@.cache_stats.scope IS 'total; namespace; merged: namespaces that lost their slot because they were unused for ten minutes and no slot was left (cache_pg.track_namespaces); rest: operations without a slot, and those of no namespace';
+COMMENT ON COLUMN @extschema@.cache_stats.hits IS 'reads that found a live entry';
+COMMENT ON COLUMN @extschema@.cache_stats.misses IS 'reads that found none, or an expired one';
+COMMENT ON COLUMN @extschema@.cache_stats.hit_ratio IS 'share of hits among all reads, 0 to 1; NULL: no reads';
+COMMENT ON COLUMN @extschema@.cache_stats.stale_hits IS 'misses for which cache_fetch returned a value past its deadline';
+COMMENT ON COLUMN @extschema@.cache_stats.sets IS 'values written by cache_set and the like';
+COMMENT ON COLUMN @extschema@.cache_stats.deletes IS 'keys deleted by cache_delete and the like; for cache_clear, the live entries';
 COMMENT ON COLUMN @extschema@.cache_stats.invalidations IS 'keys deleted because a row of a watched table changed';
-COMMENT ON COLUMN @extschema@.cache_stats.tag_invalidations IS 'invalidated tags; they belong to no namespace';
-COMMENT ON COLUMN @extschema@.cache_stats.touches IS 'new deadlines set by cache_touch and its kin';
-COMMENT ON COLUMN @extschema@.cache_stats.fills IS 'computed values that cache_fill or cache_get_or_set stored';
-COMMENT ON COLUMN @extschema@.cache_stats.fills_refused IS 'computed values that were refused, because they could have been stale';
-COMMENT ON COLUMN @extschema@.cache_stats.fills_barred IS 'fills_refused that an open transaction caused, which had cleared the namespace or the whole cache';
-COMMENT ON COLUMN @extschema@.cache_stats.loads IS 'values that were computed';
-COMMENT ON COLUMN @extschema@.cache_stats.load_ms IS 'how long all loads took together, in milliseconds';
-COMMENT ON COLUMN @extschema@.cache_stats.waits IS 'callers that waited for a value which another session computed';
-COMMENT ON COLUMN @extschema@.cache_stats.wait_ms IS 'how long all waits took together, in milliseconds';
-COMMENT ON COLUMN @extschema@.cache_stats.expired IS 'entries removed after their deadline';
+COMMENT ON COLUMN @extschema@.cache_stats.tag_invalidations IS 'tags invalidated; they belong to no namespace';
+COMMENT ON COLUMN @extschema@.cache_stats.touches IS 'deadlines changed without writing a value';
+COMMENT ON COLUMN @extschema@.cache_stats.fills IS 'values computed and stored, by cache_fill or cache_get_or_set';
+COMMENT ON COLUMN @extschema@.cache_stats.fills_refused IS 'values computed and rejected, because they could have been stale';
+COMMENT ON COLUMN @extschema@.cache_stats.fills_barred IS 'the part of fills_refused that came while a transaction was open that had cleared the namespace or the cache';
+COMMENT ON COLUMN @extschema@.cache_stats.loads IS 'values computed';
+COMMENT ON COLUMN @extschema@.cache_stats.load_ms IS 'total time of the loads, in milliseconds';
+COMMENT ON COLUMN @extschema@.cache_stats.waits IS 'callers that waited for another caller to compute a value';
+COMMENT ON COLUMN @extschema@.cache_stats.wait_ms IS 'total time of the waits, in milliseconds';
+COMMENT ON COLUMN @extschema@.cache_stats.expired IS 'expired entries removed';
 COMMENT ON COLUMN @extschema@.cache_stats.evicted IS 'live entries removed to make room';
-COMMENT ON COLUMN @extschema@.cache_stats.evicted_age IS 'the average age of evicted entries since they were written, in seconds';
-COMMENT ON COLUMN @extschema@.cache_stats.errors IS 'errors that cache_get_or_null and cache_try_set swallowed';
-COMMENT ON COLUMN @extschema@.cache_stats.bytes_in IS 'bytes of values written, as jsonb without compression';
+COMMENT ON COLUMN @extschema@.cache_stats.evicted_age IS 'average age of the evicted entries since they were written, in seconds';
+COMMENT ON COLUMN @extschema@.cache_stats.errors IS 'errors suppressed by cache_get_or_null and cache_try_set';
+COMMENT ON COLUMN @extschema@.cache_stats.bytes_in IS 'bytes of values written, as jsonb before compression';
 COMMENT ON COLUMN @extschema@.cache_stats.bytes_out IS 'bytes of values returned';
-COMMENT ON COLUMN @extschema@.cache_stats.entries IS 'live entries, at counted_at';
-COMMENT ON COLUMN @extschema@.cache_stats.bytes IS 'the bytes that live entries take, with their share of index and TOAST table';
-COMMENT ON COLUMN @extschema@.cache_stats.expired_entries IS 'rows past their deadline, and tombstones, at counted_at';
-COMMENT ON COLUMN @extschema@.cache_stats.expired_bytes IS 'the bytes that expired_entries take';
-COMMENT ON COLUMN @extschema@.cache_stats.largest_entry IS 'the size of the largest live entry at counted_at, in bytes';
-COMMENT ON COLUMN @extschema@.cache_stats.counted_at IS 'when the sweeper last completed a turn that read every page; NULL: not yet';
-COMMENT ON COLUMN @extschema@.cache_stats.reset_at IS 'when counting began: at the last cache_stats_reset(), else after a crash, else at the first use';
-COMMENT ON COLUMN @extschema@.cache_stats.namespaces IS 'how many namespaces the row is about; a namespace that has lost its place and got another one counts twice; NULL: not known';
+COMMENT ON COLUMN @extschema@.cache_stats.entries IS 'live entries at counted_at';
+COMMENT ON COLUMN @extschema@.cache_stats.bytes IS 'size of the live entries at counted_at, with their share of index and TOAST table';
+COMMENT ON COLUMN @extschema@.cache_stats.expired_entries IS 'expired rows and tombstones at counted_at';
+COMMENT ON COLUMN @extschema@.cache_stats.expired_bytes IS 'size of the expired rows and tombstones at counted_at';
+COMMENT ON COLUMN @extschema@.cache_stats.largest_entry IS 'bytes of the largest live entry at counted_at';
+COMMENT ON COLUMN @extschema@.cache_stats.counted_at IS 'end of the last full sweep that skipped no page; NULL: none yet';
+COMMENT ON COLUMN @extschema@.cache_stats.reset_at IS 'start of the counting: cache_stats_reset(), a crash, or the first use';
 
-COMMENT ON VIEW @extschema@.cache_sizes IS 'the hit ratio that a larger cache would have had, since reset_at';
-COMMENT ON COLUMN @extschema@.cache_sizes.size IS 'the size of the larger cache; 1 is the size of this one';
+COMMENT ON COLUMN @extschema@.cache_stats.namespaces IS 'number of namespaces in the row; a namespace that lost its place and got another counts twice; NULL: unknown';
 
-COMMENT ON VIEW @extschema@.cache_latency IS 'how long operations took within the server, in milliseconds; with an error of 6 % at most';
-COMMENT ON COLUMN @extschema@.cache_latency.operation IS 'get, set, delete, fill, load (computing a value), or sweep (a step of the sweeper)';
-COMMENT ON COLUMN @extschema@.cache_latency.timed IS 'how many operations were timed';
-COMMENT ON COLUMN @extschema@.cache_latency.one_in IS 'one operation in how many is timed';
-COMMENT ON COLUMN @extschema@.cache_latency.p999 IS '99.9 % of the timed operations took no longer';
+COMMENT ON VIEW @extschema@.cache_sizes IS 'hit ratio that a larger cache would have had since reset_at';
+COMMENT ON COLUMN @extschema@.cache_sizes.size IS 'multiple of the current size';
 
-COMMENT ON VIEW @extschema@.cache_sweeps IS 'what the sweeper has done in this database, and where it is';
-COMMENT ON COLUMN @extschema@.cache_sweeps.sweeper IS 'the process id of the sweeper; NULL: none is running';
-COMMENT ON COLUMN @extschema@.cache_sweeps.page IS 'the next page of the turn under way; 0: no turn is under way';
-COMMENT ON COLUMN @extschema@.cache_sweeps.pages_skipped IS 'pages that were not read because nothing was due in them';
-COMMENT ON COLUMN @extschema@.cache_sweeps.lag_ms IS 'the longest time between a deadline and the removal in the last turn, in milliseconds';
-COMMENT ON COLUMN @extschema@.cache_sweeps.next_visit_at IS 'when a sweeper is started next; NULL: one is running, or the extension is new here';
+COMMENT ON VIEW @extschema@.cache_latency IS 'duration of operations within the server, in milliseconds; exact to 6 %';
+COMMENT ON COLUMN @extschema@.cache_latency.operation IS 'get, set, delete, fill, load (computing a value), or sweep (one step of the sweeper)';
+COMMENT ON COLUMN @extschema@.cache_latency.timed IS 'number of operations that were timed';
+COMMENT ON COLUMN @extschema@.cache_latency.one_in IS 'one in this many operations is timed';
+COMMENT ON COLUMN @extschema@.cache_latency.p999 IS '99.9th percentile';
 
-COMMENT ON VIEW @extschema@.cache_health IS 'the state of each check (ok, warning or critical), and what to do; the thresholds are the settings cache_pg.health_*';
-COMMENT ON VIEW @extschema@.cache_advice IS 'what to change, the figures behind it, and the statement that does it';
+COMMENT ON VIEW @extschema@.cache_sweeps IS 'activity and state of the sweeper in this database';
+COMMENT ON COLUMN @extschema@.cache_sweeps.sweeper IS 'process that sweeps now; NULL: none';
+COMMENT ON COLUMN @extschema@.cache_sweeps.page IS 'next page of the current sweep; 0: none is in progress';
+COMMENT ON COLUMN @extschema@.cache_sweeps.pages_skipped IS 'pages skipped because nothing was due in them';
+COMMENT ON COLUMN @extschema@.cache_sweeps.lag_ms IS 'longest time between a deadline and the removal, in the last full sweep';
+COMMENT ON COLUMN @extschema@.cache_sweeps.next_visit_at IS 'time when the next sweeper starts; NULL: one is at work, or the extension is new here';
+
+COMMENT ON VIEW @extschema@.cache_health IS 'state of the cache: ok, warning or critical, and what to do; the settings cache_pg.health_* are the thresholds';
+COMMENT ON VIEW @extschema@.cache_advice IS 'recommended changes, the figures behind them, and the statements that make them';
 
 COMMENT ON FUNCTION @extschema@.cache_stats() IS 'the rows of the view cache_stats';
 COMMENT ON FUNCTION @extschema@.cache_latency() IS 'the rows of the view cache_latency';
 COMMENT ON FUNCTION @extschema@.cache_sweeps() IS 'the rows of the view cache_sweeps';
 COMMENT ON FUNCTION @extschema@.cache_health() IS 'the rows of the view cache_health';
 COMMENT ON FUNCTION @extschema@.cache_advice() IS 'the rows of the view cache_advice';
-COMMENT ON FUNCTION @extschema@.cache_stats_reset(text) IS 'sets the counters to zero, for a namespace or for all';
+COMMENT ON FUNCTION @extschema@.cache_stats_reset(text) IS 'starts counting from zero, for a namespace or for all';
 
 REVOKE ALL ON
     @extschema@.cache_stats, @extschema@.cache_latency, @extschema@.cache_sweeps, @extschema@.cache_health, @extschema@.cache_advice,

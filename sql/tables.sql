@@ -41,19 +41,19 @@ CREATE TABLE @extschema@.cache_entries (
 );
 
 COMMENT ON TABLE @extschema@.cache_entries IS
-    'The entries of the cache. An entry is live while value is not SQL NULL and expires_at has not come. Grants and policies on this table rule every function.';
-COMMENT ON COLUMN @extschema@.cache_entries.key IS '1 to 512 bytes; what stands before the first ":" is the namespace';
-COMMENT ON COLUMN @extschema@.cache_entries.created_at IS 'since when the key has been live without a gap; of a deleted entry: when what was deleted had been created, -infinity where nothing was';
-COMMENT ON COLUMN @extschema@.cache_entries.version IS 'the transaction that last wrote the value, or deleted it';
-COMMENT ON COLUMN @extschema@.cache_entries.updated_at IS 'when the value was last written, or deleted';
-COMMENT ON COLUMN @extschema@.cache_entries.expires_at IS 'the deadline: from then on the entry is never returned';
-COMMENT ON COLUMN @extschema@.cache_entries.stale_until IS 'until when the row is kept after its deadline; NULL: not at all';
-COMMENT ON COLUMN @extschema@.cache_entries.lease_until IS 'until when one caller may compute a new value';
-COMMENT ON COLUMN @extschema@.cache_entries.lease_id IS 'who may: a random number that the token of cache_fetch carries';
-COMMENT ON COLUMN @extschema@.cache_entries.load_us IS 'how long it took to compute the value that cache_fill stored, in microseconds';
+    'entries of the cache. An entry is live if value is not SQL NULL and expires_at is in the future. Grants and policies on this table apply to every function.';
+COMMENT ON COLUMN @extschema@.cache_entries.key IS '1 to 512 bytes; the part before the first ":" is the namespace';
+COMMENT ON COLUMN @extschema@.cache_entries.created_at IS 'time since which the key has been live without interruption; for a deleted entry, the created_at of what was deleted, -infinity if nothing was';
+COMMENT ON COLUMN @extschema@.cache_entries.version IS 'transaction that last wrote or deleted the value';
+COMMENT ON COLUMN @extschema@.cache_entries.updated_at IS 'time when the value was last written or deleted';
+COMMENT ON COLUMN @extschema@.cache_entries.expires_at IS 'deadline: from then on the entry is never returned';
+COMMENT ON COLUMN @extschema@.cache_entries.stale_until IS 'time until which the row is kept after its deadline; NULL: not at all';
+COMMENT ON COLUMN @extschema@.cache_entries.lease_until IS 'time until which one caller may compute a new value';
+COMMENT ON COLUMN @extschema@.cache_entries.lease_id IS 'random number in the token of that caller (see cache_fetch)';
+COMMENT ON COLUMN @extschema@.cache_entries.load_us IS 'time that it took to compute the value that cache_fill stored, in microseconds';
 COMMENT ON COLUMN @extschema@.cache_entries.value IS 'the value; SQL NULL: deleted (JSON null is a value)';
-COMMENT ON COLUMN @extschema@.cache_entries.tags IS 'labels, to find or to invalidate entries by';
-COMMENT ON COLUMN @extschema@.cache_entries.tag_generations IS 'the generation of each tag when the value was written: an entry is live while they are the same in cache_tags';
+COMMENT ON COLUMN @extschema@.cache_entries.tags IS 'tags, by which entries are invalidated';
+COMMENT ON COLUMN @extschema@.cache_entries.tag_generations IS 'generation of each tag when the value was written; an entry is live while cache_tags has the same generations';
 
 -- One row for each tag that has ever been invalidated; more where transactions invalidated it at the same time. The
 -- generation of a tag is the exclusive or over its rows, 0 where there is none. The tag '' stands for everything: its
@@ -75,10 +75,10 @@ CREATE INDEX cache_tags_tag ON @extschema@.cache_tags (tag);
 -- Where changes are published a subscriber must be told which row they are about, and no index here is unique.
 ALTER TABLE @extschema@.cache_tags REPLICA IDENTITY FULL;
 
-COMMENT ON TABLE @extschema@.cache_tags IS 'The tags that were invalidated. Private to the extension; as persistent as cache_entries.';
-COMMENT ON COLUMN @extschema@.cache_tags.generation IS 'changed at random by every invalidation';
-COMMENT ON COLUMN @extschema@.cache_tags.version IS 'the transaction that last invalidated the tag';
-COMMENT ON COLUMN @extschema@.cache_tags.unused_since IS 'the first transaction that had not begun when no entry carried the tag any more; NULL: some may';
+COMMENT ON TABLE @extschema@.cache_tags IS 'tags that were invalidated. Private to the extension; logged or unlogged as cache_entries.';
+COMMENT ON COLUMN @extschema@.cache_tags.generation IS 'random number that every invalidation changes';
+COMMENT ON COLUMN @extschema@.cache_tags.version IS 'transaction that last invalidated the tag';
+COMMENT ON COLUMN @extschema@.cache_tags.unused_since IS 'first transaction that started after no entry had the tag any more; NULL: some entry may have it';
 
 -- The bounds are those of a namespace that some key could have, and of what cache_configure accepts.
 CREATE TABLE @extschema@.cache_namespaces (
@@ -96,20 +96,20 @@ CREATE TABLE @extschema@.cache_namespaces (
     loader_owner   oid
 );
 
-COMMENT ON TABLE @extschema@.cache_namespaces IS 'What cache_configure has set, a row for each namespace; NULL: as for the whole cache. Kept by pg_dump.';
-COMMENT ON COLUMN @extschema@.cache_namespaces.namespace IS 'what stands before the first ":" in a key; '''' for keys without one';
-COMMENT ON COLUMN @extschema@.cache_namespaces.default_ttl IS 'how long an entry lives that is set without a ttl; NULL: cache_pg.default_ttl';
-COMMENT ON COLUMN @extschema@.cache_namespaces.stale_for IS 'how long cache_fetch may still serve an entry after its deadline; NULL: not at all';
-COMMENT ON COLUMN @extschema@.cache_namespaces.jitter IS 'the largest share (0 to 1) of its time to live that an entry may lose at random, so that entries set together do not expire together; NULL: 0';
-COMMENT ON COLUMN @extschema@.cache_namespaces.max_value_size IS 'the largest value, in bytes; NULL: cache_pg.max_value_size';
+COMMENT ON TABLE @extschema@.cache_namespaces IS 'options set by cache_configure, one row for each namespace; NULL: as for the whole cache. Dumped by pg_dump.';
+COMMENT ON COLUMN @extschema@.cache_namespaces.namespace IS 'part of the key before the first ":"; '''' for keys without ":"';
+COMMENT ON COLUMN @extschema@.cache_namespaces.default_ttl IS 'time to live of entries that are set without a ttl; NULL: cache_pg.default_ttl';
+COMMENT ON COLUMN @extschema@.cache_namespaces.stale_for IS 'time after the deadline in which cache_fetch may still return an entry; NULL: none';
+COMMENT ON COLUMN @extschema@.cache_namespaces.jitter IS 'largest share (0 to 1) of its time to live that an entry loses at random, so that entries set together do not expire together; NULL: 0';
+COMMENT ON COLUMN @extschema@.cache_namespaces.max_value_size IS 'maximum size of a value in bytes; NULL: cache_pg.max_value_size';
 
-COMMENT ON COLUMN @extschema@.cache_namespaces.early_refresh IS 'how eagerly cache_fetch lets one caller compute a value anew before its deadline: the beta of XFetch, 1 is usual; NULL: not at all';
-COMMENT ON COLUMN @extschema@.cache_namespaces.loader IS 'the function that computes a missing value for cache_get_or_set: it takes the key and returns jsonb';
-COMMENT ON COLUMN @extschema@.cache_namespaces.loader_owner IS 'who owned that function when it was configured: if somebody else does, it is not called; 0: nobody who may have it called has named it';
+COMMENT ON COLUMN @extschema@.cache_namespaces.early_refresh IS 'how early cache_fetch lets one caller compute a new value before the deadline: the beta of XFetch, usually 1; NULL: never';
+COMMENT ON COLUMN @extschema@.cache_namespaces.loader IS 'function that computes a missing value for cache_get_or_set: takes the key and returns jsonb';
+COMMENT ON COLUMN @extschema@.cache_namespaces.loader_owner IS 'owner of that function when it was configured; the loader is not called if its owner has changed; 0: it is never called';
 
-COMMENT ON COLUMN @extschema@.cache_namespaces.notify IS 'whether near caches are told what changes, on the channel cache_pg; NULL: no';
+COMMENT ON COLUMN @extschema@.cache_namespaces.notify IS 'whether near caches are notified of changes on the channel cache_pg; NULL: no';
 
-COMMENT ON COLUMN @extschema@.cache_namespaces.max_entries IS 'the most live entries; beyond it the least used go; NULL: no limit of its own';
-COMMENT ON COLUMN @extschema@.cache_namespaces.max_size IS 'the most bytes that live entries take, with their share of index and TOAST table; NULL: no limit of its own';
+COMMENT ON COLUMN @extschema@.cache_namespaces.max_entries IS 'maximum number of live entries; beyond it the least used are evicted; NULL: no limit of its own';
+COMMENT ON COLUMN @extschema@.cache_namespaces.max_size IS 'maximum size of live entries in bytes, with their share of index and TOAST table; NULL: no limit of its own';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.cache_namespaces', '');

@@ -2,7 +2,7 @@
 //!
 //! Owns the context of the settings that decide how much shared memory there is. Must never know a setting.
 
-use crate::shared::array;
+use crate::pg::backend;
 use pgrx::GucContext;
 
 /// Postmaster, if the library is being preloaded. Otherwise these settings have no effect, and with that context

@@ -191,7 +191,7 @@ pub fn may_wait() -> bool {
     backend::may_write() && !backend::has_old_snapshot() && snapshot::current_if_assigned().is_none()
 }
 
-/// The reason of the wait that `pg_stat_activity` shows: `CacheFill` where PostgreSQL lets an extension name it.
+/// The wait event in `pg_stat_activity`: `CacheFill`, or `Extension` where PostgreSQL lets no extension name one.
 fn wait_event() -> u32 {
     thread_local! {
         static EVENT: Cell<u32> = const { Cell::new(0) };

@@ -1,12 +1,12 @@
 //! The file in which the entries lie, and whether the gauges belong to it.
 //!
 //! TRUNCATE, VACUUM FULL and CLUSTER put the table into another file and do not say how much is in it. After a crash,
-//! shared memory is empty. So the gauges belong to one file, which the area names. A transaction that changes the file
-//! updates the area at its commit. A writer or a sweeper that finds gauges of another file estimates what there is
-//! before it compares with limits (`sweep::estimate`). The next whole turn counts.
+//! shared memory is empty. So the gauges belong to one file, which the statistics of the database name. A transaction
+//! that changes the file updates them at its commit. A writer or a sweeper that finds gauges of another file estimates
+//! what there is before it compares with limits (`sweep::estimate`). The next whole turn counts.
 //!
-//! Owns the file of an area. Must never change it without the lock on the table that a writer holds until the end of
-//! its transaction, or the lock that changing the file takes.
+//! Owns the file that the gauges belong to. Must never change it without the lock on the table that a writer holds
+//! until the end of its transaction, or the lock that changing the file takes.
 
 use crate::pg::compat;
 use crate::pg::transaction;

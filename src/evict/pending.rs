@@ -19,12 +19,12 @@ use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::Ordering;
 
-/// What the ledger counts by: the tally of a namespace, and the file of the table at the write.
+/// What the ledger counts by: the statistics of a namespace, and the file of the table at the write.
 #[derive(Clone, Copy)]
 struct LedgerKey {
     /// None: shared memory counts nothing.
     stats: Option<&'static NamespaceStats>,
-    /// The generation of the tally's place.
+    /// The generation of their slot.
     generation: u32,
     file: u32,
     /// The namespace's own limits.
@@ -113,7 +113,7 @@ pub fn change() -> Change {
     sum(|_| true)
 }
 
-/// What the transaction has added so far to one tally.
+/// What the transaction has added so far to one namespace.
 pub fn change_of(stats: &NamespaceStats) -> Change {
     sum(|ledger_key| ledger_key.is_of(stats))
 }
@@ -123,7 +123,7 @@ pub fn held(database: &DatabaseStats) -> Held {
     database.total.with(change())
 }
 
-/// The same for one tally.
+/// The same for one namespace.
 pub fn held_of(stats: &NamespaceStats) -> Held {
     stats.rows.now.with(change_of(stats))
 }

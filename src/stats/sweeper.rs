@@ -1,7 +1,7 @@
 //! What the sweeper of a database has done: the type.
 //!
-//! Must never hold where the sweeper is now: that is in `sweep::directory`. Written by the sweeper, and a failure also
-//! by a backend that makes room at its commit.
+//! Owns its layout in shared memory. The sweeper writes it; a backend that makes room at its commit writes a failure.
+//! Must never hold where the sweeper is now: that is in `shared::directory`.
 
 use crate::pg::clock::{self, Steady};
 use crate::shared::directory::Turn;

@@ -22,7 +22,7 @@ const TOLERANCE: u64 = 64;
 /// The bytes of a large entry.
 const LARGE_ENTRY: u64 = 1024;
 
-/// About how many entries each tally has.
+/// About how many entries each namespace has.
 struct Estimate {
     sums: HashMap<*const NamespaceStats, Change>,
     /// How many of the pages were read, and how many entries they had.
@@ -30,14 +30,14 @@ struct Estimate {
 }
 
 impl Estimate {
-    /// The estimate for one tally.
+    /// The estimate for one namespace.
     fn of(&self, stats: &'static NamespaceStats) -> Change {
         self.sums.get(&std::ptr::from_ref(stats)).copied().unwrap_or_default()
     }
 }
 
 impl Entries<'_> {
-    /// Estimates the entries of each tally from this many pages, under the active snapshot.
+    /// Estimates the entries of each namespace from this many pages, under the active snapshot.
     fn estimate(&self, sample: u32) -> Estimate {
         let pages = self.pages();
         let chosen: BTreeSet<u32> = if pages <= sample {

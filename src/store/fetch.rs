@@ -62,25 +62,25 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -
         let found = look::look(access, key, view);
         let early = matches!(&found, Look::Fresh(fresh) if namespace.refreshes_early(fresh.expires_at, fresh.load_us));
         let asks = early || !matches!(found, Look::Fresh(_));
-        let claim = if asks && backend::may_write() && *may_lease.get_or_init(ask) {
-            claim(access, key, &seen, early)?
+        let outcome = if asks && backend::may_write() && *may_lease.get_or_init(ask) {
+            request_lease(access, key, &seen, early)?
         } else {
             LeaseOutcome::Refused
         };
-        let (until, end) = match (found, claim) {
-            (Look::Fresh(fresh), claim) => {
-                return Ok(Fetched { value: Some(fresh.value), stale: false, token: claim.granted() });
+        let (until, end) = match (found, outcome) {
+            (Look::Fresh(fresh), outcome) => {
+                return Ok(Fetched { value: Some(fresh.value), stale: false, token: outcome.granted() });
             }
             (_, LeaseOutcome::Overtaken(value)) => return Ok(Fetched { value: Some(value), ..Fetched::default() }),
-            (Look::Stale(value), claim) => {
-                return Ok(Fetched { value: Some(value), stale: true, token: claim.granted() });
+            (Look::Stale(value), outcome) => {
+                return Ok(Fetched { value: Some(value), stale: true, token: outcome.granted() });
             }
             (Look::Miss, LeaseOutcome::Taken(until)) if wake::may_wait() => (until.min(end), end),
             (Look::Miss, LeaseOutcome::Blocked) if wake::may_wait() => {
                 let end = *commit_end.get_or_insert_with(|| patience::for_commit().min(end));
                 (end, end)
             }
-            (Look::Miss, claim) => return Ok(Fetched { token: claim.granted(), ..Fetched::default() }),
+            (Look::Miss, outcome) => return Ok(Fetched { token: outcome.granted(), ..Fetched::default() }),
         };
         if Steady::now() >= end {
             // Another caller may have found the key claimed while this backend held the claim.
@@ -99,7 +99,7 @@ pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -
 
 /// Requests the right to compute a value from what `seen` sees, for a caller that may store it. `also_live`: also where
 /// the entry is live.
-fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<LeaseOutcome<String>, CacheError> {
+fn request_lease(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<LeaseOutcome<String>, CacheError> {
     if !flight::claim(key) {
         // The holder of the claim may release it without waking this backend.
         return Ok(LeaseOutcome::Taken(patience::soon()));
@@ -114,14 +114,14 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Leas
         }
         open::changing(access, &announced, |table| Ok(lease_row(access, table, key, lease, seen, also_live)))
     };
-    let claim = with_async_commit(access, || fill::without_raising(access, ask));
+    let outcome = with_async_commit(access, || fill::without_raising(access, ask));
     flight::release(key);
-    if !matches!(claim, Ok(LeaseOutcome::Granted(()) | LeaseOutcome::Taken(_) | LeaseOutcome::Blocked)) {
+    if !matches!(outcome, Ok(LeaseOutcome::Granted(()) | LeaseOutcome::Taken(_) | LeaseOutcome::Blocked)) {
         // Another caller may have found the key claimed, and now waits for a wake-up that does not come. A caller that
         // is about to wait itself wakes no waiter: two such callers would only wake each other.
         wake::now(key);
     }
-    Ok(claim?.map(|()| {
+    Ok(outcome?.map(|()| {
         let Seen { xmin, xmax, running, .. } = seen.clone();
         let (issued_at, lease, server_run) = (now.0, settings::lease(), server_run::current());
         Token { issued_at, lease, lease_id: id, server_run, xmin, xmax, running }
@@ -132,7 +132,7 @@ fn claim(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Result<Leas
 /// Writes the lease into the row of the key, or into a new row, unless the key is leased or its row is held.
 fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> LeaseOutcome<()> {
     let mut growth = Growth::default();
-    let claim = change(table, key.as_str(), Contention::GiveUp, |row| {
+    let outcome = change(table, key.as_str(), Contention::GiveUp, |row| {
         let now = clock::now();
         growth = Growth::default();
         if let Some(row) = row {
@@ -152,10 +152,10 @@ fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen
         growth = Growth::of(key, row, image.value);
         Decision::Write(Image { lease: Some(lease), ..image }.columns(), LeaseOutcome::Granted(()))
     });
-    if matches!(claim, Some(LeaseOutcome::Granted(()))) {
+    if matches!(outcome, Some(LeaseOutcome::Granted(()))) {
         growth::record(&access.tables, key, growth);
     }
-    claim.unwrap_or_else(|| flight::outcome_on_held_row(table, key))
+    outcome.unwrap_or_else(|| flight::outcome_on_held_row(table, key))
 }
 
 /// The row that carries the lease. It keeps its value as long as that may be served.

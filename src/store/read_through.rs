@@ -60,32 +60,32 @@ pub fn get_or_load(
     let mut waiter = None;
     loop {
         let action = match look::look(access, key, view) {
-            Look::Fresh(fresh) => Action::Take(fresh.value),
-            _ if !backend::may_write() || !*may_store.get_or_init(ask) => Action::Compute,
+            Look::Fresh(fresh) => Action::Return(fresh.value),
+            _ if !backend::may_write() || !*may_store.get_or_init(ask) => Action::LoadOnly,
             _ if flight::claim(key) => {
                 let action = action_of_claimant(access, key);
-                if !matches!(action, Ok(Action::Load)) {
+                if !matches!(action, Ok(Action::LoadAndStore)) {
                     flight::release(key);
                 }
-                if !matches!(action, Ok(Action::Load | Action::Wait(_) | Action::AwaitCommit)) {
+                if !matches!(action, Ok(Action::LoadAndStore | Action::Wait(_) | Action::AwaitCommit)) {
                     // Another backend may have found the key claimed, and now waits for a wake-up that does not come.
                     wake::now(key);
                 }
                 action?
             }
             // The holder of the claim may release it without waking this backend.
-            _ => action_of_others(patience::soon()),
+            _ => wait_or_load(patience::soon()),
         };
         let (until, end) = match action {
-            Action::Take(value) => return Ok(Some(value)),
-            Action::Load => {
+            Action::Return(value) => return Ok(Some(value)),
+            Action::LoadAndStore => {
                 wake::at_end(key);
                 let loaded = stats::untimed(|| load_and_store(access, storing, load));
                 flight::release(key);
                 wake::now(key);
                 return loaded;
             }
-            Action::Compute => return stats::untimed(load),
+            Action::LoadOnly => return stats::untimed(load),
             Action::Wait(until) => (until, patience),
             Action::AwaitCommit => {
                 let end = *commit_end.get_or_insert_with(patience::for_commit);
@@ -107,22 +107,22 @@ pub fn get_or_load(
 }
 
 enum Action {
-    Take(Jsonb),
+    Return(Jsonb),
     /// This backend loads the value and stores it.
-    Load,
+    LoadAndStore,
     /// Another backend loads it: wait for a wake-up, or until this time.
     Wait(Steady),
     /// Another transaction holds the row and loads nothing. It may end at once, or never.
     AwaitCommit,
     /// Nothing can be stored, and there is nothing to wait for. Load the value without storing it.
-    Compute,
+    LoadOnly,
 }
 
 /// The action of the backend that holds the claim. Since its look-up another transaction may have stored a value, or
 /// taken a lease.
 fn action_of_claimant(access: &Access, key: Key) -> Result<Action, CacheError> {
     if !access.tables.may_be_walked {
-        return Ok(Action::Load);
+        return Ok(Action::LoadAndStore);
     }
     let newest = with_async_commit(access, || {
         open::examining(access, |table| {
@@ -144,21 +144,21 @@ fn action_of_claimant(access: &Access, key: Key) -> Result<Action, CacheError> {
         })
     })?;
     Ok(match newest {
-        Occupancy::Free => Action::Load,
-        Occupancy::Live(_) if !access.reads_directly() => action_of_the_overtaken(access, key),
-        Occupancy::Live(Some(value)) if !backend::has_old_snapshot() => Action::Take(value),
-        Occupancy::Live(_) => Action::Compute,
-        Occupancy::BeingComputed(until) => action_of_others(until),
+        Occupancy::Free => Action::LoadAndStore,
+        Occupancy::Live(_) if !access.reads_directly() => action_on_live_row(access, key),
+        Occupancy::Live(Some(value)) if !backend::has_old_snapshot() => Action::Return(value),
+        Occupancy::Live(_) => Action::LoadOnly,
+        Occupancy::BeingComputed(until) => wait_or_load(until),
         Occupancy::Held if wake::may_wait() => Action::AwaitCommit,
-        Occupancy::Held => Action::Compute,
+        Occupancy::Held => Action::LoadOnly,
     })
 }
 
 /// Another transaction has stored a value. The executor knows whether the caller may see it.
-fn action_of_the_overtaken(access: &Access, key: Key) -> Action {
+fn action_on_live_row(access: &Access, key: Key) -> Action {
     match statements::look(access, key, true) {
-        Look::Fresh(fresh) if !backend::has_old_snapshot() => Action::Take(fresh.value),
-        _ => Action::Compute,
+        Look::Fresh(fresh) if !backend::has_old_snapshot() => Action::Return(fresh.value),
+        _ => Action::LoadOnly,
     }
 }
 
@@ -173,8 +173,8 @@ enum Occupancy {
 }
 
 /// The action of a backend without the claim. `until`: when to look again if no wake-up comes.
-fn action_of_others(until: Steady) -> Action {
-    if wake::may_wait() { Action::Wait(until) } else { Action::Compute }
+fn wait_or_load(until: Steady) -> Action {
+    if wake::may_wait() { Action::Wait(until) } else { Action::LoadOnly }
 }
 
 fn load_and_store(

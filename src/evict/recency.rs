@@ -83,7 +83,7 @@ impl Byte {
 }
 
 impl DatabaseStats {
-    /// The credit of a read: how many passes of the CLOCK hand it survives.
+    /// The credit of a read: how many CLOCK passes it survives.
     pub fn level(&self) -> Level {
         // The memory starts as zeroes.
         match self.level.load(Ordering::Relaxed) {

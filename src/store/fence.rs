@@ -2,7 +2,7 @@
 //!
 //! Every row carries the full transaction ID of its last write or delete. A value that was computed under a snapshot
 //! may be stored only if the snapshot sees that transaction. Where the key has no row, a tombstone may have been
-//! written and swept since. Its last version stays in the heap while any snapshot does not see its removal, so a
+//! written and swept since. Its last version stays in the heap while any held snapshot does not see its removal, so a
 //! transaction that still holds such a snapshot finds it there. A TRUNCATE or a rewrite of the table takes dead
 //! versions away, so the table must also lie in the file in which the snapshot found it. No clock is involved.
 //!

@@ -106,16 +106,16 @@ pub fn check_freshness(
     nothing_cleared_since(tables, key, seen).then_some(tagged)
 }
 
-/// Whether `seen` sees every committed clear of the key's namespace, and of all. One snapshot reads all fences: if it
-/// no longer sees a fence, it sees that the collection has invalidated its own.
+/// Whether `seen` sees every committed clear of the key's namespace, and of all. One snapshot reads all fences: if
+/// the collection has removed one, this snapshot sees that the collection has invalidated its own fence.
 fn nothing_cleared_since(tables: &ExtensionTables, key: Key, seen: &Seen) -> bool {
     let collected = (!seen.own).then(|| COLLECTED.to_owned());
     sees_all_of(tables, seen, [None, Some(key.namespace())].map(fence_of).into_iter().chain(collected))
 }
 
-/// Whether `seen` sees every committed change of these tags. A held snapshot knows nothing of rows in a file that a
-/// TRUNCATE has replaced. A token is not checked against the file: the clear that follows a TRUNCATE refuses it, and
-/// the subtransaction that defined the table can no longer be resolved.
+/// Whether `seen` sees every committed change of these tags. False for a held snapshot if a TRUNCATE has replaced the
+/// file of the table since: the rows in the old file are unknown. A token is not checked against the file. The clear
+/// that follows a TRUNCATE refuses it, and the subtransaction that defined the table can no longer be resolved.
 fn sees_all_of(tables: &ExtensionTables, seen: &Seen, tags: impl IntoIterator<Item = String>) -> bool {
     with_scan(tables, View::Latest, |rows| {
         let keeps_all = !seen.own || rows.table.keeps_rows_removed_since(seen);

@@ -20,8 +20,8 @@ use pgrx::pg_sys::{self, BlockNumber};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-/// Reads up to `pages` pages from `from` on and removes up to `most` rows that are due at `now`. `only`: the only keys
-/// that may be removed. None: the table is gone.
+/// Reads up to `pages` pages from `from` on and removes up to `most` rows that are due at `now`. `only` lists the keys
+/// that may be removed; without it all may. Returns None if the table is gone.
 ///
 /// Runs in the current transaction, which has locked the table, under the active snapshot.
 pub fn step(

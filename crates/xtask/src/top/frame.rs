@@ -2,7 +2,7 @@
 //!
 //! Must know nothing of a server or of a terminal, and write no line of more than [`WIDTH`] characters.
 
-use super::sample::{Check, Hand, Namespace, Sample};
+use super::sample::{Check, Namespace, Sample, Sweeper};
 use super::tables;
 use super::text::Text;
 use super::units::{bytes, percent, short, time, wrapped};
@@ -17,7 +17,7 @@ pub fn frame(before: Option<&Sample>, now: &Sample, ink: Ink) -> String {
     let seconds = before.map(|before| now.at.duration_since(before.at).as_secs_f64().max(1e-3));
     let mut text = Text::new(ink);
     summary(&mut text, before, now, seconds);
-    sweeper(&mut text, &now.hand);
+    sweeper(&mut text, &now.sweeper);
     tables::latencies(&mut text, now);
     tables::namespaces(&mut text, before, now, seconds);
     health(&mut text, &now.health);
@@ -51,19 +51,19 @@ fn summary(text: &mut Text, before: Option<&Sample>, now: &Sample, seconds: Opti
     text.named("size", &format!("{entries} entries, {}; {due} expired rows, {}", bytes(size), percent(share)));
 }
 
-fn sweeper(text: &mut Text, hand: &Hand) {
-    let last = hand.ago.map_or_else(|| "none yet".into(), |ago| format!("the last {} ago", time(ago * 1e3)));
-    let next = hand.next.map_or_else(String::new, |next| format!(", next visit in {}", time(next.max(0.0) * 1e3)));
-    text.named("sweeper", &format!("{} full sweeps, {last}{next}; late by {}", hand.turns, time(hand.lag)));
+fn sweeper(text: &mut Text, it: &Sweeper) {
+    let last = it.ago.map_or_else(|| "none yet".into(), |ago| format!("the last {} ago", time(ago * 1e3)));
+    let next = it.next.map_or_else(String::new, |next| format!(", next visit in {}", time(next.max(0.0) * 1e3)));
+    text.named("sweeper", &format!("{} full sweeps, {last}{next}; late by {}", it.turns, time(it.lag)));
     let pages = format!(
         "{} rows removed; {} pages read, {} skipped",
-        short(hand.removed as f64),
-        short(hand.pages_read as f64),
-        short(hand.pages_skipped as f64)
+        short(it.removed as f64),
+        short(it.pages_read as f64),
+        short(it.pages_skipped as f64)
     );
     text.named("", &pages);
-    if hand.failures > 0 {
-        let words = text.paint(Style::Bad, &format!("it has failed {} times in a row", hand.failures));
+    if it.failures > 0 {
+        let words = text.paint(Style::Bad, &format!("it has failed {} times in a row", it.failures));
         text.named("", &words);
     }
 }
@@ -116,7 +116,7 @@ mod tests {
             total: of(""),
             namespaces: vec![quiet, of("menu")],
             latencies: vec![latency],
-            hand: Hand { turns: 3, ago: Some(2.0), next: Some(0.5), lag: 70.0, ..Hand::default() },
+            sweeper: Sweeper { turns: 3, ago: Some(2.0), next: Some(0.5), lag: 70.0, ..Sweeper::default() },
             health: vec![Check { name: "worker".into(), status: "ok".into(), ..Check::default() }],
         }
     }
@@ -168,7 +168,7 @@ mod tests {
             value: "last full sweep 9 min ago".into(),
             advice: "word ".repeat(50),
         });
-        ill.hand.failures = 4;
+        ill.sweeper.failures = 4;
         ill.namespaces =
             (0..SHOWN + 2).map(|_| Namespace { name: "n".repeat(200), entries: 1, ..Namespace::default() }).collect();
         let text = plain(None, &ill);

@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 use postgres::{Client, NoTls};
 
 pub use frame::{WIDTH, frame};
-pub use sample::{Check, Hand, Latency, Namespace, Sample, sample};
+pub use sample::{Sample, sample};
 
 use crate::ink::Ink;
 use crate::paths;

@@ -18,8 +18,8 @@ pub struct Sample {
     pub namespaces: Vec<Namespace>,
     /// Of each operation that was timed.
     pub latencies: Vec<Latency>,
-    /// Of the hand.
-    pub hand: Hand,
+    /// Of the sweeper.
+    pub sweeper: Sweeper,
     /// Every check, the worst first.
     pub health: Vec<Check>,
 }
@@ -41,7 +41,7 @@ pub struct Namespace {
     pub refused: u64,
     /// Keys deleted, by a call or because a row has changed.
     pub deletes: u64,
-    /// Entries removed when their time was over,
+    /// Entries removed after they had expired,
     pub expired: u64,
     /// and to make room.
     pub evicted: u64,
@@ -49,7 +49,7 @@ pub struct Namespace {
     pub entries: u64,
     /// and the bytes that they take.
     pub bytes: u64,
-    /// Rows whose time is over.
+    /// Expired rows.
     pub due: u64,
 }
 
@@ -104,22 +104,22 @@ pub struct Latency {
     pub max: f64,
 }
 
-/// What the hand has done.
+/// What the sweeper has done.
 #[derive(Clone, Debug, Default)]
-pub struct Hand {
+pub struct Sweeper {
     /// Turns,
     pub turns: u64,
     /// and rows removed in them.
     pub removed: u64,
     /// Pages read,
     pub pages_read: u64,
-    /// and passed over.
+    /// and skipped.
     pub pages_skipped: u64,
     /// The longest time between a deadline and the removal in the last turn, in milliseconds.
     pub lag: f64,
     /// How many seconds ago that turn ended.
     pub ago: Option<f64>,
-    /// In how many seconds somebody comes to turn it; None: somebody is at work, or nobody is to come.
+    /// In how many seconds the next visit is; None: the sweeper is at work, or no visit is planned.
     pub next: Option<f64>,
     /// Failures since it last succeeded.
     pub failures: u64,
@@ -150,7 +150,7 @@ const NAMESPACES: &str = "
            expired, evicted, coalesce(entries, 0) AS entries, coalesce(bytes, 0) AS bytes, coalesce(expired_entries, 0) AS due
     FROM cache_stats";
 const LATENCIES: &str = "SELECT operation, timed, mean, p50, p99, max FROM cache_latency WHERE timed > 0";
-const HAND: &str = "
+const SWEEPER: &str = "
     SELECT turns, rows_removed, pages_read, pages_skipped, lag_ms, failures_in_a_row::bigint AS failures,
            extract(epoch FROM clock_timestamp() - last_turn_at)::double precision AS ago,
            extract(epoch FROM next_visit_at - clock_timestamp())::double precision AS next
@@ -173,7 +173,7 @@ pub fn sample(client: &mut Client) -> Result<Sample> {
         total: total.first().copied().map(namespace).context("there is no total")?,
         namespaces: namespaces.into_iter().map(namespace).collect(),
         latencies: rows(LATENCIES)?.iter().map(latency).collect(),
-        hand: rows(HAND)?.iter().map(hand).next().context("there is no hand")?,
+        sweeper: rows(SWEEPER)?.iter().map(sweeper).next().context("there is no sweeper")?,
         health: rows(HEALTH)?.iter().map(check).collect(),
     })
 }
@@ -210,8 +210,8 @@ fn latency(row: &Row) -> Latency {
     }
 }
 
-fn hand(row: &Row) -> Hand {
-    Hand {
+fn sweeper(row: &Row) -> Sweeper {
+    Sweeper {
         turns: count(row, "turns"),
         removed: count(row, "rows_removed"),
         pages_read: count(row, "pages_read"),

@@ -1,8 +1,8 @@
 //! The rights with which the cache is configured.
 //!
-//! Owns the switch to the owner of the table: EXECUTE on a function that configures is the right to do what it does, and
-//! gives no other right of the owner. Must never lend these rights to foreign triggers or rules on the table: where there
-//! are any, the caller needs the privileges that SQL asks for.
+//! Owns the switch to the owner of the table: EXECUTE on a function that configures is the right to do what it does,
+//! and gives no other right of the owner. Must never lend these rights to a user's triggers or rules on the table: if
+//! there are any, the caller needs the privileges that SQL asks for.
 
 use crate::catalog;
 use crate::catalog::ExtensionTables;
@@ -37,8 +37,8 @@ pub fn write_namespaces<R>(work: impl FnOnce(&ExtensionTables) -> R) -> Result<R
     Ok(work(&tables))
 }
 
-/// Whether a rule or a foreign trigger runs when the table, which is locked, is written. A trigger of the extension calls
-/// a function of the extension, without a condition.
+/// Whether a rule or a user's trigger runs when the locked table is written. A trigger of the extension calls a function
+/// of the extension, without a condition.
 fn runs_foreign_code(table: Oid) -> bool {
     // SAFETY: opened and closed in pairs, under the lock that is held; the relation cache lists the triggers.
     unsafe {

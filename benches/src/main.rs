@@ -25,7 +25,7 @@ struct Arguments {
     /// Where to write the report [default: target/bench]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Write the report into docs/ and the README as well; its times only if they are of the full form on a quiet machine
+    /// Write the report into docs/ and the README as well; times only from the full form on a quiet machine
     #[arg(long, conflicts_with = "smoke")]
     docs: bool,
 }

@@ -15,9 +15,10 @@ use pgrx::pg_sys::{self, LOCKMODE};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// The configured namespaces, and whether the answer may be kept: all of it is committed (an uncommitted row can go
-/// without notice) and newest. Reads the table with the newest snapshot, whatever the caller's is: the copy outlives the transaction. While a query
-/// is run in parallel it is the query's snapshot ([`under_latest`]), so the leader keeps nothing; a worker ends with it.
+/// The configured namespaces, and whether a backend may keep the answer: only if all of it is committed (an uncommitted
+/// row can disappear without notice) and newest. Reads the table with the newest snapshot, whatever the caller's is,
+/// because the copy outlives the transaction. During a parallel query it is the query's snapshot ([`under_latest`]), so
+/// the leader keeps nothing, and a worker ends with the query.
 pub(super) fn read(tables: &ExtensionTables) -> (HashMap<String, Rc<Namespace>>, bool) {
     // SAFETY: variables of this backend.
     let mut is_settled = unsafe { !pg_sys::IsInParallelMode() || pg_sys::ParallelWorkerNumber >= 0 };

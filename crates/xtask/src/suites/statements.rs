@@ -1,5 +1,5 @@
-//! The rules for `sql/statements` and `sql/fragments`: nothing in them is found by the search path of the caller, and no
-//! statement spells out what a fragment says.
+//! The rules for `sql/statements` and `sql/fragments`: the caller's search path finds nothing in them, and no statement
+//! spells out what a fragment says.
 //!
 //! Knows the few forms that the house writes, keywords in capitals and names in small letters, and is no parser of SQL.
 //! Must never accept a form that it does not know to be safe; `tests/server/tests/evil_schema.rs` runs the statements.

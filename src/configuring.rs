@@ -37,8 +37,8 @@ pub fn write_namespaces<R>(work: impl FnOnce(&ExtensionTables) -> R) -> Result<R
     Ok(work(&tables))
 }
 
-/// Whether a rule or a user's trigger runs when the locked table is written. A trigger of the extension calls a function
-/// of the extension, without a condition.
+/// Whether a rule or a user's trigger runs when the locked table is written. A trigger of the extension calls a
+/// function of the extension, without a condition.
 fn runs_foreign_code(table: Oid) -> bool {
     // SAFETY: opened and closed in pairs, under the lock that is held; the relation cache lists the triggers.
     unsafe {

@@ -105,7 +105,7 @@ impl Window {
         let middle = width / 2;
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-             viewBox=\"0 0 {width} {height}\" role=\"img\" aria-labelledby=\"title desc\">\n\
+             viewBox=\"0 0 {width} {height}\" xml:space=\"preserve\" role=\"img\" aria-labelledby=\"title desc\">\n\
              <title id=\"title\">{title}</title>\n<desc id=\"desc\">{description}</desc>\n<style>{css}</style>\n\
              <rect x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"10\" fill=\"#161b22\" stroke=\"#3d444d\"/>\n\
              <path d=\"M1 {BAR}.5h{}\" stroke=\"#30363d\"/>\n\

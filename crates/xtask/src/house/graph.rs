@@ -76,7 +76,7 @@ impl Graph {
     /// Reads the files of one part. `library` is the name of its crate.
     ///
     /// # Errors
-    /// When a file is no Rust.
+    /// When a file is not valid Rust.
     pub fn read(library: &str, texts: &[Text]) -> Result<Self> {
         let has_library = texts.iter().any(|text| text.inside == "lib.rs");
         let (mut read, mut of_tests) = (Vec::new(), Vec::new());
@@ -101,7 +101,7 @@ impl Graph {
             }
             for mention in &module.mentions {
                 let found = names.find_mentioned(module, &mention.path);
-                // What stands in a `use` was checked there.
+                // The `use` of an imported name was checked above.
                 let name = mention.path.first();
                 if !module.imports.iter().any(|import| import.name.as_ref() == name && !names.is_module(module, import))
                 {
@@ -113,7 +113,7 @@ impl Graph {
         Ok(graph)
     }
 
-    /// `re_exported_by`: the module whose own children may be passed on without using them.
+    /// `re_exported_by`: the module of a re-export, which may pass on what its children define without using it.
     fn add(&mut self, from: usize, line: usize, re_exported_by: Option<&Module>, found: Vec<Found>) {
         for Found { file, module, .. } in found.into_iter().filter(|one| one.file != from) {
             let passes_on = re_exported_by.is_some_and(|parent| is_below(&module, &parent.path));
@@ -143,10 +143,7 @@ impl Graph {
 impl Names<'_> {
     /// As [`Self::find`], outside of `use`. One name alone is a variable, unless it was imported.
     fn find_mentioned(&self, module: &Module, path: &[String]) -> Vec<Found> {
-        match path {
-            [one] => self.imported(module, path, DEPTH).into_iter().filter(|_| one != "self").collect(),
-            _ => self.find(module, path, DEPTH),
-        }
+        if path.len() == 1 { self.imported(module, path, DEPTH) } else { self.find(module, path, DEPTH) }
     }
 
     /// The modules that `path` leads to, written in `module`: facades first, then the module that defines the name.
@@ -175,7 +172,7 @@ impl Names<'_> {
         found.last().is_some_and(|last| !last.is_facade && last.module.last() == import.path.last())
     }
 
-    /// What `path` is in the module `start` or below it.
+    /// Where `path` leads from the module `start`.
     fn walk(&self, start: Path, path: &[String], depth: usize) -> Vec<Found> {
         let (mut at, mut rest) = (start, path);
         while let Some((first, after)) = rest.split_first() {
@@ -191,7 +188,7 @@ impl Names<'_> {
         std::iter::once(here).chain(origin).collect()
     }
 
-    /// What the first name of `path` is, when `module` does not define but import it.
+    /// Where `path` leads when `module` imports its first name, and does not define it.
     fn imported(&self, module: &Module, path: &[String], depth: usize) -> Vec<Found> {
         let Some((first, rest)) = path.split_first().filter(|_| depth > 0) else { return Vec::new() };
         if module.items.contains(first) {

@@ -40,7 +40,7 @@ pub fn check() -> Result<()> {
 /// The parts of the project in the directory `root`.
 ///
 /// # Errors
-/// When a file cannot be read or is no Rust.
+/// When a file cannot be read or is not valid Rust.
 pub fn all(root: &Path) -> Result<Vec<Part>> {
     let mut dirs = vec![root.to_owned()];
     for entry in fs::read_dir(root.join("crates"))? {
@@ -70,7 +70,7 @@ impl Part {
     /// The part `name` with these files. `library` is the name of its crate.
     ///
     /// # Errors
-    /// When a file is no Rust.
+    /// When a file is not valid Rust.
     pub fn of(name: String, library: &str, texts: Vec<Text>) -> Result<Self> {
         let root = texts.iter().find(|text| text.name == "src/lib.rs");
         let layers = root.map(|text| layers::rows(&text.content));

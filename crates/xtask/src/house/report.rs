@@ -19,7 +19,7 @@ use crate::paths;
 /// number of pairs of files.
 ///
 /// # Errors
-/// When a file cannot be read or is no Rust.
+/// When a file cannot be read or is not valid Rust.
 pub fn print(root: Option<&Path>) -> Result<()> {
     let root = root.unwrap_or(paths::project());
     let parts = parts::all(root)?;

@@ -53,7 +53,7 @@ pub struct Mention {
 /// Reads the file with the module `path`; the first of the modules returned is its own.
 ///
 /// # Errors
-/// When it is no Rust.
+/// When it is not valid Rust.
 pub fn modules(text: &str, path: Path) -> Result<Vec<Module>> {
     let file = syn::parse_file(text).context("cannot be parsed")?;
     let mut reader = Reader { modules: vec![Module { path, ..Module::default() }], current: 0 };

@@ -6,6 +6,7 @@ mod markdown;
 mod plot;
 mod svg;
 mod table;
+mod tables;
 mod write;
 
 pub use markdown::{document, summary};

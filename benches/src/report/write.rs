@@ -1,4 +1,4 @@
-//! Where the report goes.
+//! Owns where the report goes.
 //!
 //! Must never change anything in a document but what stands between its two marks.
 

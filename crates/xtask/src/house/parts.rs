@@ -81,9 +81,7 @@ impl Part {
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         for text in &self.texts {
-            faults.extend(
-                head::faults(&text.content, self.name == "src").iter().map(|fault| format!("{}: {fault}", text.name)),
-            );
+            faults.extend(head::faults(&text.content).iter().map(|fault| format!("{}: {fault}", text.name)));
         }
         faults.extend(self.graph.faults.iter().cloned());
         faults.extend(self.circles(false).iter().map(|circle| self.described(circle, false)));

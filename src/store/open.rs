@@ -23,11 +23,7 @@ pub fn changing<R>(
     _announced: &Announced,
     work: impl FnOnce(&Table) -> Result<R, CacheError>,
 ) -> Result<R, CacheError> {
-    let observed = |table: &Table| {
-        table.observe(record_written);
-        work(table)
-    };
-    examining(access, observed)
+    examining(access, work)
 }
 
 /// Opens the table with the locks of a change, for work that only looks at the newest version of rows.
@@ -36,6 +32,8 @@ pub fn changing<R>(
 /// As [`changing`].
 pub fn examining<R>(access: &Access, work: impl FnOnce(&Table) -> Result<R, CacheError>) -> Result<R, CacheError> {
     let noted = |table: &Table| {
+        // Only in a table with an observer do hints lead to rows: without one even a look would need the index.
+        table.observe(record_written);
         // SAFETY: the relation is open.
         unsafe { file::set_current(table.relation) };
         work(table)

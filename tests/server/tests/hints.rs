@@ -79,6 +79,20 @@ fn who_writes_what_was_written_or_read_before_needs_no_index_and_stays_on_its_pa
 }
 
 #[test]
+fn computing_an_expired_value_looks_into_the_index_once() -> Result<()> {
+    // A sweeper would remove the row.
+    let cluster = server()?.conf("cache_pg.max_workers", "0").conf("autovacuum", "off").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    client.batch_execute("SELECT cache_set('k', '1', '1 millisecond'); SELECT pg_sleep(0.1)")?;
+    let before = index_scans(&mut client)?;
+    assert_eq!(get::<Value>(&mut client, "SELECT cache_get_or_set('k', 'SELECT to_jsonb(2)')")?, json!(2));
+    // The look for versions of the row that were removed. The newest one is found by its hint, to claim it as well as
+    // to write over it.
+    assert_eq!(index_scans(&mut client)? - before, 1);
+    Ok(())
+}
+
+#[test]
 fn values_that_change_their_size_stay_on_their_page() -> Result<()> {
     let cluster = server()?.conf("cache_pg.max_workers", "0").conf("autovacuum", "off").start()?;
     let mut client = create_extension(&cluster, "postgres")?;

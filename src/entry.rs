@@ -37,7 +37,7 @@ fn moment<T>(row: &Row, column: Column<T>) -> Option<i64> {
 }
 
 /// Whether the extension cannot have written the row: its key or its version is impossible. Such a row is a miss, and
-/// the sweeper removes it. [`tags::hold`] checks the tags, [`due_at`] how long the row is kept.
+/// the sweeper removes it. `store::tags` checks the tags, [`due_at`] how long the row is kept.
 pub fn is_damaged(row: &Row) -> bool {
     let is_key = row.text(column::KEY).is_some_and(|key| Key::parse(key).is_ok());
     !is_key || !has_possible_version(row)

@@ -23,7 +23,7 @@ pub trait Schema {
     fn installation(&self) -> Oid;
 }
 
-/// A statement and the types of its parameters. Write it with [`statement!`].
+/// A statement and the types of its parameters. Write it with `statement!`.
 pub struct Statement {
     pub sql: &'static str,
     pub types: &'static [Oid],

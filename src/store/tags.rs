@@ -76,7 +76,7 @@ impl Tagged {
     }
 
     /// The same for a value that was computed under `seen`. None: a tag was invalidated since.
-    pub fn seen_by(tables: &ExtensionTables, tags: TextArray, seen: &Seen) -> Option<Self> {
+    fn seen_by(tables: &ExtensionTables, tags: TextArray, seen: &Seen) -> Option<Self> {
         // Generations first: an invalidation after this read changes them, and so kills the entry that stores them.
         let tagged = Self::now(tables, tags)?;
         sees_all_of(tables, seen, names(tags)).then_some(tagged)

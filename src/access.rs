@@ -10,10 +10,7 @@
 use crate::catalog;
 use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
-use crate::pg::as_owner::AsOwner;
-use crate::pg::backend;
-use crate::pg::local_settings::LocalSettings;
-use crate::pg::subtransaction::attempt_despite_contention;
+use crate::pg::{AsOwner, LocalSettings, attempt_despite_contention, backend};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, AclMode, Oid};
 use std::rc::Rc;

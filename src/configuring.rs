@@ -8,8 +8,7 @@ use crate::catalog;
 use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
 use crate::namespaces::WrittenFor;
-use crate::pg::as_owner::AsOwner;
-use crate::pg::local_settings::LocalSettings;
+use crate::pg::{AsOwner, LocalSettings};
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
 
 /// Refuses a call from an index expression, a loader or the like: the role that evaluates it has not asked for it.

@@ -4,10 +4,8 @@
 //! write the table may write anything. Must never read another table, so nothing here knows tags.
 
 use crate::catalog::column;
-use crate::heap::row::Row;
-use crate::heap::shape::Column;
-use crate::heap::snapshot::{self, FullXid, NO_XID};
-use crate::pg::datum::Timestamp;
+use crate::heap::{FullXid, NO_XID, Row, shape::Column, snapshot};
+use crate::pg::Timestamp;
 use crate::settings;
 use cache_pg_rules::key::Key;
 

@@ -11,12 +11,7 @@
 //! caller, as they are in a function of an index.
 
 use crate::error::{CacheError, LoadError};
-use crate::pg::advisory;
-use crate::pg::as_owner::AsOwner;
-use crate::pg::datum::Jsonb;
-use crate::pg::error_details::ErrorDetails;
-use crate::pg::function_call;
-use crate::pg::local_settings::LocalSettings;
+use crate::pg::{AsOwner, ErrorDetails, Jsonb, LocalSettings, advisory, function_call};
 use crate::statement;
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys::{self, Oid};

@@ -11,13 +11,10 @@ pub use loader_owner::WrittenFor;
 pub use namespace::{Deadline, Namespace, lifetime};
 
 use crate::catalog::{self, ExtensionTables};
-use cache_pg_rules::key::Key;
-use cache_pg_rules::limit::Limits;
 use cache_pg_rules::namespace::Namespace as Name;
-use std::cell::RefCell;
+use cache_pg_rules::{key::Key, limit::Limits};
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
-use std::sync::OnceLock;
+use std::{cell::RefCell, rc::Rc, sync::OnceLock};
 
 #[derive(Default)]
 struct Known {

@@ -4,12 +4,10 @@
 //! Must never let a caller wait for longer than a lease. Must never let a computation for one key release callers that
 //! wait for another.
 
-use crate::pg::backend::is_preloading;
-use crate::pg::clock::Steady;
+use crate::pg::{Steady, backend::is_preloading};
 use crate::settings;
 use crate::shared::directory::attached;
-use cache_pg_rules::key::Key;
-use cache_pg_rules::token::hash;
+use cache_pg_rules::{key::Key, token::hash};
 use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -6,8 +6,7 @@
 
 use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
-use crate::pg::as_owner::AsOwner;
-use crate::pg::local_settings::LocalSettings;
+use crate::pg::{AsOwner, LocalSettings};
 use crate::statement::{self, Statement, statement};
 use crate::store::tags;
 use std::str::FromStr;

@@ -4,11 +4,8 @@
 //! triggers that skip such rows one by one, so that the subscription goes on with the other tables. Must never skip a
 //! row that this server's own triggers and functions write while a change is applied.
 
-use crate::access;
-use crate::catalog;
 use crate::error::CacheError;
-use crate::statement;
-use crate::store;
+use crate::{access, catalog, statement, store};
 use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, Datum, Oid};

@@ -8,14 +8,10 @@
 //! nor while holding a lock or uncommitted work that another transaction may be waiting for.
 
 use crate::heap::snapshot;
-use crate::pg::backend;
-use crate::pg::backend::is_preloading;
-use crate::pg::clock::Steady;
-use crate::pg::compat;
+use crate::pg::{Steady, backend, backend::is_preloading, compat};
 use crate::shared::directory::attached;
 use crate::stats::{self, Counter};
-use cache_pg_rules::key::Key;
-use cache_pg_rules::token::hash;
+use cache_pg_rules::{key::Key, token::hash};
 use pgrx::pg_sys::{self, ConditionVariable};
 use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};

@@ -4,10 +4,9 @@
 
 use super::key;
 use crate::access::{self, Verb};
-use crate::namespaces;
 use crate::pg::clock;
 use crate::stats::{self, Counter, Operation, observe};
-use crate::store;
+use crate::{namespaces, store};
 use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

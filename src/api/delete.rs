@@ -6,11 +6,10 @@
 use super::{key, keys};
 use crate::access::{self, Verb};
 use crate::error::CacheError;
-use crate::pg::datum::Jsonb;
+use crate::pg::Jsonb;
 use crate::stats::{self, Counter, Operation, observe};
 use crate::store;
-use cache_pg_rules::key::Key;
-use cache_pg_rules::namespace::Namespace;
+use cache_pg_rules::{key::Key, namespace::Namespace};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 

@@ -5,15 +5,12 @@
 use super::{key, tags};
 use crate::access::{self, Verb};
 use crate::error::CacheError;
-use crate::evict;
-use crate::namespaces;
-use crate::pg::clock;
-use crate::pg::datum::Jsonb;
+use crate::pg::{Jsonb, clock};
 use crate::shared::secret;
 use crate::stats::{self, Operation, observe};
 use crate::store::{self, NewEntry};
-use cache_pg_rules::key::Key;
-use cache_pg_rules::token::Token;
+use crate::{evict, namespaces};
+use cache_pg_rules::{key::Key, token::Token};
 use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

@@ -19,10 +19,9 @@ pub mod watch;
 pub mod write;
 
 use crate::error::CacheError;
-use crate::evict;
-use crate::pg::datum::{Jsonb, TextArray};
-use crate::stats;
+use crate::pg::{Jsonb, TextArray};
 use crate::store::MOST_TAGS;
+use crate::{evict, stats};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::{KeyRange, Namespace};
 use pgrx::IntoDatum;

@@ -4,18 +4,13 @@
 //! functions to pg_monitor.
 
 use super::namespace;
-use crate::catalog;
 use crate::error::CacheError;
-use crate::pg::backend;
-use crate::pg::clock::Steady;
-use crate::pg::datum::Timestamp;
-use crate::settings;
+use crate::pg::{Steady, Timestamp, backend};
 use crate::shared::{directory, flags};
 use crate::stats::{DatabaseStats, NamespaceStats, Operation, readings, rows};
 use crate::sweep::references;
-use crate::watch;
-use cache_pg_rules::health::Readings;
-use cache_pg_rules::{advice, health, histogram};
+use crate::{catalog, settings, watch};
+use cache_pg_rules::{advice, health, health::Readings, histogram};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

@@ -2,14 +2,10 @@
 
 use super::namespace;
 use crate::catalog::options::{Argument, CONFIGURE, Given, namespace_options};
-use crate::configuring;
 use crate::error::CacheError;
-use crate::loader;
-use crate::namespaces;
-use crate::pg::clock;
-use crate::pg::datum::Regprocedure;
-use crate::settings;
+use crate::pg::{Regprocedure, clock};
 use crate::statement::{IntoParam, Param, Statement, statement};
+use crate::{configuring, loader, namespaces, settings};
 use cache_pg_rules::namespace::Namespace;
 use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;

@@ -2,9 +2,7 @@
 //!
 //! Owns `cache_persistence`. Must never rewrite the tables in a security-restricted operation.
 
-use crate::catalog;
-use crate::configuring;
-use crate::persistence;
+use crate::{catalog, configuring, persistence};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 

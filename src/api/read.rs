@@ -5,9 +5,7 @@
 use super::{key, key_range, keys, record_read};
 use crate::access::{self, Verb};
 use crate::error::CacheError;
-use crate::pg::clock;
-use crate::pg::datum::{Jsonb, TextArray, Timestamp, Xid8};
-use crate::pg::subtransaction::attempt;
+use crate::pg::{Jsonb, TextArray, Timestamp, Xid8, attempt, clock};
 use crate::stats::{self, Operation, observe};
 use crate::store;
 use cache_pg_rules::key::Key;

@@ -5,17 +5,14 @@
 use super::{key, record_read, tags};
 use crate::access::{self, Verb};
 use crate::error::CacheError;
-use crate::loader;
-use crate::namespaces;
-use crate::pg::clock;
-use crate::pg::datum::Jsonb;
+use crate::pg::{Jsonb, clock};
 use crate::stats::{self, Operation, observe};
 use crate::store::{self, Storing};
+use crate::{loader, namespaces};
 use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use std::cell::Cell;
-use std::time::Instant;
+use std::{cell::Cell, time::Instant};
 
 /// Returns the value of a live entry. On a miss it returns the one value of `query`, whose parameters `$1`, `$2`, ...
 /// are `args` as text. Concurrent callers compute it once. It is stored unless it could be stale. Without a query the

@@ -9,17 +9,13 @@ use crate::durability::with_async_commit_directly;
 use crate::entry::latest_lease;
 use crate::error::CacheError;
 use crate::heap::snapshot::see_own_work;
-use crate::pg::active_snapshot::under_latest;
-use crate::pg::backend;
-use crate::pg::clock;
+use crate::pg::{backend, clock, under_latest};
 use crate::settings;
 use crate::statement::{IntoParam, Statement, statement};
 use crate::sweep::{hand, tags};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use std::cell::Cell;
-use std::collections::HashSet;
-use std::time::Instant;
+use std::{cell::Cell, collections::HashSet, time::Instant};
 
 static DUE: Statement = statement!("due.sql", [TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID]);
 

@@ -4,10 +4,9 @@
 
 use super::tag_names;
 use crate::access::{self, Verb};
-use crate::pg::datum::{BigintArray, TextArray};
-use crate::statement;
+use crate::pg::{BigintArray, TextArray};
 use crate::stats::{self, Operation, observe};
-use crate::store;
+use crate::{statement, store};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 

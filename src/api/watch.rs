@@ -3,7 +3,7 @@
 //! Owns their signatures. Must never watch a table that the caller does not own: `watch` checks that.
 
 use crate::error::CacheError;
-use crate::pg::datum::Regclass;
+use crate::pg::Regclass;
 use crate::watch::{self, Watch};
 use pgrx::pg_sys::Oid;
 use pgrx::pg_sys::panic::ErrorReport;

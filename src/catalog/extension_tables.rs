@@ -5,7 +5,7 @@
 
 use crate::error::CacheError;
 use crate::heap::shape::{Column, Shape, columns};
-use crate::pg::datum::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
+use crate::pg::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
 use crate::statement::Schema;
 use pgrx::pg_sys::Oid;
 

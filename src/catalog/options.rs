@@ -5,10 +5,9 @@
 //! `tests/server/tests/options.rs` fails where they differ. Must never know what an option does.
 
 use crate::error::CacheError;
-use crate::heap::row::Row;
+use crate::heap::Row;
 use crate::heap::shape::{Column, Shape, columns, counts_from_one};
-use crate::pg::clock;
-use crate::pg::datum::{Regprocedure, Timestamp};
+use crate::pg::{Regprocedure, Timestamp, clock};
 use crate::statement::{Column as Read, IntoParam, Param, Statement};
 use cache_pg_rules::ttl::Ttl;
 use pgrx::datum::Interval;

@@ -6,11 +6,9 @@
 use super::loading::LoadError;
 use super::tag::TagVerb;
 use super::wording::quoted;
-use cache_pg_rules::key::KeyError;
-use cache_pg_rules::namespace::NamespaceError;
-use cache_pg_rules::template::TemplateError;
-use cache_pg_rules::token::TokenError;
-use cache_pg_rules::ttl::TtlError;
+use cache_pg_rules::{
+    key::KeyError, namespace::NamespaceError, template::TemplateError, token::TokenError, ttl::TtlError,
+};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::Oid;
 

@@ -11,7 +11,7 @@ use crate::catalog;
 use crate::catalog::{ExtensionTables, column};
 use crate::entry::due_at;
 use crate::error::CacheError;
-use crate::heap::row::Row;
+use crate::heap::Row;
 use crate::pg::clock;
 use crate::shared::{flags, ranges};
 use cache_pg_rules::key::Key;

@@ -8,13 +8,11 @@
 //! Owns the file that the gauges belong to. Must never change it without the lock on the table that a writer holds
 //! until the end of its transaction, or the lock that changing the file takes.
 
-use crate::pg::compat;
-use crate::pg::transaction;
+use crate::pg::{compat, transaction};
 use crate::stats::{DatabaseStats, turns};
 use cache_pg_rules::ledger::Change;
 use pgrx::pg_sys::{self, Datum, Oid};
-use std::cell::Cell;
-use std::sync::atomic::Ordering;
+use std::{cell::Cell, sync::atomic::Ordering};
 
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 

@@ -6,14 +6,11 @@
 //! recorded, chosen by hash, and each counts for many (SHARDS, Waldspurger et al., FAST '15). Must never be locked: a
 //! ghost that two backends write at once is lost.
 
-use crate::pg::clock;
-use crate::pg::datum::Timestamp;
+use crate::pg::{Timestamp, clock};
 use crate::shared::array::{self, Shareable, SharedArray};
 use crate::stats::{Counter, DatabaseStats, NamespaceStats};
 use cache_pg_rules::ghost::{self, Distance};
-use cache_pg_rules::key::Key;
-use cache_pg_rules::places::Claim;
-use cache_pg_rules::token::hash;
+use cache_pg_rules::{key::Key, places::Claim, token::hash};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The ghost of one evicted key: 16 bytes.

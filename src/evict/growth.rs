@@ -6,13 +6,11 @@
 use super::{pending, recency};
 use crate::catalog::{ExtensionTables, column};
 use crate::entry::served_until;
-use crate::heap::row::Row;
+use crate::heap::Row;
 use crate::namespaces;
-use crate::pg::datum::Jsonb;
+use crate::pg::Jsonb;
 use crate::stats::{self, turns};
-use cache_pg_rules::key::Key;
-use cache_pg_rules::ledger::Change;
-use cache_pg_rules::limit::Limits;
+use cache_pg_rules::{key::Key, ledger::Change, limit::Limits};
 
 /// The bytes of a row besides its key and value.
 const ROW_OVERHEAD: usize = 72;

@@ -20,6 +20,8 @@ pub mod growth;
 pub mod pending;
 pub mod recency;
 
+pub use growth::Growth;
+
 use cache_pg_rules::key::Key;
 
 /// Records a read of a key and whether it found a live entry.

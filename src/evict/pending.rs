@@ -12,12 +12,10 @@ use crate::settings;
 use crate::stats::{DatabaseStats, NamespaceStats};
 use cache_pg_rules::ledger::{Change, Ledger};
 use cache_pg_rules::limit::{Held, Limits, Need};
-use cache_pg_rules::namespace::Namespace;
-use cache_pg_rules::places::Claim;
+use cache_pg_rules::{namespace::Namespace, places::Claim};
 use pgrx::pg_sys;
-use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::Ordering;
+use std::{cell::RefCell, sync::atomic::Ordering};
 
 /// What the ledger counts by: the statistics of a namespace, and the file of the table at the write.
 #[derive(Clone, Copy)]

@@ -33,10 +33,16 @@ pub mod hints;
 mod lock;
 mod page;
 pub mod referrer;
-pub mod row;
-pub mod scan;
+mod row;
+mod scan;
 pub mod shape;
 pub mod snapshot;
 pub mod table;
 pub mod upkeep;
 mod write;
+
+pub use change::{Contention, Decision, change};
+pub use row::Row;
+pub use scan::{Scan, View};
+pub use snapshot::{FullXid, NO_XID, Seen};
+pub use table::{Purpose, Table};

@@ -7,8 +7,7 @@ use super::definition;
 use super::referrer;
 use super::shape::Shape;
 use super::snapshot::Seen;
-use crate::pg::backend::has_old_snapshot;
-use crate::pg::compat;
+use crate::pg::{backend::has_old_snapshot, compat};
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
 use std::cell::{Cell, OnceCell};
 

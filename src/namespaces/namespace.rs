@@ -5,14 +5,10 @@
 use crate::catalog::options::Options;
 use crate::error::CacheError;
 use crate::loader::Loader;
-use crate::pg::backend;
-use crate::pg::clock;
-use crate::pg::datum::{Jsonb, Timestamp};
+use crate::pg::{Jsonb, Timestamp, backend, clock};
 use crate::settings;
-use cache_pg_rules::key::Key;
 use cache_pg_rules::limit::{Limit, Limits};
-use cache_pg_rules::refresh;
-use cache_pg_rules::ttl::Ttl;
+use cache_pg_rules::{key::Key, refresh, ttl::Ttl};
 use pgrx::datum::Interval;
 use std::time::Duration;
 

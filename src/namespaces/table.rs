@@ -6,14 +6,12 @@
 
 use super::loader_owner::OF_NOBODY;
 use super::namespace::Namespace;
-use crate::catalog::options::Options;
-use crate::catalog::{ExtensionTables, namespace_column};
-use crate::heap::row::Row;
+use crate::catalog::{ExtensionTables, namespace_column, options::Options};
+use crate::heap::Row;
 use crate::loader::Loader;
-use crate::pg::active_snapshot::under_latest;
+use crate::pg::under_latest;
 use pgrx::pg_sys::{self, LOCKMODE};
-use std::collections::HashMap;
-use std::rc::Rc;
+use std::{collections::HashMap, rc::Rc};
 
 /// The configured namespaces, and whether a backend may keep the answer: only if all of it is committed (an uncommitted
 /// row can disappear without notice) and newest. Reads the table with the newest snapshot, whatever the caller's is,

@@ -16,16 +16,25 @@
 //! | [`advisory`] | the session's advisory locks around user code |
 //! | [`scratch`] | memory that is freed after each key |
 
-pub mod active_snapshot;
+mod active_snapshot;
 pub mod advisory;
-pub mod as_owner;
+mod as_owner;
 pub mod backend;
 pub mod clock;
 pub mod compat;
-pub mod datum;
-pub mod error_details;
+mod datum;
+mod error_details;
 pub mod function_call;
-pub mod local_settings;
-pub mod scratch;
-pub mod subtransaction;
+mod local_settings;
+mod scratch;
+mod subtransaction;
 pub mod transaction;
+
+pub use active_snapshot::{under_catalog, under_latest, under_transaction};
+pub use as_owner::AsOwner;
+pub use clock::Steady;
+pub use datum::{BigintArray, Jsonb, Regclass, Regprocedure, TextArray, Timestamp, Xid8};
+pub use error_details::ErrorDetails;
+pub use local_settings::{LocalSettings, SAFE_PATH};
+pub use scratch::Scratch;
+pub use subtransaction::{attempt, attempt_despite_contention, contain, is_cancel, message_of, rehearse};

@@ -6,9 +6,7 @@
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
-use std::cell::Cell;
-use std::ffi::c_void;
-use std::sync::OnceLock;
+use std::{cell::Cell, ffi::c_void, sync::OnceLock};
 
 thread_local! {
     /// Whether the hooks must run at the end of the current transaction.

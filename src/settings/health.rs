@@ -4,8 +4,7 @@
 
 use cache_pg_rules::health::Thresholds;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
-use std::ffi::CStr;
-use std::time::Duration;
+use std::{ffi::CStr, time::Duration};
 
 static HIT_RATIO: GucSetting<f64> = GucSetting::<f64>::new(0.7);
 static LATENCY: GucSetting<i32> = GucSetting::<i32>::new(200);

@@ -5,15 +5,13 @@
 //! keep the number of its slot. A crash restart loses everything, and the launcher finds it again by looking.
 
 use super::layout::Layout;
-use crate::pg::backend;
-use crate::pg::clock::Steady;
+use crate::pg::{Steady, backend};
 use cache_pg_rules::pace::Found;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgLwLock, pg_shmem_init};
-use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 /// The largest number of databases of one server that sweepers visit. The others are left to `cache_sweep()`.
 pub const CAPACITY: usize = 1024;

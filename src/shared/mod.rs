@@ -19,6 +19,8 @@ pub mod ranges;
 pub mod secret;
 pub mod server_run;
 
+pub use directory::{Presence, Slot, Turn};
+
 /// Reserves the shared memory of these modules, where the library is being preloaded.
 pub fn register_if_preloading() {
     if crate::pg::backend::is_preloading() {

@@ -7,13 +7,10 @@ use super::fragment;
 use super::rows::Rows;
 use super::running::Running;
 use super::spi::{Connection, Param, prepare, values_and_nulls};
-use crate::pg::active_snapshot::under_catalog;
-use crate::pg::local_settings::LocalSettings;
+use crate::pg::{LocalSettings, under_catalog};
 use crate::shared::ranges;
 use pgrx::pg_sys::{self, Oid};
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::ffi::CString;
+use std::{cell::RefCell, collections::HashMap, ffi::CString};
 
 /// The schema of the tables that a statement names.
 pub trait Schema {

@@ -6,8 +6,7 @@
 
 use super::spi::{Connection, Param, prepare, values_and_nulls};
 use crate::error::{CacheError, LoadError};
-use crate::pg::datum::Jsonb;
-use crate::pg::error_details::ErrorDetails;
+use crate::pg::{ErrorDetails, Jsonb};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
 

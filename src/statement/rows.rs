@@ -4,7 +4,7 @@
 //! than the connection, nor be read as another type than the rows have.
 
 use crate::error::CacheError;
-use crate::pg::datum::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
+use crate::pg::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
 use pgrx::FromDatum;
 use pgrx::datum::Interval;
 use pgrx::pg_sys::{self, Datum, Oid};

@@ -7,13 +7,11 @@
 
 use super::database::DatabaseStats;
 use super::slots::{self, StatsSlot};
-use crate::shared::array::{self, Shareable};
+use crate::shared::{array, array::Shareable};
 use cache_pg_rules::places::Claim;
 use pgrx::prelude::*;
-use std::fs;
 use std::io::{self, Write};
-use std::mem::offset_of;
-use std::sync::atomic::Ordering;
+use std::{fs, mem::offset_of, sync::atomic::Ordering};
 
 /// Beside those of PostgreSQL, in the data directory.
 const PATH: &str = "pg_stat/cache_pg.stat";

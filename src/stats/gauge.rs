@@ -3,8 +3,7 @@
 //! Owns two words in shared memory. Must never change before the commit, nor be read as a pair: the words do not change
 //! together.
 
-use cache_pg_rules::ledger::Change;
-use cache_pg_rules::limit::Held;
+use cache_pg_rules::{ledger::Change, limit::Held};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// What there is by now: what the last whole turn has counted, and what transactions have added that committed since.

@@ -5,9 +5,7 @@
 
 use super::database::{self, DatabaseStats, NamespaceStats};
 use super::slots;
-use cache_pg_rules::key::Key;
-use cache_pg_rules::namespace::Namespace;
-use cache_pg_rules::places::Claim;
+use cache_pg_rules::{key::Key, namespace::Namespace, places::Claim};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{Ordering, fence};

@@ -9,21 +9,18 @@ use super::histogram::Operation;
 use super::row_counts::Counted;
 use super::turns;
 use crate::catalog::ExtensionTables;
-use crate::namespaces;
-use crate::pg::backend;
-use crate::pg::clock::{self, Steady};
-use crate::settings;
-use crate::shared::directory::{self, Slot};
+use crate::pg::{Steady, backend, clock};
+use crate::shared::{Slot, directory};
 use crate::statement::{IntoParam, Statement, statement};
+use crate::{namespaces, settings};
 use cache_pg_rules::advice::{NamespaceUsage, Room, Server};
 use cache_pg_rules::health::{self, ENOUGH, Readings};
 use cache_pg_rules::histogram;
 use cache_pg_rules::limit::{Held, Limit, Limits};
 use cache_pg_rules::namespace::Namespace as Name;
 use pgrx::pg_sys;
-use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::{ffi::CStr, time::Duration};
 
 static READINGS: Statement = statement!("readings.sql", [OIDOID, OIDOID, OIDOID]);
 

@@ -6,11 +6,9 @@ use super::counter::Counter;
 use super::database::{DatabaseStats, NamespaceStats};
 use super::histogram::Operation;
 use super::latency;
-use crate::pg::datum::Jsonb;
+use crate::pg::Jsonb;
 use crate::settings;
-use cache_pg_rules::key::Key;
-use cache_pg_rules::namespace::Namespace;
-use cache_pg_rules::places::Claim;
+use cache_pg_rules::{key::Key, namespace::Namespace, places::Claim};
 use std::time::Duration;
 
 /// The statistics of a namespace, if what is done is counted.

@@ -4,8 +4,7 @@
 //! after another.
 
 use super::gauge::Gauge;
-use cache_pg_rules::correction::set_right;
-use cache_pg_rules::ledger::Change;
+use cache_pg_rules::{correction::set_right, ledger::Change};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Some rows of a namespace.

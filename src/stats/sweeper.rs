@@ -3,8 +3,8 @@
 //! Owns its layout in shared memory. The sweeper writes it; a backend that makes room at its commit writes a failure.
 //! Must never hold where the sweeper is now: that is in `shared::directory`.
 
-use crate::pg::clock::{self, Steady};
-use crate::shared::directory::Turn;
+use crate::pg::{Steady, clock};
+use crate::shared::Turn;
 use cache_pg_rules::step::Step;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 

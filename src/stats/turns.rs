@@ -8,12 +8,9 @@ use super::database::{DatabaseStats, NamespaceStats};
 use super::histogram::Operation;
 use super::latency;
 use crate::pg::clock;
-use crate::shared::directory::Turn;
-use cache_pg_rules::ledger::Change;
-use cache_pg_rules::pace;
-use cache_pg_rules::step::Step;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use crate::shared::Turn;
+use cache_pg_rules::{ledger::Change, pace, step::Step};
+use std::{sync::atomic::Ordering, time::Duration};
 
 /// A turn begins.
 pub fn begin() {

@@ -4,11 +4,9 @@
 //! change takes an [`Announced`], so no verb can forget one. Must never write.
 
 use crate::catalog::ExtensionTables;
-use crate::near;
 use crate::shared::flags;
-use crate::wake;
-use cache_pg_rules::key::Key;
-use cache_pg_rules::namespace::Namespace;
+use crate::{near, wake};
+use cache_pg_rules::{key::Key, namespace::Namespace};
 
 /// The proof that a change was announced.
 #[must_use]

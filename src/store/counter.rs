@@ -8,15 +8,11 @@ use super::{announce, fence, open};
 use crate::access::Access;
 use crate::durability::with_async_commit;
 use crate::error::CacheError;
-use crate::evict::growth::{self, Growth};
-use crate::heap::change::{Contention, Decision, change};
-use crate::heap::scan::View;
-use crate::heap::snapshot;
+use crate::evict::{Growth, growth};
+use crate::heap::{Contention, Decision, View, change, snapshot};
 use crate::namespaces::Deadline;
-use crate::pg::clock;
-use crate::pg::datum::Jsonb;
-use cache_pg_rules::counter::CounterError;
-use cache_pg_rules::key::Key;
+use crate::pg::{Jsonb, clock};
+use cache_pg_rules::{counter::CounterError, key::Key};
 
 /// Adds `delta` to the integer of a live entry. Where there is none, it starts one from 0.
 ///

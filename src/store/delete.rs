@@ -12,18 +12,11 @@ use crate::access::Access;
 use crate::catalog::column;
 use crate::entry::{NEVER, version_of};
 use crate::error::CacheError;
-use crate::evict::growth::{self, Growth};
-use crate::heap::change::{Contention, Decision, change};
-use crate::heap::row::Row;
-use crate::heap::scan::View;
-use crate::heap::snapshot;
-use crate::heap::table::Table;
-use crate::pg::clock;
-use crate::pg::datum::{Jsonb, Timestamp};
-use crate::pg::scratch::Scratch;
+use crate::evict::{Growth, growth};
+use crate::heap::{Contention, Decision, Row, Table, View, change, snapshot};
+use crate::pg::{Jsonb, Scratch, Timestamp, clock};
 use crate::settings;
-use cache_pg_rules::key::Key;
-use cache_pg_rules::namespace::Namespace;
+use cache_pg_rules::{key::Key, namespace::Namespace};
 
 /// How many leases a tombstone is kept for. So a key that is deleted often keeps its row.
 const TOMBSTONE_LEASES: i64 = 2;

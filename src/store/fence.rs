@@ -10,12 +10,8 @@
 
 use crate::entry::version_of;
 use crate::error::CacheError;
-use crate::heap::row::Row;
-use crate::heap::scan::{Scan, View};
-use crate::heap::snapshot::{self, FullXid, NO_XID, Seen};
-use crate::heap::table::Table;
-use crate::pg::backend::has_old_snapshot;
-use crate::pg::compat;
+use crate::heap::{FullXid, NO_XID, Row, Scan, Seen, Table, View, snapshot};
+use crate::pg::{backend::has_old_snapshot, compat};
 use cache_pg_rules::key::Key;
 
 /// Whether `seen`, a snapshot that this transaction holds, sees every write to the key. `newest` is the newest version

@@ -12,25 +12,15 @@ use crate::access::Access;
 use crate::durability::with_async_commit;
 use crate::entry::{Lease, NEVER, lease_in_force};
 use crate::error::CacheError;
-use crate::evict::growth::{self, Growth};
-use crate::heap::change::{Contention, Decision, change};
-use crate::heap::row::Row;
-use crate::heap::scan::View;
-use crate::heap::snapshot::{NO_XID, Seen};
-use crate::heap::table::Table;
+use crate::evict::{Growth, growth};
+use crate::heap::{Contention, Decision, NO_XID, Row, Seen, Table, View, change};
 use crate::namespaces::Namespace;
-use crate::patience;
-use crate::pg::backend;
-use crate::pg::clock::{self, Steady};
-use crate::pg::datum::{Jsonb, Timestamp};
-use crate::settings;
-use crate::shared::secret;
-use crate::shared::server_run;
+use crate::pg::{Jsonb, Steady, Timestamp, backend, clock};
+use crate::shared::{secret, server_run};
 use crate::wake::{self, Waiter};
-use cache_pg_rules::key::Key;
-use cache_pg_rules::token::Token;
-use std::cell::OnceCell;
-use std::time::Duration;
+use crate::{patience, settings};
+use cache_pg_rules::{key::Key, token::Token};
+use std::{cell::OnceCell, time::Duration};
 
 /// The result of a fetch.
 #[derive(Default)]

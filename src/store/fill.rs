@@ -15,21 +15,13 @@ use crate::catalog::column;
 use crate::durability::with_async_commit;
 use crate::entry::version_of;
 use crate::error::CacheError;
-use crate::evict::growth::{self, Growth};
-use crate::heap::change::{Contention, Decision, change};
-use crate::heap::row::Row;
-use crate::heap::scan::View;
-use crate::heap::snapshot::{self, Seen};
-use crate::heap::table::{Table, try_lock};
+use crate::evict::{Growth, growth};
+use crate::heap::{Contention, Decision, Row, Seen, Table, View, change, snapshot, table::try_lock};
 use crate::patience;
-use crate::pg::backend;
-use crate::pg::clock;
-use crate::pg::datum::TextArray;
-use crate::pg::subtransaction::attempt_despite_contention;
+use crate::pg::{TextArray, attempt_despite_contention, backend, clock};
 use crate::shared::server_run;
 use crate::stats::{self, Counter};
-use cache_pg_rules::key::Key;
-use cache_pg_rules::token::Token;
+use cache_pg_rules::{key::Key, token::Token};
 
 /// Stores a value that was computed under `token`; returns whether it did.
 ///

@@ -8,15 +8,11 @@
 
 use super::types::LeaseOutcome;
 use crate::catalog::column;
-use crate::heap::row::Row;
-use crate::heap::scan::{Scan, View};
-use crate::heap::snapshot::{self, FullXid, NO_XID};
-use crate::heap::table::Table;
+use crate::heap::{FullXid, NO_XID, Row, Scan, Table, View, snapshot};
 use crate::patience;
 use crate::pg::backend;
 use crate::shared::secret;
-use cache_pg_rules::key::Key;
-use cache_pg_rules::namespace::Namespace;
+use cache_pg_rules::{key::Key, namespace::Namespace};
 use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG, LockAcquireResult};
 use std::cell::Cell;
 

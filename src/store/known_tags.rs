@@ -5,7 +5,7 @@
 use super::carried;
 use super::tags::generation_of_few;
 use crate::catalog::{ExtensionTables, column};
-use crate::heap::row::Row;
+use crate::heap::Row;
 use std::collections::HashMap;
 
 /// How many rows of a tag are read. Plain SQL can write any number. A tag with more rows counts as not invalidated

@@ -9,8 +9,7 @@ use crate::catalog::column;
 use crate::entry::removable_at;
 use crate::error::CacheError;
 use crate::evict::file;
-use crate::heap::hints;
-use crate::heap::table::{Purpose, Table, block_of};
+use crate::heap::{Purpose, Table, hints, table::block_of};
 use crate::shared::ranges;
 use pgrx::pg_sys::{Datum, ItemPointerData};
 

@@ -3,8 +3,7 @@
 //! Owns the bounds of a namespace. Must never skip a fill that is not committed yet.
 
 use crate::catalog::column;
-use crate::heap::scan::{Scan, View};
-use crate::heap::table::Table;
+use crate::heap::{Scan, Table, View};
 use crate::statement::{IntoParam, Param};
 use cache_pg_rules::key::{Key, MAX_KEY_BYTES};
 use cache_pg_rules::namespace::{KeyRange, Namespace};

@@ -9,15 +9,10 @@ use super::look::{find, find_many};
 use super::range;
 use crate::access::Access;
 use crate::catalog::column;
-use crate::heap::row::Row;
-use crate::heap::scan::View;
-use crate::heap::snapshot::{FullXid, is_possible};
-use crate::pg::backend;
-use crate::pg::clock;
-use crate::pg::datum::{Jsonb, TextArray, Timestamp, Xid8};
+use crate::heap::{FullXid, Row, View, snapshot::is_possible};
+use crate::pg::{Jsonb, TextArray, Timestamp, Xid8, backend, clock};
 use crate::statement::{IntoParam, Statement, statement};
-use cache_pg_rules::key::Key;
-use cache_pg_rules::namespace::KeyRange;
+use cache_pg_rules::{key::Key, namespace::KeyRange};
 
 static GET: Statement = statement!("get.sql", [TEXTOID, TIMESTAMPTZOID]);
 static EXPIRES_AT: Statement = statement!("expires_at.sql", [TEXTOID, TIMESTAMPTZOID]);

@@ -15,21 +15,14 @@ use crate::catalog::column;
 use crate::durability::with_async_commit;
 use crate::entry::lease_in_force;
 use crate::error::CacheError;
-use crate::heap::change::{Contention, Decision, change};
-use crate::heap::scan::View;
-use crate::heap::snapshot::Seen;
-use crate::heap::table::kept_open;
+use crate::heap::{Contention, Decision, Seen, View, change, table::kept_open};
 use crate::namespaces::Deadline;
 use crate::patience;
-use crate::pg::active_snapshot::{under_latest, under_transaction};
-use crate::pg::backend;
-use crate::pg::clock::{self, Steady};
-use crate::pg::datum::{Jsonb, TextArray, Timestamp};
+use crate::pg::{Jsonb, Steady, TextArray, Timestamp, backend, clock, under_latest, under_transaction};
 use crate::stats::{self, Operation};
 use crate::wake::{self, Waiter};
 use cache_pg_rules::key::Key;
-use std::cell::OnceCell;
-use std::time::Instant;
+use std::{cell::OnceCell, time::Instant};
 
 /// How to store a loaded value. It is checked once there is a value.
 pub struct Storing<'a> {

@@ -8,7 +8,7 @@ use super::fence_tags::fence_of;
 use super::{carried, trial};
 use crate::access::{self, Access};
 use crate::error::{CacheError, TagVerb};
-use crate::pg::datum::{BigintArray, TextArray};
+use crate::pg::{BigintArray, TextArray};
 use crate::statement::{IntoParam, Statement, statement};
 use cache_pg_rules::namespace::Namespace;
 

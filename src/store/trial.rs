@@ -8,10 +8,7 @@
 use crate::access::Access;
 use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
-use crate::pg::clock;
-use crate::pg::datum::{TextArray, Timestamp};
-use crate::pg::local_settings::LocalSettings;
-use crate::pg::subtransaction::rehearse;
+use crate::pg::{LocalSettings, TextArray, Timestamp, clock, rehearse};
 use crate::settings;
 use crate::statement::{IntoParam, Param, Statement, statement};
 use cache_pg_rules::key::Key;

@@ -3,8 +3,7 @@
 //! Must never touch the table.
 
 use crate::namespaces::Deadline;
-use crate::pg::clock::Steady;
-use crate::pg::datum::{Jsonb, Timestamp, Xid8};
+use crate::pg::{Jsonb, Steady, Timestamp, Xid8};
 use cache_pg_rules::key::Key;
 
 /// The condition under which a write happens.

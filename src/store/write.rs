@@ -17,17 +17,10 @@ use crate::access::Access;
 use crate::catalog::column;
 use crate::durability::with_async_commit;
 use crate::error::CacheError;
-use crate::evict::growth::{self, Growth};
-use crate::heap::change::{Contention, Decision, change};
-use crate::heap::row::Row;
-use crate::heap::scan::View;
-use crate::heap::snapshot::{self, Seen};
-use crate::heap::table::Table;
+use crate::evict::{Growth, growth};
+use crate::heap::{Contention, Decision, Row, Seen, Table, View, change, snapshot};
 use crate::namespaces::Deadline;
-use crate::pg::backend;
-use crate::pg::clock;
-use crate::pg::datum::{Jsonb, TextArray};
-use crate::pg::scratch::Scratch;
+use crate::pg::{Jsonb, Scratch, TextArray, backend, clock};
 use cache_pg_rules::key::Key;
 
 /// Writes an entry if `condition` holds; returns whether it did.

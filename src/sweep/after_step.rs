@@ -3,15 +3,12 @@
 //! Owns the end of a turn and the start of the next. Must never read the table.
 
 use super::sweeper::Sweeper;
-use crate::pg::clock::{self, Steady};
+use crate::pg::{Steady, clock};
 use crate::settings;
-use crate::shared::directory::{Presence, Slot, Turn};
-use crate::shared::flags;
+use crate::shared::{Presence, Slot, Turn, flags};
 use crate::stats::{DatabaseStats, NamespaceStats, turns};
-use cache_pg_rules::pace;
-use cache_pg_rules::step::Step;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use cache_pg_rules::{pace, step::Step};
+use std::{sync::atomic::Ordering, time::Duration};
 
 impl Sweeper {
     /// Records a step that took `took`; returns how long to rest.

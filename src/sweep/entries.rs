@@ -6,14 +6,11 @@
 use crate::catalog::ExtensionTables;
 use crate::entry::{due_at, is_damaged, may_be_evicted};
 use crate::evict::file;
-use crate::heap::row::Row;
-use crate::heap::table::check_replica_identity;
-use crate::pg::datum::Timestamp;
-use crate::store::known_tags::KnownTags;
-use crate::store::tags;
+use crate::heap::{Row, table::check_replica_identity};
+use crate::pg::Timestamp;
+use crate::store::{known_tags::KnownTags, tags};
 use pgrx::pg_sys::{self, BlockNumber};
-use std::collections::HashSet;
-use std::ops::ControlFlow;
+use std::{collections::HashSet, ops::ControlFlow};
 
 /// Locks the table for [`open`] until the end of the transaction, unless it would have to wait.
 pub fn try_lock(tables: &ExtensionTables) -> bool {

@@ -4,13 +4,10 @@
 
 use super::entries::Entries;
 use crate::catalog::column;
-use crate::evict::growth::footprint;
-use crate::evict::pending;
+use crate::evict::{growth::footprint, pending};
 use crate::pg::{backend, clock};
-use crate::stats::{DatabaseStats, NamespaceStats};
-use crate::stats::{StatsOfRows, turns};
-use cache_pg_rules::ledger::Change;
-use cache_pg_rules::sample::Looked;
+use crate::stats::{DatabaseStats, NamespaceStats, StatsOfRows, turns};
+use cache_pg_rules::{ledger::Change, sample::Looked};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 

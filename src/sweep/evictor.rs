@@ -9,21 +9,13 @@ use super::estimate;
 use crate::catalog::{ExtensionTables, column};
 use crate::entry::{NEVER, written_at};
 use crate::evict::{ghosts, growth, pending, recency};
-use crate::heap::row::Row;
-use crate::namespaces;
-use crate::pg::clock;
-use crate::pg::datum::Timestamp;
-use crate::settings;
+use crate::heap::Row;
+use crate::pg::{Timestamp, clock};
 use crate::stats::{Counter, DatabaseStats, NamespaceStats, bounded};
+use crate::{namespaces, settings};
 use cache_pg_rules::eviction::{Cost, Met, Verdict, judge};
-use cache_pg_rules::key::Key;
-use cache_pg_rules::limit::Held;
-use cache_pg_rules::namespace::Namespace;
-use cache_pg_rules::places::Claim;
-use cache_pg_rules::step::Step;
-use std::cell::Cell;
-use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use cache_pg_rules::{key::Key, limit::Held, namespace::Namespace, places::Claim, step::Step};
+use std::{cell::Cell, collections::HashMap, sync::atomic::Ordering};
 
 /// The greatest age that counts for an entry: a year. Plain SQL can write any.
 const LONGEST_AGE: i64 = 366 * 86_400_000_000;

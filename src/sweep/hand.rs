@@ -8,17 +8,14 @@ use super::entries::{By, Entries, Evicting, Fate, open_for};
 use super::references::{References, place_of};
 use crate::catalog::{ExtensionTables, column};
 use crate::entry::{due_at, written_at};
-use crate::evict::growth::{self, footprint};
-use crate::heap::row::Row;
-use crate::heap::upkeep::remove;
-use crate::pg::datum::Timestamp;
-use crate::stats::StatsOfRows;
-use crate::stats::{Counter, LONGEST, bounded};
+use crate::evict::{growth, growth::footprint};
+use crate::heap::{Row, upkeep::remove};
+use crate::pg::Timestamp;
+use crate::stats::{Counter, LONGEST, StatsOfRows, bounded};
 use crate::wake;
 use cache_pg_rules::step::Step;
 use pgrx::pg_sys::{self, BlockNumber};
-use std::collections::HashSet;
-use std::ops::ControlFlow;
+use std::{collections::HashSet, ops::ControlFlow};
 
 /// Reads up to `pages` pages from `from` on and removes up to `most` rows that are due at `now`. `only` lists the keys
 /// that may be removed; without it all may. Returns None if the table is gone.

@@ -4,14 +4,10 @@
 //! from the directory what the sweepers found. Must never sweep itself, nor wait for a sweeper.
 
 use super::process;
-use crate::pg::backend;
-use crate::pg::clock::{self, Steady};
-use crate::settings;
-use crate::shared::directory::{self, Presence};
-use crate::shared::flags;
-use crate::stats;
-use cache_pg_rules::backoff;
-use cache_pg_rules::drift::Drift;
+use crate::pg::{Steady, backend, clock};
+use crate::shared::{Presence, directory, flags};
+use crate::{settings, stats};
+use cache_pg_rules::{backoff, drift::Drift};
 use pgrx::PgMemoryContexts;
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker};
 use pgrx::pg_sys::{self, Oid};

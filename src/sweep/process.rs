@@ -4,15 +4,10 @@
 //! and after an error the transaction is rolled back and the process goes on. Must never let an error leave a
 //! transaction open.
 
-use crate::pg::active_snapshot::under_transaction;
-use crate::pg::backend;
-use crate::pg::compat;
-use crate::pg::subtransaction::message_of;
+use crate::pg::{backend, compat, message_of, under_transaction};
 use pgrx::prelude::*;
 use pgrx::{PgTryBuilder, pg_sys};
-use std::ffi::CStr;
-use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::{ffi::CStr, panic::AssertUnwindSafe, time::Duration};
 
 /// Sets the signal handlers and unblocks signals. Called first in a process.
 pub fn start() {

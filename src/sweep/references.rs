@@ -8,12 +8,8 @@
 
 use super::entries::{Entries, Evicting, Fate};
 use crate::catalog::{ExtensionTables, column};
-use crate::heap::referrer;
-use crate::heap::row::Row;
-use crate::heap::table::block_of;
-use crate::heap::upkeep::lock;
-use crate::pg::active_snapshot::under_latest;
-use crate::pg::datum::Timestamp;
+use crate::heap::{Row, referrer, table::block_of, upkeep::lock};
+use crate::pg::{Timestamp, under_latest};
 use crate::statement::{IntoParam, Statement, statement};
 use pgrx::pg_sys::{self, BlockNumber, Oid};
 use std::collections::{HashMap, HashSet};

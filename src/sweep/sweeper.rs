@@ -6,22 +6,16 @@
 
 use super::entries;
 use super::{process, tags, walk};
-use crate::catalog;
 use crate::error::CacheError;
-use crate::pg::backend;
-use crate::pg::clock::{self, Steady};
-use crate::settings;
-use crate::shared::directory::{self, Presence, Slot, Turn};
-use crate::shared::{flags, ranges};
+use crate::pg::{Steady, backend, clock};
+use crate::shared::{Presence, Slot, Turn, directory, flags, ranges};
 use crate::stats::turns;
-use cache_pg_rules::backoff;
-use cache_pg_rules::pace;
-use cache_pg_rules::step::Step;
+use crate::{catalog, settings};
+use cache_pg_rules::{backoff, pace, step::Step};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
-use std::ffi::CString;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
+use std::{ffi::CString, rc::Rc};
 
 /// The longest rest of a sweeper. For a longer one it leaves, and the launcher starts it again.
 const LONGEST_REST: Duration = Duration::from_secs(1);

@@ -23,12 +23,8 @@
 use super::entries::{self, By};
 use crate::catalog::{ExtensionTables, tag_column};
 use crate::error::CacheError;
-use crate::heap::row::Row;
-use crate::heap::snapshot::{self, FullXid, Seen, see_own_work};
-use crate::heap::table::{Purpose, Table};
-use crate::heap::{change, upkeep::Visited};
-use crate::pg::active_snapshot::under_latest;
-use crate::pg::backend;
+use crate::heap::{FullXid, Purpose, Row, Seen, Table, change, snapshot, snapshot::see_own_work, upkeep::Visited};
+use crate::pg::{backend, under_latest};
 use crate::store::fence_tags::{is_fence, is_fence_of_namespace};
 use crate::store::tags;
 use cache_pg_rules::token::hash;

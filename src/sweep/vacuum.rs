@@ -10,14 +10,12 @@
 
 use super::process;
 use crate::catalog::ExtensionTables;
-use crate::pg::backend;
-use crate::pg::subtransaction::{is_cancel, message_of};
+use crate::pg::{backend, is_cancel, message_of};
 use pgrx::PgMemoryContexts;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::{LOCKMODE, LockRelId};
 use pgrx::{IntoDatum, PgTryBuilder, pg_sys};
-use std::ffi::CString;
-use std::panic::AssertUnwindSafe;
+use std::{ffi::CString, panic::AssertUnwindSafe};
 
 /// With fewer removed rows the table is left to autovacuum.
 const LEAST_REMOVED: u64 = 2000;

@@ -8,14 +8,11 @@ use super::estimate;
 use super::evictor::Evictor;
 use crate::catalog::ExtensionTables;
 use crate::evict::file;
-use crate::pg::active_snapshot::under_transaction;
-use crate::pg::datum::Timestamp;
+use crate::pg::{Timestamp, under_transaction};
 use crate::settings;
 use crate::shared::ranges::Ranges;
 use crate::stats::turns;
-use cache_pg_rules::pace::LONGEST_QUIET;
-use cache_pg_rules::ranges::at_latest;
-use cache_pg_rules::step::Step;
+use cache_pg_rules::{pace::LONGEST_QUIET, ranges::at_latest, step::Step};
 use pgrx::pg_sys::BlockNumber;
 
 /// Reads up to `pages` pages from `from` on and removes up to `most` rows that are due at `now`. It skips ranges in

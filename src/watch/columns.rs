@@ -8,7 +8,7 @@ use super::cast::{Cast, UnusableType};
 use super::rows::ChangedRow;
 use super::templates::Watch;
 use crate::error::CacheError;
-use crate::pg::local_settings::{LocalSettings, SAFE_PATH};
+use crate::pg::{LocalSettings, SAFE_PATH};
 use cache_pg_rules::template::Template;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::CStr;

@@ -6,7 +6,7 @@
 
 use super::function::TriggerFunction;
 use crate::catalog::ExtensionTables;
-use crate::pg::as_owner::AsOwner;
+use crate::pg::AsOwner;
 use crate::statement::{IntoParam, Statement, statement};
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{CStr, CString};

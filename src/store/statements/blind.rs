@@ -6,21 +6,14 @@
 use crate::access::Access;
 use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
-use crate::heap::change::{Contention, Decision, change};
-use crate::heap::snapshot::{self, Seen};
-use crate::heap::table::Table;
+use crate::heap::{Contention, Decision, Seen, Table, change, snapshot};
 use crate::namespaces::Deadline;
-use crate::pg::backend;
-use crate::pg::clock;
-use crate::pg::datum::{Jsonb, Timestamp};
+use crate::pg::{Jsonb, Timestamp, backend, clock};
 use crate::statement::{IntoParam, Statement, statement};
-use crate::store::fence;
-use crate::store::open;
 use crate::store::range::{self, Keys};
-use crate::store::tags::Tagged;
 use crate::store::types::{Condition, NewEntry};
-use cache_pg_rules::key::Key;
-use cache_pg_rules::namespace::Namespace;
+use crate::store::{fence, open, tags::Tagged};
+use cache_pg_rules::{key::Key, namespace::Namespace};
 
 static SET: Statement = statement!(
     "set.sql",

@@ -8,19 +8,11 @@
 use crate::access::Access;
 use crate::entry::{Lease, latest_lease, lease_in_force, load_time};
 use crate::error::CacheError;
-use crate::heap::change::{Contention, Decision, change};
-use crate::heap::snapshot::{self, Seen};
-use crate::heap::table::Table;
-use crate::pg::clock::{self, Steady};
-use crate::pg::datum::Jsonb;
-use crate::pg::local_settings::LocalSettings;
-use crate::pg::subtransaction::attempt_despite_contention;
+use crate::heap::{Contention, Decision, Seen, Table, change, snapshot};
+use crate::pg::{Jsonb, LocalSettings, Steady, attempt_despite_contention, clock};
 use crate::statement::{IntoParam, Param, Rows, Statement, statement};
-use crate::store::fence;
-use crate::store::flight;
-use crate::store::open;
-use crate::store::tags::Tagged;
 use crate::store::types::{Fresh, LeaseOutcome, Look, NewEntry};
+use crate::store::{fence, flight, open, tags::Tagged};
 use cache_pg_rules::key::Key;
 
 static LOOK: Statement = statement!("look.sql", [TEXTOID, TIMESTAMPTZOID]);

@@ -4,7 +4,7 @@
 //! ON PARAMETER, change the limits that protect the server. The configuration file alone changes the settings of the
 //! workers. Must never act on a setting.
 
-mod context;
+mod define;
 pub mod health;
 mod size;
 mod stats;
@@ -12,115 +12,57 @@ mod stats;
 pub use size::{eviction_factor, hint_memory, limits, recency_memory};
 pub use stats::{log_min_duration, track, track_namespaces};
 
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use define::settings;
+use pgrx::GucContext::{Sighup, Suset, Userset};
 use std::time::Duration;
-
-/// Five minutes, as in Django and in most caches of web applications.
-static DEFAULT_TTL: GucSetting<i32> = GucSetting::<i32>::new(300);
-/// Thirty days: a value that lives longer is data, not cache. memcached has the same limit.
-static MAX_TTL: GucSetting<i32> = GucSetting::<i32>::new(30 * 86_400);
-/// One megabyte, as in memcached: a larger value costs more to fetch than most values cost to compute.
-static MAX_VALUE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
-/// Ten seconds, as the leases of "Scaling Memcache at Facebook" (NSDI '13).
-static LEASE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
-/// Ten seconds: while few rows are due, a full sweep costs a few milliseconds for every thousand pages.
-static SWEEP_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(10_000);
-/// A thousand rows take a few milliseconds; with ten thousand, the longest batch took fourteen times as long.
-static SWEEP_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1000);
-/// Three, as `autovacuum_max_workers`: with the launcher they fit into the default `max_worker_processes` of eight.
-static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(3);
-
-/// On: a crash can lose the sets of up to three times `wal_writer_delay`, but never a delete.
-static ASYNC_COMMIT: GucSetting<bool> = GucSetting::<bool>::new(true);
 
 /// The largest `sweep_interval` and `lease`: a day, in milliseconds.
 const DAY_MS: i32 = 86_400_000;
 
+settings! {
+    /// Defines these settings.
+    fn register_own();
+
+    /// Five minutes, as in Django and in most caches of web applications.
+    DEFAULT_TTL: i32 = 300, 1 => i32::MAX; Userset, UNIT_S; c"cache_pg.default_ttl",
+        c"Sets the time to live of entries that are set without a ttl.",
+        c"The default_ttl of a namespace takes precedence. cache_pg.max_ttl limits both.";
+    /// Thirty days: a value that lives longer is data, not cache. memcached has the same limit.
+    MAX_TTL: i32 = 30 * 86_400, 0 => i32::MAX; Suset, UNIT_S; c"cache_pg.max_ttl",
+        c"Sets the maximum time to live of an entry; 0 means no limit.",
+        c"A longer ttl is rejected. With 0, entries without a deadline are allowed.";
+    /// One megabyte, as in memcached: a larger value costs more to fetch than most values cost to compute.
+    MAX_VALUE_SIZE: i32 = 1024 * 1024, 1 => i32::MAX; Suset, UNIT_BYTE; c"cache_pg.max_value_size",
+        c"Sets the maximum size of a value.",
+        c"The size is that of the jsonb before compression. A larger value is rejected. A namespace can have its own limit.";
+    /// Ten seconds, as the leases of "Scaling Memcache at Facebook" (NSDI '13).
+    LEASE: i32 = 10_000, 100 => DAY_MS; Suset, UNIT_MS; c"cache_pg.lease",
+        c"Sets how long one caller may compute a missing value before another caller may.",
+        c"A deleted key leaves a tombstone for twice this time. It rejects values that were computed before the delete.";
+    /// Ten seconds: while few rows are due, a full sweep costs a few milliseconds for every thousand pages.
+    SWEEP_INTERVAL: i32 = 10_000, 100 => DAY_MS; Sighup, UNIT_MS; c"cache_pg.sweep_interval",
+        c"Sets the maximum time between two sweeps of the same page for expired entries.",
+        c"The sweeper works faster while many entries are due. Reads never return an expired entry, swept or not.";
+    /// A thousand rows take a few milliseconds; with ten thousand, the longest batch took fourteen times as long.
+    SWEEP_BATCH_SIZE: i32 = 1000, 1 => 1_000_000; Sighup; c"cache_pg.sweep_batch_size",
+        c"Sets the maximum number of rows that the sweeper removes in one transaction.",
+        c"A larger batch costs less for each row, but holds row locks longer. It is also the default of cache_sweep().";
+    /// Three, as `autovacuum_max_workers`: with the launcher they fit into the default `max_worker_processes` of eight.
+    MAX_WORKERS: i32 = 3, 0 => 256; Sighup; c"cache_pg.max_workers",
+        c"Sets the maximum number of databases that are swept at the same time; 0 turns sweeping off.",
+        c"Each sweeper takes one of max_worker_processes while it works, and the launcher takes one more.";
+    /// On: a crash can lose the sets of up to three times `wal_writer_delay`, but never a delete.
+    ASYNC_COMMIT: bool = true; Userset; c"cache_pg.async_commit",
+        c"Commits without waiting for the disk if a transaction only sets, touches or counts entries.",
+        c"A crash can lose the last of these transactions. A transaction that deletes entries or writes other tables waits as usual.";
+}
+
 /// Defines all settings. Called once, when the library is loaded.
 pub fn register() {
-    GucRegistry::define_int_guc(
-        c"cache_pg.default_ttl",
-        c"Sets the time to live of entries that are set without a ttl.",
-        c"The default_ttl of a namespace takes precedence. cache_pg.max_ttl limits both.",
-        &DEFAULT_TTL,
-        1,
-        i32::MAX,
-        GucContext::Userset,
-        GucFlags::UNIT_S,
-    );
-    GucRegistry::define_int_guc(
-        c"cache_pg.max_ttl",
-        c"Sets the maximum time to live of an entry; 0 means no limit.",
-        c"A longer ttl is rejected. With 0, entries without a deadline are allowed.",
-        &MAX_TTL,
-        0,
-        i32::MAX,
-        GucContext::Suset,
-        GucFlags::UNIT_S,
-    );
-    GucRegistry::define_int_guc(
-        c"cache_pg.max_value_size",
-        c"Sets the maximum size of a value.",
-        c"The size is that of the jsonb before compression. A larger value is rejected. A namespace can have its own limit.",
-        &MAX_VALUE_SIZE,
-        1,
-        i32::MAX,
-        GucContext::Suset,
-        GucFlags::UNIT_BYTE,
-    );
-    GucRegistry::define_int_guc(
-        c"cache_pg.lease",
-        c"Sets how long one caller may compute a missing value before another caller may.",
-        c"A deleted key leaves a tombstone for twice this time. It rejects values that were computed before the delete.",
-        &LEASE,
-        100,
-        DAY_MS,
-        GucContext::Suset,
-        GucFlags::UNIT_MS,
-    );
-    GucRegistry::define_int_guc(
-        c"cache_pg.sweep_interval",
-        c"Sets the maximum time between two sweeps of the same page for expired entries.",
-        c"The sweeper works faster while many entries are due. Reads never return an expired entry, swept or not.",
-        &SWEEP_INTERVAL,
-        100,
-        DAY_MS,
-        GucContext::Sighup,
-        GucFlags::UNIT_MS,
-    );
-    GucRegistry::define_int_guc(
-        c"cache_pg.sweep_batch_size",
-        c"Sets the maximum number of rows that the sweeper removes in one transaction.",
-        c"A larger batch costs less for each row, but holds row locks longer. It is also the default of cache_sweep().",
-        &SWEEP_BATCH_SIZE,
-        1,
-        1_000_000,
-        GucContext::Sighup,
-        GucFlags::empty(),
-    );
-    GucRegistry::define_int_guc(
-        c"cache_pg.max_workers",
-        c"Sets the maximum number of databases that are swept at the same time; 0 turns sweeping off.",
-        c"Each sweeper takes one of max_worker_processes while it works, and the launcher takes one more.",
-        &MAX_WORKERS,
-        0,
-        256,
-        GucContext::Sighup,
-        GucFlags::empty(),
-    );
-    GucRegistry::define_bool_guc(
-        c"cache_pg.async_commit",
-        c"Commits without waiting for the disk if a transaction only sets, touches or counts entries.",
-        c"A crash can lose the last of these transactions. A transaction that deletes entries or writes other tables waits as usual.",
-        &ASYNC_COMMIT,
-        GucContext::Userset,
-        GucFlags::empty(),
-    );
+    register_own();
     health::register();
     size::register();
     stats::register();
-    size::register_memory();
-    stats::register_memory();
     // SAFETY: the name is a literal; called when all settings of the prefix are defined.
     unsafe { pgrx::pg_sys::MarkGUCPrefixReserved(c"cache_pg".as_ptr()) };
 }

@@ -2,77 +2,35 @@
 //!
 //! Owns these settings with their defaults. Must never judge whether a limit is reached.
 
-use super::context::memory_context;
+use super::define::{memory_context, settings};
 use cache_pg_rules::limit::{Limit, Limits};
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use pgrx::GucContext::Suset;
+use pgrx::GucSetting;
 
-/// One gigabyte: a quarter of the memory of a small server, and a twentieth of its disk.
-static MAX_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
-/// No limit: a server runs out of bytes, not of entries.
-static MAX_ENTRIES: GucSetting<i32> = GucSetting::<i32>::new(0);
-/// A twentieth: half of the allowed excess of a limit by entries.
-static EVICTION_FACTOR: GucSetting<f64> = GucSetting::<f64>::new(1.05);
-/// Eight megabytes: eight bytes for each of a million entries, so that few keys share a byte.
-static RECENCY_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(8192);
-/// Sixteen megabytes: 16 bytes for each of a million entries.
-static HINT_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
+settings! {
+    /// Defines these settings.
+    fn register();
 
-/// Defines the settings.
-pub(super) fn register() {
-    GucRegistry::define_int_guc(
-        c"cache_pg.max_size",
+    /// One gigabyte: a quarter of the memory of a small server, and a twentieth of its disk.
+    MAX_SIZE: i32 = 1024 * 1024, 0 => i32::MAX; Suset, UNIT_KB; c"cache_pg.max_size",
         c"Sets the maximum size of the live entries of a database; 0 means no limit.",
-        c"Includes their share of the index, the TOAST table and the free space in pages. Near the limit, the sweeper evicts the least used entries. A namespace can have its own limit.",
-        &MAX_SIZE,
-        0,
-        i32::MAX,
-        GucContext::Suset,
-        GucFlags::UNIT_KB,
-    );
-    GucRegistry::define_int_guc(
-        c"cache_pg.max_entries",
+        c"Includes their share of the index, the TOAST table and the free space in pages. Near the limit, the sweeper evicts the least used entries. A namespace can have its own limit.";
+    /// No limit: a server runs out of bytes, not of entries.
+    MAX_ENTRIES: i32 = 0, 0 => i32::MAX; Suset; c"cache_pg.max_entries",
         c"Sets the maximum number of live entries of a database; 0 means no limit.",
-        c"Near the limit, the sweeper evicts the least used entries. A namespace can have its own limit.",
-        &MAX_ENTRIES,
-        0,
-        i32::MAX,
-        GucContext::Suset,
-        GucFlags::empty(),
-    );
-    GucRegistry::define_float_guc(
-        c"cache_pg.eviction_factor",
+        c"Near the limit, the sweeper evicts the least used entries. A namespace can have its own limit.";
+    /// A twentieth: half of the allowed excess of a limit by entries.
+    EVICTION_FACTOR: f64 = 1.05, 1.0 => 10.0; Suset; c"cache_pg.eviction_factor",
         c"Sets the multiple of the limit beyond which writers evict entries themselves.",
-        c"They evict at commit and wait for no lock. Without a sweeper, only this bounds the cache.",
-        &EVICTION_FACTOR,
-        1.0,
-        10.0,
-        GucContext::Suset,
-        GucFlags::empty(),
-    );
-}
-
-/// Defines the settings that decide how much shared memory there is.
-pub(super) fn register_memory() {
-    GucRegistry::define_int_guc(
-        c"cache_pg.recency_memory",
+        c"They evict at commit and wait for no lock. Without a sweeper, only this bounds the cache.";
+    /// Eight megabytes: eight bytes for each of a million entries, so that few keys share a byte.
+    RECENCY_MEMORY: i32 = 8192, 0 => 1024 * 1024; memory_context(), UNIT_KB; c"cache_pg.recency_memory",
         c"Sets the shared memory that records which entries were read recently, so that eviction keeps them.",
-        c"Eight bytes for each entry of the server are enough; with fewer, keys share a byte. 0 records nothing.",
-        &RECENCY_MEMORY,
-        0,
-        1024 * 1024,
-        memory_context(),
-        GucFlags::UNIT_KB,
-    );
-    GucRegistry::define_int_guc(
-        c"cache_pg.hint_memory",
+        c"Eight bytes for each entry of the server are enough; with fewer, keys share a byte. 0 records nothing.";
+    /// Sixteen megabytes: 16 bytes for each of a million entries.
+    HINT_MEMORY: i32 = 16 * 1024, 0 => 1024 * 1024; memory_context(), UNIT_KB; c"cache_pg.hint_memory",
         c"Sets the shared memory that records where rows are, so that reads do not need the index.",
-        c"Sixteen bytes for each frequently read entry of the server are enough. With 0, every read uses the index.",
-        &HINT_MEMORY,
-        0,
-        1024 * 1024,
-        memory_context(),
-        GucFlags::UNIT_KB,
-    );
+        c"Sixteen bytes for each frequently read entry of the server are enough. With 0, every read uses the index.";
 }
 
 /// `cache_pg.max_entries`, and `cache_pg.max_size` in bytes; None: no limit.

@@ -2,51 +2,26 @@
 //!
 //! Owns these settings with their defaults. Must never count or log anything.
 
-use super::context::memory_context;
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use super::define::{memory_context, settings};
+use pgrx::GucContext::Suset;
 use std::time::Duration;
 
-/// On: counting costs less than a hundredth of a read.
-static TRACK: GucSetting<bool> = GucSetting::<bool>::new(true);
-/// A thousand take 2.3 MB: most applications have a few dozen kinds of objects.
-static TRACK_NAMESPACES: GucSetting<i32> = GucSetting::<i32>::new(1000);
-/// Off, as `log_min_duration_statement`.
-static LOG_MIN_DURATION: GucSetting<i32> = GucSetting::<i32>::new(-1);
+settings! {
+    /// Defines these settings.
+    fn register();
 
-/// Defines the settings.
-pub(super) fn register() {
-    GucRegistry::define_bool_guc(
-        c"cache_pg.track",
+    /// On: counting costs less than a hundredth of a read.
+    TRACK: bool = true; Suset; c"cache_pg.track",
         c"Collects statistics of the cache.",
-        c"They are kept in shared memory and shown by the views cache_stats and cache_latency.",
-        &TRACK,
-        GucContext::Suset,
-        GucFlags::empty(),
-    );
-    GucRegistry::define_int_guc(
-        c"cache_pg.log_min_duration",
-        c"Sets the minimum duration above which an operation of the cache is logged.",
-        c"0 logs all operations, -1 none. The log shows the key, and the W3C traceparent from application_name or from a comment of the statement.",
-        &LOG_MIN_DURATION,
-        -1,
-        i32::MAX,
-        GucContext::Suset,
-        GucFlags::UNIT_MS,
-    );
-}
-
-/// Defines the settings that decide how much shared memory there is.
-pub(super) fn register_memory() {
-    GucRegistry::define_int_guc(
-        c"cache_pg.track_namespaces",
+        c"They are kept in shared memory and shown by the views cache_stats and cache_latency.";
+    /// A thousand take 2.3 MB: most applications have a few dozen kinds of objects.
+    TRACK_NAMESPACES: i32 = 1000, 1 => 1_000_000; memory_context(); c"cache_pg.track_namespaces",
         c"Sets the maximum number of namespaces of the server that are counted separately.",
-        c"The other namespaces are counted together. Each namespace takes 2.3 kB of shared memory.",
-        &TRACK_NAMESPACES,
-        1,
-        1_000_000,
-        memory_context(),
-        GucFlags::empty(),
-    );
+        c"The other namespaces are counted together. Each namespace takes 2.3 kB of shared memory.";
+    /// Off, as `log_min_duration_statement`.
+    LOG_MIN_DURATION: i32 = -1, -1 => i32::MAX; Suset, UNIT_MS; c"cache_pg.log_min_duration",
+        c"Sets the minimum duration above which an operation of the cache is logged.",
+        c"0 logs all operations, -1 none. The log shows the key, and the W3C traceparent from application_name or from a comment of the statement.";
 }
 
 /// `cache_pg.track`.

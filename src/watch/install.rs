@@ -26,40 +26,22 @@ struct TriggerKind {
     fires: u8,
 }
 
+impl TriggerKind {
+    /// A statement trigger that fires where the change was made.
+    const fn of_statement(name: &'static CStr, events: u32, old: bool, new: bool) -> Self {
+        Self { name, events, old, new, is_row: false, fires: pg_sys::TRIGGER_FIRES_ON_ORIGIN }
+    }
+}
+
 /// The statement triggers. PostgreSQL fires those of the table that a statement names: of a partitioned table, or of a
 /// partition.
 const OF_STATEMENTS: [TriggerKind; 4] = [
+    TriggerKind::of_statement(c"cache_pg_watch_insert", pg_sys::TRIGGER_TYPE_INSERT, false, true),
+    TriggerKind::of_statement(c"cache_pg_watch_update", pg_sys::TRIGGER_TYPE_UPDATE, true, true),
+    TriggerKind::of_statement(c"cache_pg_watch_delete", pg_sys::TRIGGER_TYPE_DELETE, true, false),
     TriggerKind {
-        name: c"cache_pg_watch_insert",
-        events: pg_sys::TRIGGER_TYPE_INSERT,
-        old: false,
-        new: true,
-        is_row: false,
-        fires: pg_sys::TRIGGER_FIRES_ON_ORIGIN,
-    },
-    TriggerKind {
-        name: c"cache_pg_watch_update",
-        events: pg_sys::TRIGGER_TYPE_UPDATE,
-        old: true,
-        new: true,
-        is_row: false,
-        fires: pg_sys::TRIGGER_FIRES_ON_ORIGIN,
-    },
-    TriggerKind {
-        name: c"cache_pg_watch_delete",
-        events: pg_sys::TRIGGER_TYPE_DELETE,
-        old: true,
-        new: false,
-        is_row: false,
-        fires: pg_sys::TRIGGER_FIRES_ON_ORIGIN,
-    },
-    TriggerKind {
-        name: c"cache_pg_watch_truncate",
-        events: pg_sys::TRIGGER_TYPE_TRUNCATE,
-        old: false,
-        new: false,
-        is_row: false,
         fires: pg_sys::TRIGGER_FIRES_ALWAYS,
+        ..TriggerKind::of_statement(c"cache_pg_watch_truncate", pg_sys::TRIGGER_TYPE_TRUNCATE, false, false)
     },
 ];
 

@@ -3,6 +3,7 @@
 //! Owns their parameters. Each is one statement, atomic by the unique index. Must never judge liveness before the row
 //! is locked.
 
+use super::entry;
 use crate::access::Access;
 use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
@@ -15,18 +16,8 @@ use crate::store::types::{Condition, NewEntry};
 use crate::store::{fence, open, tags::Tagged};
 use cache_pg_rules::{key::Key, namespace::Namespace};
 
-static SET: Statement = statement!(
-    "set.sql",
-    [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID]
-);
-static ADD: Statement = statement!(
-    "add.sql",
-    [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID]
-);
-static REPLACE: Statement = statement!(
-    "replace.sql",
-    [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID, XID8OID]
-);
+static ADD: Statement = statement_of_entry!("add.sql");
+static REPLACE: Statement = statement_of_entry!("replace.sql", XID8OID);
 static TOUCH: Statement = statement!("touch.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
 static INCR: Statement = statement!("incr.sql", [TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
 static SET_MANY: Statement = statement!(
@@ -41,25 +32,19 @@ static CLEAR: Statement = statement!("clear.sql", [TEXTOID, TEXTOID, BOOLOID, TI
 /// # Errors
 /// [`CacheError::Serialization`].
 pub fn put(access: &Access, new: &NewEntry, tagged: Option<Tagged>, condition: Condition) -> Result<bool, CacheError> {
-    let mut params = vec![
-        new.key.as_str().param(),
-        new.value.param(),
-        tagged.map(|tagged| tagged.tags).param(),
-        new.set_at.param(),
-        new.deadline.expires_at.param(),
-        new.deadline.stale_until.param(),
-        tagged.map(|tagged| tagged.generations),
-    ];
+    let mut params = entry::params(new, tagged).to_vec();
     let statement = match condition {
-        Condition::Always => &SET,
+        Condition::Always => return Ok(put_many(access, std::slice::from_ref(new), tagged)? > 0),
         Condition::Absent => &ADD,
-        Condition::Live | Condition::Version(_) => &REPLACE,
+        Condition::Live => {
+            params.push(None);
+            &REPLACE
+        }
+        Condition::Version(version) => {
+            params.push(version.param());
+            &REPLACE
+        }
     };
-    match condition {
-        Condition::Live => params.push(None),
-        Condition::Version(version) => params.push(version.param()),
-        Condition::Always | Condition::Absent => {}
-    }
     write_unremoved(access, [new.key], |tables| statement.write(tables, &params, |rows| rows.len() > 0))
 }
 

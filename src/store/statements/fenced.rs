@@ -5,6 +5,7 @@
 //! `lock_timeout` of a millisecond bounds the wait. The caller catches what still raises. Must never wait longer than
 //! that.
 
+use super::entry;
 use crate::access::Access;
 use crate::entry::{Lease, latest_lease, lease_in_force, load_time};
 use crate::error::CacheError;
@@ -20,26 +21,8 @@ static LEASE: Statement =
     statement!("lease.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TEXTOID, BOOLOID, TIMESTAMPTZOID]);
 static LEASE_ABSENT: Statement = statement!("lease_absent.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID]);
 static RELEASE: Statement = statement!("release.sql", [TEXTOID, INT8OID]);
-static FILL: Statement = statement!(
-    "fill.sql",
-    [
-        TEXTOID,
-        JSONBOID,
-        TEXTARRAYOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        INT8ARRAYOID,
-        INT8OID,
-        INT8OID,
-        TEXTOID,
-        BOOLOID
-    ]
-);
-static FILL_ABSENT: Statement = statement!(
-    "fill_absent.sql",
-    [TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID, INT8OID]
-);
+static FILL: Statement = statement_of_entry!("fill.sql", INT8OID, INT8OID, TEXTOID, BOOLOID);
+static FILL_ABSENT: Statement = statement_of_entry!("fill_absent.sql", INT8OID);
 
 /// Looks up a key. `latest`: in what is committed by now, else in what the calling statement sees.
 pub fn look(access: &Access, key: Key, latest: bool) -> Look {
@@ -154,26 +137,11 @@ pub fn release(access: &Access, key: Key, lease_id: i64) -> bool {
     access.run(|tables| RELEASE.write(tables, &params, |rows| rows.len() > 0))
 }
 
-fn fill_params(
-    new: &NewEntry,
-    tagged: Option<Tagged>,
-    load_us: i64,
-    lease_id: Option<i64>,
-    seen: &Seen,
-) -> [Param; 11] {
-    [
-        new.key.as_str().param(),
-        new.value.param(),
-        tagged.map(|tagged| tagged.tags).param(),
-        new.set_at.param(),
-        new.deadline.expires_at.param(),
-        new.deadline.stale_until.param(),
-        tagged.map(|tagged| tagged.generations),
-        load_us.param(),
-        lease_id.param(),
-        text_of(seen).param(),
-        snapshot::current_if_assigned().is_some_and(|own| seen.vouches_for(own)).param(),
-    ]
+/// A new entry, how long it took to compute, the lease, and what it was computed from.
+fn fill_params(new: &NewEntry, tagged: Option<Tagged>, load_us: i64, lease_id: Option<i64>, seen: &Seen) -> Vec<Param> {
+    let sees_own = snapshot::current_if_assigned().is_some_and(|own| seen.vouches_for(own));
+    let further = [load_us.param(), lease_id.param(), text_of(seen).param(), sees_own.param()];
+    entry::params(new, tagged).into_iter().chain(further).collect()
 }
 
 /// In the text format of `pg_snapshot`.

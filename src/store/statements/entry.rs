@@ -1,0 +1,19 @@
+//! A new entry as parameters.
+//!
+//! Owns their order, which `statement_of_entry!` declares. Must never run a statement.
+
+use crate::statement::{IntoParam, Param};
+use crate::store::{tags::Tagged, types::NewEntry};
+
+/// Key, value, tags, the clock, both deadlines, and the generations of the tags.
+pub fn params(new: &NewEntry, tagged: Option<Tagged>) -> [Param; 7] {
+    [
+        new.key.as_str().param(),
+        new.value.param(),
+        tagged.map(|tagged| tagged.tags).param(),
+        new.set_at.param(),
+        new.deadline.expires_at.param(),
+        new.deadline.stale_until.param(),
+        tagged.map(|tagged| tagged.generations),
+    ]
+}

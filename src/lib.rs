@@ -58,6 +58,7 @@ mod sweep;
 mod wake;
 mod watch;
 
+use pg::backend;
 use pg::transaction::{self, Hooks};
 use pgrx::prelude::*;
 use shared::flags;
@@ -100,11 +101,13 @@ extern "C-unwind" fn _PG_init() {
         subtransaction: evict::pending::at_subtransaction,
     });
     evict::file::watch();
-    stats::register_if_preloading();
-    heap::hints::register_if_preloading();
-    wake::register_if_preloading();
-    patience::register_if_preloading();
-    shared::register_if_preloading();
-    evict::register_if_preloading();
-    sweep::register_if_preloading();
+    if backend::is_preloading() {
+        stats::register();
+        heap::hints::register();
+        wake::register();
+        patience::register();
+        shared::register();
+        evict::register();
+        sweep::register();
+    }
 }

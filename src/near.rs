@@ -5,12 +5,11 @@
 //! and cost a near cache one look-up. Must never send anything for a transaction that aborts.
 
 use crate::catalog::ExtensionTables;
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::namespaces;
 use crate::pg::transaction;
 use cache_pg_rules::near::{Changes, Message};
 use cache_pg_rules::{key::Key, namespace::Namespace};
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{IntoDatum, pg_sys};
 use serde::Serialize;

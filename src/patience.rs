@@ -4,7 +4,7 @@
 //! Must never let a caller wait for longer than a lease. Must never let a computation for one key release callers that
 //! wait for another.
 
-use crate::pg::{Steady, backend::is_preloading};
+use crate::pg::Steady;
 use crate::settings;
 use crate::shared::directory::attached;
 use cache_pg_rules::{key::Key, token::hash};
@@ -37,18 +37,14 @@ struct Shared([Slot; SLOTS]);
 // SAFETY: atomic numbers may live in shared memory.
 unsafe impl PGRXSharedMemory for Shared {}
 
-static COMPUTING: PgAtomic<Shared> = unsafe {
-    // SAFETY: the name is used once.
-    PgAtomic::new(c"cache_pg computing")
-};
+// SAFETY: the name is used once.
+static COMPUTING: PgAtomic<Shared> = unsafe { PgAtomic::new(c"cache_pg computing") };
 
-/// Reserves shared memory, where the library is being preloaded.
-pub fn register_if_preloading() {
-    if is_preloading() {
-        pg_shmem_init!(
-            COMPUTING = Shared([const { Slot { slowest: AtomicU64::new(0), unstored: AtomicU64::new(0) } }; SLOTS])
-        );
-    }
+/// Reserves shared memory. Called by the postmaster while it loads libraries.
+pub fn register() {
+    pg_shmem_init!(
+        COMPUTING = Shared([const { Slot { slowest: AtomicU64::new(0), unstored: AtomicU64::new(0) } }; SLOTS])
+    );
 }
 
 /// The slot of a key, and the hash by which the slot knows the key.

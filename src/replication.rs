@@ -4,10 +4,9 @@
 //! triggers that skip such rows one by one, so that the subscription goes on with the other tables. Must never skip a
 //! row that this server's own triggers and functions write while a change is applied.
 
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::{access, catalog, statement, store};
 use pgrx::AnyElement;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 

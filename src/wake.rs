@@ -8,7 +8,7 @@
 //! nor while holding a lock or uncommitted work that another transaction may be waiting for.
 
 use crate::heap::snapshot;
-use crate::pg::{Steady, backend, backend::is_preloading, compat};
+use crate::pg::{Steady, backend, compat};
 use crate::shared::directory::attached;
 use crate::stats::{self, Counter};
 use cache_pg_rules::{key::Key, token::hash};
@@ -32,23 +32,19 @@ unsafe impl PGRXSharedMemory for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
 
-static WAITING: PgAtomic<Shared> = unsafe {
-    // SAFETY: the name is used once.
-    PgAtomic::new(c"cache_pg waiting")
-};
+// SAFETY: the name is used once.
+static WAITING: PgAtomic<Shared> = unsafe { PgAtomic::new(c"cache_pg waiting") };
 
 thread_local! {
     /// The variables to wake at the end of the transaction, a bit for each.
     static TO_WAKE: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Reserves shared memory, where the library is being preloaded.
-pub fn register_if_preloading() {
-    if is_preloading() {
-        pg_shmem_init!(WAITING = new_shared());
-        // SAFETY: registers a function that lives as long as the process; every backend inherits it.
-        unsafe { pg_sys::RegisterResourceReleaseCallback(Some(when_locks_are_gone), std::ptr::null_mut()) };
-    }
+/// Reserves shared memory. Called by the postmaster while it loads libraries.
+pub fn register() {
+    pg_shmem_init!(WAITING = new_shared());
+    // SAFETY: registers a function that lives as long as the process; every backend inherits it.
+    unsafe { pg_sys::RegisterResourceReleaseCallback(Some(when_locks_are_gone), std::ptr::null_mut()) };
 }
 
 fn new_shared() -> Shared {

@@ -4,11 +4,11 @@
 
 use super::key;
 use crate::access::{self, Verb};
+use crate::error::ErrorReport;
 use crate::pg::clock;
 use crate::stats::{self, Counter, Operation, observe};
 use crate::{namespaces, store};
 use pgrx::datum::Interval;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 /// Adds to the integer of an entry, atomically; returns the sum. An absent entry starts at 0 with `ttl`. A live one

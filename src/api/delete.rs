@@ -5,12 +5,11 @@
 
 use super::{key, keys};
 use crate::access::{self, Verb};
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::pg::Jsonb;
 use crate::stats::{self, Counter, Operation, observe};
 use crate::store;
 use cache_pg_rules::{key::Key, namespace::Namespace};
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 /// Deletes an entry; returns whether a live one was deleted.

@@ -4,7 +4,7 @@
 
 use super::{key, tags};
 use crate::access::{self, Verb};
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Jsonb, clock};
 use crate::shared::secret;
 use crate::stats::{self, Operation, observe};
@@ -12,7 +12,6 @@ use crate::store::{self, NewEntry};
 use crate::{evict, namespaces};
 use cache_pg_rules::{key::Key, token::Token};
 use pgrx::datum::Interval;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::time::Duration;
 

@@ -2,11 +2,10 @@
 //!
 //! Owns them. Must never fail for a library that is not preloaded.
 
-use crate::error::{self, CacheError};
+use crate::error::{self, CacheError, ErrorReport};
 use crate::shared::directory;
 use crate::stats::DatabaseStats;
 use pgrx::pg_sys;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{PgXactCallbackEvent, register_xact_callback};
 

@@ -4,7 +4,7 @@
 //! functions to pg_monitor.
 
 use super::namespace;
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Steady, Timestamp, backend};
 use crate::shared::{directory, flags};
 use crate::stats::{DatabaseStats, NamespaceStats, Operation, readings, rows};
@@ -12,7 +12,6 @@ use crate::sweep::references;
 use crate::{catalog, settings, watch};
 use cache_pg_rules::{advice, health, health::Readings, histogram};
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 

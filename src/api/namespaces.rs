@@ -2,13 +2,12 @@
 
 use super::namespace;
 use crate::catalog::options::{Argument, CONFIGURE, Given, namespace_options};
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Regprocedure, clock};
 use crate::statement::{IntoParam, Param, Statement, statement};
 use crate::{configuring, loader, namespaces, settings};
 use cache_pg_rules::namespace::Namespace;
 use pgrx::datum::Interval;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::convert::identity;
 

@@ -2,8 +2,8 @@
 //!
 //! Owns `cache_persistence`. Must never rewrite the tables in a security-restricted operation.
 
+use crate::error::ErrorReport;
 use crate::{catalog, configuring, persistence};
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 /// Makes all tables of the cache logged or unlogged, in one transaction; returns which they are. Without a mode it

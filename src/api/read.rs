@@ -4,13 +4,12 @@
 
 use super::{key, key_range, keys, record_read};
 use crate::access::{self, Verb};
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Jsonb, TextArray, Timestamp, Xid8, attempt, clock};
 use crate::stats::{self, Operation, observe};
 use crate::store;
 use cache_pg_rules::key::Key;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::collections::HashSet;
 

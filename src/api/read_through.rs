@@ -4,13 +4,12 @@
 
 use super::{key, record_read, tags};
 use crate::access::{self, Verb};
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Jsonb, clock};
 use crate::stats::{self, Operation, observe};
 use crate::store::{self, Storing};
 use crate::{loader, namespaces};
 use pgrx::datum::Interval;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::{cell::Cell, time::Instant};
 

@@ -7,13 +7,12 @@ use crate::access::{self, Verb};
 use crate::catalog::ExtensionTables;
 use crate::durability::with_async_commit_directly;
 use crate::entry::latest_lease;
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::heap::snapshot::see_own_work;
 use crate::pg::{backend, clock, under_latest};
 use crate::settings;
 use crate::statement::{IntoParam, Statement, statement};
 use crate::sweep::{hand, tags};
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::{cell::Cell, collections::HashSet, time::Instant};
 

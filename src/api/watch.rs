@@ -2,11 +2,10 @@
 //!
 //! Owns their signatures. Must never watch a table that the caller does not own: `watch` checks that.
 
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::pg::Regclass;
 use crate::watch::{self, Watch};
 use pgrx::pg_sys::Oid;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 /// Watches `source`: from now on each change of a row, by any statement, deletes the keys and invalidates the tags of

@@ -4,7 +4,7 @@
 
 use super::{key, tags};
 use crate::access::{self, Access, Verb};
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::namespaces::{self, Deadline};
 use crate::pg::{Jsonb, TextArray, Timestamp, Xid8, attempt, clock};
 use crate::settings;
@@ -13,7 +13,6 @@ use crate::stats::{self, Counter, Operation, observe};
 use crate::store::{self, Condition, NewEntry};
 use cache_pg_rules::key::Key;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 static EACH: Statement = statement!("each.sql", [JSONBOID]);

@@ -3,9 +3,7 @@
 //! Owns the SQLSTATE and the message of each. Must never look a value up: the caller passes in the values that a
 //! message shows. Messages follow PostgreSQL's style: lower case, no full stop, names in double quotes.
 
-use super::loading::LoadError;
-use super::tag::TagVerb;
-use super::wording::quoted;
+use super::{loading::LoadError, tag::TagVerb, wording::quoted};
 use cache_pg_rules::{
     key::KeyError, namespace::NamespaceError, template::TemplateError, token::TokenError, ttl::TtlError,
 };

@@ -3,8 +3,7 @@
 //! Owns what was wrong with which value, in full sentences. Must never know another module: the values are parts of the
 //! error.
 
-use super::cache_error::CacheError;
-use super::wording::sentence;
+use super::{cache_error::CacheError, wording::sentence};
 use cache_pg_rules::ttl::TtlError;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::CStr;

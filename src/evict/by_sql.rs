@@ -10,12 +10,11 @@ use super::growth::{self, Growth};
 use crate::catalog;
 use crate::catalog::{ExtensionTables, column};
 use crate::entry::due_at;
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::heap::Row;
 use crate::pg::clock;
 use crate::shared::{flags, ranges};
 use cache_pg_rules::key::Key;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 /// The row trigger, after each change. It is ENABLE ALWAYS, so that writes with `session_replication_role = replica`

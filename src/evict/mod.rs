@@ -33,10 +33,8 @@ pub fn record_read(key: Key, is_hit: bool) {
     }
 }
 
-/// Reserves shared memory, if the library is being preloaded.
-pub fn register_if_preloading() {
-    if crate::pg::backend::is_preloading() {
-        recency::register();
-        ghosts::register();
-    }
+/// Reserves shared memory. Called by the postmaster while it loads libraries.
+pub fn register() {
+    recency::register();
+    ghosts::register();
 }

@@ -11,12 +11,9 @@
 
 pub use super::lock::Contention;
 
-use super::follow::NewestRow;
-use super::row::Row;
 use super::scan::{Scan, View};
-use super::snapshot::see_own_work;
-use super::table::Table;
 use super::write::{self, Updated};
+use super::{follow::NewestRow, row::Row, snapshot::see_own_work, table::Table};
 use crate::pg::backend;
 use pgrx::pg_sys::{self, Datum, SnapshotData, TransactionId};
 
@@ -114,7 +111,7 @@ fn replace<R>(
 
 fn insert_if_wanted<R>(table: &Table, key: &str, decide: &mut impl FnMut(Option<&Row>) -> Decision<R>) -> Attempt<R> {
     match decide(None) {
-        Decision::Leave(_) if exists(table, key) => Attempt::Again,
+        Decision::Leave(_) if Scan::finds(table, View::Latest, key, |_| true) => Attempt::Again,
         Decision::Leave(result) => Attempt::Done(result),
         // `decide` runs again once our index entry exists: from then on no other transaction can insert and remove the
         // key unnoticed.
@@ -132,17 +129,8 @@ fn insert_if_wanted<R>(table: &Table, key: &str, decide: &mut impl FnMut(Option<
 /// snapshot takes none.
 fn record_read(table: &Table, key: &str) {
     if backend::is_serializable() {
-        let mut scan = Scan::open(table, View::Statement);
-        scan.find(key, |_| true);
-        scan.close();
+        Scan::finds(table, View::Statement, key, |_| true);
     }
-}
-
-fn exists(table: &Table, key: &str) -> bool {
-    let mut scan = Scan::open(table, View::Latest);
-    let found = scan.find(key, |_| true).is_some();
-    scan.close();
-    found
 }
 
 /// A dirty snapshot: it sees versions in progress, and reports the transactions that wrote them.

@@ -8,9 +8,7 @@
 
 use super::hints::{self, spot_of};
 use super::page::{pin, prune_if_full, visible};
-use super::row::Row;
-use super::shape::FIRST;
-use super::table::Table;
+use super::{row::Row, shape::FIRST, table::Table};
 use cache_pg_rules::hint::Spot;
 use pgrx::pg_sys::{self, Datum, HeapTupleData, LOCKMODE, Oid, Relation, SnapshotData};
 

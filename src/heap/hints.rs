@@ -25,11 +25,9 @@ unsafe impl Shareable for Bucket {}
 static BUCKETS: SharedArray<Bucket> =
     SharedArray::new(c"cache_pg hints", || settings::hint_memory() / size_of::<Bucket>());
 
-/// Reserves shared memory if the library is being preloaded.
-pub fn register_if_preloading() {
-    if backend::is_preloading() {
-        array::reserve(&BUCKETS);
-    }
+/// Reserves shared memory. Called by the postmaster while it loads libraries.
+pub fn register() {
+    array::reserve(&BUCKETS);
 }
 
 /// Records where the row of a key is.

@@ -3,9 +3,7 @@
 //! Owns how columns, and the transaction that wrote the row, are read from a slot. Must never be used after the scan
 //! has moved on.
 
-use super::shape::Column;
-use super::snapshot;
-use super::table::block_of;
+use super::{shape::Column, snapshot, table::block_of};
 use crate::statement;
 use pgrx::FromDatum;
 use pgrx::pg_sys::{self, Datum};

@@ -107,7 +107,15 @@ impl Scan {
         std::iter::from_fn(|| self.next()).find(wanted)
     }
 
-    /// The same under an old snapshot, which may see two rows of a key: one that was removed since, and one that its
+    /// Whether `wanted` accepts a version of a key's row that `view` shows.
+    pub fn finds(table: &Table, view: View, key: &str, wanted: impl Fn(&Row) -> bool) -> bool {
+        let mut scan = Self::open(table, view);
+        let found = scan.find(key, wanted).is_some();
+        scan.close();
+        found
+    }
+
+    /// As [`Scan::find`], under an old snapshot, which may see two rows of a key: one that was removed since, and one that its
     /// own transaction wrote after that. Then only its own row counts, whether `wanted` accepts it or not.
     pub fn find_own_first(&mut self, key: &str, wanted: impl Fn(&Row) -> bool) -> Option<Row> {
         match self.find(key, Row::is_own) {

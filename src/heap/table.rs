@@ -3,10 +3,7 @@
 //! Owns opening and closing tables and their indexes. Must never outlive the transaction: an error ends the
 //! transaction, and that closes them.
 
-use super::definition;
-use super::referrer;
-use super::shape::Shape;
-use super::snapshot::Seen;
+use super::{definition, referrer, shape::Shape, snapshot::Seen};
 use crate::pg::{backend::has_old_snapshot, compat};
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
 use std::cell::{Cell, OnceCell};

@@ -4,11 +4,10 @@
 //! code. Must never wait for a row: a row that another transaction holds, or has changed since, stays until the next
 //! walk.
 
-use super::lock::Contention;
-use super::row::Row;
 use super::snapshot::{self, FullXid};
 use super::table::{Table, check_replica_identity};
 use super::write::{self, Updated};
+use super::{lock::Contention, row::Row};
 use pgrx::pg_sys::{self, Datum, ItemPointer, Relation, Snapshot};
 
 impl Table {

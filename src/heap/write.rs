@@ -4,8 +4,7 @@
 //! [`super::change`] does.
 
 use super::lock::{self, Contention};
-use super::row::Row;
-use super::table::Table;
+use super::{row::Row, table::Table};
 use crate::pg::compat::UpdatedIndexes;
 use pgrx::pg_sys::{self, Datum, TM_Result};
 

@@ -4,10 +4,9 @@
 //! rights of that owner, and tell every backend to read the table again. Must never let a row name a loader with more
 //! rights than the role that wrote it.
 
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::loader;
 use pgrx::AnyElement;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
 use std::cell::Cell;

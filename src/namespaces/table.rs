@@ -4,8 +4,7 @@
 //! `cache_configure` refuses counts as not set, and a loader is one only where our trigger has found that the role that
 //! named it has the rights of its owner. Must never run foreign code to read them.
 
-use super::loader_owner::OF_NOBODY;
-use super::namespace::Namespace;
+use super::{loader_owner::OF_NOBODY, namespace::Namespace};
 use crate::catalog::{ExtensionTables, namespace_column, options::Options};
 use crate::heap::Row;
 use crate::loader::Loader;

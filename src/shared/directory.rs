@@ -115,10 +115,8 @@ pub struct Directory {
 // SAFETY: plain data, no pointers.
 unsafe impl PGRXSharedMemory for Directory {}
 
-static DIRECTORY: PgLwLock<Directory> = unsafe {
-    // SAFETY: the name is used once.
-    PgLwLock::new(c"cache_pg directory")
-};
+// SAFETY: the name is used once.
+static DIRECTORY: PgLwLock<Directory> = unsafe { PgLwLock::new(c"cache_pg directory") };
 /// Whether the shared memory exists. Set in the postmaster and inherited.
 static ATTACHED: AtomicBool = AtomicBool::new(false);
 

@@ -19,14 +19,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 type Flags = [AtomicBool; CAPACITY];
 
-static WRITTEN: PgAtomic<Flags> = unsafe {
-    // SAFETY: the name is used once.
-    PgAtomic::new(c"cache_pg written")
-};
-static PRESSED: PgAtomic<Flags> = unsafe {
-    // SAFETY: the name is used once.
-    PgAtomic::new(c"cache_pg pressed")
-};
+// SAFETY: the name is used once.
+static WRITTEN: PgAtomic<Flags> = unsafe { PgAtomic::new(c"cache_pg written") };
+// SAFETY: the name is used once.
+static PRESSED: PgAtomic<Flags> = unsafe { PgAtomic::new(c"cache_pg pressed") };
 
 thread_local! {
     /// The slot to flag when the current transaction commits.

@@ -21,13 +21,11 @@ pub mod server_run;
 
 pub use directory::{Presence, Slot, Turn};
 
-/// Reserves the shared memory of these modules, where the library is being preloaded.
-pub fn register_if_preloading() {
-    if crate::pg::backend::is_preloading() {
-        directory::register();
-        flags::register();
-        ranges::register();
-        server_run::register();
-        secret::register();
-    }
+/// Reserves the shared memory of these modules. Called by the postmaster while it loads libraries.
+pub fn register() {
+    directory::register();
+    flags::register();
+    ranges::register();
+    server_run::register();
+    secret::register();
 }

@@ -61,10 +61,8 @@ struct Shared {
 // SAFETY: atomics, no pointers.
 unsafe impl PGRXSharedMemory for Shared {}
 
-static SHARED: PgAtomic<Shared> = unsafe {
-    // SAFETY: the name is used once.
-    PgAtomic::new(c"cache_pg ranges")
-};
+// SAFETY: the name is used once.
+static SHARED: PgAtomic<Shared> = unsafe { PgAtomic::new(c"cache_pg ranges") };
 
 thread_local! {
     /// The pages that the current transaction has written.

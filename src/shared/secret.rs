@@ -22,10 +22,8 @@ struct Run([u8; BYTES]);
 // SAFETY: plain bytes, written before any other process can see them.
 unsafe impl PGRXSharedMemory for Run {}
 
-static RUN: PgAtomic<Run> = unsafe {
-    // SAFETY: the name is used once.
-    PgAtomic::new(c"cache_pg secret")
-};
+// SAFETY: the name is used once.
+static RUN: PgAtomic<Run> = unsafe { PgAtomic::new(c"cache_pg secret") };
 
 thread_local! {
     static TOKENS: OnceCell<Secret> = const { OnceCell::new() };

@@ -10,10 +10,8 @@ use pgrx::prelude::*;
 use pgrx::{PgAtomic, pg_shmem_init, pg_sys};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-static BOOT: PgAtomic<AtomicU64> = unsafe {
-    // SAFETY: the name is used once.
-    PgAtomic::new(c"cache_pg boot")
-};
+// SAFETY: the name is used once.
+static BOOT: PgAtomic<AtomicU64> = unsafe { PgAtomic::new(c"cache_pg boot") };
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {

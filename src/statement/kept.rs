@@ -3,10 +3,8 @@
 //! Owns the plans of a backend. Must never build SQL from a value: only `@extschema@` and the fragments of
 //! `sql/fragments` are filled in.
 
-use super::fragment;
-use super::rows::Rows;
-use super::running::Running;
 use super::spi::{Connection, Param, prepare, values_and_nulls};
+use super::{fragment, rows::Rows, running::Running};
 use crate::pg::{LocalSettings, under_catalog};
 use crate::shared::ranges;
 use pgrx::pg_sys::{self, Oid};

@@ -6,11 +6,8 @@
 //!
 //! Memory: 30 KB for each of [`MAX_DATABASES`].
 
-use super::counter::Counters;
-use super::gauge::Gauge;
 use super::histogram::{Histogram, OPERATIONS};
-use super::row_counts::RowCounts;
-use super::sweeper::SweeperStats;
+use super::{counter::Counters, gauge::Gauge, row_counts::RowCounts, sweeper::SweeperStats};
 use crate::pg::{backend, clock};
 use crate::shared::array::{self, Shareable, SharedArray};
 use std::cell::Cell;

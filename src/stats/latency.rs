@@ -6,9 +6,9 @@
 
 use super::database::{self, DatabaseStats};
 use super::histogram::Operation;
+use crate::error::ErrorReport;
 use crate::settings;
 use cache_pg_rules::trace::traceparent;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::cell::Cell;
 use std::ffi::{CStr, c_char};

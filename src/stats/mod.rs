@@ -42,12 +42,10 @@ pub use record::{
 pub use row_counts::footprint;
 pub use slots::{drop_database, tick};
 
-/// Reserves shared memory, where the library is being preloaded.
-pub fn register_if_preloading() {
-    if crate::pg::backend::is_preloading() {
-        database::register();
-        slots::register();
-        file::register();
-        crate::namespaces::report_to(lookup::mark_configured);
-    }
+/// Reserves shared memory. Called by the postmaster while it loads libraries.
+pub fn register() {
+    database::register();
+    slots::register();
+    file::register();
+    crate::namespaces::report_to(lookup::mark_configured);
 }

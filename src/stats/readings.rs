@@ -5,9 +5,7 @@
 
 use super::counter::{Counter, Counters};
 use super::database::{self, DatabaseStats, NamespaceStats};
-use super::histogram::Operation;
-use super::row_counts::Counted;
-use super::turns;
+use super::{histogram::Operation, row_counts::Counted, turns};
 use crate::catalog::ExtensionTables;
 use crate::pg::{Steady, backend, clock};
 use crate::shared::{Slot, directory};

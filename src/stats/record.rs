@@ -2,10 +2,8 @@
 //!
 //! Owns which calls give a namespace a slot. Must never lock, wait or raise.
 
-use super::counter::Counter;
 use super::database::{DatabaseStats, NamespaceStats};
-use super::histogram::Operation;
-use super::latency;
+use super::{counter::Counter, histogram::Operation, latency};
 use crate::pg::Jsonb;
 use crate::settings;
 use cache_pg_rules::{key::Key, namespace::Namespace, places::Claim};

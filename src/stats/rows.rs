@@ -3,10 +3,8 @@
 //! Owns which scopes there are, and that the total is the sum of the others. Must never depend on the order of figures:
 //! each has a name.
 
-use super::counter::Counter;
 use super::database::{DatabaseStats, NamespaceStats};
-use super::row_counts::Counted;
-use super::turns;
+use super::{counter::Counter, row_counts::Counted, turns};
 use std::sync::atomic::Ordering;
 
 /// A figure with its name; None: not known yet.

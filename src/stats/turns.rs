@@ -5,8 +5,7 @@
 //! passed ranges over for a count.
 
 use super::database::{DatabaseStats, NamespaceStats};
-use super::histogram::Operation;
-use super::latency;
+use super::{histogram::Operation, latency};
 use crate::pg::clock;
 use crate::shared::Turn;
 use cache_pg_rules::{ledger::Change, pace, step::Step};

@@ -6,8 +6,7 @@
 //! leave a key without a tombstone where a value or a lease was.
 
 use super::image::{Image, is_live};
-use super::range::Keys;
-use super::{announce, fence, flight, open, tags};
+use super::{announce, fence, flight, open, range::Keys, tags};
 use crate::access::Access;
 use crate::catalog::column;
 use crate::entry::{NEVER, version_of};

@@ -32,10 +32,8 @@ pub fn nothing_was_removed(table: &Table, key: Key, seen: &Seen) -> bool {
 
 /// Whether a version of the key that `seen` does not see was written, and removed since.
 fn was_removed(table: &Table, key: Key, seen: &Seen) -> bool {
-    let mut scan = Scan::open(table, View::Everything);
-    let found = scan.find(key.as_str(), |row| !seen.contains(version_of(row)) && !row.was_rolled_back());
-    scan.close();
-    found.is_some()
+    let is_unseen = |row: &Row| !seen.contains(version_of(row)) && !row.was_rolled_back();
+    Scan::finds(table, View::Everything, key.as_str(), is_unseen)
 }
 
 /// The current transaction, `version`, is about to write a tombstone over `newest`. Marks the transaction if its

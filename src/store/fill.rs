@@ -8,8 +8,7 @@
 use super::announce::{self, Announced};
 use super::image::{Image, is_live};
 use super::tags::{self, Tagged};
-use super::types::NewEntry;
-use super::{flight, open, statements};
+use super::{flight, open, statements, types::NewEntry};
 use crate::access::Access;
 use crate::catalog::column;
 use crate::durability::with_async_commit;

@@ -65,11 +65,8 @@ pub fn end_fill(key: Key) {
 /// Whether another open transaction has written a computed value or a lease into the row of the key. Then a caller
 /// computes it, or just did. A delete is no reason to wait.
 pub fn is_being_computed(table: &Table, key: Key) -> bool {
-    let mut scan = Scan::open(table, View::Everything);
     let is_computed = |row: &Row| row.has(column::LOAD_US) || row.has(column::LEASE_ID);
-    let found = scan.find(key.as_str(), |row| row.is_uncommitted_of_others() && is_computed(row)).is_some();
-    scan.close();
-    found
+    Scan::finds(table, View::Everything, key.as_str(), |row| row.is_uncommitted_of_others() && is_computed(row))
 }
 
 /// The answer to a request for a lease on a row that another transaction holds.

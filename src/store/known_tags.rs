@@ -2,8 +2,7 @@
 //!
 //! Owns a copy of each generation as of its first use. Must never read more than a bounded number of rows of a tag.
 
-use super::carried;
-use super::tags::generation_of_few;
+use super::{carried, tags::generation_of_few};
 use crate::catalog::{ExtensionTables, column};
 use crate::heap::Row;
 use std::collections::HashMap;

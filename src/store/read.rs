@@ -4,14 +4,13 @@
 //! below the executor. Where a policy, trigger or rule applies, and for the rarer reads, a statement runs through the
 //! executor. Both ways give the same answers. On a standby an unlogged cache is empty.
 
-use super::image::is_live;
 use super::look::{find, find_many};
-use super::range;
+use super::{image::is_live, range};
 use crate::access::Access;
 use crate::catalog::column;
-use crate::heap::{FullXid, Row, View, snapshot::is_possible};
+use crate::heap::{FullXid, Row, View, shape::Column, snapshot::is_possible};
 use crate::pg::{Jsonb, TextArray, Timestamp, Xid8, backend, clock};
-use crate::statement::{IntoParam, Statement, statement};
+use crate::statement::{self, IntoParam, Statement, statement};
 use cache_pg_rules::{key::Key, namespace::KeyRange};
 
 static GET: Statement = statement!("get.sql", [TEXTOID, TIMESTAMPTZOID]);
@@ -36,32 +35,26 @@ pub struct Entry {
 
 /// The value of a live entry.
 pub fn get(access: &Access, key: Key) -> Option<Jsonb> {
-    if !access.has_rows() {
-        return None;
-    }
-    let now = clock::now();
-    if access.reads_directly() {
-        return find_live(access, key, now, |row| row.get(column::VALUE));
-    }
-    let params = [key.as_str().param(), now.param()];
-    access.run(|tables| GET.read(tables, &params, |rows| rows.get(0, 1)))
+    column_of(access, key, column::VALUE, &GET)
 }
 
 /// The deadline of a live entry.
 pub fn expires_at(access: &Access, key: Key) -> Option<Timestamp> {
+    column_of(access, key, column::EXPIRES_AT, &EXPIRES_AT)
+}
+
+/// A column of a live entry, from its row, or as `statement` returns it.
+fn column_of<T: statement::Column>(access: &Access, key: Key, column: Column<T>, statement: &Statement) -> Option<T> {
     if !access.has_rows() {
         return None;
     }
     let now = clock::now();
     if access.reads_directly() {
-        return find_live(access, key, now, |row| row.get(column::EXPIRES_AT));
+        let is_live = |row: &Row| is_live(&access.tables, row, now, View::Statement);
+        return find(access, key, View::Statement, is_live, |row| row.get(column));
     }
     let params = [key.as_str().param(), now.param()];
-    access.run(|tables| EXPIRES_AT.read(tables, &params, |rows| rows.get(0, 1)))
-}
-
-fn find_live<R>(access: &Access, key: Key, now: Timestamp, take: impl Fn(&Row) -> Option<R>) -> Option<R> {
-    find(access, key, View::Statement, |row| is_live(&access.tables, row, now, View::Statement), take)
+    access.run(|tables| statement.read(tables, &params, |rows| rows.get(0, 1)))
 }
 
 /// A live entry with all its columns.

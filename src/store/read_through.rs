@@ -7,9 +7,8 @@
 //! computation no longer than computing takes. Must never fail for a change by another transaction, nor return a value
 //! past its deadline, because its caller could not tell it from a live one.
 
-use super::image::is_live;
 use super::types::{Look, NewEntry};
-use super::{announce, fence, fill, flight, look, open, statements, trial};
+use super::{announce, fence, fill, flight, image::is_live, look, open, statements, trial};
 use crate::access::{self, Access, Verb};
 use crate::catalog::column;
 use crate::durability::with_async_commit;

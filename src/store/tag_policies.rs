@@ -4,8 +4,7 @@
 //! So where row security applies to the caller, policies on `cache_tags` say which tags the caller may use. Owns these
 //! checks. Must refuse where `cache_tags` has no such policy.
 
-use super::fence_tags::fence_of;
-use super::{carried, trial};
+use super::{carried, fence_tags::fence_of, trial};
 use crate::access::{self, Access};
 use crate::error::{CacheError, TagVerb};
 use crate::pg::{BigintArray, TextArray};

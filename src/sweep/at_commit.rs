@@ -7,8 +7,7 @@
 //! under SERIALIZABLE, where a removal could be a conflict of the caller's.
 
 use super::entries::{self, By, Entries};
-use super::evictor::Evictor;
-use super::{estimate, sampled};
+use super::{estimate, evictor::Evictor, sampled};
 use crate::catalog;
 use crate::catalog::ExtensionTables;
 use crate::durability::with_async_commit_directly;

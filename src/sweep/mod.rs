@@ -52,11 +52,11 @@ pub use at_commit::at_end_of_transaction;
 
 use pgrx::pg_sys;
 
-/// Registers the launcher, where the library is being preloaded.
-pub fn register_if_preloading() {
+/// Registers the launcher. Called by the postmaster while it loads libraries.
+pub fn register() {
     // SAFETY: a flag that the postmaster sets before it loads libraries.
     let upgrading = unsafe { pg_sys::IsBinaryUpgrade };
-    if crate::pg::backend::is_preloading() && !upgrading {
+    if !upgrading {
         launcher::register();
     }
 }

@@ -2,10 +2,8 @@
 //!
 //! Owns when either is done. Must never wait.
 
-use super::evictor::Evictor;
-use super::sweeper::Sweeper;
 use super::vacuum::{self, Locks};
-use super::{process, walk};
+use super::{evictor::Evictor, process, sweeper::Sweeper, walk};
 use crate::catalog;
 use crate::catalog::ExtensionTables;
 use crate::pg::Steady;

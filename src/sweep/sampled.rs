@@ -5,8 +5,7 @@
 //! their own. Owns this sample; `rules::sample` says when, and how many. Must never claim to be exact: a namespace with
 //! rows on few pages is rarely seen, so its limit holds roughly.
 
-use super::entries::Entries;
-use super::evictor;
+use super::{entries::Entries, evictor};
 use crate::catalog::ExtensionTables;
 use crate::evict::pending::Outlook;
 use crate::pg::backend;

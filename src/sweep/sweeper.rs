@@ -4,8 +4,7 @@
 //! when another database waits for a process, or when a session wants to drop, rename or copy this database. Must never
 //! wait for a lock.
 
-use super::entries;
-use super::{process, tags, walk};
+use super::{entries, process, tags, walk};
 use crate::error::CacheError;
 use crate::pg::{Steady, backend, clock};
 use crate::shared::{Presence, Slot, Turn, directory, flags, ranges};

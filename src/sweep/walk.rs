@@ -4,8 +4,7 @@
 //! because every snapshot must be a new one.
 
 use super::entries::{self, By};
-use super::estimate;
-use super::evictor::Evictor;
+use super::{estimate, evictor::Evictor};
 use crate::catalog::ExtensionTables;
 use crate::evict::file;
 use crate::pg::{Timestamp, under_transaction};

@@ -5,8 +5,7 @@
 //! its current name.
 
 use super::cast::{Cast, UnusableType};
-use super::rows::ChangedRow;
-use super::templates::Watch;
+use super::{rows::ChangedRow, templates::Watch};
 use crate::error::CacheError;
 use crate::pg::{LocalSettings, SAFE_PATH};
 use cache_pg_rules::template::Template;

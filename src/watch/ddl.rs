@@ -5,15 +5,11 @@
 //! user, and never raise an error about tables that are not watched. They must cost next to nothing if no table is
 //! watched, and must not change what a restore does, which creates the triggers of each table itself.
 
-use super::columns::Requirement;
-use super::function::TriggerFunction;
-use super::templates::Watch;
-use super::tree;
+use super::{columns::Requirement, function::TriggerFunction, templates::Watch, tree};
 use crate::catalog;
 use crate::catalog::ExtensionTables;
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorReport};
 use crate::statement::{IntoParam, Statement, statement};
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
 use std::ffi::CStr;

@@ -6,9 +6,8 @@
 //! with templates of a user's choice could delete any key.
 
 use super::columns::{Columns, Requirement};
-use super::function::TriggerFunction;
 use super::install::{install, remove};
-use super::templates::Watch;
+use super::{function::TriggerFunction, templates::Watch};
 use crate::catalog::ExtensionTables;
 use crate::error::CacheError;
 use crate::statement::{IntoParam, Statement, statement};

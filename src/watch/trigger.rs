@@ -5,16 +5,13 @@
 //! deleted in byte order, so that two statements never deadlock on them.
 
 use super::columns::{Columns, RowTexts};
-use super::rows::ChangedRows;
-use super::templates::Watch;
-use super::texts::SortedTexts;
-use crate::error::CacheError;
+use super::{rows::ChangedRows, templates::Watch, texts::SortedTexts};
+use crate::error::{CacheError, ErrorReport};
 use crate::pg::Scratch;
 use crate::stats::{self, Counter};
 use crate::{access, store};
 use cache_pg_rules::template::{Reach, Template};
 use cache_pg_rules::{key::Key, namespace::Namespace};
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::collections::BTreeSet;
 

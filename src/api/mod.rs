@@ -4,13 +4,11 @@
 //! cannot be wrong, checks access, calls the [`crate::store`], and counts the outcome. Must never do anything else. The
 //! contract is in `docs/reference.md`.
 
-pub mod counter;
+pub mod configure;
 pub mod delete;
 pub mod fetch;
 pub mod install;
 pub mod monitor;
-pub mod namespaces;
-pub mod persistence;
 pub mod read;
 pub mod read_through;
 pub mod sweep;

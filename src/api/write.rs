@@ -1,6 +1,7 @@
-//! Functions that write values.
+//! Functions that write values, and the one that counts.
 //!
-//! Owns their signatures and the check of their arguments. Must never write a value that the namespace does not accept.
+//! Owns their signatures and the check of their arguments. Must never write a value that the namespace does not accept,
+//! nor read an entry in order to increment it: the store does both in one step.
 
 use super::{key, tags};
 use crate::access::{self, Access, Verb};
@@ -200,4 +201,22 @@ fn touch(name: &str, access: &Access, key: Key, deadline: Deadline) -> Result<bo
     let touched = observe(Operation::Set, name, key.as_str(), || store::touch(access, key, deadline))?;
     stats::count(key, Counter::Touches, touched.into());
     Ok(touched)
+}
+
+/// Adds to the integer of an entry, atomically; returns the sum. An absent entry starts at 0 with `ttl`. A live one
+/// keeps its deadline.
+#[pg_extern(volatile, parallel_unsafe)]
+fn cache_incr(
+    key: Option<&str>,
+    delta: default!(Option<i64>, 1),
+    ttl: default!(Option<Interval>, "NULL"),
+) -> Result<i64, ErrorReport> {
+    let key = self::key(key)?;
+    let sum = observe(Operation::Set, "cache_incr", key.as_str(), || {
+        let access = access::check_all(&[Verb::Read, Verb::Write])?;
+        let deadline = namespaces::of(&access.tables, key).deadline(ttl, clock::now())?;
+        store::incr(&access, key, delta.unwrap_or(1), deadline)
+    })?;
+    stats::count(key, Counter::Sets, 1);
+    Ok(sum)
 }

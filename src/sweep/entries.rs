@@ -7,10 +7,11 @@ use crate::catalog::ExtensionTables;
 use crate::entry::{due_at, is_damaged, may_be_evicted};
 use crate::evict::file;
 use crate::heap::{Row, table::check_replica_identity};
-use crate::pg::Timestamp;
+use crate::pg::{Timestamp, backend};
 use crate::store::{known_tags::KnownTags, tags};
 use pgrx::pg_sys::{self, BlockNumber};
-use std::{collections::HashSet, ops::ControlFlow};
+use std::collections::{BTreeSet, HashSet};
+use std::ops::ControlFlow;
 
 /// Locks the table for [`open`] until the end of the transaction, unless it would have to wait.
 pub fn try_lock(tables: &ExtensionTables) -> bool {
@@ -167,6 +168,16 @@ impl Entries<'_> {
             pg_sys::table_endscan(scan);
         }
     }
+}
+
+/// All of `pages` pages, or `most` of them at random: one from each part of the table, because its parts may be filled
+/// differently.
+pub(super) fn sample(pages: BlockNumber, most: u32) -> BTreeSet<BlockNumber> {
+    if pages <= most {
+        return (0..pages).collect();
+    }
+    let within = |part: u32| u64::from(part) * u64::from(pages) + backend::random() % u64::from(pages);
+    (0..most).map(|part| (within(part) / u64::from(most)) as BlockNumber).collect()
 }
 
 /// Why a row is removed.

@@ -2,14 +2,13 @@
 //!
 //! Owns the estimate. Must never read more than a fixed number of pages.
 
-use super::entries::Entries;
+use super::entries::{self, Entries};
 use crate::catalog::column;
 use crate::evict::{growth::footprint, pending};
-use crate::pg::{backend, clock};
+use crate::pg::clock;
 use crate::stats::{DatabaseStats, NamespaceStats, StatsOfRows, turns};
 use cache_pg_rules::{ledger::Change, sample::Looked};
-use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::Ordering;
+use std::{collections::HashMap, sync::atomic::Ordering};
 
 /// How many pages an estimate reads. That takes about a millisecond, once.
 const SAMPLE_PAGES: u32 = 128;
@@ -34,18 +33,10 @@ impl Estimate {
 }
 
 impl Entries<'_> {
-    /// Estimates the entries of each namespace from this many pages, under the active snapshot.
-    fn estimate(&self, sample: u32) -> Estimate {
+    /// Estimates the entries of each namespace from at most this many pages, under the active snapshot.
+    fn estimate(&self, most: u32) -> Estimate {
         let pages = self.pages();
-        let chosen: BTreeSet<u32> = if pages <= sample {
-            (0..pages).collect()
-        } else {
-            // One page from each part of the table, because its parts may be filled differently.
-            let nth = |part: u32| {
-                (u64::from(part) * u64::from(pages) + backend::random() % u64::from(pages)) / u64::from(sample)
-            };
-            (0..sample).map(|part| nth(part) as u32).collect()
-        };
+        let chosen = entries::sample(pages, most);
         let (mut rows, mut sums) = (StatsOfRows::default(), HashMap::<_, Change>::new());
         for &page in &chosen {
             self.each_entry(page, clock::now(), |row, _| {

@@ -7,7 +7,7 @@
 //! | [`after_step`] | recording a step, and the rest until the next |
 //! | [`evictor`] | which live entries are evicted while room is needed |
 //! | [`at_commit`] | eviction by writers at their commit, where the sweeper does not keep up or there is none |
-//! | [`sampled`], [`sample`] | the same without shared memory; reading single pages |
+//! | [`sampled`] | the same without shared memory, by a sample of pages |
 //! | [`estimate`] | correcting the gauges by a sample |
 //! | [`references`] | rows that a foreign key points at: they stay |
 //! | [`walk`] | one step of a turn: skipping the ranges in which nothing is due |
@@ -41,7 +41,6 @@ mod launcher;
 mod process;
 pub mod references;
 mod room;
-mod sample;
 mod sampled;
 mod sweeper;
 pub mod tags;

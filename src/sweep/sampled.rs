@@ -2,19 +2,25 @@
 //!
 //! Nothing is known of its size or of reads. So now and then a writer reads a few pages at random, takes them for the
 //! whole table, and removes the oldest entries it has read: of the whole cache, and of the namespaces with limits of
-//! their own. Owns this sample; `rules::sample` says when, and how many. Must never claim to be exact: a namespace with
-//! rows on few pages is rarely seen, so its limit holds roughly.
+//! their own. Owns this sample, and the removal on its pages; `rules::sample` says when, and how many. Must never wait,
+//! nor claim to be exact: a namespace with rows on few pages is rarely seen, so its limit holds roughly.
 
-use super::{entries::Entries, evictor};
-use crate::catalog::ExtensionTables;
-use crate::evict::pending::Outlook;
-use crate::pg::backend;
-use crate::{namespaces, settings};
+use super::entries::{self, Entries};
+use super::evictor;
+use super::references::{References, place_of};
+use crate::catalog::{ExtensionTables, column};
+use crate::entry::written_at;
+use crate::evict::{growth::footprint, pending::Outlook};
+use crate::heap::{Row, upkeep};
+use crate::pg::{Timestamp, backend, clock};
+use crate::{namespaces, settings, wake};
+use cache_pg_rules::key::Key;
 use cache_pg_rules::limit::{Held, Limits};
 use cache_pg_rules::sample::{self, Cut, Seen};
-use std::collections::{BTreeSet, HashMap};
+use pgrx::pg_sys::{self, BlockNumber};
+use std::collections::HashMap;
 
-/// How many pages a sample has: one from each part of the table, because its parts may be filled differently.
+/// How many pages a sample has.
 const SAMPLE_PAGES: u32 = 32;
 
 /// Whether the transaction, which has added this much, is to take a sample.
@@ -31,12 +37,7 @@ pub fn evict(tables: &ExtensionTables, entries: &Entries, added: u64) {
     if pages == 0 {
         return;
     }
-    let within = |part: u32| {
-        let start = u64::from(part) * u64::from(pages);
-        ((start + backend::random() % u64::from(pages)) / u64::from(SAMPLE_PAGES)) as u32
-    };
-    let chosen: BTreeSet<u32> =
-        if pages <= SAMPLE_PAGES { (0..pages).collect() } else { (0..SAMPLE_PAGES).map(within).collect() };
+    let chosen = entries::sample(pages, SAMPLE_PAGES);
     let mut all: Vec<Seen> = Vec::new();
     let mut limited: HashMap<String, (Limits, Vec<Seen>)> = HashMap::new();
     for &page in &chosen {
@@ -65,6 +66,55 @@ pub fn evict(tables: &ExtensionTables, entries: &Entries, added: u64) {
             let goes = !cuts.is_empty();
             cuts.into_iter().for_each(|cut| cut.most -= 1);
             goes
+        });
+    }
+}
+
+impl Entries<'_> {
+    /// Calls `see` with each live entry of a page: its key, the time of its write, and its bytes.
+    fn survey(&self, page: BlockNumber, mut see: impl FnMut(Key, Timestamp, u64)) {
+        let now = clock::now();
+        self.each_entry(page, now, |row, _| {
+            if let Some(key) = row.text(column::KEY).and_then(|key| Key::parse(key).ok()) {
+                see(key, written_at(row, now), footprint(row));
+            }
+        });
+    }
+
+    /// Removes the entries of a page that `goes` chooses by their key and the time of their write, and calls `count`
+    /// with each.
+    fn remove(
+        &self,
+        page: BlockNumber,
+        count: impl Fn(Key, &Row, Timestamp),
+        mut goes: impl FnMut(Key, Timestamp) -> bool,
+    ) {
+        let now = clock::now();
+        let unreferenced = References::of(self.tables).map(|references| {
+            let mut candidates = Vec::new();
+            self.each_entry(page, now, |row, tid| {
+                let key = row.text(column::KEY).and_then(|key| Key::parse(key).ok());
+                if let Some(key) = key.filter(|&key| goes(key, written_at(row, now))) {
+                    // SAFETY: the scan stands on the row.
+                    candidates.push((key.as_str().to_owned(), unsafe { *tid }, ()));
+                }
+            });
+            self.lock_unreferenced(candidates, u32::MAX, &references)
+        });
+        self.each_entry(page, now, |row, tid| {
+            let Some(key) = row.text(column::KEY).and_then(|key| Key::parse(key).ok()) else { return };
+            // SAFETY: the scan stands on the row, under this snapshot.
+            let goes = unsafe {
+                let is_chosen = match &unreferenced {
+                    Some(unreferenced) => unreferenced.contains_key(&place_of(&*tid)),
+                    None => goes(key, written_at(row, now)),
+                };
+                is_chosen && upkeep::remove(self.relation, row, pg_sys::GetActiveSnapshot(), unreferenced.is_some())
+            };
+            if goes {
+                wake::at_end(key);
+                count(key, row, now);
+            }
         });
     }
 }

@@ -1,11 +1,14 @@
-//! Functions that configure namespaces. EXECUTE is the owner's to grant; a loader takes the rights of its owner, too.
+//! Functions that configure the cache: its namespaces, and whether its tables are logged. EXECUTE is the owner's to
+//! grant; a loader takes the rights of its owner, too.
+//!
+//! Owns their signatures. Must never configure anything in a security-restricted operation.
 
 use super::namespace;
 use crate::catalog::options::{Argument, CONFIGURE, Given, namespace_options};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Regprocedure, clock};
 use crate::statement::{IntoParam, Param, Statement, statement};
-use crate::{configuring, loader, namespaces, settings};
+use crate::{catalog, configuring, loader, namespaces, persistence, settings};
 use cache_pg_rules::namespace::Namespace;
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
@@ -54,4 +57,16 @@ fn cache_unconfigure(namespace: Option<&str>) -> Result<bool, ErrorReport> {
     let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
     let params = [namespace.as_str().param()];
     Ok(configuring::write_namespaces(|tables| UNCONFIGURE.write(tables, &params, |rows| rows.len() > 0))?)
+}
+
+/// Makes all tables of the cache logged or unlogged, in one transaction; returns which they are. Without a mode it
+/// changes nothing. It rewrites the tables under an ACCESS EXCLUSIVE lock.
+#[pg_extern(volatile, parallel_unsafe)]
+fn cache_persistence(mode: default!(Option<&str>, "NULL")) -> Result<&'static str, ErrorReport> {
+    let tables = catalog::installed()?;
+    if let Some(mode) = mode {
+        configuring::refuse_if_restricted("cache_persistence")?;
+        persistence::change(&tables, mode.parse()?)?;
+    }
+    Ok(persistence::current().name())
 }

@@ -7,8 +7,7 @@
 //! Otherwise it runs as the owner of the table. A delete is an upsert of a tombstone: run as the caller, SQL would ask
 //! for INSERT and UPDATE to delete, and for SELECT to write. With the owner's rights the grants mean what they say.
 
-use crate::catalog;
-use crate::catalog::ExtensionTables;
+use crate::catalog::{self, ExtensionTables};
 use crate::error::CacheError;
 use crate::pg::{AsOwner, LocalSettings, attempt_despite_contention, backend};
 use pgrx::PgSqlErrorCode;

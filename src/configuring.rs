@@ -4,8 +4,7 @@
 //! and gives no other right of the owner. Must never lend these rights to a user's triggers or rules on the table: if
 //! there are any, the caller needs the privileges that SQL asks for.
 
-use crate::catalog;
-use crate::catalog::ExtensionTables;
+use crate::catalog::{self, ExtensionTables};
 use crate::error::CacheError;
 use crate::namespaces::WrittenFor;
 use crate::pg::{AsOwner, LocalSettings};

@@ -5,18 +5,18 @@
 //! row that this server's own triggers and functions write while a change is applied.
 
 use crate::error::{CacheError, ErrorReport};
+use crate::pg::trigger;
 use crate::{access, catalog, statement, store};
 use pgrx::AnyElement;
-use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 /// The row trigger on all tables of the extension, before each change. It is enabled for replicas only.
 #[pg_extern(sql = false)]
 fn cache_applied_ignored(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, ErrorReport> {
-    // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
-    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
+    let trigger = trigger::of(call)?;
     if !matches!((trigger.level(), trigger.when()), (PgTriggerLevel::Row, Ok(PgTriggerWhen::Before))) {
-        return Err(CacheError::NotAWatchTrigger.into());
+        return Err(CacheError::NotOwnTrigger.into());
     }
     let data = trigger.trigger_data();
     let row = match trigger.op() {
@@ -24,9 +24,7 @@ fn cache_applied_ignored(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, E
         Ok(PgTriggerOperation::Update) => data.tg_newtuple,
         _ => data.tg_trigtuple,
     };
-    // SAFETY: no row, or one of the event, in the form that a trigger returns; no caller asks for its type.
-    let row = unsafe { AnyElement::from_polymorphic_datum(Datum::from(row), false, Oid::INVALID) };
-    Ok(row.ok_or(CacheError::NotAWatchTrigger)?)
+    Ok(trigger::returned(row.into())?)
 }
 
 /// Whether the subscription itself writes the row, not a trigger or function that it has caused to run.
@@ -41,10 +39,9 @@ fn is_applied_by_subscription() -> bool {
 /// cache.
 #[pg_extern(sql = false)]
 fn cache_tags_truncated(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    // SAFETY: as above.
-    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
+    let trigger = trigger::of(call)?;
     if !matches!(trigger.op(), Ok(PgTriggerOperation::Truncate)) {
-        return Err(CacheError::NotAWatchTrigger.into());
+        return Err(CacheError::NotOwnTrigger.into());
     }
     // SAFETY: the relation that the trigger fired on is open.
     let table = unsafe { (*trigger.trigger_data().tg_relation).rd_id };

@@ -109,9 +109,12 @@ pub enum CacheError {
     /// A table below is watched with other templates.
     #[error("table \"{0}\" is already watched with different templates")]
     WatchedBelow(String),
-    /// A trigger function that was called directly, or by a trigger that cache_pg did not create.
+    /// The trigger function of watched tables was called directly, or by a trigger that cache_watch did not create.
     #[error("trigger function of cache_pg was not called by a trigger of cache_pg")]
     NotAWatchTrigger,
+    /// The same for a trigger function of a table of the extension.
+    #[error("trigger function of cache_pg was not called by a trigger of cache_pg")]
+    NotOwnTrigger,
     /// Neither logged nor unlogged.
     #[error("invalid cache persistence {}", quoted(.0))]
     Persistence(String),
@@ -194,7 +197,7 @@ impl CacheError {
             | Self::Prepare => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::Unwatchable(_) => ERRCODE_WRONG_OBJECT_TYPE,
             Self::NotOwner(_) | Self::Restricted(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
-            Self::NotAWatchTrigger => ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+            Self::NotAWatchTrigger | Self::NotOwnTrigger => ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
             Self::Loader(_) => ERRCODE_UNDEFINED_FUNCTION,
             Self::NullKey
             | Self::NullTag

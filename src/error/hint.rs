@@ -86,6 +86,7 @@ impl CacheError {
             | Self::ForeignTable(_)
             | Self::NotOwner(_)
             | Self::Restricted(_)
+            | Self::NotOwnTrigger
             | Self::Prepare
             | Self::CounterOverflow
             | Self::Serialization => return None,

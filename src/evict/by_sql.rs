@@ -7,12 +7,11 @@
 
 use super::file;
 use super::growth::{self, Growth};
-use crate::catalog;
-use crate::catalog::{ExtensionTables, column};
+use crate::catalog::{self, ExtensionTables, column};
 use crate::entry::due_at;
 use crate::error::{CacheError, ErrorReport};
 use crate::heap::Row;
-use crate::pg::clock;
+use crate::pg::{clock, trigger};
 use crate::shared::{flags, ranges};
 use cache_pg_rules::key::Key;
 use pgrx::prelude::*;
@@ -21,12 +20,11 @@ use pgrx::prelude::*;
 /// count too.
 #[pg_extern(sql = false)]
 fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    // SAFETY: the arguments of the current call; nothing changes them.
-    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
+    let trigger = trigger::of(call)?;
     let data = trigger.trigger_data();
-    let operation = trigger.op().map_err(|_| CacheError::NotAWatchTrigger)?;
+    let operation = trigger.op().map_err(|_| CacheError::NotOwnTrigger)?;
     if !matches!((trigger.level(), trigger.when()), (PgTriggerLevel::Row, Ok(PgTriggerWhen::After))) {
-        return Err(CacheError::NotAWatchTrigger.into());
+        return Err(CacheError::NotOwnTrigger.into());
     }
     // SAFETY: the relation that the trigger fired on is open.
     let relation = unsafe { &*data.tg_relation };

@@ -6,6 +6,7 @@
 
 use crate::error::{CacheError, ErrorReport};
 use crate::loader;
+use crate::pg::trigger;
 use pgrx::AnyElement;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
@@ -33,16 +34,11 @@ impl Drop for WrittenFor {
     }
 }
 
-/// The row triggers on `cache_namespaces`, before and after. pgrx's own macro for triggers raises XX000 where SQL calls
-/// the function directly.
+/// The row triggers on `cache_namespaces`, before and after.
 #[pg_extern(sql = false)]
 fn cache_namespaces_checked(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, ErrorReport> {
-    // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
-    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
-    let row = checked(&trigger)?.into_trigger_datum().ok_or(CacheError::NotAWatchTrigger)?;
-    // SAFETY: a row in the form that a trigger returns; its type is not used.
-    let row = unsafe { AnyElement::from_polymorphic_datum(row, false, Oid::INVALID) };
-    Ok(row.ok_or(CacheError::NotAWatchTrigger)?)
+    let row = checked(&trigger::of(call)?)?.into_trigger_datum();
+    Ok(trigger::returned(row.ok_or(CacheError::NotOwnTrigger)?)?)
 }
 
 /// The owner of a loader that must not be called: the role that named it had not the rights of the loader's owner, or
@@ -66,7 +62,7 @@ impl IntoDatum for Owner {
 /// owner, else [`OF_NOBODY`]. The trigger after it checks that this is what was stored: another trigger may run in
 /// between.
 fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedByRust>, CacheError> {
-    let mut row = trigger.new().ok_or(CacheError::NotAWatchTrigger)?.into_owned();
+    let mut row = trigger.new().ok_or(CacheError::NotOwnTrigger)?.into_owned();
     let named = told(&row)?;
     let before = trigger.old().map(|old| told(&old)).transpose()?;
     if before.as_ref() == Some(&named) {
@@ -82,7 +78,7 @@ fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedBy
     let of_nobody = signature.is_some().then_some(OF_NOBODY);
     let found = loader.as_ref().and_then(|loader| loader.owner).or(of_nobody);
     if matches!(trigger.when(), Ok(PgTriggerWhen::Before)) {
-        let strange = |_| CacheError::NotAWatchTrigger;
+        let strange = |_| CacheError::NotOwnTrigger;
         row.set_by_name("loader_owner", found.map(Owner)).map_err(strange)?;
         if let Some(loader) = loader {
             row.set_by_name("loader", loader.signature).map_err(strange)?;
@@ -97,17 +93,15 @@ fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedBy
 type Told = (Option<String>, Option<String>, Option<Oid>);
 
 fn told<A: WhoAllocated>(row: &PgHeapTuple<'_, A>) -> Result<Told, CacheError> {
-    let text = |name| row.get_by_name::<String>(name).map_err(|_| CacheError::NotAWatchTrigger);
-    let owner = row.get_by_name("loader_owner").map_err(|_| CacheError::NotAWatchTrigger)?;
+    let text = |name| row.get_by_name::<String>(name).map_err(|_| CacheError::NotOwnTrigger);
+    let owner = row.get_by_name("loader_owner").map_err(|_| CacheError::NotOwnTrigger)?;
     Ok((text("namespace")?, text("loader")?, owner))
 }
 
 /// The statement trigger: every backend reads the table again after the commit.
 #[pg_extern(sql = false)]
 fn cache_namespaces_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
-    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
-    if let Ok(relation) = trigger.relation() {
+    if let Ok(relation) = trigger::of(call)?.relation() {
         // SAFETY: the relation that the trigger fired on is open.
         unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation.oid()) };
     }

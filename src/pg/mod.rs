@@ -12,7 +12,7 @@
 //! | [`function_call`] | calling a function that may return NULL |
 //! | [`subtransaction`], [`error_details`] | going on after an error; raising an error again with all its details |
 //! | [`active_snapshot`] | running work under a snapshot of its own |
-//! | [`transaction`] | the hooks at the end of transactions |
+//! | [`transaction`], [`trigger`] | the hooks at the end of transactions; the calls of trigger functions |
 //! | [`advisory`] | the session's advisory locks around user code |
 //! | [`scratch`] | memory that is freed after each key |
 
@@ -29,6 +29,7 @@ mod local_settings;
 mod scratch;
 mod subtransaction;
 pub mod transaction;
+pub mod trigger;
 
 pub use active_snapshot::{under_catalog, under_latest, under_transaction};
 pub use as_owner::AsOwner;

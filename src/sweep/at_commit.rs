@@ -8,8 +8,7 @@
 
 use super::entries::{self, By, Entries};
 use super::{estimate, evictor::Evictor, sampled};
-use crate::catalog;
-use crate::catalog::ExtensionTables;
+use crate::catalog::{self, ExtensionTables};
 use crate::durability::with_async_commit_directly;
 use crate::evict::{file, pending, pending::Outlook};
 use crate::pg::{AsOwner, backend, contain, under_latest};

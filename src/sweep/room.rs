@@ -4,8 +4,7 @@
 
 use super::vacuum::{self, Locks};
 use super::{evictor::Evictor, process, sweeper::Sweeper, walk};
-use crate::catalog;
-use crate::catalog::ExtensionTables;
+use crate::catalog::{self, ExtensionTables};
 use crate::pg::Steady;
 use crate::shared::{Slot, directory, flags};
 use crate::stats::DatabaseStats;

@@ -6,8 +6,7 @@
 //! watched, and must not change what a restore does, which creates the triggers of each table itself.
 
 use super::{columns::Requirement, function::TriggerFunction, templates::Watch, tree};
-use crate::catalog;
-use crate::catalog::ExtensionTables;
+use crate::catalog::{self, ExtensionTables};
 use crate::error::{CacheError, ErrorReport};
 use crate::statement::{IntoParam, Statement, statement};
 use pgrx::pg_sys::{self, Oid};

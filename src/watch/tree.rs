@@ -8,10 +8,10 @@
 use super::columns::{Columns, Requirement};
 use super::install::{install, remove};
 use super::{function::TriggerFunction, templates::Watch};
-use crate::catalog::ExtensionTables;
+use crate::catalog::{self, ExtensionTables};
+use crate::configuring;
 use crate::error::CacheError;
 use crate::statement::{IntoParam, Statement, statement};
-use crate::{catalog, configuring};
 use pgrx::pg_sys::{self, Oid};
 
 static SOURCE: Statement = statement!("watch_source.sql", [OIDOID, OIDOID]);

@@ -7,7 +7,7 @@
 use super::columns::{Columns, RowTexts};
 use super::{rows::ChangedRows, templates::Watch, texts::SortedTexts};
 use crate::error::{CacheError, ErrorReport};
-use crate::pg::Scratch;
+use crate::pg::{Scratch, trigger};
 use crate::stats::{self, Counter};
 use crate::{access, store};
 use cache_pg_rules::template::{Reach, Template};
@@ -19,13 +19,9 @@ use std::collections::BTreeSet;
 /// that a subscription applies, which fire no statement triggers.
 #[pg_extern(sql = false)]
 fn cache_watch_trigger(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    // SAFETY: the arguments of the call by PostgreSQL; nothing changes them.
-    let trigger = unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
-    let watch = trigger
-        .extra_args()
-        .ok()
-        .and_then(|arguments| Watch::from_arguments(&arguments))
-        .ok_or(CacheError::NotAWatchTrigger)?;
+    let trigger = trigger::of(call).map_err(|_| CacheError::NotAWatchTrigger)?;
+    let arguments = trigger.extra_args().ok();
+    let watch = arguments.and_then(|it| Watch::from_arguments(&it)).ok_or(CacheError::NotAWatchTrigger)?;
     if matches!(trigger.op(), Ok(PgTriggerOperation::Truncate)) {
         invalidate_unknown_rows(&watch)?;
     } else {

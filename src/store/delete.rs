@@ -11,8 +11,7 @@ use crate::access::Access;
 use crate::catalog::column;
 use crate::entry::{NEVER, version_of};
 use crate::error::CacheError;
-use crate::evict::{Growth, growth};
-use crate::heap::{Contention, Decision, Row, Table, View, change, snapshot};
+use crate::heap::{Contention, Row, Table, View, snapshot};
 use crate::pg::{Jsonb, Scratch, Timestamp, clock};
 use crate::settings;
 use cache_pg_rules::{key::Key, namespace::Namespace};
@@ -105,16 +104,14 @@ fn write_tombstone<R>(
     take: impl Fn(&Row) -> R,
 ) -> Option<R> {
     let version = snapshot::current();
-    let mut growth = Growth::default();
-    let deleted = change(table, key.as_str(), Contention::Wait, |row| {
-        growth = Growth::default();
+    let deleted = open::change_entry(&access.tables, table, key, Contention::Wait, |row| {
         let (now, until) = tombstone_times();
         let is_occupied = row.is_some_and(|row| row.has(column::VALUE) || row.has(column::LEASE_ID));
         // A transaction that deletes a key repeatedly, such as one that changes many rows of a watched table, writes
         // one tombstone. Each further version would make the next look-up longer.
         let is_tombstone = !is_occupied && row.is_some_and(|row| version_of(row) == version);
         if is_tombstone || mode == WriteTombstone::IfOccupied && !is_occupied {
-            return Decision::Leave(None);
+            return (None, None);
         }
         fence::mark_unseen(table, key, row, version);
         let live = row.filter(|row| is_live(&access.tables, row, now, View::Latest));
@@ -123,10 +120,8 @@ fn write_tombstone<R>(
             stale_until: Some(until),
             ..Image::empty(key, version, now)
         };
-        growth = Growth::of(key, row, None);
-        Decision::Write(image.columns(), live.map(&take))
+        (Some(image), live.map(&take))
     });
-    growth::record(&access.tables, key, growth);
     deleted.flatten()
 }
 

@@ -12,8 +12,7 @@ use crate::access::Access;
 use crate::durability::with_async_commit;
 use crate::entry::{Lease, NEVER, lease_in_force};
 use crate::error::CacheError;
-use crate::evict::{Growth, growth};
-use crate::heap::{Contention, Decision, NO_XID, Row, Seen, Table, View, change};
+use crate::heap::{Contention, NO_XID, Row, Seen, Table, View};
 use crate::namespaces::Namespace;
 use crate::pg::{Jsonb, Steady, Timestamp, backend, clock};
 use crate::shared::{secret, server_run};
@@ -121,30 +120,24 @@ fn request_lease(access: &Access, key: Key, seen: &Seen, also_live: bool) -> Res
 
 /// Writes the lease into the row of the key, or into a new row, unless the key is leased or its row is held.
 fn lease_row(access: &Access, table: &Table, key: Key, lease: Lease, seen: &Seen, also_live: bool) -> LeaseOutcome<()> {
-    let mut growth = Growth::default();
-    let outcome = change(table, key.as_str(), Contention::GiveUp, |row| {
+    let outcome = open::change_entry(&access.tables, table, key, Contention::GiveUp, |row| {
         let now = clock::now();
-        growth = Growth::default();
         if let Some(row) = row {
             if !also_live && is_live(&access.tables, row, now, View::Latest) {
-                return Decision::Leave(overtaken(row));
+                return (None, overtaken(row));
             }
             if let Some(other) = lease_in_force(row, now) {
-                return Decision::Leave(LeaseOutcome::Taken(Steady::when(other.until)));
+                return (None, LeaseOutcome::Taken(Steady::when(other.until)));
             }
         }
         if !fence::passes(table, key, row, seen) {
-            return Decision::Leave(LeaseOutcome::Refused);
+            return (None, LeaseOutcome::Refused);
         }
         let image = row.map_or(Image { stale_until: Some(lease.until), ..Image::empty(key, NO_XID, now) }, |row| {
             placeholder(access, row, lease, now)
         });
-        growth = Growth::of(key, row, image.value);
-        Decision::Write(Image { lease: Some(lease), ..image }.columns(), LeaseOutcome::Granted(()))
+        (Some(Image { lease: Some(lease), ..image }), LeaseOutcome::Granted(()))
     });
-    if matches!(outcome, Some(LeaseOutcome::Granted(()))) {
-        growth::record(&access.tables, key, growth);
-    }
     outcome.unwrap_or_else(|| flight::outcome_on_held_row(table, key))
 }
 

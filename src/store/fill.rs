@@ -14,7 +14,6 @@ use crate::catalog::column;
 use crate::durability::with_async_commit;
 use crate::entry::version_of;
 use crate::error::CacheError;
-use crate::evict::{Growth, growth};
 use crate::heap::{Contention, Decision, Row, Seen, Table, View, change, snapshot, table::try_lock};
 use crate::patience;
 use crate::pg::{TextArray, attempt_despite_contention, backend, clock};
@@ -85,21 +84,14 @@ pub fn put_if(
 ) -> Result<bool, CacheError> {
     let version = snapshot::current();
     open::changing(access, announced, |table| {
-        let mut growth = Growth::default();
-        let stored = change(table, new.key.as_str(), Contention::GiveUp, |row| {
+        let stored = open::change_entry(&access.tables, table, new.key, Contention::GiveUp, |row| {
             if !may(table, row) {
-                return Decision::Leave(false);
+                return (None, false);
             }
             let live = row.filter(|row| is_live(&access.tables, row, clock::now(), View::Latest));
-            let image = Image { load_us: Some(load_us), ..Image::entry(new, version, live, tagged) };
-            growth = Growth::of(new.key, row, Some(new.value));
-            Decision::Write(image.columns(), true)
+            (Some(Image { load_us: Some(load_us), ..Image::entry(new, version, live, tagged) }), true)
         });
-        let stored = stored.unwrap_or(false);
-        if stored {
-            growth::record(&access.tables, new.key, growth);
-        }
-        Ok(stored)
+        Ok(stored.unwrap_or(false))
     })
 }
 

@@ -14,7 +14,7 @@
 //! | [`types`] | what the verbs take and return |
 //! | [`read`], [`look`], [`range`] | looking up: live entries, entries past their deadline, the keys of a namespace |
 //! | [`announce`], [`open`] | announcing a change; opening the table for it |
-//! | [`write`], [`counter`], [`delete`] | the blind verbs |
+//! | [`write`], [`delete`] | the blind verbs |
 //! | [`fetch`], [`fill`], [`read_through`] | computing a missing value once, and storing it only if it cannot be stale |
 //! | [`fence`], [`flight`] | the fence, which refuses stale values; single flight: the locks of claims and fills |
 //! | [`trial`] | asking the caller's policies before any work is done |
@@ -25,7 +25,6 @@
 
 mod announce;
 mod carried;
-mod counter;
 mod delete;
 mod fence;
 pub mod fence_tags;
@@ -47,7 +46,6 @@ mod types;
 mod write;
 
 pub use carried::MOST_TAGS;
-pub use counter::incr;
 pub use delete::{clear, delete, take};
 pub use fetch::fetch;
 pub use fill::{fill, release};
@@ -56,4 +54,4 @@ pub use read_through::{Storing, get_or_load};
 pub use tag_policies::{check_clear, check_tags, hold as tags_hold};
 pub use trial::check_key;
 pub use types::{Condition, NewEntry};
-pub use write::{put, put_many, touch};
+pub use write::{incr, put, put_many, touch};

@@ -1,16 +1,17 @@
 //! Opening `cache_entries` in order to write to it.
 //!
-//! Owns what every write below the executor records: the place of the row, and the time at which it is due, for the
-//! sweeper and for readers. Must never open the table for a change that was not announced.
+//! Owns what every write below the executor records: the place of the row, the time at which it is due, for the sweeper
+//! and for readers, and how much it adds to the cache. Must never open the table for a change that was not announced.
 
-use super::announce::Announced;
+use super::{announce::Announced, image::Image};
 use crate::access::Access;
-use crate::catalog::column;
+use crate::catalog::{ExtensionTables, column};
 use crate::entry::removable_at;
 use crate::error::CacheError;
-use crate::evict::file;
-use crate::heap::{Purpose, Table, hints, table::block_of};
+use crate::evict::{Growth, file, growth};
+use crate::heap::{Contention, Decision, Purpose, Row, Table, change, hints, table::block_of};
 use crate::shared::ranges;
+use cache_pg_rules::key::Key;
 use pgrx::pg_sys::{Datum, ItemPointerData};
 
 /// Opens the table for a change that was announced.
@@ -39,6 +40,28 @@ pub fn examining<R>(access: &Access, work: impl FnOnce(&Table) -> Result<R, Cach
     };
     Table::by_primary_key(access.tables.entries, Purpose::Write, noted)
         .unwrap_or(Err(CacheError::Altered("cache_entries")))
+}
+
+/// As [`change`], for a row of an entry: `decide` returns its next image, if it is to be written, and a result. Records
+/// how much a write adds to the cache.
+pub fn change_entry<R>(
+    tables: &ExtensionTables,
+    table: &Table,
+    key: Key,
+    contention: Contention,
+    mut decide: impl FnMut(Option<&Row>) -> (Option<Image>, R),
+) -> Option<R> {
+    let mut growth = Growth::default();
+    let result = change(table, key.as_str(), contention, |row| {
+        let (image, result) = decide(row);
+        growth = image.map_or_else(Growth::default, |image| Growth::of(key, row, image.value));
+        match image {
+            Some(image) => Decision::Write(image.columns(), result),
+            None => Decision::Leave(result),
+        }
+    })?;
+    growth::record(tables, key, growth);
+    Some(result)
 }
 
 /// Records where a row was written and when it may be removed. For a row with a value it also leaves a hint for

@@ -1,4 +1,4 @@
-//! Writing entries: set, add, replace, compare-and-set, touch.
+//! Writing entries: set, add, replace, compare-and-set, touch, count.
 //!
 //! Each verb is atomic. It waits for the transaction that holds the row, and then decides by the newest version. Verbs
 //! write below the executor where the table is as the extension made it. Where a policy, trigger, rule or further index
@@ -17,11 +17,10 @@ use crate::access::Access;
 use crate::catalog::column;
 use crate::durability::with_async_commit;
 use crate::error::CacheError;
-use crate::evict::{Growth, growth};
 use crate::heap::{Contention, Decision, Row, Seen, Table, View, change, snapshot};
 use crate::namespaces::Deadline;
 use crate::pg::{Jsonb, Scratch, TextArray, backend, clock};
-use cache_pg_rules::key::Key;
+use cache_pg_rules::{counter::CounterError, key::Key};
 
 /// Writes an entry if `condition` holds; returns whether it did.
 ///
@@ -90,8 +89,7 @@ fn put_one(
 ) -> Result<bool, CacheError> {
     let version = snapshot::current();
     let mut conflict = Ok(());
-    let mut growth = Growth::default();
-    let written = change(table, new.key.as_str(), Contention::Wait, |row| {
+    let written = open::change_entry(&access.tables, table, new.key, Contention::Wait, |row| {
         conflict = fence::check_unchanged(table, new.key, row);
         let live = row.filter(|row| is_live(&access.tables, row, clock::now(), View::Latest));
         let wanted = match condition {
@@ -101,19 +99,13 @@ fn put_one(
             Condition::Version(version) => live.is_some_and(|row| row.datum(column::VERSION) == Some(version.0)),
         };
         if conflict.is_err() || !wanted {
-            return Decision::Leave(false);
+            return (None, false);
         }
         let value = row.and_then(|row| same_value(row, new.value)).unwrap_or(new.value);
-        let image = Image { value: Some(value), ..Image::entry(new, version, live, tagged) };
-        growth = Growth::of(new.key, row, Some(new.value));
-        Decision::Write(image.columns(), true)
+        (Some(Image { value: Some(value), ..Image::entry(new, version, live, tagged) }), true)
     });
     conflict?;
-    let written = written.unwrap_or(false);
-    if written {
-        growth::record(&access.tables, new.key, growth);
-    }
-    Ok(written)
+    Ok(written.unwrap_or(false))
 }
 
 /// The value as it is stored in the row, if it is out of line and equal to `value`. Then it is not written again.
@@ -161,4 +153,47 @@ fn change_live<R>(
     })?;
     conflict?;
     Ok(changed.flatten())
+}
+
+/// Adds `delta` to the integer of a live entry. Where there is none, it starts one from 0.
+///
+/// # Errors
+/// [`CacheError::NotAnInteger`], [`CacheError::CounterOverflow`], [`CacheError::Serialization`].
+pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result<i64, CacheError> {
+    let announced = announce::value(&access.tables, key);
+    with_async_commit(access, || {
+        if !access.writes_directly() {
+            return super::statements::incr(access, key, delta, deadline);
+        }
+        let version = snapshot::current();
+        let mut sum = Ok(0);
+        open::changing(access, &announced, |table| {
+            open::change_entry(&access.tables, table, key, Contention::Wait, |row| {
+                let now = clock::now();
+                let live = row.filter(|row| is_live(&access.tables, row, now, View::Latest)).map(Image::of);
+                let before = live.and_then(|live| live.value).map_or(Ok(0), |value| {
+                    value.integer().map_err(|why| match why {
+                        CounterError::NotAnInteger => CacheError::NotAnInteger(key.as_str().into()),
+                        CounterError::OutOfRange => CacheError::CounterOverflow,
+                    })
+                });
+                sum = fence::check_unchanged(table, key, row)
+                    .and(before)
+                    .and_then(|before| before.checked_add(delta).ok_or(CacheError::CounterOverflow));
+                let Ok(sum) = sum else { return (None, ()) };
+                let image = match live {
+                    Some(live) => Image { version, updated_at: now, lease: None, load_us: None, ..live },
+                    None => Image {
+                        created_at: now,
+                        expires_at: deadline.expires_at,
+                        stale_until: deadline.stale_until,
+                        ..Image::empty(key, version, now)
+                    },
+                };
+                (Some(Image { value: Jsonb::from_integer(sum), ..image }), ())
+            });
+            Ok(())
+        })?;
+        sum
+    })
 }

@@ -67,30 +67,46 @@ fn new_entry<'a>(
     Ok(NewEntry { key, value, set_at: now, deadline: namespace.deadline(ttl, now)? })
 }
 
-/// Creates or replaces an entry; returns its deadline. Replacing a live entry keeps `created_at`.
-#[pg_extern(volatile, parallel_unsafe)]
-fn cache_set(
-    key: Option<&str>,
-    value: Option<Jsonb>,
-    ttl: default!(Option<Interval>, "NULL"),
-    tags: default!(Option<Vec<Option<String>>>, "NULL"),
-) -> Result<TimestampWithTimeZone, ErrorReport> {
-    let deadline = put("cache_set", (key, value, ttl, tags), Condition::Always)?;
-    Ok(deadline.unwrap_or(Timestamp::FOREVER).into())
+/// Declares functions that take an entry: what each returns, and how it writes the entry.
+macro_rules! functions_of_entry {
+    ($($(#[$doc:meta])* fn $name:ident() -> $result:ty { |$entry:ident| $body:expr })+) => {$(
+        $(#[$doc])*
+        #[pg_extern(volatile, parallel_unsafe)]
+        fn $name(
+            key: Option<&str>,
+            value: Option<Jsonb>,
+            ttl: default!(Option<Interval>, "NULL"),
+            tags: default!(Option<Vec<Option<String>>>, "NULL"),
+        ) -> $result {
+            let $entry: Arguments = (key, value, ttl, tags);
+            $body
+        }
+    )+};
 }
 
-/// As `cache_set`, but returns false instead of raising. Only cancel and shutdown pass.
-#[pg_extern(volatile, parallel_unsafe)]
-fn cache_try_set(
-    key: Option<&str>,
-    value: Option<Jsonb>,
-    ttl: default!(Option<Interval>, "NULL"),
-    tags: default!(Option<Vec<Option<String>>>, "NULL"),
-) -> bool {
-    try_set(key, || put("cache_try_set", (key, value, ttl, tags), Condition::Always))
+functions_of_entry! {
+    /// Creates or replaces an entry; returns its deadline. Replacing a live entry keeps `created_at`.
+    fn cache_set() -> Result<TimestampWithTimeZone, ErrorReport> {
+        |entry| Ok(put("cache_set", entry, Condition::Always)?.unwrap_or(Timestamp::FOREVER).into())
+    }
+
+    /// As `cache_set`, but returns false instead of raising. Only cancel and shutdown pass.
+    fn cache_try_set() -> bool {
+        |entry| try_set(entry.0, || put("cache_try_set", entry, Condition::Always))
+    }
+
+    /// Writes the entry only if no live entry has the key, atomically; returns whether it did.
+    fn cache_add() -> Result<bool, ErrorReport> {
+        |entry| Ok(put("cache_add", entry, Condition::Absent)?.is_some())
+    }
+
+    /// Writes the entry only if a live entry has the key, atomically; returns whether it did.
+    fn cache_replace() -> Result<bool, ErrorReport> {
+        |entry| Ok(put("cache_replace", entry, Condition::Live)?.is_some())
+    }
 }
 
-/// As above, with the ttl as text. A malformed ttl is false too.
+/// As `cache_try_set`, with the ttl as text. A malformed ttl is false too.
 #[pg_extern(volatile, parallel_unsafe, name = "cache_try_set")]
 fn cache_try_set_text(
     key: Option<&str>,
@@ -110,28 +126,6 @@ fn try_set(key: Option<&str>, set: impl FnOnce() -> Result<Option<Timestamp>, Ca
         stats::count_error(self::key(key).ok());
     }
     is_set
-}
-
-/// Writes the entry only if no live entry has the key, atomically; returns whether it did.
-#[pg_extern(volatile, parallel_unsafe)]
-fn cache_add(
-    key: Option<&str>,
-    value: Option<Jsonb>,
-    ttl: default!(Option<Interval>, "NULL"),
-    tags: default!(Option<Vec<Option<String>>>, "NULL"),
-) -> Result<bool, ErrorReport> {
-    Ok(put("cache_add", (key, value, ttl, tags), Condition::Absent)?.is_some())
-}
-
-/// Writes the entry only if a live entry has the key, atomically; returns whether it did.
-#[pg_extern(volatile, parallel_unsafe)]
-fn cache_replace(
-    key: Option<&str>,
-    value: Option<Jsonb>,
-    ttl: default!(Option<Interval>, "NULL"),
-    tags: default!(Option<Vec<Option<String>>>, "NULL"),
-) -> Result<bool, ErrorReport> {
-    Ok(put("cache_replace", (key, value, ttl, tags), Condition::Live)?.is_some())
 }
 
 /// Writes the entry only if the live entry still has this version (from `cache_entry`), atomically.

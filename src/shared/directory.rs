@@ -4,9 +4,8 @@
 //! held across code that can raise. A slot belongs to its database as long as the database exists, so a backend may
 //! keep the number of its slot. A crash restart loses everything, and the launcher finds it again by looking.
 
-use super::layout::Layout;
 use crate::pg::{Steady, backend};
-use cache_pg_rules::pace::Found;
+use cache_pg_rules::{pace::Found, ranges::Scale};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgLwLock, pg_shmem_init};
@@ -75,6 +74,22 @@ pub struct Turn {
     pub next_due: Option<i64>,
     /// Whether it skips nothing, so that it can count the entries.
     pub whole: bool,
+}
+
+/// The ranges of a table: which map has their bounds, and how large they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    pub(super) map: u8,
+    /// The file that the rows are in.
+    pub(super) file: Oid,
+    pub(super) scale: Scale,
+}
+
+impl Layout {
+    /// Map and scale in one word for writers. The word 0 means that there is none.
+    pub(super) fn word(self) -> u32 {
+        (u32::from(self.map) + 1) << 8 | u32::from(self.scale.bits())
+    }
 }
 
 const FREE: Slot = Slot {

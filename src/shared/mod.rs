@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`directory`] | which databases have the extension, and how far the sweeper of each has got |
 //! | [`flags`] | flags that backends set for the sweepers |
-//! | [`ranges`], [`layout`] | when each range of a table must be read; where the ranges of a table are |
+//! | [`ranges`] | when each range of a table must be read |
 //! | [`server_run`] | the number of this run of the server |
 //! | [`secret`] | the secrets of this server |
 //! | [`array`] | arrays whose length a setting decides |
@@ -14,7 +14,6 @@
 pub mod array;
 pub mod directory;
 pub mod flags;
-mod layout;
 pub mod ranges;
 pub mod secret;
 pub mod server_run;

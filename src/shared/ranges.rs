@@ -34,8 +34,7 @@
 //! Memory: [`MAPS`] maps of 4 KB, and 8 bytes for each database. The first databases that have the extension get one
 //! map each. The others are read whole in every turn.
 
-use super::directory::{self, CAPACITY, Directory};
-use super::layout::Layout;
+use super::directory::{self, CAPACITY, Directory, Layout};
 use crate::pg::transaction;
 use cache_pg_rules::ranges::{Notes, RANGES, Scale, UNKNOWN};
 use pgrx::pg_sys::{self, Oid};

@@ -1,7 +1,7 @@
-//! The DETAIL of each error.
+//! The DETAIL and the HINT of each error.
 //!
-//! Owns what was wrong with which value, in full sentences. Must never know another module: the values are parts of the
-//! error.
+//! Owns what was wrong with which value, and what the user can do about it, in full sentences, a HINT as an imperative;
+//! None where there is nothing to say or to do. Must never know another module: the values are parts of the error.
 
 use super::{cache_error::CacheError, wording::sentence};
 use cache_pg_rules::ttl::TtlError;
@@ -57,5 +57,92 @@ impl CacheError {
     pub fn type_name(kind: Oid) -> String {
         // SAFETY: a look-up in the system caches; the text is allocated in the current memory context.
         unsafe { CStr::from_ptr(pg_sys::format_type_be(kind)) }.to_string_lossy().into_owned()
+    }
+
+    pub(super) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NullKey | Self::NullTag | Self::Key(..) | Self::Tag(..) => {
+                "Use 1 to 512 bytes of UTF-8, without control characters and without white space at either end.".into()
+            }
+            Self::NullNamespace | Self::Namespace(..) => {
+                "Pass the part of the keys before the first \":\", without the \":\".".into()
+            }
+            Self::NullValue => "Store a JSON null ('null'::jsonb) to cache that there is no value.".into(),
+            Self::ValueTooLarge { .. } => {
+                "Store a smaller value, or raise \"cache_pg.max_value_size\" or max_value_size of the namespace.".into()
+            }
+            Self::TooManyTags { .. } => "Use one tag for entries that are invalidated together.".into(),
+            Self::Ttl(_, TtlError::TooShort) => "Pass a longer time. A number without a unit means seconds.".into(),
+            Self::Ttl(_, TtlError::TooLong { .. }) => "Raise the setting, or set it to 0 for no limit.".into(),
+            Self::DeadlineRequired => "Set \"cache_pg.max_ttl\" to 0 to allow entries without a deadline.".into(),
+            Self::NotAnInteger(_) => "Replace the value with cache_set, or use another key.".into(),
+            Self::Persistence(_) => "Use \"logged\" or \"unlogged\".".into(),
+            Self::Token(_) => "Pass the token that cache_fetch returned for this key, unchanged.".into(),
+            Self::NoLoader(_) => {
+                "Pass a query, or configure a loader: SELECT cache_configure(..., loader => ...).".into()
+            }
+            Self::NotALoader(_) => "Use a function that takes the key as text and returns jsonb.".into(),
+            Self::Loading(error) => return error.hint(),
+            Self::Loader(_) => "Create the function again, or configure another loader.".into(),
+            Self::NotAnObject => {
+                "Pass an object, for example '{\"tenant:1\": {\"name\": \"Burger Palace\"}}'.".into()
+            }
+            Self::Denied { privileges, table, role } => format!("Run GRANT {privileges} ON {table} TO {role};"),
+            Self::KeyDenied(_) => "Pass a query. It runs with the privileges of the caller.".into(),
+            Self::TagDenied { verb, table, role, .. } => verb.hint(table, role),
+            Self::Encoding => "Create one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0.".into(),
+            Self::Reshaped { table: "cache_entries", .. } => {
+                "Undo the change, or run DROP EXTENSION cache_pg CASCADE and CREATE EXTENSION cache_pg. Further columns \
+                 can follow those of CREATE EXTENSION if they accept NULL or have a default."
+                    .into()
+            }
+            Self::Reshaped { .. } => {
+                "Undo the change, or run DROP EXTENSION cache_pg CASCADE and CREATE EXTENSION cache_pg.".into()
+            }
+            Self::Altered(_) | Self::Type { .. } => {
+                "Undo the change. The table must be a heap with the columns and the index of CREATE EXTENSION, and no index \
+                 that is partial or on an expression."
+                    .into()
+            }
+            Self::NotPreloaded => "Add cache_pg to shared_preload_libraries in postgresql.conf and restart.".into(),
+            Self::NotInstalled => "Run CREATE EXTENSION cache_pg.".into(),
+            Self::NullTemplate | Self::Template(..) | Self::NoTemplate => {
+                "Pass a template such as 'tenant:{slug}'. A name in braces is a column; write {{ and }} for braces."
+                    .into()
+            }
+            Self::NoColumn { .. } => "Call cache_watch with the current name of the column.".into(),
+            Self::WatchedColumn { .. } => {
+                "Call cache_unwatch before the change, and cache_watch with other templates after it, in one \
+                 transaction."
+                    .into()
+            }
+            Self::VirtualColumn { .. } => {
+                "Name the columns that the value is computed from, or make the column STORED.".into()
+            }
+            Self::UntrustedCast { .. } => {
+                "Name a column of a built-in type, or of a type that belongs to a superuser and has a cast function of \
+                 a superuser."
+                    .into()
+            }
+            Self::SessionDependentText { .. } => "Name a column of another type, or declare the function IMMUTABLE if its \
+                                          result depends on the value alone."
+                .into(),
+            Self::WatchedAbove { above, .. } => format!("Call cache_watch or cache_unwatch for \"{above}\"."),
+            Self::WatchedBelow(table) => format!("Call cache_unwatch for \"{table}\" first."),
+            Self::NotAWatchTrigger => "Call cache_watch instead of CREATE TRIGGER.".into(),
+            Self::NotLoaderOwner(_)
+            | Self::NotPositive(..)
+            | Self::Option { .. }
+            | Self::NullTable
+            | Self::Unwatchable(_)
+            | Self::ForeignTable(_)
+            | Self::NotOwner(_)
+            | Self::Restricted(_)
+            | Self::NotOwnTrigger
+            | Self::Prepare
+            | Self::CounterOverflow
+            | Self::Serialization => return None,
+        };
+        Some(hint)
     }
 }

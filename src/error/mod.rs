@@ -1,18 +1,9 @@
 //! Errors, and how they reach the user.
 //!
-//! | module | what it owns |
-//! |---|---|
-//! | [`cache_error`] | every error with its SQLSTATE and message |
-//! | [`detail`], [`hint`] | the rest of its text |
-//! | [`loading`], [`tag`] | the errors of queries and loaders, and of row security on tags |
-//! | [`report`] | errors and warnings as PostgreSQL reports them |
-//! | [`wording`] | names and reasons in messages |
-//!
 //! Nothing here knows another part of the extension.
 
 mod cache_error;
 mod detail;
-mod hint;
 mod loading;
 mod report;
 mod tag;

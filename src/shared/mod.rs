@@ -1,15 +1,6 @@
 //! Shared memory: the state that all processes of the server share.
 //!
 //! Owns the state that is not in a table. Must never hold the only copy of a fact that must survive a crash.
-//!
-//! | module | what it owns |
-//! |---|---|
-//! | [`directory`] | which databases have the extension, and how far the sweeper of each has got |
-//! | [`flags`] | flags that backends set for the sweepers |
-//! | [`ranges`] | when each range of a table must be read |
-//! | [`server_run`] | the number of this run of the server |
-//! | [`secret`] | the secrets of this server |
-//! | [`array`] | arrays whose length a setting decides |
 
 pub mod array;
 pub mod directory;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`entries`] | the open table: its rows, and which of them are removed |
 //! | [`hand`] | one step of the CLOCK hand: removing the due rows on some pages |
-//! | [`after_step`] | recording a step, and the rest until the next |
+//! | [`after_step`] | recording a step, and the rest until the next; when a sweeper evicts, and when it vacuums |
 //! | [`evictor`] | which live entries are evicted while room is needed |
 //! | [`at_commit`] | eviction by writers at their commit, where the sweeper does not keep up or there is none |
 //! | [`sampled`] | the same without shared memory, by a sample of pages |
@@ -15,7 +15,6 @@
 //! | [`vacuum`] | VACUUM, where autovacuum would come too late |
 //! | [`launcher`] | one process: starts a sweeper where a visit is due |
 //! | [`sweeper`] | short-lived processes: the visits to one database |
-//! | [`room`] | when a sweeper evicts, and when it vacuums |
 //! | [`process`] | what both processes need: signals, naps, transactions that may fail |
 //!
 //! The states of a database, and the events that change them:
@@ -40,7 +39,6 @@ pub mod hand;
 mod launcher;
 mod process;
 pub mod references;
-mod room;
 mod sampled;
 mod sweeper;
 pub mod tags;

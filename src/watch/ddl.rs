@@ -5,7 +5,7 @@
 //! user, and never raise an error about tables that are not watched. They must cost next to nothing if no table is
 //! watched, and must not change what a restore does, which creates the triggers of each table itself.
 
-use super::{columns::Requirement, function::TriggerFunction, templates::Watch, tree};
+use super::{columns::Requirement, install::TriggerFunction, templates::Watch, tree};
 use crate::catalog::{self, ExtensionTables};
 use crate::error::{CacheError, ErrorReport};
 use crate::statement::{IntoParam, Statement, statement};

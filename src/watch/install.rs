@@ -1,10 +1,10 @@
 //! Creating and dropping the triggers of a table.
 //!
-//! Owns the definition of the triggers. It identifies tables and triggers by number: a name could refer to another
-//! table by the time it is looked up, and a command would run the event triggers of other roles. Must never be called
-//! for a table that is not locked.
+//! Owns the definition of the triggers, and the look-up of their function: the member of the extension that calls the
+//! library, whatever other functions have its name. Tables, triggers and the function are identified by number: a name
+//! could refer to another table by the time it is looked up, and a command would run the event triggers of other roles.
+//! Must never be called for a table that is not locked.
 
-use super::function::TriggerFunction;
 use crate::catalog::ExtensionTables;
 use crate::pg::AsOwner;
 use crate::statement::{IntoParam, Statement, statement};
@@ -131,4 +131,21 @@ unsafe fn create(kind: &TriggerKind, table: Oid, function: Oid, argument: &CStr)
 unsafe fn appended<T>(list: *mut pg_sys::List, node: *mut T) -> *mut pg_sys::List {
     // SAFETY: as the caller promises.
     unsafe { pg_sys::lappend(list, node.cast()) }
+}
+
+static FUNCTION: Statement = statement!("watch_function.sql", []);
+
+/// The trigger function.
+pub struct TriggerFunction {
+    /// Its number.
+    pub oid: Oid,
+    /// The role that owns it, and so creates the triggers.
+    pub owner: Oid,
+}
+
+impl TriggerFunction {
+    /// Finds it; None if the extension has none.
+    pub fn find(tables: &ExtensionTables) -> Option<Self> {
+        FUNCTION.read_newest(tables, &[], |rows| Some(Self { oid: rows.get(0, 1)?, owner: rows.get(0, 2)? }))
+    }
 }

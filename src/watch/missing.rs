@@ -5,7 +5,7 @@
 //! watched table, so that `cache_health` answers while another session holds a lock on it. (A column of a composite
 //! type locks the relation of that type for a moment.)
 
-use super::{cast::Cast, function::TriggerFunction, templates::Watch};
+use super::{cast::Cast, install::TriggerFunction, templates::Watch};
 use crate::catalog::ExtensionTables;
 use crate::statement::{IntoParam, Statement, statement};
 use std::collections::HashMap;

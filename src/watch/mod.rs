@@ -3,9 +3,8 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`templates`] | the templates of a table, which are the argument of its triggers and are stored nowhere else |
-//! | [`function`] | the trigger function |
 //! | [`tree`] | which tables have the triggers: the watched table, and every table that is or comes below it |
-//! | [`install`] | creating and dropping the triggers of a table |
+//! | [`install`] | the trigger function; creating and dropping the triggers of a table |
 //! | [`ddl`] | the event triggers: commands that change watched tables |
 //! | [`missing`] | what watched tables lack: columns that templates name, and triggers |
 //! | [`trigger`] | what happens when a statement has changed rows |
@@ -18,7 +17,6 @@
 mod cast;
 mod columns;
 mod ddl;
-mod function;
 mod install;
 mod missing;
 mod rows;

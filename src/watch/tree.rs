@@ -6,8 +6,8 @@
 //! with templates of a user's choice could delete any key.
 
 use super::columns::{Columns, Requirement};
-use super::install::{install, remove};
-use super::{function::TriggerFunction, templates::Watch};
+use super::install::{TriggerFunction, install, remove};
+use super::templates::Watch;
 use crate::catalog::{self, ExtensionTables};
 use crate::configuring;
 use crate::error::CacheError;

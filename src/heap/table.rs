@@ -25,9 +25,7 @@ impl Purpose {
             Self::Write => pg_sys::RowExclusiveLock as LOCKMODE,
         }
     }
-}
 
-impl Purpose {
     /// Makes the checks that the executor makes before a write.
     ///
     /// # Safety

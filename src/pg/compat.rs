@@ -44,13 +44,9 @@ pub unsafe fn file_locator(relation: Relation) -> FileLocator {
     // SAFETY: as the caller promises.
     unsafe {
         #[cfg(not(since_pg16))]
-        {
-            (*relation).rd_node
-        }
+        return (*relation).rd_node;
         #[cfg(since_pg16)]
-        {
-            (*relation).rd_locator
-        }
+        return (*relation).rd_locator;
     }
 }
 
@@ -62,13 +58,9 @@ pub unsafe fn new_file_since(relation: Relation) -> pg_sys::SubTransactionId {
     // SAFETY: as the caller promises.
     unsafe {
         #[cfg(not(since_pg16))]
-        {
-            (*relation).rd_newRelfilenodeSubid
-        }
+        return (*relation).rd_newRelfilenodeSubid;
         #[cfg(since_pg16)]
-        {
-            (*relation).rd_newRelfilelocatorSubid
-        }
+        return (*relation).rd_newRelfilelocatorSubid;
     }
 }
 
@@ -147,13 +139,9 @@ pub unsafe fn lock_for_session(
     // SAFETY: as the caller promises.
     unsafe {
         #[cfg(not(since_pg18))]
-        {
-            pg_sys::LockAcquireExtended(tag, mode, true, true, false, local)
-        }
+        return pg_sys::LockAcquireExtended(tag, mode, true, true, false, local);
         #[cfg(since_pg18)]
-        {
-            pg_sys::LockAcquireExtended(tag, mode, true, true, false, local, false)
-        }
+        return pg_sys::LockAcquireExtended(tag, mode, true, true, false, local, false);
     }
 }
 
@@ -165,13 +153,14 @@ pub unsafe fn attribute(shape: TupleDesc, number: usize) -> *const FormData_pg_a
     // SAFETY: as the caller promises; since PostgreSQL 18 they stand behind the compact ones, as TupleDescAttr knows.
     unsafe {
         #[cfg(not(since_pg18))]
-        {
-            (*shape).attrs.as_ptr().add(number)
-        }
+        return (*shape).attrs.as_ptr().add(number);
         #[cfg(since_pg18)]
-        {
-            (*shape).compact_attrs.as_ptr().add((*shape).natts as usize).cast::<FormData_pg_attribute>().add(number)
-        }
+        return (*shape)
+            .compact_attrs
+            .as_ptr()
+            .add((*shape).natts as usize)
+            .cast::<FormData_pg_attribute>()
+            .add(number);
     }
 }
 
@@ -188,13 +177,9 @@ pub unsafe fn begin_index_scan(
     // SAFETY: as the caller promises.
     unsafe {
         #[cfg(not(since_pg18))]
-        {
-            pg_sys::index_beginscan(relation, index, snapshot, conditions, 0)
-        }
+        return pg_sys::index_beginscan(relation, index, snapshot, conditions, 0);
         #[cfg(since_pg18)]
-        {
-            pg_sys::index_beginscan(relation, index, snapshot, std::ptr::null_mut(), conditions, 0)
-        }
+        return pg_sys::index_beginscan(relation, index, snapshot, std::ptr::null_mut(), conditions, 0);
     }
 }
 
@@ -206,12 +191,8 @@ pub unsafe fn primary_key_index(relation: Relation) -> Oid {
     // SAFETY: as the caller promises.
     unsafe {
         #[cfg(not(since_pg18))]
-        {
-            pg_sys::RelationGetPrimaryKeyIndex(relation)
-        }
+        return pg_sys::RelationGetPrimaryKeyIndex(relation);
         #[cfg(since_pg18)]
-        {
-            pg_sys::RelationGetPrimaryKeyIndex(relation, false)
-        }
+        return pg_sys::RelationGetPrimaryKeyIndex(relation, false);
     }
 }

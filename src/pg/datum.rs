@@ -12,9 +12,9 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
 };
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 
-/// Declares a type that holds a datum of one SQL type without looking inside.
+/// Declares types that hold a datum of one SQL type without looking inside.
 macro_rules! opaque {
-    ($(#[$doc:meta])* $name:ident, $sql:literal, $oid:ident) => {
+    ($($(#[$doc:meta])* $name:ident, $sql:literal, $oid:ident;)+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub struct $name(pub pg_sys::Datum);
@@ -63,30 +63,22 @@ macro_rules! opaque {
             const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal($sql));
             const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal($sql)));
         }
-    };
+    )+};
 }
 
 opaque! {
     /// A JSON value, possibly compressed or out of line.
-    Jsonb, "jsonb", JSONBOID
-}
-opaque! {
+    Jsonb, "jsonb", JSONBOID;
     /// A full transaction ID.
-    Xid8, "xid8", XID8OID
-}
-opaque! {
+    Xid8, "xid8", XID8OID;
     /// An array of texts, possibly NULL ones.
-    TextArray, "text[]", TEXTARRAYOID
-}
-
-opaque! {
+    TextArray, "text[]", TEXTARRAYOID;
     /// An array of integers, possibly NULL ones.
-    BigintArray, "bigint[]", INT8ARRAYOID
-}
-
-opaque! {
+    BigintArray, "bigint[]", INT8ARRAYOID;
     /// A relation, by its OID.
-    Regclass, "regclass", REGCLASSOID
+    Regclass, "regclass", REGCLASSOID;
+    /// A function, by its OID.
+    Regprocedure, "regprocedure", REGPROCEDUREOID;
 }
 
 impl Regclass {
@@ -94,11 +86,6 @@ impl Regclass {
     pub fn oid(self) -> pg_sys::Oid {
         pg_sys::Oid::from(self.0.value() as u32)
     }
-}
-
-opaque! {
-    /// A function, by its OID.
-    Regprocedure, "regprocedure", REGPROCEDUREOID
 }
 
 impl Regprocedure {
@@ -129,9 +116,7 @@ impl Jsonb {
         let with_header = unsafe { pg_sys::toast_raw_datum_size(self.0) };
         with_header.saturating_sub(size_of::<u32>())
     }
-}
 
-impl Jsonb {
     /// Whether the value is stored outside of its row.
     pub fn is_out_of_line(self) -> bool {
         // SAFETY: the datum is a varlena.

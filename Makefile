@@ -10,28 +10,28 @@ help: ## show this list
 	@echo 'make ...'
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: tools ## start a new server with the extension and show what it does
+demo: tools ## start a new server with the extension, and show a tour of the cache
 	@$(XTASK) demo
 
 stop: tools ## stop the server of the demo and remove it
 	@$(XTASK) demo --stop
 
-top: tools ## show what a cache does, every second (URL=postgresql://... for your own)
+top: tools ## show every second what the cache of the demo does (URL=postgresql://... for another server)
 	@$(XTASK) top $(URL)
 
-test: tools ## provide PostgreSQL, build, and run every test (PG_CONFIG=... for your own PostgreSQL; ASSERTIONS=1)
+test: tools ## download PostgreSQL, build, and run every test (PG_CONFIG=... for your own PostgreSQL; ASSERTIONS=1: also on one with assertions)
 	@$(XTASK) test $(if $(ASSERTIONS),--assertions)
 
-lint: tools ## check formatting, warnings and the rules of the house
+lint: tools ## check formatting, compiler warnings and the rules of CONTRIBUTING.md
 	@$(XTASK) test --only lint
 
-bench: tools ## compare it with hand-written SQL, frameworks, Redis and memcached (QUICK=1: five minutes)
+bench: tools ## compare cache_pg with hand-written SQL, frameworks, Redis and memcached (QUICK=1: five minutes)
 	@$(XTASK) bench -- $(if $(QUICK),--quick) $(if $(DOCS),--docs)
 
-pictures: tools ## draw the pictures of the documentation, docs/demo.svg and docs/top.svg
+pictures: tools ## draw the pictures docs/demo.svg and docs/top.svg
 	@$(XTASK) pictures
 
-install: tools ## build and install into your PostgreSQL: make install PG_CONFIG=/path/to/pg_config
+install: tools ## build, and install into your PostgreSQL (PG_CONFIG=/path/to/pg_config)
 	@$(XTASK) install $(PG_CONFIG_GIVEN) $(if $(DESTDIR),--destdir $(DESTDIR))
 
 tools:

@@ -14,6 +14,10 @@ const BUSY: f64 = 0.5;
 /// The method of measurement, which does not change.
 const METHOD: &str = include_str!("method.md");
 
+/// What [`tables::counted`] shows.
+const COUNTED: &str = "the WAL of a set, the share of updates that write no index (HOT), and how many times as large \
+                       the table and its indexes are afterwards";
+
 /// The whole report of a run.
 pub fn document(results: &Results) -> String {
     format!("# Benchmark\n\n{}", body(results, true))
@@ -35,7 +39,7 @@ fn body(results: &Results, times: bool) -> String {
     if times {
         parts.extend(timed(results));
     }
-    parts.push(format!("## What ten updates of each key leave behind\n\n{}", tables::counted(results)));
+    parts.push(format!("## Ten sets of each key\n\nThe table shows {COUNTED}.\n\n{}", tables::counted(results)));
     if !results.instructions.is_empty() {
         parts.push(format!("## Instructions of the server process for a request\n\n{}", tables::instructions(results)));
     }
@@ -85,8 +89,8 @@ fn origin(results: &Results, times: bool) -> String {
     let form = if results.plan.name == "full" { "make bench" } else { "make bench QUICK=1" };
     if !times {
         return format!(
-            "Counted by `{form}` on {}. These counts depend little on the load of the machine. Times are shown only if \
-             the full benchmark ran on a quiet machine. Run `make bench` for those of your machine.",
+            "Counted by `{form}` on {}. The load of the machine changes these counts little. Run `make bench` for the \
+             times of your machine.",
             results.machine
         );
     }
@@ -125,7 +129,7 @@ pub fn readme(results: &Results) -> String {
     let setting = plan.main_setting();
     if !times_count(results) {
         return format!(
-            "{} {REST} After ten updates of each key ({}):\n\n{}",
+            "{} {REST}\n\nThe table shows ten sets of each key ({}): {COUNTED}.\n\n{}",
             origin(results, false),
             setting.described(),
             tables::counted(results)

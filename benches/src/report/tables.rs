@@ -60,8 +60,8 @@ pub fn cpu(results: &Results) -> Option<String> {
 /// WAL, HOT updates and growth over ten updates of each key.
 pub fn counted(results: &Results) -> String {
     let size = results.plan.main_setting().value;
-    let stored = format!("of {size} bytes as jsonb");
-    let mut table = Table::new(["", "WAL a set", &stored, "HOT updates", "table", "indexes"]);
+    let (object, stored) = (format!("WAL, {size} bytes as text"), format!("WAL, {size} bytes as jsonb"));
+    let mut table = Table::new(["", &object, &stored, "HOT updates", "table", "indexes"]);
     for counted in &results.counted {
         let cells = [
             format!("{:.0} B", counted.wal),

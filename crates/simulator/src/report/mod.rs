@@ -16,17 +16,17 @@ const FRAME: &str = include_str!("frame.md");
 
 /// The policy with parts left out, by what remains.
 const PARTS: [(&str, Parts); 11] = [
-    ("all of it", Parts::ALL),
+    ("all", Parts::ALL),
     ("one bit, no marks: CLOCK", Parts { fixed: Some(1), marks: false, ..Parts::ALL }),
     ("one bit, and marks", Parts { fixed: Some(1), ..Parts::ALL }),
     ("level always 3, no marks", Parts { fixed: Some(3), marks: false, ..Parts::ALL }),
     ("level always 3", Parts { fixed: Some(3), ..Parts::ALL }),
     ("level always 15", Parts { fixed: Some(15), ..Parts::ALL }),
     ("no marks", Parts { marks: false, ..Parts::ALL }),
-    ("no account of sizes", Parts { sizes: false, ..Parts::ALL }),
-    ("2 bytes an entry", Parts { bytes_an_entry: 2, ..Parts::ALL }),
-    ("4 bytes an entry", Parts { bytes_an_entry: 4, ..Parts::ALL }),
-    ("16 bytes an entry", Parts { bytes_an_entry: 16, ..Parts::ALL }),
+    ("sizes not considered", Parts { sizes: false, ..Parts::ALL }),
+    ("2 bytes for each entry", Parts { bytes_an_entry: 2, ..Parts::ALL }),
+    ("4 bytes for each entry", Parts { bytes_an_entry: 4, ..Parts::ALL }),
+    ("16 bytes for each entry", Parts { bytes_an_entry: 16, ..Parts::ALL }),
 ];
 /// The place of cache_pg among the contenders: after the yardsticks.
 const OURS: usize = YARDSTICKS.len();
@@ -41,7 +41,7 @@ pub fn document(generated: &[Trace], public: &[Trace]) -> String {
     let public_table =
         if public.is_empty() { "No public trace was available.\n".to_owned() } else { table(public, of_public) };
     FRAME
-        .replace("{summary}", &summaries(&outcomes, of_generated, of_public))
+        .replace("{summary}", summaries(&outcomes, of_generated, of_public).trim_end())
         .replace("{under}", &under(&traces, &outcomes))
         .replace("{parts}", &worth(&outcomes))
         .replace("{generated}", &table(generated, of_generated))
@@ -88,7 +88,7 @@ fn under(traces: &[Trace], outcomes: &[Vec<Vec<Outcome>>]) -> String {
 /// What the parts of the policy are worth.
 fn worth(outcomes: &[Vec<Vec<Outcome>>]) -> String {
     let mut text =
-        "| what is left | mean hits | cells under LRU | worst | visits a request |\n|---|---:|---:|---:|---:|\n"
+        "| parts in use | mean hits | cells under LRU | worst | visits per request |\n|---|---:|---:|---:|---:|\n"
             .to_owned();
     for (at, (name, _)) in PARTS.iter().enumerate() {
         let summary = Summary::of(outcomes, OURS + at);

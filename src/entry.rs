@@ -1,6 +1,6 @@
-//! An entry, as its row states it.
+//! What the columns of a row of `cache_entries` mean.
 //!
-//! Owns the meaning of the columns of `cache_entries` for any values that fit their types, because a role that may
+//! Owns this meaning for any values that fit the types of the columns, because a role that may
 //! write the table may write anything. Must never read another table, so nothing here knows tags.
 
 use crate::catalog::column;

@@ -11,17 +11,17 @@
 //! | [`replication`] | rows that a subscription applies to the tables of the cache |
 //! | [`persistence`] | whether the tables of the cache are logged |
 //! | [`store`] | looking up, writing and deleting entries, as a plain Rust interface |
-//! | [`evict`] | the ledger: which entries are in the cache, were read lately, have been evicted |
+//! | [`evict`] | the accounts of entries: how many there are, which were read lately, which were evicted |
 //! | [`wake`] | waiting for a value that another session computes |
 //! | [`patience`] | how long a caller waits |
 //! | [`stats`] | counters, gauges and latencies |
 //! | [`near`] | the messages to near caches |
 //! | [`durability`] | commits that do not wait for the disk |
 //! | [`access`] | privileges, and the role that a statement runs as |
-//! | [`configuring`] | the rights of `cache_configure` and its kin |
+//! | [`configuring`] | the rights of the functions that configure |
 //! | [`namespaces`] | the options of namespaces, and the deadlines that they give to entries |
 //! | [`loader`] | running the code that computes a value |
-//! | [`entry`] | an entry, as its row states it |
+//! | [`entry`] | what the columns of a row of `cache_entries` mean |
 //! | [`catalog`] | the extension's tables in this database |
 //! | [`heap`] | tables below the executor |
 //! | [`statement`] | kept plans: every SQL statement of the extension runs through it |

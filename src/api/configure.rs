@@ -1,7 +1,8 @@
-//! Functions that configure the cache: its namespaces, and whether its tables are logged. EXECUTE is the owner's to
-//! grant; a loader takes the rights of its owner, too.
+//! Functions that configure the cache: its namespaces, and whether its tables are logged. The owner may grant EXECUTE on
+//! them.
 //!
-//! Owns their signatures. Must never configure anything in a security-restricted operation.
+//! Owns their signatures. Must never configure anything in a security-restricted operation, nor store a loader whose
+//! owner has rights that the caller lacks.
 
 use super::namespace;
 use crate::catalog::options::{Argument, CONFIGURE, Given, namespace_options};

@@ -1,6 +1,7 @@
 //! The checks and messages of CREATE EXTENSION.
 //!
-//! Owns them. Must never fail for a library that is not preloaded.
+//! Owns what CREATE EXTENSION checks, and what it says to the user. Must never fail because the library is not
+//! preloaded.
 
 use crate::error::{self, CacheError, ErrorReport};
 use crate::shared::directory;

@@ -1,6 +1,7 @@
 //! Errors, and how they reach the user.
 //!
-//! Nothing here knows another part of the extension.
+//! Owns every SQLSTATE and text with which the extension reports an error. Must never know another part of the
+//! extension.
 
 mod cache_error;
 mod detail;

@@ -1,7 +1,7 @@
 //! The columns that a table of the extension has, and the check that it still has them.
 //!
 //! Owns the one way to name a column: by its number and the type that it is read as, so that no row is read as another
-//! type. Must be verified before a table is read below the executor, because the owner of a table may alter it.
+//! type. The owner of a table may alter it. Must never let a table be read below the executor before it is verified.
 
 use crate::error::CacheError;
 use crate::pg::compat;

@@ -1,8 +1,8 @@
 //! The hooks at the end of transactions.
 //!
 //! Owns the one function that PostgreSQL calls at the end of transactions. The library passes in the functions that it
-//! calls, and their order, when it is loaded. Must cost next to nothing in a transaction that asked for no hooks:
-//! PostgreSQL calls it in every transaction of the server.
+//! calls, and their order, when it is loaded. Must never cost a transaction that asked for no hooks more than one look:
+//! PostgreSQL calls the function in every transaction of the server.
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;

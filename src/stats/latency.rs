@@ -1,8 +1,9 @@
 //! Timing operations, and the log of slow ones.
 //!
-//! An operation lasts from the call of its function to the return, within the server. Waiting for locks belongs to it.
-//! The network, the protocol and the planner do not, nor does computing a value (that is `load`) or waiting for another
-//! backend that computes it (`wait_ms` of `cache_stats`). Must never count an operation that raises.
+//! Owns when the clock starts and stops. An operation lasts from the call of its function to the return, within the
+//! server. Waiting for locks belongs to it. The network, the protocol and the planner do not, nor does computing a
+//! value (that is `load`) or waiting for another backend that computes it (`wait_ms` of `cache_stats`). Must never
+//! count an operation that raises.
 
 use super::database::{self, DatabaseStats};
 use super::histogram::Operation;

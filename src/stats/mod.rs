@@ -11,9 +11,10 @@
 //! | [`rows`], [`readings`] | reading: for `cache_stats`, and for health and advice |
 //! | [`file`] | keeping all of it across a clean restart |
 //!
-//! Each module knows only those above it. Counters only grow, each on its own: a reader gets no snapshot of them all.
-//! They are not transactional: work that is rolled back counts too, because it was done. Without
-//! `shared_preload_libraries` nothing is counted. Must never lock, wait or raise while an operation is counted.
+//! Owns all figures, as words in shared memory. Each module knows only those above it. Counters only grow, each on its
+//! own: a reader gets no snapshot of them all. They are not transactional: work that is rolled back counts too, because
+//! it was done. Without `shared_preload_libraries` nothing is counted. Must never lock, wait or raise while an
+//! operation is counted.
 
 mod counter;
 mod database;

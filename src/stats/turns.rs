@@ -1,8 +1,8 @@
 //! What the sweeper records: its steps, its turns, and how many rows it has found.
 //!
-//! Nobody counts the table for it: the sweeper adds up the rows that it passes, and the statistics show what the last
-//! whole turn has found, with its age. Owns when those counts and the gauges change. Must never take a turn that has
-//! passed ranges over for a count.
+//! No process reads the table in order to count: the sweeper adds up the rows that it passes, and the statistics show
+//! what the last whole turn has found, with its age. Owns when those counts and the gauges change. Must never take a
+//! turn that has passed ranges over for a count.
 
 use super::database::{DatabaseStats, NamespaceStats};
 use super::{histogram::Operation, latency};

@@ -2,7 +2,7 @@
 //!
 //! A plain Rust interface for one key or many. It knows nothing of SQL functions: the functions of [`crate::api`] call
 //! it, and a worker can call it too. Owns the meaning of the verbs and the order of locks. A verb that writes many keys
-//! writes them in byte order, so two transactions never deadlock on keys.
+//! writes them in byte order, so two transactions never deadlock on keys. Must never know an SQL function.
 //!
 //! An entry is live if its value is not NULL, its deadline has not come and none of its tags has been invalidated. A
 //! delete writes a tombstone: a row without a value (DESIGN.md, "Freshness").

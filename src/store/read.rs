@@ -2,7 +2,8 @@
 //!
 //! Owns the reads, which write nothing: no row, no WAL, no transaction ID (P4). `get`, `expires_at` and `get_many` read
 //! below the executor. Where a policy, trigger or rule applies, and for the rarer reads, a statement runs through the
-//! executor. Both ways give the same answers. On a standby an unlogged cache is empty.
+//! executor. Both ways give the same answers. On a standby an unlogged cache is empty. Must never return a value at or
+//! after its deadline (P1).
 
 use super::look::{find, find_many};
 use super::{image::is_live, range};

@@ -2,7 +2,7 @@
 //!
 //! A tag reaches entries of all roles, and so does the fence of a clear, whatever the policies on `cache_entries` say.
 //! So where row security applies to the caller, policies on `cache_tags` say which tags the caller may use. Owns these
-//! checks. Must refuse where `cache_tags` has no such policy.
+//! checks. Must never allow a tag where `cache_tags` has no such policy.
 
 use super::{carried, fence_tags::fence_of, trial};
 use crate::access::{self, Access};

@@ -1,6 +1,6 @@
 //! What the verbs of the store take and return.
 //!
-//! Must never touch the table.
+//! Owns the types of the arguments and results that several verbs share. Must never touch the table.
 
 use crate::namespaces::Deadline;
 use crate::pg::{Jsonb, Steady, Timestamp, Xid8};

@@ -11,8 +11,8 @@
 //! | [`rows`], [`columns`], [`cast`] | the changed rows, and their columns as text |
 //! | [`texts`] | any number of keys in byte order, without duplicates |
 //!
-//! The triggers are part of the definition of the watched table. So pg_dump keeps them, DROP TABLE drops them, and no
-//! table of the extension can disagree with them.
+//! Owns watches. Must never store one anywhere but in the triggers of the watched table. They are part of its
+//! definition, so pg_dump keeps them, DROP TABLE drops them, and no table of the extension can disagree with them.
 
 mod cast;
 mod columns;

@@ -1,4 +1,4 @@
-//! This project, called as its documents say.
+//! Owns this project as a contender, called as its documents say.
 //!
 //! Must never use anything that is not in `docs/reference.md`.
 

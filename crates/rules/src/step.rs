@@ -1,4 +1,4 @@
-//! One step of a sweep: what it has done.
+//! Owns what one step of a sweep has done, and how the parts of a step add up.
 //!
 //! Must never be added up over tables: its pages are those of one.
 

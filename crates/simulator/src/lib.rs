@@ -1,5 +1,5 @@
-//! Replays traces through the eviction policy of cache_pg, and through the policies it is compared with. Must never
-//! touch a server.
+//! Owns the replay of traces through the eviction policy of cache_pg, and through the policies it is compared with.
+//! Must never touch a server.
 //!
 //! | module | what it is |
 //! |---|---|

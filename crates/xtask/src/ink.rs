@@ -1,4 +1,4 @@
-//! The colours of a terminal: what a piece of text is, and the escape sequence for it.
+//! Owns the colours of a terminal: the kinds of text, and the escape sequence for each.
 //!
 //! Must never write an escape sequence where there are no colours.
 

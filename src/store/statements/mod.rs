@@ -1,7 +1,7 @@
 //! The verbs of the store as statements, for tables on which a policy, trigger, rule or further index applies.
 //!
 //! Owns this second way of writing. Where a policy or trigger applies the statements run as the caller (see
-//! [`crate::access`]). Must give the same answers as the code below the executor: the golden tests run over both.
+//! [`crate::access`]). Must never give another answer than the code below the executor: the golden tests run over both.
 
 /// A statement whose first parameters are those of a new entry ([`entry::params`]).
 macro_rules! statement_of_entry {

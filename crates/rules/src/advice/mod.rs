@@ -1,6 +1,6 @@
 //! The recommendations of `cache_advice`.
 //!
-//! Owns nothing itself: [`usage`] has the figures, [`rules`] the recommendations that follow from them, each with the
+//! Owns the interface: [`usage`] has the figures, and [`rules`] the recommendations that follow from them. Each has the
 //! figures behind it and, where there is one, the statement that does it. Must never advise from few events.
 
 mod rules;

@@ -1,4 +1,4 @@
-//! How long the main functions take on the machine that runs the demo, seen from a client.
+//! Owns how long the main functions take on the machine that runs the demo, seen from a client.
 //!
 //! Must never claim more than that: one client, one connection, a nearly empty cache.
 

@@ -1,4 +1,4 @@
-//! What the tour shows of the promise that the cache cannot go stale, and of what goes with it.
+//! Owns what the tour shows of the promise that the cache cannot go stale, and of what goes with it.
 //!
 //! Must never go on after an answer that breaks it.
 

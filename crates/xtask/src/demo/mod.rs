@@ -1,4 +1,4 @@
-//! `make demo`: a server of its own with the extension, a guided tour of it, and a way to go on by hand.
+//! Owns `make demo`: a server of its own with the extension, a guided tour of it, and a way to go on by hand.
 //!
 //! Must never touch another server or leave more than one demo behind.
 

@@ -1,6 +1,6 @@
-//! What goes into psql, and what comes out of it.
+//! Owns what goes into psql, and what comes out of it.
 //!
-//! Must know nothing of what the demo shows.
+//! Must never know what the demo shows.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! What the demo prints: explanations, and statements with what psql answers.
+//! Owns what the demo prints: explanations, and statements with what psql answers.
 //!
-//! Must never colour what goes neither to a terminal nor into a recording.
+//! Must never use colours, except in a terminal and in a recording.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;

@@ -1,6 +1,6 @@
-//! What the demo shows, chapter by chapter.
+//! Owns what the demo shows, chapter by chapter.
 //!
-//! Must never show anything that a user could not type, nor an answer that the server did not give.
+//! Must never show anything that a user could not type, nor any output but that of the server.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
-//! The tour as a film: chapter after chapter, step by step, with rules of CSS alone.
+//! Owns the tour as a film: chapter after chapter, step by step, with rules of CSS alone.
 //!
-//! Must never move where a reader wants no motion: then, and where CSS is not animated, one chapter stands still.
+//! Must never move if the reader prefers no motion: then, and where a viewer does not animate CSS, it shows one
+//! chapter.
 
 use anyhow::{Context, Result, ensure};
 

@@ -1,6 +1,6 @@
-//! A cache that works: clients that read through it, and a look at it.
+//! Owns a cache under load: clients that read through it, and two samples of its statistics.
 //!
-//! Must last as long as it takes for the sweeper to come round and for every latency to be known, and no longer.
+//! Must never last longer than the sweeper needs for a turn and the statistics for every latency.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

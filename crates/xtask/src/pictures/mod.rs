@@ -1,4 +1,4 @@
-//! `make pictures`: the pictures of the documentation, drawn from a server of their own.
+//! Owns `make pictures`: the pictures of the documentation, drawn from a server of their own.
 //!
 //! Must never show text that the server or the tool did not print.
 

@@ -1,4 +1,4 @@
-//! What was printed to a terminal: from escape sequences to lines of styled text.
+//! Owns the reading of what was printed to a terminal: from escape sequences to lines of styled text.
 //!
 //! Must never lose a character, except where a line is cut at the width and says so.
 

@@ -1,7 +1,7 @@
-//! A terminal's window as SVG.
+//! Owns a terminal's window as SVG.
 //!
-//! Must need no font, no script and no file of others: a page shows the picture as an image. The window has a dark
-//! ground of its own, so that it can be read on a light page and on a dark one.
+//! Must never need a font, a script or another file: a page shows the picture as an image. The window has a dark
+//! background of its own, so that it is legible on a light page and on a dark one.
 
 use std::fmt::Write;
 

@@ -1,7 +1,7 @@
-//! The rules for `sql/statements` and `sql/fragments`: the caller's search path finds nothing in them, and no statement
-//! spells out what a fragment says.
+//! Owns the rules for `sql/statements` and `sql/fragments`: the caller's search path finds nothing in them, and no
+//! statement spells out what a fragment says.
 //!
-//! Knows the few forms that the house writes, keywords in capitals and names in small letters, and is no parser of SQL.
+//! It knows the few forms that the project uses, with keywords in upper case and names in lower case. It is no parser.
 //! Must never accept a form that it does not know to be safe; `tests/server/tests/evil_schema.rs` runs the statements.
 
 use std::fs;

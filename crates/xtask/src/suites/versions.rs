@@ -1,4 +1,4 @@
-//! The rule for versions of PostgreSQL: `src/pg/compat.rs` alone knows them.
+//! The rule for versions of PostgreSQL: only `src/pg/compat.rs` asks for one.
 //!
 //! Owns the check that no other file of the extension asks for a version, and that the lists of supported versions
 //! agree. Must never judge what a version needs.

@@ -1,6 +1,6 @@
-//! One picture of the terminal: from what was read to text.
+//! Owns one frame of `make top`: it turns two samples into text.
 //!
-//! Must know nothing of a server or of a terminal, and write no line of more than [`WIDTH`] characters.
+//! Must never know a server or a terminal, nor write a line of more than [`WIDTH`] characters.
 
 use super::sample::{Check, Namespace, Sample, Sweeper};
 use super::tables;

@@ -1,7 +1,6 @@
-//! `make top`: what a cache does, in the terminal, every second.
+//! Owns `make top`: what a cache does, in the terminal, every second.
 //!
-//! Must leave the terminal as it was, whenever it is interrupted: it switches nothing on that would have to be switched
-//! off.
+//! Must never change a mode of the terminal: an interrupt at any moment leaves the terminal as it was.
 
 mod frame;
 mod sample;

@@ -1,6 +1,6 @@
-//! What the views of the statistics say at one moment.
+//! Owns a sample: what the views of the statistics say at one moment.
 //!
-//! Must read nothing else, so that to look costs the cache nothing.
+//! Must never read anything else, so that a look costs the cache nothing.
 
 use std::time::Instant;
 

@@ -1,6 +1,6 @@
-//! The two tables of the picture: how long operations take, and which namespaces are busy.
+//! Owns the two tables of a frame: how long operations take, and which namespaces are busy.
 //!
-//! Must never show a namespace for what it once did before one that does something now.
+//! Must never show a namespace that was busy once before one that is busy now.
 
 use std::cmp::Reverse;
 

@@ -1,6 +1,6 @@
-//! The text of a picture, line by line.
+//! Owns the text of a frame, line by line.
 //!
-//! Must know nothing of what the lines say.
+//! Must never know what the lines say.
 
 use std::fmt::Write;
 

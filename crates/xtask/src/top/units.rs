@@ -1,6 +1,6 @@
-//! Numbers as a person reads them.
+//! Owns numbers as a person reads them.
 //!
-//! Must never round what is there to nothing, nor nothing to what is there.
+//! Must never show a number as 0 that is not 0, nor 0 as another number.
 
 /// A share of 1.
 pub fn percent(share: Option<f64>) -> String {

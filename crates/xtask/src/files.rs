@@ -1,11 +1,11 @@
-//! Owns the writing and copying of files that may be in use.
+//! Owns the finding of files, and the writing and copying of files that may be in use.
 //!
 //! Must never write into an existing file: a running server may have it mapped. New content goes to a new file, which
 //! is then renamed.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::unistd::User;
@@ -60,6 +60,24 @@ pub fn copy_tree(source: &Path, target: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Every file below `dir` whose name ends with `extension`, or with anything when that is empty, in order.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn under(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(under(&path, extension)?);
+        } else if extension.is_empty() || path.extension().is_some_and(|found| found == extension) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Makes `user` the owner of one file or directory; `None` changes nothing.

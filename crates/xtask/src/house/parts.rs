@@ -4,13 +4,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use super::circles::{self, Circle};
 use super::graph::{Graph, Text};
-use super::{circles, head, layers};
-use crate::paths;
+use super::{head, layers};
+use crate::{files, paths};
 
 /// A crate of the project.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl Part {
         let manifest = fs::read_to_string(dir.join("Cargo.toml"))?;
         let package = manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
         let mut texts = Vec::new();
-        for file in under(&src, "rs")? {
+        for file in files::under(&src, "rs")? {
             let from = |dir: &Path| file.strip_prefix(dir).unwrap_or(&file).display().to_string();
             let content = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
             texts.push(Text { name: from(root), inside: from(&src), content });
@@ -84,14 +85,14 @@ impl Part {
             faults.extend(head::faults(&text.content).iter().map(|fault| format!("{}: {fault}", text.name)));
         }
         faults.extend(self.graph.faults.iter().cloned());
-        faults.extend(self.circles(false).iter().map(|circle| self.described(circle, false)));
+        faults.extend(self.circles(false).iter().map(|circle| self.described(circle)));
         faults.extend(self.circles_of_folders());
         faults.extend(self.layers.iter().flat_map(|rows| layers::faults(rows, &self.graph)));
         faults
     }
 
     /// The circles of files. `strictly`: a module that merely passes on what its folder defines counts as a user of it.
-    pub fn circles(&self, strictly: bool) -> Vec<Vec<usize>> {
+    pub fn circles(&self, strictly: bool) -> Vec<Circle<usize>> {
         circles::find(&self.arrows(strictly))
     }
 
@@ -101,48 +102,25 @@ impl Part {
     }
 
     /// The members of a circle of files, and one way round with the lines that make it.
-    pub fn described(&self, circle: &[usize], strictly: bool) -> String {
-        let files = &self.graph.files;
-        let members: Vec<_> = circle.iter().map(|&file| files[file].name.as_str()).collect();
-        let way = circles::way_round(&self.arrows(strictly), circle);
+    pub fn described(&self, Circle { members, way }: &Circle<usize>) -> String {
+        let name = |file: usize| self.graph.files[file].name.as_str();
         let step = |pair: &[usize]| {
             let arrow = &self.graph.arrows[&(pair[0], pair[1])];
-            format!("{}:{} ({})", files[pair[0]].name, arrow.line, arrow.module)
+            format!("{}:{} ({})", name(pair[0]), arrow.line, arrow.module)
         };
-        let way: Vec<_> = way.windows(2).map(step).collect();
-        format!("circle of {} files: {}; one way round: {}", circle.len(), members.join(", "), way.join(" → "))
+        let (names, way): (Vec<_>, Vec<_>) =
+            (members.iter().map(|&file| name(file)).collect(), way.windows(2).map(step).collect());
+        format!("circle of {} files: {}; one way round: {}", members.len(), names.join(", "), way.join(" → "))
     }
 
     /// The circles of modules at the top of the crate.
     fn circles_of_folders(&self) -> Vec<String> {
         let top = |file: usize| self.graph.files[file].module.first().map(String::as_str);
-        let tops: Vec<_> = (0..self.graph.files.len()).filter_map(top).collect::<BTreeSet<_>>().into_iter().collect();
-        let number = |file: usize| tops.iter().position(|name| Some(*name) == top(file));
-        let pairs = self.arrows(true).into_iter().filter_map(|(from, to)| number(from).zip(number(to)));
-        let arrows: BTreeSet<_> = pairs.filter(|(from, to)| from != to).collect();
-        let names = |some: &[usize]| some.iter().map(|&one| tops[one]).collect::<Vec<_>>();
-        let described = |circle: &Vec<usize>| {
-            let (members, way) = (names(circle).join(", "), names(&circles::way_round(&arrows, circle)).join(" → "));
-            format!("{}: circle of {} folders: {members}; one way round: {way}", self.name, circle.len())
+        let pairs = self.arrows(true).into_iter().filter_map(|(from, to)| top(from).zip(top(to)));
+        let described = |Circle { members, way }: Circle<&str>| {
+            let (number, members, way) = (members.len(), members.join(", "), way.join(" → "));
+            format!("{}: circle of {number} folders: {members}; one way round: {way}", self.name)
         };
-        circles::find(&arrows).iter().map(described).collect()
+        circles::find(&pairs.filter(|(from, to)| from != to).collect()).into_iter().map(described).collect()
     }
-}
-
-/// Every file below `dir` whose name ends with `extension`, or with anything when that is empty.
-///
-/// # Errors
-/// When the directory cannot be read.
-pub fn under(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(under(&path, extension)?);
-        } else if extension.is_empty() || path.extension().is_some_and(|found| found == extension) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }

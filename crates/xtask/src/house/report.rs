@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{layers, parts};
-use crate::paths;
+use crate::{files, paths};
 
 /// Prints the figures of every part of the project in `root` (of this one when there is none), then what the lint has
 /// against it, then the circles that only a stricter reading shows: one in which a module uses what it merely passes on
@@ -29,7 +29,7 @@ pub fn print(root: Option<&Path>) -> Result<()> {
     );
     for part in &parts {
         let circles = part.circles(false);
-        let in_circles: usize = circles.iter().map(Vec::len).sum();
+        let in_circles: usize = circles.iter().map(|circle| circle.members.len()).sum();
         let lines: usize = part.texts.iter().map(|text| text.content.lines().count()).sum();
         let up = part.layers.as_ref().map_or("-".to_owned(), |rows| {
             let pairs = layers::against(rows, &part.graph);
@@ -47,14 +47,14 @@ pub fn print(root: Option<&Path>) -> Result<()> {
         part.faults().iter().for_each(|fault| println!("\n{fault}"));
         let circles = part.circles(false);
         let strict = part.circles(true).into_iter().filter(|circle| !circles.contains(circle));
-        strict.for_each(|circle| println!("\nwhere a re-export counts as a use: {}", part.described(&circle, true)));
+        strict.for_each(|circle| println!("\nwhere a re-export counts as a use: {}", part.described(&circle)));
     }
     Ok(())
 }
 
 /// The files below `dir` and their lines, without what golden tests must print.
 fn size(dir: &Path) -> Result<(usize, usize)> {
-    let mut files = parts::under(dir, "")?;
+    let mut files = files::under(dir, "")?;
     files.retain(|file| !file.iter().any(|name| name == "expected"));
     let texts = files.iter().filter_map(|file| fs::read_to_string(file).ok());
     Ok((files.len(), texts.map(|text| text.lines().count()).sum()))

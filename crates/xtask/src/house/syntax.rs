@@ -1,29 +1,34 @@
 //! Owns the reading of one file of Rust: its modules, what they define and import, and every path that they write.
 //!
-//! Must never count code of tests, comments or strings, nor know any other file.
+//! It reads tokens, so that it also sees what a macro is given. Must never count code of tests, comments or strings,
+//! nor know any other file.
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
-use proc_macro2::{TokenStream, TokenTree};
+use anyhow::{Result, anyhow};
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
+use syn::UseTree;
 use syn::spanned::Spanned;
-use syn::visit::{self, Visit};
-use syn::{Attribute, Item, UseTree, Visibility};
 
-/// The segments of a path: `["crate", "store", "Fresh"]`. A leading `::` is an empty first segment.
+/// What stands before the name of an item. `macro_rules` has a `!` in between.
+const DEFINING: [&str; 9] = ["const", "enum", "fn", "macro_rules", "static", "struct", "trait", "type", "union"];
+
+/// The segments of a path: `["crate", "store", "Fresh"]`.
 pub type Path = Vec<String>;
 
 /// A module: a file, or a `mod name { … }` in a file.
 #[derive(Debug, Default)]
 pub struct Module {
+    /// The number of its file.
+    pub file: usize,
     /// Its path below the root of the crate, which is empty.
     pub path: Path,
     /// The names that it defines, except modules.
     pub items: BTreeSet<String>,
     /// Every name that `use` brings in.
     pub imports: Vec<Import>,
-    /// Every other path in its code.
-    pub mentions: Vec<Mention>,
+    /// Every other path in its code, with its line.
+    pub mentions: Vec<(usize, Path)>,
     /// The modules in files of their own that only tests have.
     pub tests: Vec<Path>,
 }
@@ -33,7 +38,7 @@ pub struct Module {
 pub struct Import {
     /// What the module calls it; `None` for `*`.
     pub name: Option<String>,
-    /// What it is, as it is written.
+    /// What it is, as it is written. A leading `::` is an empty first segment.
     pub path: Path,
     /// Whether others can import it from here.
     pub is_reexport: bool,
@@ -41,195 +46,134 @@ pub struct Import {
     pub line: usize,
 }
 
-/// A path outside of `use`.
-#[derive(Debug)]
-pub struct Mention {
-    /// As it is written.
-    pub path: Path,
-    /// Where it is written.
-    pub line: usize,
+impl Module {
+    /// The `use` that brings in `name`.
+    pub fn import(&self, name: &str) -> Option<&Import> {
+        self.imports.iter().find(|import| import.name.as_deref() == Some(name))
+    }
+
+    fn child(&self, name: &str) -> Path {
+        [&self.path[..], &[name.to_owned()]].concat()
+    }
 }
 
-/// Reads the file with the module `path`; the first of the modules returned is its own.
+/// Reads the file number `file` with the module `path`; the first of the modules returned is its own.
 ///
 /// # Errors
-/// When it is not valid Rust.
-pub fn modules(text: &str, path: Path) -> Result<Vec<Module>> {
-    let file = syn::parse_file(text).context("cannot be parsed")?;
-    let mut reader = Reader { modules: vec![Module { path, ..Module::default() }], current: 0 };
-    for item in &file.items {
-        reader.visit_item(item);
-    }
-    Ok(reader.modules)
+/// When it does not consist of tokens of Rust.
+pub fn modules(text: &str, file: usize, path: Path) -> Result<Vec<Module>> {
+    let tokens = text.parse().map_err(|error| anyhow!("cannot be parsed: {error}"))?;
+    let mut modules = vec![Module { file, path, ..Module::default() }];
+    read(&mut modules, 0, tokens, true);
+    Ok(modules)
 }
 
-struct Reader {
-    modules: Vec<Module>,
-    current: usize,
-}
-
-impl Reader {
-    fn module(&mut self) -> &mut Module {
-        &mut self.modules[self.current]
-    }
-
-    fn import(&mut self, tree: &UseTree, before: &[String], is_reexport: bool) {
-        let mut path = before.to_vec();
-        let line = tree.span().start().line;
-        let name = match tree {
-            UseTree::Path(part) => {
-                path.push(part.ident.to_string());
-                return self.import(&part.tree, &path, is_reexport);
+/// Reads the tokens of `modules[this]`: all of them, or those of a group in it. A module in it is added at the end.
+fn read(modules: &mut Vec<Module>, this: usize, tokens: TokenStream, is_all: bool) {
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    let words: Vec<_> = tokens.iter().map(word).collect();
+    let at = |n: usize| words.get(n).map_or("", String::as_str);
+    let is_name = |n: usize| matches!(tokens.get(n), Some(TokenTree::Ident(_)));
+    let end_of = |from: usize, ends: &[&str]| (from..words.len()).find(|&n| ends.contains(&at(n))).unwrap_or(from);
+    let mut n = 0;
+    while let Some(token) = tokens.get(n) {
+        let mut length = 1;
+        match at(n) {
+            "#" if at(n + 1) == "[" && is_of_tests(&tokens[n + 1]) => {
+                let end = end_of(n, &[";", "{"]);
+                let end = if words[n..end].iter().any(|word| word == "use") { end_of(n, &[";"]) } else { end };
+                if at(end) == ";" && at(end - 2) == "mod" {
+                    let path = modules[this].child(at(end - 1));
+                    modules[this].tests.push(path);
+                }
+                length = end + 1 - n;
             }
-            UseTree::Group(group) => {
-                return group.items.iter().for_each(|tree| self.import(tree, before, is_reexport));
+            "#" if at(n + 1) == "[" => length = 2,
+            // `pub(super)` uses nothing.
+            "pub" if at(n + 1) == "(" => length = 2,
+            // The name of a field, a method or a lifetime; or a range.
+            "." | "'" => length = 2,
+            // A path of another crate, or one that begins with a type.
+            "::" => length = 2 + usize::from(is_name(n + 2)),
+            "use" if let Some(used) = tokens.get(n + 1..end_of(n, &[";"])).and_then(used) => {
+                let is_reexport = words[n.saturating_sub(2)..n].iter().any(|word| word == "pub");
+                let before = if at(n + 1) == "::" { vec![String::new()] } else { Path::new() };
+                import(&mut modules[this], &used, before, is_reexport);
+                length = end_of(n, &[";"]) + 1 - n;
             }
-            UseTree::Glob(_) => None,
-            // `self` in a group is the module before it.
-            UseTree::Name(one) if one.ident == "self" && !path.is_empty() => path.last().cloned(),
-            UseTree::Rename(one) if one.ident == "self" && !path.is_empty() => Some(one.rename.to_string()),
-            UseTree::Name(one) => {
-                path.push(one.ident.to_string());
-                path.last().cloned()
+            "mod" if let (true, Some(TokenTree::Group(group))) = (is_name(n + 1), tokens.get(n + 2)) => {
+                let (file, path) = (modules[this].file, modules[this].child(at(n + 1)));
+                modules.push(Module { file, path, ..Module::default() });
+                read(modules, modules.len() - 1, group.stream(), true);
+                length = 3;
             }
-            UseTree::Rename(one) => {
-                path.push(one.ident.to_string());
-                Some(one.rename.to_string())
+            "mod" => length = 2,
+            keyword if DEFINING.contains(&keyword) && is_all => {
+                let name = n + if keyword == "macro_rules" { 2 } else { 1 };
+                if is_name(name) && !DEFINING.contains(&at(name)) {
+                    modules[this].items.insert(at(name).to_owned());
+                    length = name + 1 - n;
+                }
             }
-        };
-        self.module().imports.push(Import { name, path, is_reexport, line });
-    }
-
-    /// Paths in what a macro is given, which has no syntax of its own: names with `::` between them.
-    fn mentions_in(&mut self, tokens: TokenStream) {
-        let tokens: Vec<_> = tokens.into_iter().collect();
-        let is_colon = |n: usize| matches!(tokens.get(n), Some(TokenTree::Punct(one)) if one.as_char() == ':');
-        let is_pair = |n: usize| is_colon(n) && is_colon(n + 1);
-        let mut n = 0;
-        while n < tokens.len() {
-            match &tokens[n] {
-                TokenTree::Group(group) => self.mentions_in(group.stream()),
+            _ => match token {
+                TokenTree::Group(group) => read(modules, this, group.stream(), false),
                 TokenTree::Ident(first) => {
-                    let line = first.span().start().line;
                     let mut path = vec![first.to_string()];
-                    while is_pair(n + 1)
-                        && let Some(TokenTree::Ident(next)) = tokens.get(n + 3)
-                    {
-                        path.push(next.to_string());
-                        n += 3;
+                    while at(n + length) == "::" && is_name(n + length + 2) {
+                        path.push(at(n + length + 2).to_owned());
+                        length += 3;
                     }
-                    self.module().mentions.push(Mention { path, line });
+                    modules[this].mentions.push((first.span().start().line, path));
                 }
                 _ => {}
-            }
-            n += 1;
+            },
         }
+        n += length;
     }
 }
 
-impl Visit<'_> for Reader {
-    fn visit_item(&mut self, item: &Item) {
-        if attributes(item).iter().any(is_of_tests) {
-            if let Item::Mod(one) = item {
-                let path = [&self.module().path[..], &[one.ident.to_string()]].concat();
-                self.module().tests.push(path);
-            }
-            return;
-        }
-        if let Some(name) = defined(item) {
-            self.module().items.insert(name);
-        }
-        match item {
-            Item::Use(one) => {
-                let before = if one.leading_colon.is_some() { vec![String::new()] } else { Vec::new() };
-                self.import(&one.tree, &before, !matches!(one.vis, Visibility::Inherited));
-            }
-            Item::Mod(one) => {
-                let Some((_, items)) = &one.content else { return };
-                let path = [&self.module().path[..], &[one.ident.to_string()]].concat();
-                let outside = self.current;
-                self.modules.push(Module { path, ..Module::default() });
-                self.current = self.modules.len() - 1;
-                for item in items {
-                    self.visit_item(item);
-                }
-                self.current = outside;
-            }
-            _ => visit::visit_item(self, item),
-        }
+/// A token in one word: a group is what opens it, and the first half of `::` is both.
+fn word(token: &TokenTree) -> String {
+    match token {
+        TokenTree::Group(group) => match group.delimiter() {
+            Delimiter::Brace => "{".to_owned(),
+            Delimiter::Bracket => "[".to_owned(),
+            Delimiter::Parenthesis | Delimiter::None => "(".to_owned(),
+        },
+        TokenTree::Punct(mark) if mark.as_char() == ':' && mark.spacing() == Spacing::Joint => "::".to_owned(),
+        TokenTree::Literal(_) => String::new(),
+        _ => token.to_string(),
     }
-
-    fn visit_impl_item(&mut self, item: &syn::ImplItem) {
-        let attributes = match item {
-            syn::ImplItem::Fn(one) => &one.attrs[..],
-            syn::ImplItem::Const(one) => &one.attrs,
-            _ => &[],
-        };
-        if !attributes.iter().any(is_of_tests) {
-            visit::visit_impl_item(self, item);
-        }
-    }
-
-    fn visit_path(&mut self, path: &syn::Path) {
-        let start = path.leading_colon.map(|_| String::new());
-        let names = start.into_iter().chain(path.segments.iter().map(|segment| segment.ident.to_string())).collect();
-        let line = path.span().start().line;
-        self.module().mentions.push(Mention { path: names, line });
-        visit::visit_path(self, path);
-    }
-
-    fn visit_macro(&mut self, call: &syn::Macro) {
-        self.visit_path(&call.path);
-        self.mentions_in(call.tokens.clone());
-    }
-
-    // `pub(super)` and `#[doc = "…"]` use nothing.
-    fn visit_visibility(&mut self, _: &Visibility) {}
-    fn visit_attribute(&mut self, _: &Attribute) {}
 }
 
 /// `#[cfg(test)]` and the like.
-fn is_of_tests(attribute: &Attribute) -> bool {
-    let Ok(list) = attribute.meta.require_list() else { return false };
-    let words = list.tokens.to_string();
-    let has = |name: &str| words.split(|one: char| !one.is_alphanumeric() && one != '_').any(|word| word == name);
-    attribute.path().is_ident("cfg") && has("test") && !has("not")
+fn is_of_tests(attribute: &TokenTree) -> bool {
+    let text = attribute.to_string();
+    let mut words = text.split(|one: char| !one.is_alphanumeric() && one != '_').filter(|word| !word.is_empty());
+    words.next() == Some("cfg") && words.clone().any(|word| word == "test") && !words.any(|word| word == "not")
 }
 
-fn attributes(item: &Item) -> &[Attribute] {
-    match item {
-        Item::Const(one) => &one.attrs,
-        Item::Enum(one) => &one.attrs,
-        Item::ExternCrate(one) => &one.attrs,
-        Item::Fn(one) => &one.attrs,
-        Item::ForeignMod(one) => &one.attrs,
-        Item::Impl(one) => &one.attrs,
-        Item::Macro(one) => &one.attrs,
-        Item::Mod(one) => &one.attrs,
-        Item::Static(one) => &one.attrs,
-        Item::Struct(one) => &one.attrs,
-        Item::Trait(one) => &one.attrs,
-        Item::TraitAlias(one) => &one.attrs,
-        Item::Type(one) => &one.attrs,
-        Item::Union(one) => &one.attrs,
-        Item::Use(one) => &one.attrs,
-        _ => &[],
-    }
+/// What follows `use`, which has other meanings too.
+fn used(tokens: &[TokenTree]) -> Option<UseTree> {
+    let is_colon = |token: &&TokenTree| matches!(token, TokenTree::Punct(mark) if mark.as_char() == ':');
+    syn::parse2(tokens.iter().skip_while(is_colon).cloned().collect()).ok()
 }
 
-fn defined(item: &Item) -> Option<String> {
-    let name = match item {
-        Item::Const(one) => &one.ident,
-        Item::Enum(one) => &one.ident,
-        Item::Fn(one) => &one.sig.ident,
-        Item::Macro(one) => one.ident.as_ref()?,
-        Item::Static(one) => &one.ident,
-        Item::Struct(one) => &one.ident,
-        Item::Trait(one) => &one.ident,
-        Item::TraitAlias(one) => &one.ident,
-        Item::Type(one) => &one.ident,
-        Item::Union(one) => &one.ident,
-        _ => return None,
+fn import(module: &mut Module, tree: &UseTree, mut path: Path, is_reexport: bool) {
+    let (what, name) = match tree {
+        UseTree::Path(part) => {
+            path.push(part.ident.to_string());
+            return import(module, &part.tree, path, is_reexport);
+        }
+        UseTree::Group(group) => {
+            return group.items.iter().for_each(|tree| import(module, tree, path.clone(), is_reexport));
+        }
+        UseTree::Glob(_) => (None, None),
+        UseTree::Name(one) => (Some(&one.ident), Some(&one.ident)),
+        UseTree::Rename(one) => (Some(&one.ident), Some(&one.rename)),
     };
-    Some(name.to_string())
+    // `self` in a group is the module before it.
+    path.extend(what.filter(|what| *what != "self").map(ToString::to_string));
+    let name = name.and_then(|name| if name == "self" { path.last().cloned() } else { Some(name.to_string()) });
+    module.imports.push(Import { name, path, is_reexport, line: tree.span().start().line });
 }

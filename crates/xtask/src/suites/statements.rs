@@ -6,9 +6,9 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::paths;
+use crate::{files, paths};
 
 /// Each of these calls an operator that is found by the search path.
 const FORBIDDEN: [&str; 9] = ["BETWEEN", "CAST", "ILIKE", "IN", "LIKE", "NATURAL", "NULLIF", "OVERLAPS", "SIMILAR"];
@@ -28,9 +28,7 @@ const BEFORE_RELATION: [&str; 5] = ["FROM", "INTO", "JOIN", "UPDATE", "USING"];
 pub fn check() -> Result<()> {
     let mut faults = Vec::new();
     for dir in ["sql/statements", "sql/fragments"] {
-        let path = paths::project().join(dir);
-        for entry in fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))? {
-            let file = entry?.path();
+        for file in files::under(&paths::project().join(dir), "")? {
             let name = file.file_name().unwrap_or_default().display().to_string();
             let text = fs::read_to_string(&file)?;
             let repeated = (dir == "sql/statements" && text.contains(OF_FRAGMENTS))
@@ -38,11 +36,7 @@ pub fn check() -> Result<()> {
             faults.extend(of(&text).into_iter().chain(repeated).map(|fault| format!("{dir}/{name}: {fault}")));
         }
     }
-    if !faults.is_empty() {
-        faults.sort();
-        bail!("{}", faults.join("\n"));
-    }
-    Ok(())
+    if faults.is_empty() { Ok(()) } else { bail!("{}", faults.join("\n")) }
 }
 
 fn of(text: &str) -> Vec<String> {

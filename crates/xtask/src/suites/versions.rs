@@ -4,12 +4,11 @@
 //! agree. Must never judge what a version needs.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::paths;
 use crate::postgres::SUPPORTED;
+use crate::{files, paths};
 
 /// The one file that may ask for a version.
 const COMPAT: &str = "src/pg/compat.rs";
@@ -26,7 +25,7 @@ pub fn check() -> Result<()> {
     let project = paths::project();
     let mut faults = Vec::new();
     for dir in ["src", "sql"] {
-        for file in under(&project.join(dir))? {
+        for file in files::under(&project.join(dir), "")? {
             let name = file.strip_prefix(project).unwrap_or(&file).display().to_string();
             faults.extend(of(&name, &fs::read_to_string(&file)?));
         }
@@ -51,17 +50,6 @@ fn of(name: &str, text: &str) -> Vec<String> {
 fn features(manifest: &str) -> Vec<u16> {
     let major = |line: &str| line.strip_prefix("pg")?.split_once(" = [\"pgrx/pg")?.0.parse().ok();
     manifest.lines().filter_map(major).collect()
-}
-
-/// Every file below `dir`.
-fn under(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
-        let path = entry?.path();
-        if path.is_dir() { files.extend(under(&path)?) } else { files.push(path) }
-    }
-    files.sort();
-    Ok(files)
 }
 
 #[cfg(test)]

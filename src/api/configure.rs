@@ -1,5 +1,5 @@
-//! Functions that configure the cache: its namespaces, and whether its tables are logged. The owner may grant EXECUTE on
-//! them.
+//! Functions that configure the cache: its namespaces, and whether its tables are logged. The owner may grant EXECUTE
+//! on them.
 //!
 //! Owns their signatures. Must never configure anything in a security-restricted operation, nor store a loader whose
 //! owner has rights that the caller lacks.

@@ -4,8 +4,7 @@
 //! [`super`] finds the facts and keeps them up to date.
 
 use crate::error::CacheError;
-use crate::heap::shape::{Column, Shape, columns};
-use crate::pg::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
+use crate::heap::shape::columns;
 use crate::statement::Schema;
 use pgrx::pg_sys::Oid;
 

@@ -6,7 +6,7 @@
 
 use crate::error::CacheError;
 use crate::heap::Row;
-use crate::heap::shape::{Column, Shape, columns, counts_from_one};
+use crate::heap::shape::{columns, counts_from_one};
 use crate::pg::{Regprocedure, Timestamp, clock};
 use crate::statement::{Column as Read, IntoParam, Param, Statement};
 use cache_pg_rules::ttl::Ttl;

@@ -55,10 +55,13 @@ macro_rules! columns {
     ($(#[$doc:meta])* $module:ident: $table:literal, $extensible:literal,
      [$($number:literal $name:ident $sql:ident: $kind:ident),* $(,)?]) => {
         $(#[$doc])*
+        #[allow(unused_imports, reason = "no table has columns of all types")]
         pub mod $module {
-            use super::*;
-            use $crate::heap::shape::counts_from_one;
+            use $crate::heap::shape::{Column, Shape, counts_from_one};
+            use $crate::pg::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
             use $crate::statement::Column as Read;
+            use pgrx::datum::Interval;
+            use pgrx::pg_sys::Oid;
 
             $(
                 #[allow(dead_code, reason = "not every column is read by number")]

@@ -5,16 +5,9 @@
 //! one way to exempt the extension's own writes from that wait. Must never weaken the durability of anything else: a
 //! delete, or any write of the caller, before or after.
 //!
-//! How: at commit PostgreSQL checks whether the transaction has written WAL (`XactLastRecEnd`, set by every record). If
-//! it has, the commit flushes the WAL up to the commit record. This module takes the extension's records out of that
-//! variable. So a transaction of nothing else commits as with `synchronous_commit = off`. Any other record, before or
-//! after, makes the commit flush, and a flush covers everything written earlier. See RecordTransactionCommit in xact.c,
-//! the same in PostgreSQL 15 to 18. PREPARE flushes whatever the variable says. After an error the variable stays as it
-//! is, and a rollback to a savepoint writes a record of its own: both err on the safe side.
-//!
-//! This is exact if no record in between needs to be durable. Below the executor, where no user code runs, all of them
-//! are records of the extension's rows, their index and TOAST entries, pruned pages and hint bits (DESIGN.md, "Commits
-//! that do not wait").
+//! It takes the extension's WAL records out of the variable (`XactLastRecEnd`) by which RecordTransactionCommit in xact.c
+//! decides whether to flush, the same in PostgreSQL 15 to 18. DESIGN.md, "Commits that do not wait", says why this is
+//! exact.
 
 use crate::access::Access;
 use crate::settings;

@@ -67,12 +67,7 @@ fn variable(number: usize) -> *mut ConditionVariable {
 }
 
 /// Wakes the waiters of the key when the current transaction has ended.
-pub fn at_end(key: Key) {
-    at_end_of_row(key.as_str());
-}
-
-/// The same for the key of a row.
-pub fn at_end_of_row(key: &str) {
+pub fn at_end(key: &str) {
     if attached() {
         TO_WAKE.set(TO_WAKE.get() | 1 << number_of(key));
     }

@@ -7,7 +7,7 @@
 //! ghost that two backends write at once is lost.
 
 use crate::pg::{Timestamp, clock};
-use crate::shared::array::{self, Shareable, SharedArray};
+use crate::shared::array::{Shareable, SharedArray};
 use crate::stats::{Counter, DatabaseStats, NamespaceStats};
 use cache_pg_rules::ghost::{self, Distance};
 use cache_pg_rules::{key::Key, places::Claim, token::hash};
@@ -30,12 +30,7 @@ unsafe impl Shareable for Ghost {}
 /// Two megabytes.
 const GHOSTS: usize = 1 << 17;
 
-static GHOST_SLOTS: SharedArray<Ghost> = SharedArray::new(c"cache_pg ghosts", || GHOSTS);
-
-/// Reserves the shared memory. Called by the postmaster while it loads libraries.
-pub fn register() {
-    array::reserve(&GHOST_SLOTS);
-}
+pub(super) static GHOST_SLOTS: SharedArray<Ghost> = SharedArray::new(c"cache_pg ghosts", || GHOSTS);
 
 /// The ghost slot of a key, if the key is in the sample; its name there, and for how many keys it counts.
 fn slot(database: &DatabaseStats, key: Key) -> Option<(&'static Ghost, u32, u64)> {

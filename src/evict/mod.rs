@@ -22,6 +22,7 @@ pub mod recency;
 
 pub use growth::Growth;
 
+use crate::shared::array;
 use cache_pg_rules::key::Key;
 
 /// Records a read of a key and whether it found a live entry.
@@ -35,6 +36,6 @@ pub fn record_read(key: Key, is_hit: bool) {
 
 /// Reserves shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
-    recency::register();
-    ghosts::register();
+    array::reserve(&recency::BYTES);
+    array::reserve(&ghosts::GHOST_SLOTS);
 }

@@ -5,7 +5,7 @@
 //! the meaning of the byte. Must never be locked, nor need to be exact: a lost update costs a hit.
 
 use crate::settings;
-use crate::shared::array::{self, Shareable, SharedArray};
+use crate::shared::array::{Shareable, SharedArray};
 use crate::stats::DatabaseStats;
 use cache_pg_rules::eviction::{self, Level, Place, Use};
 use cache_pg_rules::token::hash;
@@ -18,12 +18,7 @@ pub struct Byte(AtomicU8);
 // SAFETY: an atomic, no pointers.
 unsafe impl Shareable for Byte {}
 
-static BYTES: SharedArray<Byte> = SharedArray::new(c"cache_pg recency", settings::recency_memory);
-
-/// Reserves the shared memory. Called by the postmaster while it loads libraries.
-pub fn register() {
-    array::reserve(&BYTES);
-}
+pub(super) static BYTES: SharedArray<Byte> = SharedArray::new(c"cache_pg recency", settings::recency_memory);
 
 /// Records that a live entry was read.
 pub fn touch(key: &str) {

@@ -73,8 +73,9 @@ impl Scan {
 
     /// Looks many keys up at once. [`Scan::next`] then returns their rows, in byte order of the keys.
     pub fn seek_any(&mut self, keys: &[&str]) {
-        let keys = keys.to_vec().into_datum();
-        self.rescan(&mut [any_of(keys.unwrap_or(Datum::null()))]);
+        let keys = keys.to_vec().into_datum().unwrap_or(Datum::null());
+        let (flags, equal) = (pg_sys::SK_SEARCHARRAY, pg_sys::BTEqualStrategyNumber);
+        self.rescan(&mut [comparison(flags, equal, pg_sys::F_TEXTEQ, keys)]);
     }
 
     /// Goes to the first of the keys `from <= key < before`. [`Scan::next`] then returns their rows in byte order.
@@ -148,11 +149,6 @@ impl Scan {
 /// A condition on the key.
 fn condition(strategy: u32, function: u32, key: &str) -> pg_sys::ScanKeyData {
     comparison(0, strategy, function, key.into_datum().unwrap_or(Datum::null()))
-}
-
-/// The condition that the key is one of an array.
-fn any_of(keys: Datum) -> pg_sys::ScanKeyData {
-    comparison(pg_sys::SK_SEARCHARRAY, pg_sys::BTEqualStrategyNumber, pg_sys::F_TEXTEQ, keys)
 }
 
 /// A comparison of the key under the collation of the column, "C".

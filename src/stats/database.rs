@@ -9,7 +9,7 @@
 use super::histogram::{Histogram, OPERATIONS};
 use super::{counter::Counters, gauge::Gauge, row_counts::RowCounts, sweeper::SweeperStats};
 use crate::pg::{backend, clock};
-use crate::shared::array::{self, Shareable, SharedArray};
+use crate::shared::array::{Shareable, SharedArray};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
@@ -83,16 +83,11 @@ unsafe impl Shareable for DatabaseStats {}
 // SAFETY: as above.
 unsafe impl Shareable for NamespaceStats {}
 
-static DATABASES: SharedArray<DatabaseStats> = SharedArray::new(c"cache_pg statistics", || MAX_DATABASES);
+pub(super) static DATABASES: SharedArray<DatabaseStats> = SharedArray::new(c"cache_pg statistics", || MAX_DATABASES);
 
 thread_local! {
     /// The statistics of this backend's database, once they are known.
     static MINE: Cell<Option<&'static DatabaseStats>> = const { Cell::new(None) };
-}
-
-/// Reserves the shared memory. Called by the postmaster while it loads libraries.
-pub fn register() {
-    array::reserve(&DATABASES);
 }
 
 /// Whether the library was preloaded, so that there are statistics at all.

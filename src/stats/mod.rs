@@ -45,7 +45,7 @@ pub use slots::{drop_database, tick};
 
 /// Reserves shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
-    database::register();
+    crate::shared::array::reserve(&database::DATABASES);
     slots::register();
     file::register();
     crate::namespaces::report_to(lookup::mark_configured);

@@ -15,7 +15,7 @@ pub struct Announced(());
 /// The row of a key changes but its value does not: a lease, a new deadline. Near caches are not told.
 pub fn row(key: Key) -> Announced {
     flags::record_write();
-    wake::at_end(key);
+    wake::at_end(key.as_str());
     Announced(())
 }
 
@@ -28,7 +28,7 @@ pub fn value(tables: &ExtensionTables, key: Key) -> Announced {
 pub fn values<'a>(tables: &ExtensionTables, keys: impl IntoIterator<Item = Key<'a>>) -> Announced {
     flags::record_write();
     for key in keys {
-        wake::at_end(key);
+        wake::at_end(key.as_str());
         near::key(tables, key);
     }
     Announced(())

@@ -71,7 +71,7 @@ pub fn get_or_load(
         let (until, end) = match action {
             Action::Return(value) => return Ok(Some(value)),
             Action::LoadAndStore => {
-                wake::at_end(key);
+                wake::at_end(key.as_str());
                 let loaded = stats::untimed(|| load_and_store(access, storing, load));
                 flight::release(key);
                 wake::now(key);

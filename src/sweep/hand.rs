@@ -120,7 +120,7 @@ impl Entries<'_> {
             return;
         }
         step.removed += 1;
-        wake::at_end_of_row(key);
+        wake::at_end(key);
         if has_value {
             growth::record_removal(key, row);
         }

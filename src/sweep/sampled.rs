@@ -112,7 +112,7 @@ impl Entries<'_> {
                 is_chosen && upkeep::remove(self.relation, row, pg_sys::GetActiveSnapshot(), unreferenced.is_some())
             };
             if goes {
-                wake::at_end(key);
+                wake::at_end(key.as_str());
                 count(key, row, now);
             }
         });

@@ -5,9 +5,8 @@
 //! there are any, the caller needs the privileges that SQL asks for.
 
 use crate::catalog::{self, ExtensionTables};
-use crate::error::CacheError;
-use crate::namespaces::WrittenFor;
 use crate::pg::{AsOwner, LocalSettings};
+use crate::{error::CacheError, namespaces::WrittenFor};
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
 
 /// Refuses a call from an index expression, a loader or the like: the role that evaluates it has not asked for it.

@@ -9,8 +9,7 @@
 //! decides whether to flush, the same in PostgreSQL 15 to 18. DESIGN.md, "Commits that do not wait", says why this is
 //! exact.
 
-use crate::access::Access;
-use crate::settings;
+use crate::{access::Access, settings};
 use pgrx::pg_sys;
 
 /// Runs `work`. A crash may forget its writes to the cache if the transaction writes nothing else. Also for reads of

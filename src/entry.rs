@@ -3,10 +3,8 @@
 //! Owns this meaning for any values that fit the types of the columns, because a role that may
 //! write the table may write anything. Must never read another table, so nothing here knows tags.
 
-use crate::catalog::column;
 use crate::heap::{FullXid, NO_XID, Row, shape::Column, snapshot};
-use crate::pg::Timestamp;
-use crate::settings;
+use crate::{catalog::column, pg::Timestamp, settings};
 use cache_pg_rules::key::Key;
 
 /// The right to compute a missing value.

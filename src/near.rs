@@ -4,10 +4,8 @@
 //! Other namespaces pay for one check of a flag. Changes that were rolled back to a savepoint are sent all the same,
 //! and cost a near cache one look-up. Must never send anything for a transaction that aborts.
 
-use crate::catalog::ExtensionTables;
 use crate::error::{CacheError, ErrorReport};
-use crate::namespaces;
-use crate::pg::transaction;
+use crate::{catalog::ExtensionTables, namespaces, pg::transaction};
 use cache_pg_rules::near::{Changes, Message};
 use cache_pg_rules::{key::Key, namespace::Namespace};
 use pgrx::prelude::*;

@@ -4,9 +4,7 @@
 //! Must never let a caller wait for longer than a lease. Must never let a computation for one key release callers that
 //! wait for another.
 
-use crate::pg::Steady;
-use crate::settings;
-use crate::shared::directory::attached;
+use crate::{pg::Steady, settings, shared::directory::attached};
 use cache_pg_rules::{key::Key, token::hash};
 use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};

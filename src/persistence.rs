@@ -4,11 +4,9 @@
 //! (`persistence.sql` lists them) in one transaction. Must never leave them mixed: a crash that emptied only the tags
 //! would bring invalidated entries back.
 
-use crate::catalog::ExtensionTables;
-use crate::error::CacheError;
 use crate::pg::{AsOwner, LocalSettings};
 use crate::statement::{self, Statement, statement};
-use crate::store::tags;
+use crate::{catalog::ExtensionTables, error::CacheError, store::tags};
 use std::str::FromStr;
 
 static TABLES: Statement = statement!("persistence.sql", []);

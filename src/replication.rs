@@ -5,11 +5,9 @@
 //! row that this server's own triggers and functions write while a change is applied.
 
 use crate::error::{CacheError, ErrorReport};
-use crate::pg::trigger;
-use crate::{access, catalog, statement, store};
-use pgrx::AnyElement;
-use pgrx::pg_sys;
+use crate::{access, catalog, pg::trigger, statement, store};
 use pgrx::prelude::*;
+use pgrx::{AnyElement, pg_sys};
 
 /// The row trigger on all tables of the extension, before each change. It is enabled for replicas only.
 #[pg_extern(sql = false)]

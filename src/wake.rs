@@ -7,10 +7,9 @@
 //! waiter: a row that such a transaction holds is looked at again from time to time. Must never wait without a limit,
 //! nor while holding a lock or uncommitted work that another transaction may be waiting for.
 
-use crate::heap::snapshot;
 use crate::pg::{Steady, backend, compat};
-use crate::shared::directory::attached;
 use crate::stats::{self, Counter};
+use crate::{heap::snapshot, shared::directory::attached};
 use cache_pg_rules::{key::Key, token::hash};
 use pgrx::pg_sys::{self, ConditionVariable};
 use pgrx::prelude::*;

@@ -6,9 +6,8 @@
 use super::{key, keys};
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
-use crate::pg::Jsonb;
 use crate::stats::{self, Counter, Operation, observe};
-use crate::store;
+use crate::{pg::Jsonb, store};
 use cache_pg_rules::{key::Key, namespace::Namespace};
 use pgrx::prelude::*;
 

@@ -4,11 +4,9 @@
 //! preloaded.
 
 use crate::error::{self, CacheError, ErrorReport};
-use crate::shared::directory;
-use crate::stats::DatabaseStats;
-use pgrx::pg_sys;
+use crate::{shared::directory, stats::DatabaseStats};
 use pgrx::prelude::*;
-use pgrx::{PgXactCallbackEvent, register_xact_callback};
+use pgrx::{PgXactCallbackEvent, pg_sys, register_xact_callback};
 
 /// Runs once, at the end of CREATE EXTENSION. Refuses a database that cannot hold a cache, and wakes the launcher at
 /// the commit. If the library is not preloaded, it warns of what is missing.

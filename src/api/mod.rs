@@ -16,10 +16,8 @@ pub mod tags;
 pub mod watch;
 pub mod write;
 
-use crate::error::CacheError;
 use crate::pg::{Jsonb, TextArray};
-use crate::store::MOST_TAGS;
-use crate::{evict, stats};
+use crate::{error::CacheError, evict, stats, store::MOST_TAGS};
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::{KeyRange, Namespace};
 use pgrx::IntoDatum;

@@ -4,15 +4,14 @@
 //! caller may not see, where row security applies to the caller.
 
 use crate::access::{self, Verb};
-use crate::catalog::ExtensionTables;
-use crate::durability::with_async_commit_directly;
-use crate::entry::latest_lease;
 use crate::error::{CacheError, ErrorReport};
-use crate::heap::snapshot::see_own_work;
 use crate::pg::{backend, clock, under_latest};
-use crate::settings;
 use crate::statement::{IntoParam, Statement, statement};
 use crate::sweep::{hand, tags};
+use crate::{
+    catalog::ExtensionTables, durability::with_async_commit_directly, entry::latest_lease,
+    heap::snapshot::see_own_work, settings,
+};
 use pgrx::prelude::*;
 use std::{cell::Cell, collections::HashSet, time::Instant};
 

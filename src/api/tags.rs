@@ -4,10 +4,9 @@
 
 use super::tag_names;
 use crate::access::{self, Verb};
-use crate::error::ErrorReport;
 use crate::pg::{BigintArray, TextArray};
 use crate::stats::{self, Operation, observe};
-use crate::{statement, store};
+use crate::{error::ErrorReport, statement, store};
 use pgrx::prelude::*;
 
 /// Makes every entry that carries one of the tags a miss, from the commit of this transaction on; returns how many tags

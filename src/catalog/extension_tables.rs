@@ -3,9 +3,7 @@
 //! Owns the names of these facts, and the columns in the order of `sql/tables.sql`. Must never look anything up:
 //! [`super`] finds the facts and keeps them up to date.
 
-use crate::error::CacheError;
-use crate::heap::shape::columns;
-use crate::statement::Schema;
+use crate::{error::CacheError, heap::shape::columns, statement::Schema};
 use pgrx::pg_sys::Oid;
 
 columns! {

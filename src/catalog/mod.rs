@@ -9,9 +9,8 @@ pub mod options;
 pub use extension_tables::{ExtensionTables, column, tag_column};
 pub use options::namespace_column;
 
-use crate::error::CacheError;
-use crate::heap::shape::Shape;
 use crate::statement::{self, Statement, statement};
+use crate::{error::CacheError, heap::shape::Shape};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};

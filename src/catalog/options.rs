@@ -4,11 +4,10 @@
 //! `cache_configure` takes, refuses and writes. `sql/tables.sql`, `sql/finish.sql` and the documents repeat the names:
 //! `tests/server/tests/options.rs` fails where they differ. Must never know what an option does.
 
-use crate::error::CacheError;
-use crate::heap::Row;
 use crate::heap::shape::{columns, counts_from_one};
 use crate::pg::{Regprocedure, Timestamp, clock};
 use crate::statement::{Column as Read, IntoParam, Param, Statement};
+use crate::{error::CacheError, heap::Row};
 use cache_pg_rules::ttl::Ttl;
 use pgrx::datum::Interval;
 use pgrx::pg_sys::{Oid, TEXTOID};

@@ -7,8 +7,7 @@ use super::{loading::LoadError, tag::TagVerb, wording::quoted};
 use cache_pg_rules::{
     key::KeyError, namespace::NamespaceError, template::TemplateError, token::TokenError, ttl::TtlError,
 };
-use pgrx::PgSqlErrorCode;
-use pgrx::pg_sys::Oid;
+use pgrx::{PgSqlErrorCode, pg_sys::Oid};
 
 /// Every error that the extension itself raises.
 #[derive(Debug, thiserror::Error)]

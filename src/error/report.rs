@@ -3,8 +3,7 @@
 //! Owns how the parts of a message reach PostgreSQL. Must never hold a lock, a borrow or a guard while it reports.
 
 use super::cache_error::CacheError;
-use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{PgLogLevel, PgSqlErrorCode};
+use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys::panic::ErrorReport};
 
 impl CacheError {
     /// Raises the error from within any code, as PostgreSQL raises its own.

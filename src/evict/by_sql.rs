@@ -8,11 +8,10 @@
 use super::file;
 use super::growth::{self, Growth};
 use crate::catalog::{self, ExtensionTables, column};
-use crate::entry::due_at;
 use crate::error::{CacheError, ErrorReport};
-use crate::heap::Row;
 use crate::pg::{clock, trigger};
 use crate::shared::{flags, ranges};
+use crate::{entry::due_at, heap::Row};
 use cache_pg_rules::key::Key;
 use pgrx::prelude::*;
 

@@ -5,11 +5,8 @@
 
 use super::{pending, recency};
 use crate::catalog::{ExtensionTables, column};
-use crate::entry::served_until;
-use crate::heap::Row;
-use crate::namespaces;
-use crate::pg::Jsonb;
 use crate::stats::{self, turns};
+use crate::{entry::served_until, heap::Row, namespaces, pg::Jsonb};
 use cache_pg_rules::{key::Key, ledger::Change, limit::Limits};
 
 /// The bytes of a row besides its key and value.

@@ -7,9 +7,8 @@
 //! Owns the ledger of this backend. Must never raise, nor wait.
 
 use super::file;
-use crate::pg::transaction;
-use crate::settings;
 use crate::stats::{DatabaseStats, NamespaceStats};
+use crate::{pg::transaction, settings};
 use cache_pg_rules::ledger::{Change, Ledger};
 use cache_pg_rules::limit::{Held, Limits, Need};
 use cache_pg_rules::{namespace::Namespace, places::Claim};

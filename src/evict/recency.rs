@@ -4,9 +4,8 @@
 //! then they are kept together. A read stores only if the byte changes, so a hot key costs a load. [`eviction`] defines
 //! the meaning of the byte. Must never be locked, nor need to be exact: a lost update costs a hit.
 
-use crate::settings;
 use crate::shared::array::{Shareable, SharedArray};
-use crate::stats::DatabaseStats;
+use crate::{settings, stats::DatabaseStats};
 use cache_pg_rules::eviction::{self, Level, Place, Use};
 use cache_pg_rules::token::hash;
 use std::sync::atomic::{AtomicU8, Ordering};

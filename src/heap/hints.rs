@@ -5,9 +5,8 @@
 //! withdrawn, and a wrong hint does no harm. Must never take a lock, neither to read nor to write.
 
 use super::table::{Table, block_of};
-use crate::pg::backend;
-use crate::settings;
 use crate::shared::array::{self, Shareable, SharedArray};
+use crate::{pg::backend, settings};
 use cache_pg_rules::hint::{Hint, Spot, Tag, WAYS};
 use cache_pg_rules::token::hash;
 use pgrx::FromDatum;

@@ -3,9 +3,7 @@
 //! Owns the one way to name a column: by its number and the type that it is read as, so that no row is read as another
 //! type. The owner of a table may alter it. Must never let a table be read below the executor before it is verified.
 
-use crate::error::CacheError;
-use crate::pg::compat;
-use crate::statement;
+use crate::{error::CacheError, pg::compat, statement};
 use pgrx::pg_sys::{self, FormData_pg_attribute, Oid, Relation};
 use std::marker::PhantomData;
 

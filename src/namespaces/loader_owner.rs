@@ -5,8 +5,7 @@
 //! rights than the role that wrote it.
 
 use crate::error::{CacheError, ErrorReport};
-use crate::loader;
-use crate::pg::trigger;
+use crate::{loader, pg::trigger};
 use pgrx::AnyElement;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;

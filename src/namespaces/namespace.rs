@@ -2,11 +2,8 @@
 //!
 //! Owns the rule that an option comes before the setting. Must never ask where an option is stored.
 
-use crate::catalog::options::Options;
-use crate::error::CacheError;
-use crate::loader::Loader;
 use crate::pg::{Jsonb, Timestamp, backend, clock};
-use crate::settings;
+use crate::{catalog::options::Options, error::CacheError, loader::Loader, settings};
 use cache_pg_rules::limit::{Limit, Limits};
 use cache_pg_rules::{key::Key, refresh, ttl::Ttl};
 use pgrx::datum::Interval;

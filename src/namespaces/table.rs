@@ -6,9 +6,7 @@
 
 use super::{loader_owner::OF_NOBODY, namespace::Namespace};
 use crate::catalog::{ExtensionTables, namespace_column, options::Options};
-use crate::heap::Row;
-use crate::loader::Loader;
-use crate::pg::under_latest;
+use crate::{heap::Row, loader::Loader, pg::under_latest};
 use pgrx::pg_sys::{self, LOCKMODE};
 use std::{collections::HashMap, rc::Rc};
 

@@ -6,11 +6,10 @@
 use cache_pg_rules::counter::{self, CounterError};
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum as CallDatum;
-use pgrx::nullable::Nullable;
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
-use pgrx::{FromDatum, IntoDatum, pg_sys};
+use pgrx::{FromDatum, IntoDatum, nullable::Nullable, pg_sys};
 
 /// Declares types that hold a datum of one SQL type without looking inside.
 macro_rules! opaque {

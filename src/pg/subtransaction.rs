@@ -3,8 +3,7 @@
 //! Owns the one way to catch an error and go on: in a subtransaction that is rolled back. Without one, half-done work,
 //! buffers and locks would stay behind. Must never swallow a cancel or a shutdown.
 
-use pgrx::pg_sys::panic::CaughtError;
-use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
+use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys, pg_sys::panic::CaughtError};
 use std::panic::AssertUnwindSafe;
 
 /// Runs `work`. If it raises an error, undoes it and returns None.

@@ -4,8 +4,7 @@
 
 use super::define::settings;
 use cache_pg_rules::health::Thresholds;
-use pgrx::GucContext::Userset;
-use pgrx::GucSetting;
+use pgrx::{GucContext::Userset, GucSetting};
 use std::{ffi::CStr, time::Duration};
 
 const THRESHOLD: &CStr = c"A threshold of cache_health. It changes nothing else.";

@@ -4,8 +4,7 @@
 
 use super::define::{memory_context, settings};
 use cache_pg_rules::limit::{Limit, Limits};
-use pgrx::GucContext::Suset;
-use pgrx::GucSetting;
+use pgrx::{GucContext::Suset, GucSetting};
 
 settings! {
     /// Defines these settings.

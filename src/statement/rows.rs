@@ -5,9 +5,8 @@
 
 use crate::error::CacheError;
 use crate::pg::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
-use pgrx::FromDatum;
-use pgrx::datum::Interval;
 use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::{FromDatum, datum::Interval};
 
 /// The rows of the statement that has just run.
 pub struct Rows {

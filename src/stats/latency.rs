@@ -7,8 +7,7 @@
 
 use super::database::{self, DatabaseStats};
 use super::histogram::Operation;
-use crate::error::ErrorReport;
-use crate::settings;
+use crate::{error::ErrorReport, settings};
 use cache_pg_rules::trace::traceparent;
 use pgrx::prelude::*;
 use std::cell::Cell;

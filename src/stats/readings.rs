@@ -6,11 +6,10 @@
 use super::counter::{Counter, Counters};
 use super::database::{self, DatabaseStats, NamespaceStats};
 use super::{histogram::Operation, row_counts::Counted, turns};
-use crate::catalog::ExtensionTables;
 use crate::pg::{Steady, backend, clock};
 use crate::shared::{Slot, directory};
 use crate::statement::{IntoParam, Statement, statement};
-use crate::{namespaces, settings};
+use crate::{catalog::ExtensionTables, namespaces, settings};
 use cache_pg_rules::advice::{NamespaceUsage, Room, Server};
 use cache_pg_rules::health::{self, ENOUGH, Readings};
 use cache_pg_rules::histogram;

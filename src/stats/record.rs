@@ -4,8 +4,7 @@
 
 use super::database::{DatabaseStats, NamespaceStats};
 use super::{counter::Counter, histogram::Operation, latency};
-use crate::pg::Jsonb;
-use crate::settings;
+use crate::{pg::Jsonb, settings};
 use cache_pg_rules::{key::Key, namespace::Namespace, places::Claim};
 use std::time::Duration;
 

@@ -8,9 +8,8 @@
 //! Memory: 2.3 KB for each of [`crate::settings::track_namespaces`].
 
 use super::database::{DatabaseStats, NamespaceStats};
-use crate::pg::clock;
-use crate::settings;
 use crate::shared::array::{self, Shareable, SharedArray};
+use crate::{pg::clock, settings};
 use cache_pg_rules::places::{self, Claim, Taken};
 use cache_pg_rules::token::hash;
 use pgrx::pg_sys::Oid;

@@ -6,8 +6,7 @@
 
 use super::database::{DatabaseStats, NamespaceStats};
 use super::{histogram::Operation, latency};
-use crate::pg::clock;
-use crate::shared::Turn;
+use crate::{pg::clock, shared::Turn};
 use cache_pg_rules::{ledger::Change, pace, step::Step};
 use std::{sync::atomic::Ordering, time::Duration};
 

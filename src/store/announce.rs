@@ -3,9 +3,7 @@
 //! Owns the list of them: the sweeper, the backends that wait for the key, and the near caches. Opening the table for a
 //! change takes an [`Announced`], so no verb can forget one. Must never write.
 
-use crate::catalog::ExtensionTables;
-use crate::shared::flags;
-use crate::{near, wake};
+use crate::{catalog::ExtensionTables, near, shared::flags, wake};
 use cache_pg_rules::{key::Key, namespace::Namespace};
 
 /// The proof that a change was announced.

@@ -3,9 +3,8 @@
 //!
 //! Owns which arrays are valid tags. Must never raise, nor read more bytes than valid tags can take.
 
-use crate::catalog::column;
-use crate::heap::Row;
 use crate::pg::{BigintArray, TextArray};
+use crate::{catalog::column, heap::Row};
 use cache_pg_rules::key::{Key, MAX_KEY_BYTES};
 use pgrx::pg_sys::{self, ArrayType, Datum, Oid, varlena};
 

@@ -7,13 +7,10 @@
 
 use super::image::{Image, is_live};
 use super::{announce, fence, flight, open, range::Keys, tags};
-use crate::access::Access;
-use crate::catalog::column;
 use crate::entry::{NEVER, version_of};
-use crate::error::CacheError;
 use crate::heap::{Contention, Row, Table, View, snapshot};
 use crate::pg::{Jsonb, Scratch, Timestamp, clock};
-use crate::settings;
+use crate::{access::Access, catalog::column, error::CacheError, settings};
 use cache_pg_rules::{key::Key, namespace::Namespace};
 
 /// How many leases a tombstone is kept for. So a key that is deleted often keeps its row.

@@ -8,10 +8,9 @@
 //!
 //! Owns these checks. Must never pass a value that could be stale.
 
-use crate::entry::version_of;
-use crate::error::CacheError;
 use crate::heap::{FullXid, NO_XID, Row, Scan, Seen, Table, View, snapshot};
 use crate::pg::{backend::has_old_snapshot, compat};
+use crate::{entry::version_of, error::CacheError};
 use cache_pg_rules::key::Key;
 
 /// Whether `seen`, a snapshot that this transaction holds, sees every write to the key. `newest` is the newest version

@@ -9,16 +9,14 @@
 use super::image::{Image, is_live};
 use super::types::{LeaseOutcome, Look};
 use super::{announce, fence, fill, flight, look, open, statements, trial};
-use crate::access::Access;
-use crate::durability::with_async_commit;
 use crate::entry::{Lease, NEVER, lease_in_force};
-use crate::error::CacheError;
 use crate::heap::{Contention, NO_XID, Row, Seen, Table, View};
-use crate::namespaces::Namespace;
 use crate::pg::{Jsonb, Steady, Timestamp, backend, clock};
 use crate::shared::{secret, server_run};
 use crate::wake::{self, Waiter};
-use crate::{patience, settings};
+use crate::{
+    access::Access, durability::with_async_commit, error::CacheError, namespaces::Namespace, patience, settings,
+};
 use cache_pg_rules::{key::Key, token::Token};
 use std::{cell::OnceCell, time::Duration};
 

@@ -9,16 +9,13 @@ use super::announce::{self, Announced};
 use super::image::{Image, is_live};
 use super::tags::{self, Tagged};
 use super::{flight, open, statements, types::NewEntry};
-use crate::access::Access;
-use crate::catalog::column;
-use crate::durability::with_async_commit;
-use crate::entry::version_of;
-use crate::error::CacheError;
 use crate::heap::{Contention, Decision, Row, Seen, Table, View, change, snapshot, table::try_lock};
-use crate::patience;
 use crate::pg::{TextArray, attempt_despite_contention, backend, clock};
-use crate::shared::server_run;
 use crate::stats::{self, Counter};
+use crate::{
+    access::Access, catalog::column, durability::with_async_commit, entry::version_of, error::CacheError, patience,
+    shared::server_run,
+};
 use cache_pg_rules::{key::Key, token::Token};
 
 /// Stores a value that was computed under `token`; returns whether it did.

@@ -7,11 +7,8 @@
 //! value uses [`crate::wake`] and no lock, so it cannot deadlock.
 
 use super::types::LeaseOutcome;
-use crate::catalog::column;
 use crate::heap::{FullXid, NO_XID, Row, Scan, Table, View, snapshot};
-use crate::patience;
-use crate::pg::backend;
-use crate::shared::secret;
+use crate::{catalog::column, patience, pg::backend, shared::secret};
 use cache_pg_rules::{key::Key, namespace::Namespace};
 use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG, LockAcquireResult};
 use std::cell::Cell;

@@ -10,8 +10,7 @@ use crate::entry::{Lease, NEVER, is_live_at, load_time, version_of};
 use crate::heap::{FullXid, Row, View};
 use crate::pg::{Jsonb, TextArray, Timestamp};
 use cache_pg_rules::key::Key;
-use pgrx::IntoDatum;
-use pgrx::pg_sys::Datum;
+use pgrx::{IntoDatum, pg_sys::Datum};
 
 /// One row version.
 #[derive(Debug, Clone, Copy)]

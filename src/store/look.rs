@@ -5,12 +5,10 @@
 
 use super::types::{Fresh, Look};
 use super::{statements, tags};
-use crate::access::Access;
-use crate::catalog::column;
-use crate::durability::with_async_commit;
 use crate::entry::{has_possible_version, is_live_at, load_time, served_until};
 use crate::heap::{Purpose, Row, Scan, Table, View, follow, hints};
 use crate::pg::{Jsonb, Timestamp, backend, clock};
+use crate::{access::Access, catalog::column, durability::with_async_commit};
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys::Oid;
 use std::cell::Cell;

@@ -4,13 +4,10 @@
 //! and for readers, and how much it adds to the cache. Must never open the table for a change that was not announced.
 
 use super::{announce::Announced, image::Image};
-use crate::access::Access;
 use crate::catalog::{ExtensionTables, column};
-use crate::entry::removable_at;
-use crate::error::CacheError;
 use crate::evict::{Growth, file, growth};
 use crate::heap::{Contention, Decision, Purpose, Row, Table, change, hints, table::block_of};
-use crate::shared::ranges;
+use crate::{access::Access, entry::removable_at, error::CacheError, shared::ranges};
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys::{Datum, ItemPointerData};
 

@@ -7,11 +7,10 @@
 
 use super::look::{find, find_many};
 use super::{image::is_live, range};
-use crate::access::Access;
-use crate::catalog::column;
 use crate::heap::{FullXid, Row, View, shape::Column, snapshot::is_possible};
 use crate::pg::{Jsonb, TextArray, Timestamp, Xid8, backend, clock};
 use crate::statement::{self, IntoParam, Statement, statement};
+use crate::{access::Access, catalog::column};
 use cache_pg_rules::{key::Key, namespace::KeyRange};
 
 static GET: Statement = statement!("get.sql", [TEXTOID, TIMESTAMPTZOID]);

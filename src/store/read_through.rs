@@ -10,16 +10,14 @@
 use super::types::{Look, NewEntry};
 use super::{announce, fence, fill, flight, image::is_live, look, open, statements, trial};
 use crate::access::{self, Access, Verb};
-use crate::catalog::column;
-use crate::durability::with_async_commit;
-use crate::entry::lease_in_force;
-use crate::error::CacheError;
 use crate::heap::{Contention, Decision, Seen, View, change, table::kept_open};
-use crate::namespaces::Deadline;
-use crate::patience;
 use crate::pg::{Jsonb, Steady, TextArray, Timestamp, backend, clock, under_latest, under_transaction};
 use crate::stats::{self, Operation};
 use crate::wake::{self, Waiter};
+use crate::{
+    catalog::column, durability::with_async_commit, entry::lease_in_force, error::CacheError, namespaces::Deadline,
+    patience,
+};
 use cache_pg_rules::key::Key;
 use std::{cell::OnceCell, time::Instant};
 

@@ -12,14 +12,12 @@
 use super::carried::{self, Carried};
 use super::fence_tags::{COLLECTED, fence_of};
 use crate::catalog::{ExtensionTables, column, tag_column};
-use crate::error::CacheError;
 use crate::heap::{FullXid, NO_XID, Purpose, Row, Scan, Seen, Table, View, change, snapshot};
-use crate::near;
 use crate::pg::{BigintArray, TextArray, backend};
 use crate::shared::{flags, ranges};
+use crate::{error::CacheError, near};
 use cache_pg_rules::{key::Key, namespace::Namespace};
-use pgrx::pg_sys::Datum;
-use pgrx::{FromDatum, IntoDatum};
+use pgrx::{FromDatum, IntoDatum, pg_sys::Datum};
 use std::cell::Cell;
 
 /// The transaction that last changed a row of `cache_tags`. None: no transaction can have this ID. All readers skip

@@ -5,12 +5,9 @@
 //! say, and it is the same whether or not the key has a row that the caller cannot see. A trial that fails for another
 //! reason counts as refused, or raises. Must never lock a row, leave a row, or take a transaction ID.
 
-use crate::access::Access;
-use crate::catalog::ExtensionTables;
-use crate::error::CacheError;
 use crate::pg::{LocalSettings, TextArray, Timestamp, clock, rehearse};
-use crate::settings;
 use crate::statement::{IntoParam, Param, Statement, statement};
+use crate::{access::Access, catalog::ExtensionTables, error::CacheError, settings};
 use cache_pg_rules::key::Key;
 use pgrx::PgSqlErrorCode;
 

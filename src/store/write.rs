@@ -13,13 +13,9 @@ use super::image::{Image, is_live};
 use super::tags::{self, Tagged};
 use super::types::{Condition, NewEntry};
 use super::{fence, open};
-use crate::access::Access;
-use crate::catalog::column;
-use crate::durability::with_async_commit;
-use crate::error::CacheError;
 use crate::heap::{Contention, Decision, Row, Seen, Table, View, change, snapshot};
-use crate::namespaces::Deadline;
 use crate::pg::{Jsonb, Scratch, TextArray, backend, clock};
+use crate::{access::Access, catalog::column, durability::with_async_commit, error::CacheError, namespaces::Deadline};
 use cache_pg_rules::{counter::CounterError, key::Key};
 
 /// Writes an entry if `condition` holds; returns whether it did.

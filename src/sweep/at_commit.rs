@@ -9,11 +9,10 @@
 use super::entries::{self, By, Entries};
 use super::{estimate, evictor::Evictor, sampled};
 use crate::catalog::{self, ExtensionTables};
-use crate::durability::with_async_commit_directly;
 use crate::evict::{file, pending, pending::Outlook};
 use crate::pg::{AsOwner, backend, contain, under_latest};
-use crate::shared::flags;
 use crate::stats::{self, turns};
+use crate::{durability::with_async_commit_directly, shared::flags};
 use cache_pg_rules::limit::Need;
 use pgrx::pg_sys;
 use std::cell::Cell;

@@ -3,12 +3,11 @@
 //! Owns the walk over the table below the executor, a TID range scan. Like VACUUM it checks no policy and fires no
 //! trigger and no rule, whatever role calls it. Must never wait.
 
-use crate::catalog::ExtensionTables;
 use crate::entry::{due_at, is_damaged, may_be_evicted};
-use crate::evict::file;
 use crate::heap::{Row, table::check_replica_identity};
 use crate::pg::{Timestamp, backend};
 use crate::store::{known_tags::KnownTags, tags};
+use crate::{catalog::ExtensionTables, evict::file};
 use pgrx::pg_sys::{self, BlockNumber};
 use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;

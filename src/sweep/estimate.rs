@@ -3,10 +3,9 @@
 //! Owns the estimate. Must never read more than a fixed number of pages.
 
 use super::entries::{self, Entries};
-use crate::catalog::column;
 use crate::evict::{growth::footprint, pending};
-use crate::pg::clock;
 use crate::stats::{DatabaseStats, NamespaceStats, StatsOfRows, turns};
+use crate::{catalog::column, pg::clock};
 use cache_pg_rules::{ledger::Change, sample::Looked};
 use std::{collections::HashMap, sync::atomic::Ordering};
 

@@ -5,11 +5,9 @@
 //! wait for a lock.
 
 use super::{entries, process, tags, walk};
-use crate::error::CacheError;
 use crate::pg::{Steady, backend, clock};
 use crate::shared::{Presence, Slot, Turn, directory, flags, ranges};
-use crate::stats::turns;
-use crate::{catalog, settings};
+use crate::{catalog, error::CacheError, settings, stats::turns};
 use cache_pg_rules::{backoff, pace, step::Step};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;

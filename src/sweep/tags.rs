@@ -22,11 +22,10 @@
 
 use super::entries::{self, By};
 use crate::catalog::{ExtensionTables, tag_column};
-use crate::error::CacheError;
 use crate::heap::{FullXid, Purpose, Row, Seen, Table, change, snapshot, snapshot::see_own_work, upkeep::Visited};
 use crate::pg::{backend, under_latest};
 use crate::store::fence_tags::{is_fence, is_fence_of_namespace};
-use crate::store::tags;
+use crate::{error::CacheError, store::tags};
 use cache_pg_rules::token::hash;
 use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Datum};

@@ -11,10 +11,8 @@
 use super::process;
 use crate::catalog::ExtensionTables;
 use crate::pg::{backend, is_cancel, message_of};
-use pgrx::PgMemoryContexts;
-use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::{LOCKMODE, LockRelId};
-use pgrx::{IntoDatum, PgTryBuilder, pg_sys};
+use pgrx::{IntoDatum, PgMemoryContexts, PgTryBuilder, pg_sys, pg_sys::panic::CaughtError};
 use std::{ffi::CString, panic::AssertUnwindSafe};
 
 /// With fewer removed rows the table is left to autovacuum.

@@ -5,12 +5,8 @@
 
 use super::entries::{self, By};
 use super::{estimate, evictor::Evictor};
-use crate::catalog::ExtensionTables;
-use crate::evict::file;
 use crate::pg::{Timestamp, under_transaction};
-use crate::settings;
-use crate::shared::ranges::Ranges;
-use crate::stats::turns;
+use crate::{catalog::ExtensionTables, evict::file, settings, shared::ranges::Ranges, stats::turns};
 use cache_pg_rules::{pace::LONGEST_QUIET, ranges::at_latest, step::Step};
 use pgrx::pg_sys::BlockNumber;
 

@@ -5,9 +5,8 @@
 //! could refer to another table by the time it is looked up, and a command would run the event triggers of other roles.
 //! Must never be called for a table that is not locked.
 
-use crate::catalog::ExtensionTables;
-use crate::pg::AsOwner;
 use crate::statement::{IntoParam, Statement, statement};
+use crate::{catalog::ExtensionTables, pg::AsOwner};
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{CStr, CString};
 

@@ -4,8 +4,7 @@
 //! PostgreSQL's sort, which writes to disk what does not fit into `work_mem`. Must never return more than a batch.
 
 use crate::pg::compat;
-use pgrx::pg_sys;
-use pgrx::{FromDatum, IntoDatum};
+use pgrx::{FromDatum, IntoDatum, pg_sys};
 
 /// The number of texts that are kept in memory, and of a batch: a delete of this many keys is efficient.
 const BATCH: usize = 1000;

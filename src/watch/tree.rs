@@ -9,9 +9,8 @@ use super::columns::{Columns, Requirement};
 use super::install::{TriggerFunction, install, remove};
 use super::templates::Watch;
 use crate::catalog::{self, ExtensionTables};
-use crate::configuring;
-use crate::error::CacheError;
 use crate::statement::{IntoParam, Statement, statement};
+use crate::{configuring, error::CacheError};
 use pgrx::pg_sys::{self, Oid};
 
 static SOURCE: Statement = statement!("watch_source.sql", [OIDOID, OIDOID]);

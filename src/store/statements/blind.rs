@@ -4,16 +4,13 @@
 //! is locked.
 
 use super::entry;
-use crate::access::Access;
-use crate::catalog::ExtensionTables;
-use crate::error::CacheError;
 use crate::heap::{Contention, Decision, Seen, Table, change, snapshot};
-use crate::namespaces::Deadline;
 use crate::pg::{Jsonb, Timestamp, backend, clock};
 use crate::statement::{IntoParam, Statement, statement};
 use crate::store::range::{self, Keys};
 use crate::store::types::{Condition, NewEntry};
 use crate::store::{fence, open, tags::Tagged};
+use crate::{access::Access, catalog::ExtensionTables, error::CacheError, namespaces::Deadline};
 use cache_pg_rules::{key::Key, namespace::Namespace};
 
 static ADD: Statement = statement_of_entry!("add.sql");

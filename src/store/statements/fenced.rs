@@ -6,14 +6,13 @@
 //! that.
 
 use super::entry;
-use crate::access::Access;
 use crate::entry::{Lease, latest_lease, lease_in_force, load_time};
-use crate::error::CacheError;
 use crate::heap::{Contention, Decision, Seen, Table, change, snapshot};
 use crate::pg::{Jsonb, LocalSettings, Steady, attempt_despite_contention, clock};
 use crate::statement::{IntoParam, Param, Rows, Statement, statement};
 use crate::store::types::{Fresh, LeaseOutcome, Look, NewEntry};
 use crate::store::{fence, flight, open, tags::Tagged};
+use crate::{access::Access, error::CacheError};
 use cache_pg_rules::key::Key;
 
 static LOOK: Statement = statement!("look.sql", [TEXTOID, TIMESTAMPTZOID]);

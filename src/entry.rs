@@ -44,8 +44,7 @@ pub fn has_possible_version(row: &Row) -> bool {
     version_in(row).is_some_and(snapshot::is_possible)
 }
 
-/// The longest time that computing a value can take, which is the longest lease (`cache_pg.lease`): a day, in
-/// microseconds.
+/// The longest time that computing a value can take, the longest lease (`cache_pg.lease`): a day, in microseconds.
 const LONGEST_LOAD: i64 = 86_400_000_000;
 /// In microseconds: the default lease of ten seconds. A session with a shorter lease accepts leases of other sessions
 /// up to this.

@@ -155,8 +155,7 @@ pub fn check(function: Oid) -> Result<Loader, CacheError> {
     found.as_loader(signature, unsafe { pg_sys::GetUserId() })
 }
 
-/// The same for the function with this signature and `role`. None if there is no such function, or it cannot be a
-/// loader.
+/// The same for the function with this signature and `role`. None: there is none, or it cannot be a loader.
 ///
 /// # Errors
 /// [`CacheError::NotLoaderOwner`].

@@ -69,8 +69,7 @@ pub fn record_unstored(key: Key) {
     }
 }
 
-/// Records that computing a value of the key took `took` microseconds. Each faster one lowers the longest time by an
-/// eighth.
+/// Records that computing a value of the key took `took` microseconds. A faster one lowers the longest by an eighth.
 pub fn record_computed(key: Key, took: i64) {
     if let Some((Slot { slowest, .. }, _)) = slot(key) {
         let before = slowest.load(Ordering::Relaxed);

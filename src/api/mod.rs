@@ -33,8 +33,7 @@ fn keys(list: &Option<Vec<Option<String>>>) -> Result<Vec<Key<'_>>, CacheError> 
     list.iter().flatten().map(|text| key(text.as_deref())).collect()
 }
 
-/// An argument that lists tags, which follow the rules for keys. Returns them in byte order, each once. SQL NULL lists
-/// none.
+/// An argument that lists tags, which follow the rules for keys: in byte order, each once. SQL NULL lists none.
 fn tag_names(list: Option<Vec<Option<String>>>) -> Result<Vec<String>, CacheError> {
     let mut tags = list
         .unwrap_or_default()

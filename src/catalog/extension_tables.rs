@@ -51,8 +51,7 @@ pub struct ExtensionTables {
     pub namespaces_owner: Oid,
     /// `cache_tags`.
     pub tags: Oid,
-    /// The first table that differs from the one that the extension made, and how. If there is one, nothing is read or
-    /// written.
+    /// The first table that is not as the extension made it, and how. If there is one, nothing is read or written.
     pub altered: Option<(&'static str, String)>,
     /// Whether `cache_entries` is a heap with no columns beyond those that the extension made, so that it may be read
     /// and written below the executor.

@@ -101,8 +101,7 @@ pub fn extension() -> Option<Oid> {
     (extension != Oid::INVALID).then_some(extension)
 }
 
-/// Why [`tables`] returns None: the extension is not installed, or one of its tables is not where the extension made
-/// it.
+/// Why [`tables`] returns None: the extension is not installed, or one of its tables is not where it was made.
 pub fn why_absent() -> CacheError {
     if extension().is_none() {
         return CacheError::NotInstalled;
@@ -123,8 +122,8 @@ fn look_up() -> Option<ExtensionTables> {
             altered: shapes
                 .into_iter()
                 .find_map(|(table, shape)| Some((shape.table, difference(table, shape)?)))
-                .or_else(|| (rows.get(0, 14) != Some(true)).then(wrong_primary_key))
-                .or_else(|| (rows.get(0, 15) != Some(true)).then(wrong_tag_index)),
+                .or_else(|| (rows.get(0, 14) != Some(true)).then(|| (column::SHAPE.table, WRONG_KEY.into())))
+                .or_else(|| (rows.get(0, 15) != Some(true)).then(|| (tag_column::SHAPE.table, WRONG_INDEX.into()))),
             schema: rows.get(0, 1)?,
             entries,
             owner: rows.get(0, 3)?,
@@ -143,15 +142,10 @@ fn look_up() -> Option<ExtensionTables> {
 }
 
 /// What is said of `cache_entries` with another primary key, or none.
-fn wrong_primary_key() -> (&'static str, String) {
-    (column::SHAPE.table, "Its primary key must be on column \"key\" alone.".into())
-}
-
+const WRONG_KEY: &str = "Its primary key must be on column \"key\" alone.";
 /// What is said of `cache_tags` with other indexes.
-fn wrong_tag_index() -> (&'static str, String) {
-    let how = "It must have an index on column \"tag\", and no index that is unique, partial or on an expression.";
-    (tag_column::SHAPE.table, how.into())
-}
+const WRONG_INDEX: &str =
+    "It must have an index on column \"tag\", and no index that is unique, partial or on an expression.";
 
 /// How a table differs from the one that the extension made. The table is not locked: a caller that relies on the
 /// answer has locked it, or locks it and asks again.

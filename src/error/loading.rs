@@ -1,7 +1,6 @@
 //! The errors of queries and loaders.
 //!
-//! Owns these errors with SQLSTATE, message, DETAIL and HINT, as `CacheError` owns all others. Must never know
-//! another module.
+//! Owns their SQLSTATE, message, DETAIL and HINT, as `CacheError` owns all others. Must never know another module.
 
 use pgrx::PgSqlErrorCode;
 

@@ -1,5 +1,4 @@
-//! Counting entries that are written through the executor: by plain SQL, and by functions where a policy or a trigger
-//! applies.
+//! Counting entries that are written through the executor: by plain SQL, or where a policy or a trigger applies.
 //!
 //! Owns the row trigger on `cache_entries`. It tells the ledger of the transaction which entries were added or removed,
 //! and the sweeper when a row is due. Below the executor no trigger fires, and the writer tells both itself. Must never
@@ -15,8 +14,7 @@ use crate::{entry::due_at, heap::Row};
 use cache_pg_rules::key::Key;
 use pgrx::prelude::*;
 
-/// The row trigger, after each change. It is ENABLE ALWAYS, so that writes with `session_replication_role = replica`
-/// count too.
+/// The row trigger, after each change. ENABLE ALWAYS: writes with `session_replication_role = replica` count too.
 #[pg_extern(sql = false)]
 fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let trigger = trigger::of(call)?;
@@ -31,8 +29,7 @@ fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorRepo
     if tables.altered.is_some() {
         return Ok(());
     }
-    // SAFETY: as above; the slots hold the rows of the event as long as the trigger runs, and the table has its
-    // original shape.
+    // SAFETY: as above; the slots hold the rows of the event while the trigger runs; the table has its original shape.
     let [first, second] = unsafe {
         file::set_current(data.tg_relation);
         [Row::in_slot(data.tg_trigslot), Row::in_slot(data.tg_newslot)]

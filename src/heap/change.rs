@@ -6,8 +6,7 @@
 //!
 //! A look-up with a dirty snapshot finds the version that is committed or in progress, and the transaction that wrote
 //! it. It may miss a row that moves to another page meanwhile. Then the insertion meets the row in the unique index,
-//! and the search starts again. Where nothing is to be inserted, a look-up with an ordinary snapshot confirms that
-//! there is no row.
+//! and the search starts again. Where nothing is to be inserted, an ordinary snapshot confirms that there is no row.
 
 pub use super::lock::Contention;
 

@@ -40,15 +40,13 @@ pub fn follow_many(table: Oid, keys: &[&str], mut take: impl FnMut(usize, &Row))
     });
 }
 
-/// The newest version of a key's row, in a slot of its own. [`NewestRow::close`] or the end of the transaction drops
-/// the slot.
+/// The newest version of a key's row, in a slot that [`NewestRow::close`] or the end of the transaction drops.
 pub(super) struct NewestRow {
     slot: *mut pg_sys::TupleTableSlot,
 }
 
 impl NewestRow {
-    /// Finds the row by a hint, if the snapshot `dirty` sees it there. Sets in `dirty` which transactions work on the
-    /// row.
+    /// Finds the row by a hint, if the snapshot `dirty` sees it there. Sets in `dirty` which transactions work on it.
     ///
     /// # Safety
     /// The snapshot is a dirty one.

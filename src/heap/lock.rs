@@ -16,8 +16,7 @@ pub enum Contention {
     GiveUp,
 }
 
-/// Locks a version of a row, or returns why it could not. Takes no further lock if the transaction already holds one as
-/// strong.
+/// Locks a version of a row, or returns why it could not. Takes none if the transaction already holds one as strong.
 ///
 /// # Safety
 /// `tid` is that of a row of `relation` that `snapshot` sees or that a dirty snapshot found.

@@ -1,7 +1,6 @@
 //! A row of a table, valid while a scan stands on it or its page is pinned.
 //!
-//! Owns how columns, and the transaction that wrote the row, are read from a slot. Must never be used after the scan
-//! has moved on.
+//! Owns how columns, and the transaction that wrote them, are read from a slot. Must never outlive a move of the scan.
 
 use super::{shape::Column, snapshot, table::block_of};
 use crate::statement;
@@ -24,8 +23,7 @@ impl Row {
 
     /// A column, copied to the current memory context; None where it is NULL.
     pub fn get<T: statement::Column>(&self, column: Column<T>) -> Option<T> {
-        // SAFETY: the slot holds a row of a table whose shape was verified, so the column has the type that it
-        // declares.
+        // SAFETY: the slot holds a row of a table whose shape was verified, so the column has its declared type.
         unsafe { self.datum(column).and_then(|datum| T::copy(datum)) }
     }
 
@@ -88,8 +86,7 @@ impl Row {
 
     /// Whether several transactions hold a lock on the row. Then its xmax is a MultiXactId, not a transaction.
     pub fn has_multixact(&self) -> bool {
-        // SAFETY: the tuple is in the slot. If another backend changes these bits meanwhile, the caller only takes the
-        // slower way.
+        // SAFETY: the tuple is in the slot. If another backend changes these bits, the caller takes the slower way.
         unsafe { (*self.tuple().t_data).t_infomask & pg_sys::HEAP_XMAX_IS_MULTI as u16 != 0 }
     }
 

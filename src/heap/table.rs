@@ -69,8 +69,7 @@ pub struct Table {
 pub type Observer = fn(&Table, &pg_sys::ItemPointerData, &[Option<pg_sys::Datum>]);
 
 impl Table {
-    /// Opens a table that is already locked and passes it to `work`. Returns None if it is not a heap with a primary
-    /// key.
+    /// Opens a table that is already locked and passes it to `work`. None: it is not a heap with a primary key.
     pub fn by_primary_key<R>(table: Oid, purpose: Purpose, work: impl FnOnce(&Self) -> R) -> Option<R> {
         // SAFETY: the table is locked, and the relation cache knows its indexes. What is opened is closed below, or by
         // the end of the transaction.

@@ -24,8 +24,7 @@ impl Table {
         unsafe { check_replica_identity(self.relation, pg_sys::CmdType::CMD_DELETE) };
     }
 
-    /// Every committed transaction below this ID is visible to every snapshot of the table that is held or will be
-    /// taken.
+    /// Every snapshot of the table that is held or will be taken sees every committed transaction below this ID.
     pub fn horizon(&self) -> FullXid {
         // SAFETY: the relation is open; reads shared memory.
         snapshot::with_epoch(unsafe { pg_sys::GetOldestNonRemovableTransactionId(self.relation) })

@@ -174,8 +174,7 @@ unsafe fn insert_other_entry(
     const COLUMNS: usize = pg_sys::INDEX_MAX_KEYS as usize;
     let mut values = [Datum::null(); COLUMNS];
     let mut nulls = [false; COLUMNS];
-    // SAFETY: the index is open and on plain columns, so no expression is evaluated. An index that is not ready takes
-    // no entries.
+    // SAFETY: the index is open and on plain columns, so no expression is evaluated. One that is not ready takes none.
     unsafe {
         let description = pg_sys::BuildIndexInfo(index);
         if (*description).ii_ReadyForInserts {

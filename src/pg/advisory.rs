@@ -41,8 +41,7 @@ pub fn preserved<R>(work: impl FnOnce() -> R) -> Result<R, CacheError> {
         }
         Err(error) => {
             // SAFETY: the failed work cannot go on, and the abort that follows begins with the same two calls. The work
-            // may have been waiting for a lock, and the lock manager grants no other lock before the backend has left
-            // that queue.
+            // may have been waiting for a lock, and the lock manager grants no other lock until it has left that queue.
             unsafe {
                 pg_sys::LWLockReleaseAll();
                 pg_sys::LockErrorCleanup();

@@ -11,8 +11,7 @@ use pgrx::{IntoDatum, direct_function_call, pg_sys};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// No timestamp can be computed for an interval whose estimated length is more than this (200,000 years), in
-/// microseconds.
+/// No timestamp can be computed for an interval that is estimated to exceed this (200,000 years), in microseconds.
 const BEYOND_CALENDAR: i128 = 200_000 * 366 * 86_400_000_000;
 /// The same backwards: the calendar begins 6,712 years before the year 2000.
 const BEFORE_CALENDAR: i128 = -6_600 * 365 * 86_400_000_000;

@@ -1,14 +1,12 @@
 //! The calls of trigger functions.
 //!
-//! Owns the check that a trigger has made the call, and the form of the row that a trigger returns. Must never look at
-//! a row.
+//! Owns the check that a trigger has made the call, and the form of the row that it returns. Must never look at a row.
 
 use crate::error::CacheError;
 use pgrx::pg_sys::{Datum, FunctionCallInfo, Oid};
 use pgrx::{AnyElement, FromDatum, PgTrigger};
 
-/// The trigger that has called the function. pgrx's own macro for triggers raises XX000 where SQL calls the function
-/// directly.
+/// The trigger that has called the function. pgrx's own macro for triggers raises XX000 where SQL calls it directly.
 ///
 /// # Errors
 /// [`CacheError::NotOwnTrigger`].

@@ -1,7 +1,6 @@
 //! Shared memory: flags by which backends tell the worker something, two for each slot of the directory.
 //!
-//! Owns these flags. Must never take a lock. A crash restart loses all flags, and the sweeper finds out again by
-//! looking.
+//! Owns these flags. Must never take a lock. A crash restart loses all flags, and the sweeper looks for itself.
 //!
 //! - `written`: a transaction has written in that database. A backend sets it when its transaction has become visible
 //!   (one load, and a store only if the flag is clear). The sweeper clears it before it takes the first snapshot of a
@@ -35,8 +34,7 @@ pub fn register() {
     pg_shmem_init!(PRESSED = [const { AtomicBool::new(false) }; CAPACITY]);
 }
 
-/// Records that the current transaction writes in this database. From its commit on, the next turn does not wait for a
-/// known deadline.
+/// Records that the transaction writes in this database. From its commit on, the next turn waits for no known deadline.
 pub fn record_write() {
     TO_FLAG.set(directory::mine());
     transaction::run_hooks_at_end();

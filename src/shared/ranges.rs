@@ -183,16 +183,14 @@ impl Ranges {
         self.at(page).map_or(UNKNOWN, |bound| bound.load(Ordering::SeqCst))
     }
 
-    /// Raises the bound of the range of `page`. Called before the snapshot under which the range is read from its
-    /// start.
+    /// Raises the bound of the range of `page`. Called before the snapshot that reads the range from its start.
     pub fn raise(&self, page: u32, latest: i64) {
         if let Some(bound) = self.at(page) {
             bound.store(latest, Ordering::SeqCst);
         }
     }
 
-    /// Lowers the bound of the range of `page`. Called after a part of it was read, with the earliest deadline in that
-    /// part.
+    /// Lowers the bound of the range of `page`. Called after a part of it was read, with its earliest deadline.
     pub fn lower(&self, page: u32, deadline: i64) {
         if let Some(bound) = self.at(page) {
             bound.fetch_min(deadline, Ordering::SeqCst);

@@ -38,8 +38,7 @@ pub fn register() {
 impl Run {
     fn random() -> Self {
         let mut bytes = [0; BYTES];
-        // SAFETY: writes as many bytes as it is told. If the system has no randomness, the secret rests on its other
-        // parts.
+        // SAFETY: writes as many bytes as it is told. Without randomness, the secret rests on its other parts.
         unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), BYTES) };
         Self(bytes)
     }

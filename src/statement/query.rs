@@ -37,8 +37,7 @@ pub fn query(sql: &CStr, args: &[Param]) -> Result<Option<Jsonb>, CacheError> {
 
 /// Checks that the text is one statement that only returns rows.
 fn parse(sql: &CStr) -> Result<(), CacheError> {
-    // SAFETY: the parser returns a list of RawStmt; a node is cast by its tag. The tree lives in the current memory
-    // context.
+    // SAFETY: the parser returns a list of RawStmt; a node is cast by its tag. The tree is in the current context.
     unsafe {
         let statements = pg_sys::pg_parse_query(sql.as_ptr());
         match if statements.is_null() { 0 } else { (*statements).length } {
@@ -83,8 +82,7 @@ fn check_columns(plan: pg_sys::SPIPlanPtr) -> Result<(), CacheError> {
 /// # Safety
 /// A query has just run in the current SPI connection, and `outer` is the context around it.
 unsafe fn take(outer: pg_sys::MemoryContext) -> Result<Option<Jsonb>, CacheError> {
-    // SAFETY: as the caller promises. The datum is passed on with the type that the rows have, not with an expected
-    // one.
+    // SAFETY: as the caller promises. The datum is passed on with the type of the rows, not with an expected one.
     unsafe {
         let table = pg_sys::SPI_tuptable;
         if table.is_null() || pg_sys::SPI_processed == 0 {

@@ -7,7 +7,8 @@
 //! Memory: 30 KB for each of [`MAX_DATABASES`].
 
 use super::histogram::{Histogram, OPERATIONS};
-use super::{counter::Counters, gauge::Gauge, row_counts::RowCounts, sweeper::SweeperStats};
+use super::row_counts::{Gauge, RowCounts};
+use super::{counter::Counters, sweeper::SweeperStats};
 use crate::pg::{backend, clock};
 use crate::shared::array::{Shareable, SharedArray};
 use std::cell::Cell;

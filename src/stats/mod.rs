@@ -3,7 +3,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`counter`], [`histogram`] | the words that hold what was done, and how long it took |
-//! | [`gauge`], [`row_counts`] | the words that hold how much there is |
+//! | [`row_counts`] | the words that hold how much there is |
 //! | [`sweeper`] | the words that hold what the sweeper has done |
 //! | [`database`], [`slots`] | where these stand: in an array of databases, and in a hash table of namespaces |
 //! | [`lookup`] | how a backend finds those of a namespace |
@@ -19,7 +19,6 @@
 mod counter;
 mod database;
 mod file;
-mod gauge;
 mod histogram;
 pub mod latency;
 mod lookup;

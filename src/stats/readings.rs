@@ -1,7 +1,6 @@
 //! Reading what `cache_health` and `cache_advice` judge by.
 //!
-//! Owns the figures, not the judgement: that is in `rules`. Must never know the modules above: the caller adds what
-//! they know.
+//! Owns the figures, not the judgement: that is in `rules`. Must never know the modules above: the caller adds theirs.
 
 use super::counter::{Counter, Counters};
 use super::database::{self, DatabaseStats, NamespaceStats};

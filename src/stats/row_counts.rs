@@ -1,10 +1,9 @@
 //! How many rows there are, and how large they are: the types.
 //!
-//! Owns what a row is reckoned to take on disk. Must never be read as a snapshot: a turn of the sweeper counts one row
-//! after another.
+//! Owns what a row is reckoned to take on disk, and the gauges, which change at the commit. Must never be read as a
+//! snapshot: a turn of the sweeper counts one row after another, and the words of a gauge do not change together.
 
-use super::gauge::Gauge;
-use cache_pg_rules::{correction::set_right, ledger::Change};
+use cache_pg_rules::{correction::set_right, ledger::Change, limit::Held};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Some rows of a namespace.
@@ -143,4 +142,52 @@ pub fn footprint(row: u64, key: usize, out_of_line: u64) -> u64 {
     // The end of a page is too small for another row: half a row is lost there on average.
     let used = FILLED - (row / 2).min(FILLED / 2);
     row * PAGE / used + out_of_line + INDEX_ITEM + key as u64 * 3 / 2
+}
+
+/// What there is by now: what the last whole turn has counted, and what transactions have added that committed since.
+/// Not exact, because a prepared transaction that is rolled back stays counted; each whole turn corrects the gauge.
+#[repr(C)]
+#[derive(Default)]
+pub struct Gauge {
+    entries: AtomicI64,
+    bytes: AtomicI64,
+}
+
+impl Gauge {
+    /// Adds what a committed transaction has added or removed.
+    pub fn add(&self, change: Change) {
+        if change.entries != 0 {
+            self.entries.fetch_add(change.entries, Ordering::Relaxed);
+        }
+        self.bytes.fetch_add(change.bytes, Ordering::Relaxed);
+    }
+
+    /// What there is.
+    pub fn held(&self) -> Held {
+        self.with(Change::default())
+    }
+
+    /// What it would be with a change.
+    pub fn with(&self, change: Change) -> Held {
+        let of = |word: &AtomicI64, more| u64::try_from(word.load(Ordering::Relaxed).saturating_add(more)).unwrap_or(0);
+        Held { entries: of(&self.entries, change.entries), bytes: of(&self.bytes, change.bytes) }
+    }
+
+    /// Sets both words to zero.
+    pub fn clear(&self) {
+        self.entries.store(0, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Both words.
+    pub(super) fn read(&self) -> Change {
+        let [entries, bytes] = [&self.entries, &self.bytes].map(|word| word.load(Ordering::Relaxed));
+        Change { entries, bytes }
+    }
+
+    /// Sets both words.
+    pub(super) fn store(&self, Change { entries, bytes }: Change) {
+        self.entries.store(entries, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
 }

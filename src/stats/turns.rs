@@ -58,8 +58,7 @@ pub fn set_gauges(found: impl Fn(&'static NamespaceStats) -> Change) {
     database.total.add(NamespaceStats::all().map(set).fold(Change::default(), Change::and));
 }
 
-/// The table lies in another file than when the turn began: what the turn counts is void, and the next one passes
-/// nothing over.
+/// The table lies in another file than when the turn began: its count is void, and the next turn passes nothing over.
 pub fn discard_count() {
     if let Some(database) = DatabaseStats::mine() {
         database.counts_another_file.store(true, Ordering::Relaxed);

@@ -14,8 +14,7 @@ use crate::{entry::version_of, error::CacheError};
 use cache_pg_rules::key::Key;
 
 /// Whether `seen`, a snapshot that this transaction holds, sees every write to the key. `newest` is the newest version
-/// of its row. A row of version 0 has or had a lease and no write: it proves nothing about versions that were removed
-/// before it.
+/// of its row. A row of version 0 has or had a lease and no write: it proves nothing about versions removed before it.
 pub fn passes(table: &Table, key: Key, newest: Option<&Row>, seen: &Seen) -> bool {
     match newest.map(version_of) {
         None | Some(NO_XID) => nothing_was_removed(table, key, seen),

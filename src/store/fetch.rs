@@ -150,8 +150,7 @@ fn placeholder(access: &Access, row: &Row, lease: Lease, now: Timestamp) -> Imag
     Image { created_at: NEVER, expires_at: now, stale_until, load_us: None, value: None, tagged: None, ..image }
 }
 
-/// The answer where a value was stored after the caller's look-up. A caller with an old snapshot may not see that
-/// value.
+/// The answer where a value was stored after the caller's look-up. A caller with an old snapshot may not see it.
 fn overtaken(row: &Row) -> LeaseOutcome<()> {
     match row.get::<Jsonb>(crate::catalog::column::VALUE) {
         Some(value) if !backend::has_old_snapshot() => LeaseOutcome::Overtaken(value),

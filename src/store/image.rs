@@ -101,8 +101,7 @@ impl Image {
     }
 }
 
-/// Whether a row holds a live entry: it has a value, its deadline has not come, and none of its tags has been
-/// invalidated.
+/// Whether a row holds a live entry: it has a value, its deadline has not come, and none of its tags was invalidated.
 pub fn is_live(tables: &ExtensionTables, row: &Row, now: Timestamp, view: View) -> bool {
     is_live_at(row, now) && tags::hold(tables, row, view)
 }

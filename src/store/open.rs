@@ -61,8 +61,7 @@ pub fn change_entry<R>(
     Some(result)
 }
 
-/// Records where a row was written and when it may be removed. For a row with a value it also leaves a hint for
-/// readers.
+/// Records where a row was written and when it may be removed. A row with a value also leaves a hint for readers.
 fn record_written(table: &Table, tid: &ItemPointerData, columns: &[Option<Datum>]) {
     let of = |number: usize| columns[number - 1];
     ranges::record(block_of(tid), removable_at(|column| of(column.number()).map(|datum| datum.value() as i64)));

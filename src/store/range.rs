@@ -17,8 +17,7 @@ pub fn bounds(range: Option<KeyRange>) -> [Param; 3] {
     [from.param(), before.param(), unnamed.param()]
 }
 
-/// The keys of all rows of a range, a batch at a time: of committed rows, of dead versions, and of fills that are not
-/// committed yet.
+/// The keys of all rows of a range, a batch at a time: of committed rows, dead versions, and fills not committed yet.
 pub struct Keys {
     from: String,
     before: String,

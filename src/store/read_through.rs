@@ -179,8 +179,7 @@ fn load_and_store(
         let seen = Seen::by_statement();
         let loaded = kept_open(&[access.tables.entries, access.tables.tags], load);
         let stored = match loaded {
-            // The loader may have created a trigger or a policy in this transaction, or changed the role. So access is
-            // checked again.
+            // The loader may have created a trigger or a policy in this transaction, or changed the role. Check again.
             Ok(Some(value)) => {
                 access::check(Verb::Fill).and_then(|access| store(&access, storing, value, &seen, started))
             }
@@ -197,8 +196,7 @@ fn load_and_store(
     loaded
 }
 
-/// On drop, also by an error, it releases all backends that wait for the key. They compute the value themselves, at
-/// once.
+/// On drop, also by an error, it releases all backends that wait for the key. They compute the value at once.
 struct ReleaseWaiters<'a>(Key<'a>);
 
 impl Drop for ReleaseWaiters<'_> {

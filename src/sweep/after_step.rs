@@ -56,8 +56,7 @@ impl Sweeper {
     }
 }
 
-/// Whether a limit may be exceeded: the limit of the cache, or of a namespace, whose limits only a transaction can
-/// read.
+/// Whether a limit may be exceeded: that of the cache, or of a namespace, whose limits only a transaction can read.
 fn is_room_in_question() -> bool {
     DatabaseStats::mine().is_some_and(|database| settings::limits().are_reached(database.total.held()))
         || NamespaceStats::named().any(|(_, stats)| stats.is_configured.load(Ordering::Relaxed))
@@ -87,8 +86,7 @@ impl Sweeper {
         step.removed
     }
 
-    /// What is to be evicted, if room is needed. Clears the request first; a writer that needs room later sets it
-    /// again.
+    /// What is to be evicted, if room is needed. Clears the request first; a writer that needs room sets it again.
     fn evictor(&self, tables: &ExtensionTables) -> Option<Evictor> {
         if flags::take_pressed(self.slot) { Evictor::of(tables) } else { None }
     }

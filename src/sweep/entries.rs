@@ -34,8 +34,7 @@ pub enum By {
     Sweeper,
     /// Another session or process.
     Other,
-    /// A transaction at its commit. It does not check tags: a tag may have many rows, and the commit cannot be
-    /// cancelled.
+    /// A transaction at its commit. It checks no tags: a tag may have many rows, and the commit cannot be cancelled.
     Commit,
 }
 
@@ -169,8 +168,7 @@ impl Entries<'_> {
     }
 }
 
-/// All of `pages` pages, or `most` of them at random: one from each part of the table, because its parts may be filled
-/// differently.
+/// All of `pages` pages, or `most` of them at random: one from each part of the table, as parts may differ.
 pub(super) fn sample(pages: BlockNumber, most: u32) -> BTreeSet<BlockNumber> {
     if pages <= most {
         return (0..pages).collect();

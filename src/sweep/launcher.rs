@@ -151,8 +151,7 @@ impl Launcher {
             .set_argument(database.into_datum())
             .set_notify_pid(pid)
             .enable_spi_access();
-        // A sweeper reports its outcome. One that ends without a report has failed, so a failure is counted at the
-        // start.
+        // A sweeper reports its outcome. One that ends without a report has failed: a failure is counted at the start.
         let chance = backend::chance();
         // Before the start, because the sweeper may end at once.
         directory::change(|directory| {

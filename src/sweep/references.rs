@@ -66,8 +66,7 @@ fn keys_of<T>(candidates: &[Candidate<T>]) -> HashSet<String> {
 }
 
 impl Entries<'_> {
-    /// Finds the rows on these pages that are to be removed, keeps up to `most` at which no foreign key points, and
-    /// locks them.
+    /// Finds the rows on these pages to be removed, keeps up to `most` at which no foreign key points, and locks them.
     pub(super) fn lock_removable(
         &self,
         (from, end): (BlockNumber, BlockNumber),

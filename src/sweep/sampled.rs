@@ -80,8 +80,7 @@ impl Entries<'_> {
         });
     }
 
-    /// Removes the entries of a page that `goes` chooses by their key and the time of their write, and calls `count`
-    /// with each.
+    /// Removes the entries of a page that `goes` chooses by key and time of their write, and calls `count` with each.
     fn remove(
         &self,
         page: BlockNumber,

@@ -77,8 +77,7 @@ impl Sweeper {
         loop {
             let started = Instant::now();
             if self.turn.page == 0 {
-                // Reset first: a sweeper that resumes an interrupted turn must not rely on the result of an earlier
-                // turn.
+                // Reset first: a sweeper that resumes a turn must not rely on the result of an earlier one.
                 self.update_slot(|slot| slot.quiet_until = slot.visit_at);
                 // Before the transaction takes its snapshot: a transaction that commits later sets the flag again.
                 flags::clear_written(self.slot);

@@ -147,8 +147,7 @@ fn remove_fences(table: &Table, horizon: FullXid) -> bool {
     removed
 }
 
-/// Marks the tags that no entry carries, and removes those whose mark is not after `horizon`; returns whether it
-/// removed any.
+/// Marks the tags that no entry carries, and removes those whose mark is not after `horizon`; returns whether any were.
 fn remove_unused(tables: &ExtensionTables, table: &Table, part: Part, horizon: FullXid) -> bool {
     let seen = Seen::by_statement();
     let candidate = |row: &Row| part.hash_of(row).filter(|_| !row.text(tag_column::TAG).is_none_or(is_fence));

@@ -25,18 +25,10 @@ const SETTINGS: [(&CStr, &str); 8] = [
 ];
 
 /// Types whose text is the same under any settings.
-const FIXED: [Oid; 10] = [
-    pg_sys::TEXTOID,
-    pg_sys::VARCHAROID,
-    pg_sys::BPCHAROID,
-    pg_sys::NAMEOID,
-    pg_sys::INT2OID,
-    pg_sys::INT4OID,
-    pg_sys::INT8OID,
-    pg_sys::NUMERICOID,
-    pg_sys::BOOLOID,
-    pg_sys::UUIDOID,
-];
+const FIXED: [Oid; 10] = {
+    use pg_sys::*;
+    [TEXTOID, VARCHAROID, BPCHAROID, NAMEOID, INT2OID, INT4OID, INT8OID, NUMERICOID, BOOLOID, UUIDOID]
+};
 
 struct TextColumn {
     name: String,

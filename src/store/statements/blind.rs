@@ -100,8 +100,7 @@ fn write_unremoved<'a, R>(
     Ok(written)
 }
 
-/// How many times `take` looks for a value that another session sets in between. A trigger or a policy may make each
-/// attempt fail.
+/// How often `take` looks for a value that another session sets in between. A trigger or policy may fail each attempt.
 const MOST_TRIES: usize = 5;
 
 /// Deletes keys, which are in byte order. The tombstones are written at `now` and kept until `until`.

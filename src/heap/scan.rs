@@ -116,8 +116,8 @@ impl Scan {
         found
     }
 
-    /// As [`Scan::find`], under an old snapshot, which may see two rows of a key: one that was removed since, and one that
-    /// its own transaction wrote after that. Then only its own row counts, whether `wanted` accepts it or not.
+    /// As [`Scan::find`], under an old snapshot, which may see two rows of a key: one that was removed since, and one
+    /// that its own transaction wrote after that. Then only its own row counts, whether `wanted` accepts it or not.
     pub fn find_own_first(&mut self, key: &str, wanted: impl Fn(&Row) -> bool) -> Option<Row> {
         match self.find(key, Row::is_own) {
             Some(own) => wanted(&own).then_some(own),

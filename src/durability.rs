@@ -5,7 +5,7 @@
 //! one way to exempt the extension's own writes from that wait. Must never weaken the durability of anything else: a
 //! delete, or any write of the caller, before or after.
 //!
-//! It takes the extension's WAL records out of the variable `XactLastRecEnd`, by which RecordTransactionCommit in xact.c
+//! It takes the extension's WAL records out of the variable XactLastRecEnd, by which RecordTransactionCommit in xact.c
 //! decides whether to flush, the same in PostgreSQL 15 to 18. Why this is exact: DESIGN.md, "Commits that do not wait".
 
 use crate::{access::Access, settings};

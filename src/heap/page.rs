@@ -107,8 +107,7 @@ pub(super) unsafe fn visible(
 /// # Safety
 /// The buffer is pinned, and holds the page of this heap.
 pub(super) unsafe fn prune_if_full(relation: Relation, spot: &Spot, buffer: Buffer) {
-    // SAFETY: the page header may be read without a lock, as heap_page_prune_opt does: a wrong guess only costs another
-    // check.
+    // SAFETY: the page header may be read without a lock, as heap_page_prune_opt does: a wrong guess costs one check.
     unsafe {
         let page = pg_sys::BufferGetPage(buffer);
         let length = match spot.row <= pg_sys::PageGetMaxOffsetNumber(page) {

@@ -1,7 +1,6 @@
 //! The rows of `cache_stats`.
 //!
-//! Owns which scopes there are, and that the total is the sum of the others. Must never depend on the order of figures:
-//! each has a name.
+//! Owns the scopes; the total is the sum of the others. Must never rely on the order of figures: each has a name.
 
 use super::database::{DatabaseStats, NamespaceStats};
 use super::{counter::Counter, row_counts::Counted, turns};

@@ -32,8 +32,7 @@ pub struct Fetched {
 
 /// Looks up a key, and waits up to `wait` for a value that another caller computes.
 ///
-/// The token vouches for what the caller reads after this call. So after a wait its snapshot may be later than the
-/// statement's.
+/// The token vouches for what the caller reads after this call. So its snapshot may be later than the statement's.
 ///
 /// # Errors
 /// [`CacheError::Altered`].

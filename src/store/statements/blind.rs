@@ -29,19 +29,13 @@ static CLEAR: Statement = statement!("clear.sql", [TEXTOID, TEXTOID, BOOLOID, TI
 /// # Errors
 /// [`CacheError::Serialization`].
 pub fn put(access: &Access, new: &NewEntry, tagged: Option<Tagged>, condition: Condition) -> Result<bool, CacheError> {
-    let mut params = entry::params(new, tagged).to_vec();
-    let statement = match condition {
+    let (statement, version) = match condition {
         Condition::Always => return Ok(put_many(access, std::slice::from_ref(new), tagged)? > 0),
-        Condition::Absent => &ADD,
-        Condition::Live => {
-            params.push(None);
-            &REPLACE
-        }
-        Condition::Version(version) => {
-            params.push(version.param());
-            &REPLACE
-        }
+        Condition::Absent => (&ADD, None),
+        Condition::Live => (&REPLACE, Some(None)),
+        Condition::Version(version) => (&REPLACE, Some(version.param())),
     };
+    let params: Vec<_> = entry::params(new, tagged).into_iter().chain(version).collect();
     write_unremoved(access, [new.key], |tables| statement.write(tables, &params, |rows| rows.len() > 0))
 }
 

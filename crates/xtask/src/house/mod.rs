@@ -6,11 +6,13 @@ mod circles;
 mod graph;
 mod head;
 mod layers;
+mod mentions;
 mod parts;
 mod report;
 mod syntax;
 #[cfg(test)]
 mod tests;
 
+pub use mentions::check as check_documents;
 pub use parts::check;
 pub use report::print;

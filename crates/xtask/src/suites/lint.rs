@@ -16,6 +16,7 @@ use crate::process;
 /// packages but the extension.
 pub fn tools() -> Result<Verdict> {
     house::check()?;
+    house::check_documents()?;
     statements::check()?;
     versions::check()?;
     process::run(cargo().args(["fmt", "--all", "--check"]))?;

@@ -28,6 +28,18 @@ WHERE deptype = 'e' AND classid = 'pg_proc'::regclass
   AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cache_pg')
   AND obj_description(objid, 'pg_proc') IS NULL;
 
+-- A function that takes a ttl takes it as text too.
+SELECT p.oid::regprocedure AS without_text_ttl
+FROM pg_depend JOIN pg_proc p ON p.oid = objid
+WHERE deptype = 'e' AND classid = 'pg_proc'::regclass
+  AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cache_pg')
+  AND proargtypes[array_position(proargnames, 'ttl') - 1] = 'interval'::regtype
+  AND NOT EXISTS (
+      SELECT FROM pg_proc AS t
+      WHERE t.proname = p.proname AND t.pronamespace = p.pronamespace
+        AND t.proargtypes[array_position(t.proargnames, 'ttl') - 1] = 'text'::regtype
+  );
+
 -- Nothing is granted to PUBLIC.
 SELECT relname, grantee, privilege_type
 FROM pg_class, aclexplode(coalesce(relacl, acldefault('r', relowner)))

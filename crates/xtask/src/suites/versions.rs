@@ -35,6 +35,11 @@ pub fn check() -> Result<()> {
     if features != supported {
         faults.push(format!("Cargo.toml has features for {features:?}, and xtask builds for {supported:?}"));
     }
+    for (name, words) in named(SUPPORTED.into_inner()) {
+        if !fs::read_to_string(project.join(name))?.contains(&words) {
+            faults.push(format!("{name}: does not say {words:?}, and xtask builds for {supported:?}"));
+        }
+    }
     if faults.is_empty() { Ok(()) } else { bail!("{}", faults.join("\n")) }
 }
 
@@ -50,6 +55,16 @@ fn of(name: &str, text: &str) -> Vec<String> {
 fn features(manifest: &str) -> Vec<u16> {
     let major = |line: &str| line.strip_prefix("pg")?.split_once(" = [\"pgrx/pg")?.0.parse().ok();
     manifest.lines().filter_map(major).collect()
+}
+
+/// The files that name all supported versions, the first and the last of which are given, and the words for them.
+fn named((first, last): (u16, u16)) -> [(&'static str, String); 3] {
+    let list: Vec<_> = (first..=last).map(|major| major.to_string()).collect();
+    [
+        ("README.md", format!("PostgreSQL {first} to {last}")),
+        ("SECURITY.md", format!("({first} to {last})")),
+        (".github/workflows/ci.yml", format!("pg: [{}]", list.join(", "))),
+    ]
 }
 
 #[cfg(test)]
@@ -73,6 +88,12 @@ mod tests {
     #[test]
     fn the_versions_of_a_manifest_are_its_features() {
         assert_eq!(features("default = [\"pg18\"]\npg15 = [\"pgrx/pg15\"]\npg18 = [\"pgrx/pg18\"]\n"), [15, 18]);
+    }
+
+    #[test]
+    fn the_words_for_the_supported_versions_follow_from_them() {
+        let words = named((15, 17)).map(|(_, words)| words);
+        assert_eq!(words, ["PostgreSQL 15 to 17", "(15 to 17)", "pg: [15, 16, 17]"]);
     }
 
     #[test]

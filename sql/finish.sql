@@ -1,4 +1,4 @@
--- What each function says of itself, who may do what, and the announcement. Runs after everything else.
+-- The comments and privileges of functions, the triggers of the tables, and the announcement. Runs last.
 
 COMMENT ON FUNCTION @extschema@.cache_get(text) IS 'returns the value of a live entry; NULL on a miss';
 COMMENT ON FUNCTION @extschema@.cache_get_or_null(text) IS 'as cache_get, but returns NULL instead of an error; only cancel and shutdown raise';
@@ -40,20 +40,20 @@ COMMENT ON FUNCTION @extschema@.cache_keys(text, text, integer) IS 'returns live
 COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint) IS 'creates or changes a namespace; options that are not given stay as they are';
 COMMENT ON FUNCTION @extschema@.cache_unconfigure(text) IS 'removes the options of a namespace, but not its entries; returns whether there were any';
 COMMENT ON FUNCTION @extschema@.cache_persistence(text) IS 'makes all tables of the cache logged or unlogged, under an exclusive lock; returns which they are';
-COMMENT ON FUNCTION @extschema@.cache_sweep(integer) IS 'removes up to this many due entries; never waits; returns how many, 0 if none is due';
+COMMENT ON FUNCTION @extschema@.cache_sweep(integer) IS 'removes up to this many expired entries; never waits; returns how many, 0 if there are none';
 
--- The extension's tables are private; cache_entries is opened by GRANT (docs/operations.md, "Privileges").
+-- Roles get privileges on cache_entries by GRANT (docs/operations.md, "Privileges").
 REVOKE ALL ON @extschema@.cache_entries, @extschema@.cache_tags, @extschema@.cache_namespaces FROM PUBLIC;
 
--- The privileges on cache_entries guard the functions that read or write entries. Those that configure are the owner's.
+-- The functions that read or write entries check privileges on cache_entries. Only the owner calls those that configure.
 REVOKE ALL ON FUNCTION
     @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint),
     @extschema@.cache_unconfigure(text),
     @extschema@.cache_persistence(text)
 FROM PUBLIC;
 
--- A trigger counts what is written through the executor: by plain SQL, and by functions beside policies and other triggers.
--- Below the executor the functions count by themselves.
+-- A trigger counts rows that are written through the executor: by plain SQL, and by functions under policies and other
+-- triggers. Below the executor the functions count the rows.
 CREATE FUNCTION @extschema@.cache_entries_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_entries_changed_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.cache_entries_changed() FROM PUBLIC;
@@ -63,7 +63,7 @@ CREATE TRIGGER cache_entries_changed
     FOR EACH ROW EXECUTE FUNCTION @extschema@.cache_entries_changed();
 ALTER TABLE @extschema@.cache_entries ENABLE ALWAYS TRIGGER cache_entries_changed;
 
--- Every session forgets what it knew about namespaces when one changes, however it was changed.
+-- After each change of a namespace, by any statement, every session reads the namespaces again.
 CREATE FUNCTION @extschema@.cache_namespaces_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_namespaces_changed_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.cache_namespaces_changed() FROM PUBLIC;
@@ -89,7 +89,7 @@ ALTER TABLE @extschema@.cache_namespaces
     ENABLE ALWAYS TRIGGER cache_namespaces_checked_again,
     ENABLE ALWAYS TRIGGER cache_namespaces_changed;
 
--- What a subscription brings into the tables of the cache is passed over. The name sorts before those of all other triggers.
+-- Rows of a subscription for the tables of the cache are skipped. The name sorts before those of all other triggers.
 CREATE FUNCTION @extschema@.cache_applied_ignored() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_applied_ignored_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.cache_applied_ignored() FROM PUBLIC;
@@ -107,7 +107,7 @@ ALTER TABLE @extschema@.cache_entries ENABLE REPLICA TRIGGER cache_applied_ignor
 ALTER TABLE @extschema@.cache_tags ENABLE REPLICA TRIGGER cache_applied_ignored;
 ALTER TABLE @extschema@.cache_namespaces ENABLE REPLICA TRIGGER cache_applied_ignored;
 
--- A TRUNCATE of the tags would revive what they invalidated: it empties the cache, whoever does it.
+-- A TRUNCATE of the tags would make invalidated entries live again. So it also deletes all entries.
 CREATE FUNCTION @extschema@.cache_tags_truncated() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_tags_truncated_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.cache_tags_truncated() FROM PUBLIC;
@@ -117,7 +117,7 @@ CREATE TRIGGER cache_tags_truncated
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.cache_tags_truncated();
 ALTER TABLE @extschema@.cache_tags ENABLE ALWAYS TRIGGER cache_tags_truncated;
 
--- Wakes the launcher at the commit, or says what is missing. Needed this once.
+-- Wakes the launcher at the commit, or warns that the library is not preloaded. Needed only here.
 CREATE FUNCTION @extschema@.cache_announce() RETURNS void
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_announce_wrapper';
 SELECT @extschema@.cache_announce();

@@ -25,7 +25,7 @@ FROM @extschema@.cache_stats(),
          expired_entries bigint, expired_bytes bigint, largest_entry bigint
      );
 
--- What more room would give: a miss for an evicted entry would be a hit in a larger cache.
+-- The hit ratio of a larger cache: a miss for an evicted entry would be a hit in it.
 CREATE VIEW @extschema@.cache_sizes AS
 SELECT scope,
        namespace,
@@ -50,20 +50,20 @@ CREATE VIEW @extschema@.cache_sweeps AS SELECT * FROM @extschema@.cache_sweeps()
 CREATE VIEW @extschema@.cache_health AS SELECT * FROM @extschema@.cache_health();
 CREATE VIEW @extschema@.cache_advice AS SELECT * FROM @extschema@.cache_advice();
 
-COMMENT ON VIEW @extschema@.cache_stats IS 'activity since reset_at and content of the cache: in total, for each namespace (scope), and for operations that no namespace counts; not transactional, so operations of rolled back transactions count';
-COMMENT ON COLUMN @extschema@.cache_stats.scope IS 'total; namespace; merged: namespaces that lost their slot because they were unused for ten minutes and no slot was left (cache_pg.track_namespaces); rest: operations without a slot, and those of no namespace';
+COMMENT ON VIEW @extschema@.cache_stats IS 'counters since reset_at, and the content of the cache at counted_at; one row for the total, one for each namespace, and others (see scope); operations of rolled back transactions count too';
+COMMENT ON COLUMN @extschema@.cache_stats.scope IS 'total; namespace; merged: namespaces that were unused for ten minutes and lost their counters to another namespace (cache_pg.track_namespaces); rest: operations of namespaces without counters, and those that belong to no namespace';
 COMMENT ON COLUMN @extschema@.cache_stats.hits IS 'reads that found a live entry';
 COMMENT ON COLUMN @extschema@.cache_stats.misses IS 'reads that found none, or an expired one';
 COMMENT ON COLUMN @extschema@.cache_stats.hit_ratio IS 'share of hits among all reads, 0 to 1; NULL: no reads';
 COMMENT ON COLUMN @extschema@.cache_stats.stale_hits IS 'misses for which cache_fetch returned a value past its deadline';
-COMMENT ON COLUMN @extschema@.cache_stats.sets IS 'values written by cache_set and the like';
-COMMENT ON COLUMN @extschema@.cache_stats.deletes IS 'keys deleted by cache_delete and the like; for cache_clear, the live entries';
+COMMENT ON COLUMN @extschema@.cache_stats.sets IS 'values written by cache_set and similar functions';
+COMMENT ON COLUMN @extschema@.cache_stats.deletes IS 'keys deleted by cache_delete and similar functions; for cache_clear, the live entries';
 COMMENT ON COLUMN @extschema@.cache_stats.invalidations IS 'keys deleted because a row of a watched table changed';
 COMMENT ON COLUMN @extschema@.cache_stats.tag_invalidations IS 'tags invalidated; they belong to no namespace';
 COMMENT ON COLUMN @extschema@.cache_stats.touches IS 'deadlines changed without writing a value';
 COMMENT ON COLUMN @extschema@.cache_stats.fills IS 'values computed and stored, by cache_fill or cache_get_or_set';
 COMMENT ON COLUMN @extschema@.cache_stats.fills_refused IS 'values computed and rejected, because they could have been stale';
-COMMENT ON COLUMN @extschema@.cache_stats.fills_barred IS 'the part of fills_refused that came while a transaction was open that had cleared the namespace or the cache';
+COMMENT ON COLUMN @extschema@.cache_stats.fills_barred IS 'the part of fills_refused that was refused because an open transaction had cleared the namespace or the cache';
 COMMENT ON COLUMN @extschema@.cache_stats.loads IS 'values computed';
 COMMENT ON COLUMN @extschema@.cache_stats.load_ms IS 'total time of the loads, in milliseconds';
 COMMENT ON COLUMN @extschema@.cache_stats.waits IS 'callers that waited for another caller to compute a value';
@@ -82,12 +82,12 @@ COMMENT ON COLUMN @extschema@.cache_stats.largest_entry IS 'bytes of the largest
 COMMENT ON COLUMN @extschema@.cache_stats.counted_at IS 'end of the last full sweep that skipped no page; NULL: none yet';
 COMMENT ON COLUMN @extschema@.cache_stats.reset_at IS 'start of the counting: cache_stats_reset(), a crash, or the first use';
 
-COMMENT ON COLUMN @extschema@.cache_stats.namespaces IS 'number of namespaces in the row; a namespace that lost its place and got another counts twice; NULL: unknown';
+COMMENT ON COLUMN @extschema@.cache_stats.namespaces IS 'number of namespaces that the row counts; a namespace that lost its counters and got new ones counts twice; NULL: unknown';
 
 COMMENT ON VIEW @extschema@.cache_sizes IS 'hit ratio that a larger cache would have had since reset_at';
 COMMENT ON COLUMN @extschema@.cache_sizes.size IS 'multiple of the current size';
 
-COMMENT ON VIEW @extschema@.cache_latency IS 'duration of operations within the server, in milliseconds; exact to 6 %';
+COMMENT ON VIEW @extschema@.cache_latency IS 'duration of operations within the server, in milliseconds, with an error of at most 6 %';
 COMMENT ON COLUMN @extschema@.cache_latency.operation IS 'get, set, delete, fill, load (computing a value), or sweep (one step of the sweeper)';
 COMMENT ON COLUMN @extschema@.cache_latency.timed IS 'number of operations that were timed';
 COMMENT ON COLUMN @extschema@.cache_latency.one_in IS 'one in this many operations is timed';

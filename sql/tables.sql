@@ -43,16 +43,16 @@ CREATE TABLE @extschema@.cache_entries (
 COMMENT ON TABLE @extschema@.cache_entries IS
     'entries of the cache. An entry is live if value is not SQL NULL and expires_at is in the future. Grants and policies on this table apply to every function.';
 COMMENT ON COLUMN @extschema@.cache_entries.key IS '1 to 512 bytes; the part before the first ":" is the namespace';
-COMMENT ON COLUMN @extschema@.cache_entries.created_at IS 'time since which the key has been live without interruption; for a deleted entry, the created_at of what was deleted, -infinity if nothing was';
+COMMENT ON COLUMN @extschema@.cache_entries.created_at IS 'time since which the key has had a live entry without interruption; for a deleted key, the created_at of the deleted entry, or -infinity if there was none';
 COMMENT ON COLUMN @extschema@.cache_entries.version IS 'transaction that last wrote or deleted the value';
 COMMENT ON COLUMN @extschema@.cache_entries.updated_at IS 'time when the value was last written or deleted';
 COMMENT ON COLUMN @extschema@.cache_entries.expires_at IS 'deadline: from then on the entry is never returned';
-COMMENT ON COLUMN @extschema@.cache_entries.stale_until IS 'time until which the row is kept after its deadline; NULL: not at all';
+COMMENT ON COLUMN @extschema@.cache_entries.stale_until IS 'time until which the row is kept after its deadline; NULL: until its deadline';
 COMMENT ON COLUMN @extschema@.cache_entries.lease_until IS 'time until which one caller may compute a new value';
 COMMENT ON COLUMN @extschema@.cache_entries.lease_id IS 'random number in the token of that caller (see cache_fetch)';
 COMMENT ON COLUMN @extschema@.cache_entries.load_us IS 'time that it took to compute the value that cache_fill stored, in microseconds';
 COMMENT ON COLUMN @extschema@.cache_entries.value IS 'the value; SQL NULL: deleted (JSON null is a value)';
-COMMENT ON COLUMN @extschema@.cache_entries.tags IS 'tags, by which entries are invalidated';
+COMMENT ON COLUMN @extschema@.cache_entries.tags IS 'tags of the entry (see cache_invalidate_tags)';
 COMMENT ON COLUMN @extschema@.cache_entries.tag_generations IS 'generation of each tag when the value was written; an entry is live while cache_tags has the same generations';
 
 -- One row for each tag that has ever been invalidated; more where transactions invalidated it at the same time. The

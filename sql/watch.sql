@@ -1,4 +1,4 @@
--- What watched tables need: the trigger function, the event triggers and a view.
+-- The objects of watched tables: the trigger function, the event triggers and a view.
 
 CREATE FUNCTION @extschema@.cache_watch_trigger() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'cache_watch_trigger_wrapper';
@@ -15,7 +15,7 @@ REVOKE ALL ON FUNCTION
     @extschema@.cache_watch_ddl()
 FROM PUBLIC;
 
-COMMENT ON FUNCTION @extschema@.cache_watch(regclass, text[], text[]) IS 'makes every change of a row of the table delete the keys and invalidate the tags that its columns make of the templates';
+COMMENT ON FUNCTION @extschema@.cache_watch(regclass, text[], text[]) IS 'from now on, a change of a row of the table deletes the keys and invalidates the tags that the templates give for this row';
 COMMENT ON FUNCTION @extschema@.cache_unwatch(regclass) IS 'stops watching a table; returns whether it was watched';
 
 -- Of a tree of tables, the one that cache_watch was called for. A trigger that cache_watch did not create is left out.

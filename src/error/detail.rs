@@ -23,11 +23,13 @@ impl CacheError {
             Self::SessionDependentText { .. } => {
                 "A cast or an output function of its type, or of a type inside it, is not IMMUTABLE.".into()
             }
-            Self::Unwatchable(_) => "Only ordinary and partitioned tables can be watched, but no temporary tables, no \
-                                     system tables and no tables of cache_pg."
-                .into(),
+            Self::Unwatchable(_) => {
+                "Only ordinary and partitioned tables can be watched. Temporary tables, system tables \
+                                     and the tables of cache_pg cannot."
+                    .into()
+            }
             Self::ForeignTable(_) => {
-                "It is below a watched table, and triggers do not see all changes of its rows.".into()
+                "It is a partition or child of a watched table, and triggers do not see all changes of its rows.".into()
             }
             Self::ValueTooLarge { limit, key, .. } => format!("The limit for key \"{key}\" is {limit} bytes."),
             Self::TooManyTags { limit, .. } => format!("An entry can have at most {limit} tags."),
@@ -92,16 +94,16 @@ impl CacheError {
             Self::TagDenied { verb, table, role, .. } => verb.hint(table, role),
             Self::Encoding => "Create one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0.".into(),
             Self::Reshaped { table: "cache_entries", .. } => {
-                "Undo the change, or run DROP EXTENSION cache_pg CASCADE and CREATE EXTENSION cache_pg. Further columns \
-                 can follow those of CREATE EXTENSION if they accept NULL or have a default."
+                "Undo the change, or run DROP EXTENSION cache_pg CASCADE and CREATE EXTENSION cache_pg. Added columns \
+                 are allowed if they accept NULL or have a default."
                     .into()
             }
             Self::Reshaped { .. } => {
                 "Undo the change, or run DROP EXTENSION cache_pg CASCADE and CREATE EXTENSION cache_pg.".into()
             }
             Self::Altered(_) | Self::Type { .. } => {
-                "Undo the change. The table must be a heap with the columns and the index of CREATE EXTENSION, and no index \
-                 that is partial or on an expression."
+                "Undo the change. The table must be a heap with the columns and the index of CREATE EXTENSION, without partial \
+                 indexes and indexes on expressions."
                     .into()
             }
             Self::NotPreloaded => "Add cache_pg to shared_preload_libraries in postgresql.conf and restart.".into(),

@@ -7,7 +7,7 @@ use cache_pg_rules::health::Thresholds;
 use pgrx::{GucContext::Userset, GucSetting};
 use std::{ffi::CStr, time::Duration};
 
-const THRESHOLD: &CStr = c"A threshold of cache_health. It changes nothing else.";
+const THRESHOLD: &CStr = c"This is a threshold of cache_health. It has no other effect.";
 
 settings! {
     /// Defines these settings.

@@ -41,19 +41,19 @@ settings! {
         c"A deleted key leaves a tombstone for twice this time. It rejects values that were computed before the delete.";
     /// Ten seconds: while few rows are due, a full sweep costs a few milliseconds for every thousand pages.
     SWEEP_INTERVAL: i32 = 10_000, 100 => DAY_MS; Sighup, UNIT_MS; c"cache_pg.sweep_interval",
-        c"Sets the maximum time between two sweeps of the same page for expired entries.",
-        c"The sweeper works faster while many entries are due. Reads never return an expired entry, swept or not.";
+        c"Sets the maximum time in which the sweeper visits every page of the table.",
+        c"The sweeper works faster while many entries have expired. Reads never return an expired entry, even if its row still exists.";
     /// A thousand rows take a few milliseconds; with ten thousand, the longest batch took fourteen times as long.
     SWEEP_BATCH_SIZE: i32 = 1000, 1 => 1_000_000; Sighup; c"cache_pg.sweep_batch_size",
         c"Sets the maximum number of rows that the sweeper removes in one transaction.",
-        c"A larger batch costs less for each row, but holds row locks longer. It is also the default of cache_sweep().";
+        c"A larger batch costs less for each row, but holds row locks longer. The setting is also the default of cache_sweep().";
     /// Three, as `autovacuum_max_workers`: with the launcher they fit into the default `max_worker_processes` of eight.
     MAX_WORKERS: i32 = 3, 0 => 256; Sighup; c"cache_pg.max_workers",
         c"Sets the maximum number of databases that are swept at the same time; 0 turns sweeping off.",
         c"Each sweeper takes one of max_worker_processes while it works, and the launcher takes one more.";
     /// On: a crash can lose the sets of up to three times `wal_writer_delay`, but never a delete.
     ASYNC_COMMIT: bool = true; Userset; c"cache_pg.async_commit",
-        c"Commits without waiting for the disk if a transaction only sets, touches or counts entries.",
+        c"Commits without waiting for the disk if a transaction only sets, fills, touches or increments entries.",
         c"A crash can lose the last of these transactions. A transaction that deletes entries or writes other tables waits as usual.";
 }
 

@@ -20,12 +20,12 @@ settings! {
         c"Near the limit, the sweeper evicts the least used entries. A namespace can have its own limit.";
     /// A twentieth: half of the allowed excess of a limit by entries.
     EVICTION_FACTOR: f64 = 1.05, 1.0 => 10.0; Suset; c"cache_pg.eviction_factor",
-        c"Sets the multiple of the limit beyond which writers evict entries themselves.",
-        c"They evict at commit and wait for no lock. Without a sweeper, only this bounds the cache.";
+        c"Sets the multiple of the limit above which transactions that add entries also evict entries.",
+        c"They evict at commit and wait for no lock. Without a sweeper, only these evictions keep the cache within its limits.";
     /// Eight megabytes: eight bytes for each of a million entries, so that few keys share a byte.
     RECENCY_MEMORY: i32 = 8192, 0 => 1024 * 1024; memory_context(), UNIT_KB; c"cache_pg.recency_memory",
         c"Sets the shared memory that records which entries were read recently, so that eviction keeps them.",
-        c"Eight bytes for each entry of the server are enough; with fewer, keys share a byte. 0 records nothing.";
+        c"Eight bytes for each entry of the server are enough; with fewer, many keys share a byte. With 0, nothing is recorded.";
     /// Sixteen megabytes: 16 bytes for each of a million entries.
     HINT_MEMORY: i32 = 16 * 1024, 0 => 1024 * 1024; memory_context(), UNIT_KB; c"cache_pg.hint_memory",
         c"Sets the shared memory that records where rows are, so that reads do not need the index.",

@@ -15,7 +15,7 @@ pub enum TemplateError {
     #[error("the \"}}\" at byte {0} has no opening brace")]
     Unopened(usize),
     /// `{}`; where.
-    #[error("the braces at byte {0} contain no column")]
+    #[error("the braces at byte {0} contain no column name")]
     NoColumn(usize),
     /// No values of the columns make a valid key.
     #[error(transparent)]

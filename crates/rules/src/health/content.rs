@@ -9,9 +9,9 @@ use crate::quote::literal;
 
 pub(super) fn namespaces(now: &Readings) -> Check {
     let status = if now.uncounted > 0 { Status::Warning } else { Status::Ok };
-    let advice = "There are more namespaces than cache_pg.track_namespaces, and the others are counted together. Raise it \
-                  and restart. Or give the keys fewer namespaces: the part before the first \":\" should name a kind of \
-                  thing.";
+    let advice = "There are more namespaces than cache_pg.track_namespaces, and the rest are counted together. Raise the \
+                  setting and restart. Or use fewer namespaces: the part of a key before the first \":\" should name a \
+                  kind of thing, not one thing.";
     let value = format!("{} operations not counted by namespace", now.uncounted);
     check("namespaces", status, value, "all counted".into(), advice)
 }
@@ -42,9 +42,9 @@ pub(super) fn unread(now: &Readings, limit: &Thresholds) -> Check {
 pub(super) fn foreign_keys(now: &Readings) -> Check {
     let status = if now.references.is_empty() { Status::Ok } else { Status::Warning };
     let value = if now.references.is_empty() { "none".into() } else { now.references.join(", ") };
-    let advice = "The sweeper keeps entries that a foreign key refers to, even if they are expired or beyond the limit. If \
-                  the referring table is larger than 8 MB and has no index on the column, it keeps all entries. Drop the \
-                  foreign key.";
+    let advice = "The sweeper keeps entries that a foreign key refers to, even if they have expired or exceed the limit. If \
+                  the referring table is larger than 8 MB and has no index on the column, the sweeper keeps all entries. \
+                  Drop the foreign key.";
     check("foreign_keys", status, value, "none".into(), advice)
 }
 

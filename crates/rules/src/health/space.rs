@@ -23,8 +23,8 @@ pub(super) fn expired(now: &Readings, limit: &Thresholds) -> Check {
 pub(super) fn dead(now: &Readings, limit: &Thresholds) -> Check {
     let threshold = format!("at most {}", percent(limit.dead_share));
     let Some(share) = share(now.dead_rows, now.live_rows) else { return unknown("dead_rows", threshold) };
-    let advice = "Vacuum does not keep up. See the check \"oldest_transaction\", whether autovacuum is on, and whether it \
-                  has a free worker.";
+    let advice = "Vacuum does not keep up. See the check \"oldest_transaction\". Also check that autovacuum is on and has a \
+                  free worker.";
     let status = if now.dead_rows < FEW_ROWS { Status::Ok } else { beyond(share, limit.dead_share) };
     check("dead_rows", status, percent(share), threshold, advice)
 }
@@ -54,7 +54,8 @@ pub(super) fn transaction(now: &Readings, limit: &Thresholds) -> Check {
 
 pub(super) fn wraparound(now: &Readings, limit: &Thresholds) -> Check {
     let status = beyond(now.age as f64, limit.wraparound_age as f64);
-    let advice = "Vacuum has not frozen the tables of the cache for a long time. Run VACUUM (FREEZE) cache_entries.";
+    let advice = "Vacuum has not frozen the tables of the cache for a long time. Run VACUUM (FREEZE) \
+                  cache_entries, cache_tags, cache_namespaces.";
     let threshold = format!("at most {} transactions", limit.wraparound_age);
     check("wraparound", status, format!("{} transactions", now.age), threshold, advice)
 }
@@ -69,8 +70,8 @@ pub(super) fn size(now: &Readings) -> Check {
         () if fill <= CRITICAL => Status::Warning,
         () => Status::Critical,
     };
-    let advice = "The cache is larger than its limit. Either the sweeper does not keep up or is switched off, or open \
-                  transactions hold rows. See cache_sweeps.";
+    let advice = "The cache is larger than its limit. The sweeper does not keep up, or it is switched off, or open \
+                  transactions have locked rows. See cache_sweeps.";
     check("size", status, now.room.clone(), "within the limit".into(), advice)
 }
 
@@ -81,7 +82,8 @@ pub(super) fn gauge(now: &Readings) -> Check {
     let is_off = off > FEW_ENTRIES && off as f64 > counted as f64 * OFF;
     let status = if is_off { Status::Warning } else { Status::Ok };
     let value = format!("estimated {gauge} entries, counted {counted}");
-    let advice = "Limits are enforced by an estimate, which every full sweep corrects. Rolled back prepared transactions and \
-                  a disabled trigger cache_entries_changed make it wrong. Avoid both, or lower cache_pg.sweep_interval.";
+    let advice = "Limits are enforced by an estimated number of entries, which every full sweep corrects. Rolled back \
+                  prepared transactions and a disabled trigger cache_entries_changed make the estimate wrong. Avoid both, \
+                  or lower cache_pg.sweep_interval.";
     check("gauge", status, value, threshold, advice)
 }

@@ -23,7 +23,7 @@ pub(super) fn worker(now: &Readings) -> Check {
         (false, _) => (
             Status::Warning,
             "not running",
-            "Expired entries are never returned, but their rows stay. See the server log for why the launcher ended. \
+            "Expired entries are never returned, but their rows stay. The server log says why the launcher ended. \
              Without cache_pg in shared_preload_libraries, call cache_sweep() regularly.",
         ),
     };
@@ -47,8 +47,8 @@ pub(super) fn latency(now: &Readings, limit: &Thresholds) -> Check {
     let threshold = format!("99 % of gets within {}", time(limit.latency));
     let Some(latency) = now.latency else { return unknown("latency", threshold) };
     let status = beyond(latency.as_secs_f64(), limit.latency.as_secs_f64());
-    let advice = "A get usually takes microseconds, so these wait for something. See cache_latency, wait_event in \
-                  pg_stat_activity, and whether the table fits into shared_buffers.";
+    let advice = "A get usually takes microseconds, so these gets wait for a lock or for the disk. See cache_latency, and \
+                  wait_event in pg_stat_activity. Check whether the table fits into shared_buffers.";
     check("latency", status, time(latency), threshold, advice)
 }
 

@@ -25,7 +25,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
 /// When a call fails.
 pub fn show(screen: &Screen) -> Result<()> {
     let mut client = screen.client()?;
-    screen.say(&format!("One client, {CALLS} calls of each, in milliseconds:\n"));
+    screen.say(&format!("One client calls each function {CALLS} times. The times are in milliseconds.\n"));
     screen.print("                              median   slowest\n");
     for (name, call) in FUNCTIONS {
         let statement = client.prepare(call)?;
@@ -39,7 +39,7 @@ pub fn show(screen: &Screen) -> Result<()> {
     Ok(())
 }
 
-/// How long it takes to remove 100 due entries, which nobody but this transaction sees.
+/// How long it takes to remove 100 due entries, which no other transaction sees.
 fn sweep(client: &mut Client) -> Result<Duration> {
     let mut transaction = client.transaction()?;
     transaction.batch_execute(

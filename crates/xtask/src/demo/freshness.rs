@@ -29,11 +29,11 @@ pub fn late(screen: &Screen) -> Result<()> {
     miss(screen)?;
     let old = screen.ask(&[DISH])?;
     screen.say("Before it stores the value, another session changes the row and deletes the key.");
-    screen.say("There is no entry yet (f). The delete counts all the same.");
+    screen.say("There is no entry yet, so cache_delete returns f. The cache records the delete.");
     screen.run(&["BEGIN", "UPDATE dishes SET price = 4 WHERE id = 1", "SELECT cache_delete('dish:1')", "COMMIT"])?;
-    screen.say("The reader brings the old value. The cache refuses it (f).");
+    screen.say("The reader tries to store the old value. The cache refuses it (f).");
     screen.expect(&[&format!("SELECT cache_fill('dish:1',\n    '{old}', :'token') AS stored")], "f")?;
-    screen.say("The next reader gets a token too, and brings the new value.");
+    screen.say("The next reader gets a token too, and stores the new value.");
     miss(screen)?;
     screen.expect(&[&format!("SELECT cache_fill('dish:1',\n    ({DISH}), :'token') AS stored")], "t")?;
     let (cached, new) = (screen.value("SELECT cache_get('dish:1')")?, screen.value(DISH)?);
@@ -52,14 +52,14 @@ fn miss(screen: &Screen) -> Result<()> {
 /// # Errors
 /// When an entry outlives its row, or does not outlive a rollback.
 pub fn watched(screen: &Screen) -> Result<()> {
-    screen.say("Many programs change a table, and not all of them know of the cache. Watch the table.");
+    screen.say("Other programs change the table, and do not know about the cache. Watch the table.");
     screen.run(&["SELECT cache_watch('dishes', keys => ARRAY['dish:{id}'])"])?;
-    screen.say("A change that is rolled back leaves the entry.");
+    screen.say("A change that is rolled back does not delete the entry.");
     screen.expect(
         &["BEGIN", "UPDATE dishes SET price = 5", "ROLLBACK", "SELECT cache_get('dish:1') IS NULL AS missed"],
         "f",
     )?;
-    screen.say("A change that is committed removes it, with no call to the cache.");
+    screen.say("A change that is committed deletes it, without a call to the cache.");
     screen.expect(&["UPDATE dishes SET price = 5", "SELECT cache_get('dish:1') IS NULL AS missed"], "t")
 }
 
@@ -83,7 +83,7 @@ pub fn together(screen: &Screen) -> Result<()> {
             .collect::<Result<Vec<_>>>()
     })?;
     let took = start.elapsed().as_secs_f64();
-    screen.say(&format!("The others got {}. All of them together took {took:.1} s.\n", others.join(", ")));
+    screen.say(&format!("The other sessions got {}. All sessions together took {took:.1} s.\n", others.join(", ")));
     ensure!(others.iter().all(|answer| answer == "1"), "the report was computed more than once");
     screen.say("100 pages carry a tag. One call makes all of them a miss.");
     let hits = "SELECT count(cache_get('page:' || i)) AS hits\n    FROM generate_series(1, 100) AS i";

@@ -42,11 +42,11 @@ pub fn run() -> Result<()> {
     screen.chapter("Statistics: make top");
     let frame = top::frame(None, &top::sample(&mut cluster.connect(DEMO_DATABASE)?)?, screen.ink());
     screen.print(&format!("{frame}\n"));
-    screen.say("The server goes on. Look around with");
+    screen.say("The server keeps running. Connect to it with");
     screen.mark(&format!("  {}", psql_line(&cluster, &installation)));
     screen.say("or with any driver at");
     screen.mark(&format!("  {}", cluster.url(DEMO_DATABASE)?));
-    screen.say("and when you are done, `make stop` stops it and removes it.");
+    screen.say("`make stop` stops the server and removes it.");
     cluster.leave_running();
     Ok(())
 }
@@ -79,8 +79,8 @@ pub fn stop() -> Result<()> {
 fn announce(dir: &Path) {
     let first = !paths::extension_target().join("release").is_dir();
     println!(
-        "This gets PostgreSQL, builds the extension, starts a server of its own in\n{} and shows what it does. \
-         {}\nNo other PostgreSQL is touched.\n",
+        "This downloads PostgreSQL, builds the extension, starts a separate server in\n{} and shows what the cache does. \
+         {}\nNo other PostgreSQL is changed.\n",
         dir.display(),
         if first {
             "The first time it takes about five minutes,\nnearly all of it compiling; after that, half a minute."

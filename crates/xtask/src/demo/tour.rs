@@ -33,14 +33,14 @@ pub const STILL: &str = "A late value is refused";
 
 /// The chapters, in the order in which they are shown.
 const CHAPTERS: &[Chapter] = &[
-    Chapter::new("One statement makes a database a cache", create),
+    Chapter::new("One statement adds a cache to a database", create),
     Chapter::new("A key, a value, a deadline", values).filmed(),
     Chapter::new("Entries expire by themselves", expiry),
     Chapter::new("The cache belongs to your transaction", transactions).filmed(),
     Chapter::new(STILL, freshness::late).filmed(),
-    Chapter::new("A watched table tells the cache itself", freshness::watched).filmed(),
+    Chapter::new("A watched table deletes its keys from the cache", freshness::watched).filmed(),
     Chapter::new("Computed once, invalidated together", freshness::together).filmed(),
-    Chapter::new("Counters and first come, first served", atomic),
+    Chapter::new("Locks and counters", atomic),
     Chapter::new("Seven caches of a restaurant platform", seven),
     Chapter::new("Privileges", privileges),
     Chapter::new("How long a call takes, here and now", durations::show),
@@ -68,7 +68,7 @@ fn create(screen: &Screen) -> Result<()> {
 }
 
 fn values(screen: &Screen) -> Result<()> {
-    screen.say("Store some JSON for five minutes. The answer is its deadline.");
+    screen.say("Store JSON for five minutes. The result is the deadline.");
     screen.run(&["SELECT cache_set('tenant:burger-palace',\n    \
                   '{\"name\": \"Burger Palace\", \"plan\": \"pro\"}', '5 minutes')"])?;
     screen.say("Read it, from any session and any client.");
@@ -88,18 +88,18 @@ fn expiry(screen: &Screen) -> Result<()> {
     ])?;
     for _ in 0..2 {
         std::thread::sleep(Duration::from_secs(1));
-        screen.say(&format!("a second later: {}", screen.value("SELECT cache_ttl('offer:today')")?));
+        screen.say(&format!("One second later: {}", screen.value("SELECT cache_ttl('offer:today')")?));
     }
     screen.wait("SELECT cache_ttl('offer:today') IS NULL", Duration::from_secs(10))?;
-    screen.say("\nFrom its deadline on, to the millisecond, it is not returned.");
+    screen.say("\nFrom its deadline on, the entry is never returned.");
     screen.run(&["SELECT cache_get('offer:today') IS NULL AS missed"])?;
-    screen.say("The sweeper removes the row by itself (here it looks every second).");
+    screen.say("The sweeper removes the row (in this demo it looks once a second).");
     let took = screen
         .wait("SELECT NOT EXISTS (SELECT FROM cache_entries WHERE key = 'offer:today')", Duration::from_secs(30))?;
     screen.run(&["SELECT count(*) AS rows_left FROM cache_entries WHERE key = 'offer:today'"])?;
     screen.say(&match took {
-        short if short < Duration::from_millis(100) => "It was gone before we looked.".to_owned(),
-        long => format!("It was gone {:.1} s after its deadline.", long.as_secs_f64()),
+        short if short < Duration::from_millis(100) => "The row was already removed.".to_owned(),
+        long => format!("The row was removed {:.1} s after its deadline.", long.as_secs_f64()),
     });
     Ok(())
 }
@@ -116,24 +116,24 @@ fn transactions(screen: &Screen) -> Result<()> {
 }
 
 fn atomic(screen: &Screen) -> Result<()> {
-    screen.say("Of many that add the same key, one succeeds.");
+    screen.say("If several sessions add the same key, one of them succeeds.");
     screen.run(&[
         r#"SELECT cache_add('job:nightly', '"worker 1"', '1 minute')"#,
         r#"SELECT cache_add('job:nightly', '"worker 2"', '1 minute')"#,
     ])?;
-    screen.say("Count the requests of a minute. No call is lost.");
+    screen.say("Count the requests of one minute. Every call counts.");
     screen.run(&["SELECT cache_incr('limit:ann', ttl => '1 minute') FROM generate_series(1, 3)"])
 }
 
 fn seven(screen: &Screen) -> Result<()> {
-    screen.say("Each has a time to live of its own, set once (examples/seven-caches.sql).\n");
+    screen.say("Each namespace has its own time to live, which is set once (examples/seven-caches.sql).\n");
     screen.script(&paths::project().join("examples/seven-caches.sql"))
 }
 
 fn privileges(screen: &Screen) -> Result<()> {
     screen.say("A new role has no privilege on the cache.");
     screen.show(&["CREATE ROLE app", "SET ROLE app", "SELECT cache_get('tenant:burger-palace')"])?;
-    screen.say("An application needs this one GRANT.");
+    screen.say("An application needs one GRANT.");
     screen.run(&[
         "GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries TO app",
         "SET ROLE app",

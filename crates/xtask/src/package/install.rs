@@ -42,7 +42,7 @@ pub fn install_into_server(pg_config: &Path, destdir: Option<&Path>) -> Result<(
         fs::create_dir_all(&extensions)?;
     }
     place(&package, &libdir, &extensions).with_context(|| {
-        let mut by_hand = String::from("not installed. A user who may write there can run:");
+        let mut by_hand = String::from("not installed. An administrator can run:");
         for (file, dir) in targets(&package, &libdir, &extensions) {
             by_hand += &format!("\n  sudo install -m 644 {} {}/", file.display(), dir.display());
         }
@@ -53,9 +53,9 @@ pub fn install_into_server(pg_config: &Path, destdir: Option<&Path>) -> Result<(
         return Ok(());
     }
     println!(
-        "\ncache_pg {} is installed for PostgreSQL {}. What is left:\n\
+        "\ncache_pg {} is installed for PostgreSQL {}. Next steps:\n\
          \n  1. in postgresql.conf:    shared_preload_libraries = 'cache_pg'\
-         \n                            (after a comma, if it names others already)\
+         \n                            (separate it from other libraries with a comma)\
          \n  2. restart the server\
          \n  3. in your database:      CREATE EXTENSION cache_pg;\n",
         package.version, server.version

@@ -166,7 +166,7 @@ fn crashed_beyond_the_limit(workers: &str) -> Result<(Cluster, Client)> {
     let pid: i32 = get(&mut client, "SELECT pg_backend_pid()")?;
     // Until the postmaster has noticed, connections are still let in, and end with the others.
     let mut witness = cluster.connect("postgres")?;
-    cluster.backend_crash(pid)?;
+    cluster.crash_backend(pid)?;
     poll(PATIENCE, "the crash to be noticed", || Ok(witness.simple_query("SELECT 1").is_err()))?;
     let mut client = None;
     poll(PATIENCE, "the server to be there again", || {

@@ -152,7 +152,7 @@ fn a_crash_of_one_connection_loses_nothing_that_was_promised() -> Result<()> {
             victim = value(&mut client, at_work)?;
             Ok(victim.is_some())
         })?;
-        cluster.backend_crash(victim.context("no connection")?)
+        cluster.crash_backend(victim.context("no connection")?)
     })
 }
 
@@ -161,7 +161,7 @@ fn a_crash_of_the_worker_itself_is_survived() -> Result<()> {
     let cluster = swift_server()?.start()?;
     let mut client = create_extension(&cluster, "postgres")?;
     let before = launcher(&mut client)?;
-    cluster.backend_crash(before)?;
+    cluster.crash_backend(before)?;
     poll(PATIENCE, "the server to come back", || {
         Ok(cluster.connect("postgres").is_ok_and(|found| {
             client = found;
@@ -180,7 +180,7 @@ fn p2_a_token_is_of_no_use_after_a_crash_that_the_server_survives_also_without_p
         // A commit that waits for the disk takes the lease with it; what was computed might rest on one that did not.
         client.batch_execute("CREATE TABLE flushed ()")?;
         let mut victim = cluster.connect("postgres")?;
-        cluster.backend_crash(get(&mut victim, "SELECT pg_backend_pid()")?)?;
+        cluster.crash_backend(get(&mut victim, "SELECT pg_backend_pid()")?)?;
         poll(PATIENCE, "the server to notice", || Ok(client.batch_execute("").is_err()))?;
         poll(PATIENCE, "the server to let clients in", || {
             Ok(cluster.connect("postgres").is_ok_and(|found| {

@@ -51,7 +51,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When `pid` is not a process of this server.
-    pub fn backend_crash(&self, pid: i32) -> Result<()> {
+    pub fn crash_backend(&self, pid: i32) -> Result<()> {
         let postmaster = self.postmaster_pid().context("the server is not running")?;
         if parent(pid) != Some(postmaster) {
             bail!("process {pid} does not belong to this server");

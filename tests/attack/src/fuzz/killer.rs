@@ -43,7 +43,7 @@ pub fn run(cluster: &Cluster, seed: u64, over: &AtomicBool) -> Result<usize> {
         if last_kill.elapsed() > BETWEEN_KILLS {
             last_kill = Instant::now();
             // It may have gone by itself.
-            if cluster.backend_crash(pid).is_ok() {
+            if cluster.crash_backend(pid).is_ok() {
                 kills += 1;
                 // Until the postmaster has noticed, connections are still let in, and end with the others. A victim
                 // that was about to end is no crash.

@@ -94,7 +94,7 @@ fn a_crash_does_not_get_around_the_limit() -> Result<()> {
     let pid: i32 = get(&mut owner, "SELECT pg_backend_pid()")?;
     // Until the postmaster has noticed, connections are still let in, and end with the others.
     let mut witness = cluster.connect("postgres")?;
-    cluster.backend_crash(pid)?;
+    cluster.crash_backend(pid)?;
     poll(PATIENCE, "the crash to be noticed", || Ok(witness.simple_query("SELECT 1").is_err()))?;
     poll(PATIENCE, "the server to come back", || Ok(cluster.connect("postgres").is_ok()))?;
     let mut owner = cluster.connect("postgres")?;

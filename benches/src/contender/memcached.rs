@@ -7,16 +7,16 @@ use anyhow::{Result, bail};
 
 use super::session::{Contender, Session, Ttl};
 use crate::operation::Operation;
-use crate::servers::memcached::Memcached as Server;
+use crate::servers::Daemon;
 use crate::wire::memcached::Connection;
 
 /// memcached.
 #[derive(Debug)]
-pub struct Memcached(Server);
+pub struct Memcached(Daemon);
 
 impl Memcached {
     /// The contender on this server, which it alone uses.
-    pub fn new(server: Server) -> Self {
+    pub fn new(server: Daemon) -> Self {
         Self(server)
     }
 }

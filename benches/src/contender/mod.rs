@@ -25,10 +25,8 @@ pub use by_hand::ByHand;
 pub use cache_pg::CachePg;
 pub use session::{Contender, Session, Ttl};
 
-use crate::servers::LeftOut;
-use crate::servers::memcached::Memcached as MemcachedServer;
-use crate::servers::postgres::Postgres;
-use crate::servers::redis::{Persistence, Redis as RedisServer};
+use crate::servers::memory::{self, Persistence};
+use crate::servers::{LeftOut, postgres::Postgres};
 use sql::OnPostgres;
 
 /// The contenders of a run.
@@ -63,12 +61,12 @@ pub fn all(postgres: &Arc<Postgres>) -> Result<Field> {
     contenders.push(OnPostgres::boxed(postgres, laravel::Laravel));
     contenders.push(OnPostgres::boxed(postgres, keyv::Keyv));
     for (name, persistence) in [(names::REDIS, Persistence::None), ("Redis, AOF everysec", Persistence::EverySecond)] {
-        match RedisServer::start(persistence)? {
+        match memory::redis(persistence)? {
             Ok(server) => contenders.push(Box::new(redis::Redis::new(name, server))),
             Err(missing) => left_out.push(LeftOut { name, ..missing }),
         }
     }
-    match MemcachedServer::start()? {
+    match memory::memcached()? {
         Ok(server) => contenders.push(Box::new(memcached::Memcached::new(server))),
         Err(missing) => left_out.push(missing),
     }

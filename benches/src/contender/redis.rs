@@ -6,19 +6,19 @@ use anyhow::Result;
 
 use super::session::{Contender, Session, Ttl};
 use crate::operation::Operation;
-use crate::servers::redis::Redis as Server;
+use crate::servers::Daemon;
 use crate::wire::resp::{Answer, Connection};
 
 /// Redis.
 #[derive(Debug)]
 pub struct Redis {
     name: &'static str,
-    server: Server,
+    server: Daemon,
 }
 
 impl Redis {
     /// The contender on this server, which it alone uses.
-    pub fn new(name: &'static str, server: Server) -> Self {
+    pub fn new(name: &'static str, server: Daemon) -> Self {
         Self { name, server }
     }
 }

@@ -4,8 +4,8 @@
 
 pub mod callgrind;
 mod daemon;
-pub mod memcached;
+pub mod memory;
 pub mod postgres;
-pub mod redis;
 
+pub use daemon::Daemon;
 pub use xtask::prerequisites::unpacked::LeftOut;

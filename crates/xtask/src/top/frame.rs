@@ -1,16 +1,19 @@
 //! Owns one frame of `make top`: it turns two samples into text.
 //!
-//! Must never know a server or a terminal, nor write a line of more than [`WIDTH`] characters.
+//! Must never know a server or a terminal, write a line of more than [`WIDTH`] characters, nor show a namespace that was
+//! busy once before one that is busy now.
+
+use std::cmp::Reverse;
 
 use super::sample::{Check, Namespace, Sample, Sweeper};
-use super::tables;
-use super::text::Text;
-use super::units::{bytes, percent, short, time, wrapped};
+use super::text::{Text, bytes, percent, short, time, wrapped};
 use crate::ink::{Ink, Style};
 
 /// The most characters of a line.
 pub const WIDTH: usize = 100;
 const BAR: usize = 30;
+/// The busiest namespaces that are shown.
+const SHOWN: usize = 10;
 
 /// The picture. It shows what was done each second since `before`; without it, what was done in all.
 pub fn frame(before: Option<&Sample>, now: &Sample, ink: Ink) -> String {
@@ -18,8 +21,8 @@ pub fn frame(before: Option<&Sample>, now: &Sample, ink: Ink) -> String {
     let mut text = Text::new(ink);
     summary(&mut text, before, now, seconds);
     sweeper(&mut text, &now.sweeper);
-    tables::latencies(&mut text, now);
-    tables::namespaces(&mut text, before, now, seconds);
+    latencies(&mut text, now);
+    namespaces(&mut text, before, now, seconds);
     health(&mut text, &now.health);
     text.finish()
 }
@@ -68,6 +71,48 @@ fn sweeper(text: &mut Text, it: &Sweeper) {
     }
 }
 
+/// How long the operations take.
+fn latencies(text: &mut Text, now: &Sample) {
+    text.heading(&format!("{:<24} {:>10} {:>10} {:>10} {:>10}", "latency", "p50", "p99", "max", "timed"));
+    for it in &now.latencies {
+        let [p50, p99, max] = [it.p50, it.p99, it.max].map(time);
+        let timed = short(it.timed as f64);
+        text.line(&format!("{:<24} {p50:>10} {p99:>10} {max:>10} {timed:>10}", it.operation));
+    }
+}
+
+/// The busiest namespaces that hold something or did something.
+fn namespaces(text: &mut Text, before: Option<&Sample>, now: &Sample, seconds: Option<f64>) {
+    let per = if seconds.is_some() { "/s" } else { "" };
+    let [gets, sets, deletes] = ["gets", "sets", "deletes"].map(|name| format!("{name}{per}"));
+    text.heading(&format!(
+        "{:<24} {gets:>10} {:>10} {sets:>10} {deletes:>10} {:>10} {:>10}",
+        "namespace", "hits", "entries", "size"
+    ));
+    let mut busiest: Vec<_> = now
+        .namespaces
+        .iter()
+        .map(|it| {
+            let then = before.and_then(|before| before.namespaces.iter().find(|then| then.name == it.name));
+            (it, it.since(then))
+        })
+        .collect();
+    busiest.retain(|(it, done)| done.reads() + done.written() + done.deletes + it.entries > 0);
+    busiest.sort_by_key(|(it, done)| Reverse((done.reads() + done.written(), it.entries)));
+    for (it, done) in busiest.iter().take(SHOWN) {
+        let [gets, sets, deletes] =
+            [done.reads(), done.written(), done.deletes].map(|count| short(count as f64 / seconds.unwrap_or(1.0)));
+        let hits = percent(done.hit_ratio());
+        let (entries, size) = (it.entries, bytes(it.bytes));
+        let name: String = it.name.chars().take(24).collect();
+        text.line(&format!("{name:<24} {gets:>10} {hits:>10} {sets:>10} {deletes:>10} {entries:>10} {size:>10}"));
+    }
+    if let Some(more @ 1..) = busiest.len().checked_sub(SHOWN) {
+        let words = text.paint(Style::Faint, &format!("and {more} more"));
+        text.line(&words);
+    }
+}
+
 fn health(text: &mut Text, checks: &[Check]) {
     text.heading("health");
     if checks.iter().all(Check::is_ok) {
@@ -95,7 +140,6 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::super::sample::Latency;
-    use super::super::tables::SHOWN;
     use super::*;
 
     fn sample(at: Instant, hits: u64, misses: u64) -> Sample {
@@ -109,7 +153,7 @@ mod tests {
             bytes: 20_480,
             ..Namespace::default()
         };
-        let latency = Latency { operation: "get".into(), timed: 12, p50: 0.002, p99: 0.5, max: 1500.0, mean: 0.01 };
+        let latency = Latency { operation: "get".into(), timed: 12, p50: 0.002, p99: 0.5, max: 1500.0 };
         let quiet = Namespace { hits: 1_000_000, ..of("quiet") };
         Sample {
             at,

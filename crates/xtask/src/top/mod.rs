@@ -4,9 +4,7 @@
 
 mod frame;
 mod sample;
-mod tables;
 mod text;
-mod units;
 
 use std::fs;
 use std::io::{IsTerminal, Write};
@@ -16,8 +14,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use postgres::{Client, NoTls};
 
-pub use frame::{WIDTH, frame};
-pub use sample::{Sample, sample};
+pub(crate) use frame::{WIDTH, frame};
+pub(crate) use sample::{Sample, sample};
 
 use crate::ink::Ink;
 use crate::paths;

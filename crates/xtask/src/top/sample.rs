@@ -5,7 +5,9 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use postgres::{Client, Row};
+use postgres::Client;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// What was read at one moment.
 #[derive(Clone, Debug)]
@@ -25,20 +27,20 @@ pub struct Sample {
 }
 
 /// What a namespace has done, and holds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Namespace {
-    /// Its name.
+    /// Its name; `(rest)` stands for those that are not counted by themselves.
     pub name: String,
+    /// Whether it stands for all.
+    pub is_total: bool,
     /// Reads that found something,
     pub hits: u64,
     /// and nothing.
     pub misses: u64,
     /// Values written by `cache_set` and its kin,
     pub sets: u64,
-    /// computed and stored,
+    /// or computed and stored.
     pub fills: u64,
-    /// and computed and refused.
-    pub refused: u64,
     /// Keys deleted, by a call or because a row has changed.
     pub deletes: u64,
     /// Entries removed after they had expired,
@@ -78,7 +80,6 @@ impl Namespace {
             misses: self.misses.saturating_sub(then.misses),
             sets: self.sets.saturating_sub(then.sets),
             fills: self.fills.saturating_sub(then.fills),
-            refused: self.refused.saturating_sub(then.refused),
             deletes: self.deletes.saturating_sub(then.deletes),
             expired: self.expired.saturating_sub(then.expired),
             evicted: self.evicted.saturating_sub(then.evicted),
@@ -88,15 +89,13 @@ impl Namespace {
 }
 
 /// How long operations of a kind took, in milliseconds, since the statistics began.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Latency {
     /// Which kind.
     pub operation: String,
     /// How many were timed.
     pub timed: u64,
-    /// Their mean,
-    pub mean: f64,
-    /// what half of them did not exceed,
+    /// What half of them did not exceed,
     pub p50: f64,
     /// what 99 % did not,
     pub p99: f64,
@@ -105,7 +104,7 @@ pub struct Latency {
 }
 
 /// What the sweeper has done.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Sweeper {
     /// Turns,
     pub turns: u64,
@@ -126,7 +125,7 @@ pub struct Sweeper {
 }
 
 /// A row of `cache_health`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Check {
     /// What was looked at.
     pub name: String,
@@ -146,17 +145,18 @@ impl Check {
 }
 
 const NAMESPACES: &str = "
-    SELECT scope, coalesce(namespace, '(rest)') AS namespace, hits, misses, sets, fills, fills_refused, deletes + invalidations AS deletes,
-           expired, evicted, coalesce(entries, 0) AS entries, coalesce(bytes, 0) AS bytes, coalesce(expired_entries, 0) AS due
+    SELECT coalesce(namespace, '(rest)') AS name, scope = 'total' AS is_total, hits, misses, sets, fills,
+           deletes + invalidations AS deletes, expired, evicted, coalesce(entries, 0) AS entries,
+           coalesce(bytes, 0) AS bytes, coalesce(expired_entries, 0) AS due
     FROM cache_stats";
-const LATENCIES: &str = "SELECT operation, timed, mean, p50, p99, max FROM cache_latency WHERE timed > 0";
+const LATENCIES: &str = "SELECT operation, timed, p50, p99, max FROM cache_latency WHERE timed > 0";
 const SWEEPER: &str = "
-    SELECT turns, rows_removed, pages_read, pages_skipped, lag_ms, failures_in_a_row::bigint AS failures,
-           extract(epoch FROM clock_timestamp() - last_turn_at)::double precision AS ago,
-           extract(epoch FROM next_visit_at - clock_timestamp())::double precision AS next
+    SELECT turns, rows_removed AS removed, pages_read, pages_skipped, lag_ms AS lag, failures_in_a_row AS failures,
+           extract(epoch FROM clock_timestamp() - last_turn_at) AS ago,
+           extract(epoch FROM next_visit_at - clock_timestamp()) AS next
     FROM cache_sweeps";
 const HEALTH: &str = "
-    SELECT \"check\", status, value, coalesce(advice, '') AS advice
+    SELECT \"check\" AS name, status, value, coalesce(advice, '') AS advice
     FROM cache_health ORDER BY array_position('{critical,warning,ok}', status)";
 
 /// Looks at everything once.
@@ -165,64 +165,22 @@ const HEALTH: &str = "
 /// When the statistics cannot be read: the extension is not there or not preloaded, or the role is not one of
 /// `pg_monitor`.
 pub fn sample(client: &mut Client) -> Result<Sample> {
-    let mut rows = |query: &str| client.query(query, &[]).context("cannot read the statistics");
-    let all = rows(NAMESPACES)?;
-    let (total, namespaces): (Vec<_>, Vec<_>) = all.iter().partition(|row| row.get::<_, &str>("scope") == "total");
+    let all: Vec<Namespace> = rows(client, NAMESPACES)?;
+    let (total, namespaces): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| it.is_total);
     Ok(Sample {
         at: Instant::now(),
-        total: total.first().copied().map(namespace).context("there is no total")?,
-        namespaces: namespaces.into_iter().map(namespace).collect(),
-        latencies: rows(LATENCIES)?.iter().map(latency).collect(),
-        sweeper: rows(SWEEPER)?.iter().map(sweeper).next().context("there is no sweeper")?,
-        health: rows(HEALTH)?.iter().map(check).collect(),
+        total: total.into_iter().next().context("there is no total")?,
+        namespaces,
+        latencies: rows(client, LATENCIES)?,
+        sweeper: rows(client, SWEEPER)?.into_iter().next().context("there is no sweeper")?,
+        health: rows(client, HEALTH)?,
     })
 }
 
-fn count(row: &Row, column: &str) -> u64 {
-    u64::try_from(row.get::<_, i64>(column)).unwrap_or(0)
-}
-
-fn namespace(row: &Row) -> Namespace {
-    Namespace {
-        name: row.get("namespace"),
-        hits: count(row, "hits"),
-        misses: count(row, "misses"),
-        sets: count(row, "sets"),
-        fills: count(row, "fills"),
-        refused: count(row, "fills_refused"),
-        deletes: count(row, "deletes"),
-        expired: count(row, "expired"),
-        evicted: count(row, "evicted"),
-        entries: count(row, "entries"),
-        bytes: count(row, "bytes"),
-        due: count(row, "due"),
-    }
-}
-
-fn latency(row: &Row) -> Latency {
-    Latency {
-        operation: row.get("operation"),
-        timed: count(row, "timed"),
-        mean: row.get("mean"),
-        p50: row.get("p50"),
-        p99: row.get("p99"),
-        max: row.get("max"),
-    }
-}
-
-fn sweeper(row: &Row) -> Sweeper {
-    Sweeper {
-        turns: count(row, "turns"),
-        removed: count(row, "rows_removed"),
-        pages_read: count(row, "pages_read"),
-        pages_skipped: count(row, "pages_skipped"),
-        lag: row.get("lag_ms"),
-        ago: row.get("ago"),
-        next: row.get("next"),
-        failures: count(row, "failures"),
-    }
-}
-
-fn check(row: &Row) -> Check {
-    Check { name: row.get("check"), status: row.get("status"), value: row.get("value"), advice: row.get("advice") }
+/// The rows of `query`, by the names of its columns.
+fn rows<T: DeserializeOwned>(client: &mut Client, query: &str) -> Result<Vec<T>> {
+    let row = |row: postgres::Row| Ok(serde_json::from_str(row.try_get(0)?)?);
+    let rows = client.query(&format!("SELECT to_jsonb(r)::text FROM ({query}) AS r"), &[]);
+    let read = rows.map_err(Into::into).and_then(|rows| rows.into_iter().map(row).collect::<Result<_>>());
+    read.context("cannot read the statistics")
 }

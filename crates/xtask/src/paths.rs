@@ -5,8 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-
-use crate::process;
+use nix::unistd::Uid;
 
 /// The database of the demo.
 pub const DEMO_DATABASE: &str = "cache";
@@ -38,7 +37,7 @@ pub fn package(major: u16) -> PathBuf {
 pub fn home() -> Result<PathBuf> {
     let home = match std::env::var_os("CACHE_PG_HOME") {
         Some(given) => std::path::absolute(PathBuf::from(given))?,
-        None if process::is_root() => PathBuf::from("/var/cache/cache_pg"),
+        None if Uid::effective().is_root() => PathBuf::from("/var/cache/cache_pg"),
         None => user_cache()?.join("cache_pg"),
     };
     std::fs::create_dir_all(&home)

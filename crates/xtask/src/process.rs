@@ -9,6 +9,15 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result, anyhow, bail};
 use nix::unistd::{Uid, User};
 
+use crate::paths;
+
+/// Cargo on the project.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(paths::project());
+    command
+}
+
 /// Whether this process runs as root.
 pub fn is_root() -> bool {
     Uid::effective().is_root()

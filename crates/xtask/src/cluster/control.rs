@@ -1,6 +1,7 @@
-//! Owns the regular start and stop of a cluster's server.
+//! Owns the regular start and stop of a cluster's server, and its end when its [`Cluster`] is dropped.
 //!
-//! Must never report a start before the server accepts connections, nor a stop before it is gone.
+//! Must never report a start before the server accepts connections, nor a stop before it is gone. Must never end a
+//! server that was left running on purpose.
 
 use std::fs::{self, OpenOptions};
 use std::process::Stdio;
@@ -11,7 +12,7 @@ use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
 use super::server::Cluster;
-use super::wait;
+use super::{leftovers, wait};
 use crate::process;
 
 /// Longer than any start or stop of a small server on a busy machine.
@@ -122,5 +123,22 @@ impl Cluster {
             let lines: Vec<_> = text.lines().map(str::trim).collect();
             lines.first().copied() == own.as_deref() && lines.get(7) == Some(&"ready")
         })
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.left_running {
+            return;
+        }
+        if self.is_running() && self.stop_within(StopMode::Immediate, Duration::from_secs(10)).is_err() {
+            let _ = self.kill9();
+        }
+        if std::thread::panicking() || std::env::var_os("CACHE_PG_KEEP").is_some() {
+            leftovers::keep(&self.dir);
+            eprintln!("the server's directory is kept: {}", self.dir.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.dir);
+        }
     }
 }

@@ -6,7 +6,6 @@ mod builder;
 mod client;
 mod control;
 mod crash;
-mod end;
 mod leftovers;
 mod server;
 mod settings;

@@ -59,10 +59,9 @@ pub fn build_with(installation: &Installation, arguments: &[&str]) -> Result<Pac
 /// When a prerequisite is missing.
 pub fn cargo(installation: &Installation, subcommand: &str) -> Result<Command> {
     let environment = prerequisites::for_build()?;
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = process::cargo();
     command
         .arg(subcommand)
-        .current_dir(paths::project())
         .envs(environment)
         .env("PGRX_PG_CONFIG_PATH", &installation.pg_config)
         .env("CARGO_TARGET_DIR", paths::extension_target());
@@ -89,11 +88,8 @@ fn assemble(installation: &Installation) -> Result<Package> {
     fs::create_dir_all(&dir)?;
 
     let library = dir.join("cache_pg.so");
-    let built = paths::extension_target().join("release").join(format!(
-        "{}cache_pg{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    ));
+    let name = [std::env::consts::DLL_PREFIX, "cache_pg", std::env::consts::DLL_SUFFIX].concat();
+    let built = paths::extension_target().join("release").join(name);
     let content = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
     files::put(&content, &library, 0o755)?;
 
@@ -137,11 +133,7 @@ fn written_scripts(dir: &Path) -> Result<Vec<PathBuf>> {
 
 /// The version of the extension in its manifest.
 fn version() -> Result<String> {
-    let id = process::output(
-        Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["pkgid", "--package", "cache_pg"])
-            .current_dir(paths::project()),
-    )?;
+    let id = process::output(process::cargo().args(["pkgid", "--package", "cache_pg"]))?;
     match id.rsplit(['#', '@']).next() {
         Some(version) if version.starts_with(|c: char| c.is_ascii_digit()) => Ok(version.to_owned()),
         _ => bail!("cannot read a version from {id:?}"),

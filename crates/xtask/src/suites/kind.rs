@@ -27,17 +27,7 @@ pub enum Suite {
 
 impl Suite {
     /// Its name on the command line and in the summary.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Lint => "lint",
-            Self::Unit => "unit",
-            Self::Sql => "sql",
-            Self::Isolation => "isolation",
-            Self::Server => "server",
-            Self::Attack => "attack",
-            Self::Oracle => "oracle",
-            Self::Readme => "readme",
-            Self::Bench => "bench",
-        }
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
     }
 }

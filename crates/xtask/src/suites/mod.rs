@@ -4,7 +4,6 @@
 
 pub mod bless;
 mod kind;
-mod lint;
 mod pgspot;
 mod programs;
 mod regress;

@@ -1,24 +1,52 @@
-//! Owns the suites that are Rust programs, run by cargo.
+//! Owns the suites that cargo runs: lints, with every warning an error, and tests that are Rust programs.
 //!
-//! Must never build the extension: [`crate::package`] does.
-
-use std::process::Command;
+//! Must never build the extension: [`crate::package`] does. Must never change a file of the project.
 
 use anyhow::Result;
 
 use super::summary::Verdict;
+use super::{statements, versions};
 use crate::postgres::{self, Installation};
-use crate::{paths, prerequisites, process};
+use crate::{house, package, prerequisites, process};
+
+/// Everything that needs no PostgreSQL: the rules of the house, of its SQL and of versions, the formatting, and all
+/// packages but the extension.
+pub fn lint_tools() -> Result<Verdict> {
+    house::check()?;
+    house::check_documents()?;
+    statements::check()?;
+    versions::check()?;
+    process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
+    process::run(
+        process::cargo()
+            .args(["clippy", "--workspace", "--exclude", "cache_pg", "--all-targets"])
+            .args(["--", "-D", "warnings"]),
+    )?;
+    Ok(Verdict::Passed)
+}
+
+/// The extension for this major, in the profile of its build, so that the bindings to PostgreSQL are generated once for
+/// both.
+pub fn lint_extension(installation: &Installation) -> Result<Verdict> {
+    installation.require_buildable()?;
+    process::run(
+        package::cargo(installation, "clippy")?
+            .args(["--release", "--lib"])
+            .args(package::selection(installation))
+            .args(["--", "-D", "warnings"]),
+    )?;
+    Ok(Verdict::Passed)
+}
 
 pub fn unit() -> Result<Verdict> {
-    process::run(cargo().args(["test", "-p", "cache_pg_rules", "-p", "cache_pg_simulator", "-p", "xtask"]))?;
+    process::run(process::cargo().args(["test", "-p", "cache_pg_rules", "-p", "cache_pg_simulator", "-p", "xtask"]))?;
     Ok(Verdict::Passed)
 }
 
 pub fn against(package: &str, arguments: &[&str], installation: &Installation) -> Result<Verdict> {
     prerequisites::pgbouncer();
     process::run(
-        cargo()
+        process::cargo()
             .args(["test", "--no-fail-fast", "--package", package])
             .arg("--")
             .args(arguments)
@@ -32,12 +60,7 @@ pub fn against(package: &str, arguments: &[&str], installation: &Installation) -
 /// # Errors
 /// When it fails.
 pub fn bench(arguments: &[String]) -> Result<()> {
-    process::run(cargo().args(["run", "--quiet", "--release", "--package", "cache_pg_bench", "--"]).args(arguments))
-}
-
-/// Cargo on the project, for everything but the extension.
-pub fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(paths::project());
-    command
+    process::run(
+        process::cargo().args(["run", "--quiet", "--release", "--package", "cache_pg_bench", "--"]).args(arguments),
+    )
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use super::kind::Suite;
 use super::summary::{Outcome, Summary, Verdict};
-use super::{lint, pgspot, programs, regress};
+use super::{pgspot, programs, regress};
 use crate::postgres::{self, Available, Installation};
 use crate::{cluster, package, paths};
 
@@ -28,7 +28,7 @@ fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> {
     // It is built during the lints and finished before any test: a build would disturb measurements.
     let building = is_checked.then(postgres::assertions::begin);
     if wanted(Suite::Lint) {
-        summary.add(timed("lint", None, lint::tools));
+        summary.add(timed("lint", None, programs::lint_tools));
     }
     if wanted(Suite::Unit) {
         summary.add(timed("unit", None, programs::unit));
@@ -64,7 +64,7 @@ fn on(
 ) {
     let name = Some(installation);
     if wanted(Suite::Lint) {
-        summary.add(timed("lint", name, || lint::extension(installation)));
+        summary.add(timed("lint", name, || programs::lint_extension(installation)));
     }
     let on_server =
         [Suite::Sql, Suite::Isolation, Suite::Server, Suite::Attack, Suite::Oracle, Suite::Readme, Suite::Bench];
@@ -95,9 +95,9 @@ fn on(
         };
         for server in servers.into_iter().flatten() {
             summary.add(if usable {
-                timed(suite.name(), Some(server), || on_one(suite, server))
+                timed(&suite.name(), Some(server), || on_one(suite, server))
             } else {
-                Outcome::left_out(suite.name(), Some(server.name()), "it was not built".to_owned())
+                Outcome::left_out(&suite.name(), Some(server.name()), "it was not built".to_owned())
             });
         }
     }
@@ -124,12 +124,12 @@ pub fn run_installed(only: &[Suite]) -> Result<Summary> {
     let installation = postgres::under_test()?;
     let mut summary = Summary::default();
     for &suite in only {
-        summary.add(timed(suite.name(), Some(&installation), || on_one(suite, &installation)));
+        summary.add(timed(&suite.name(), Some(&installation), || on_one(suite, &installation)));
     }
     Ok(summary)
 }
 
-fn timed(suite: &'static str, installation: Option<&Installation>, run: impl FnOnce() -> Result<Verdict>) -> Outcome {
+fn timed(suite: &str, installation: Option<&Installation>, run: impl FnOnce() -> Result<Verdict>) -> Outcome {
     let postgres = installation.map(Installation::name);
     let where_to = postgres.as_ref().map(|name| format!(" on PostgreSQL {name}"));
     println!("\n== {suite}{}", where_to.unwrap_or_default());
@@ -139,7 +139,7 @@ fn timed(suite: &'static str, installation: Option<&Installation>, run: impl FnO
         let text = format!("{error:#}");
         Verdict::Failed(text.lines().next().unwrap_or_default().to_owned())
     });
-    Outcome { suite, postgres, verdict, took: start.elapsed() }
+    Outcome { suite: suite.to_owned(), postgres, verdict, took: start.elapsed() }
 }
 
 /// Runs the suites and fails when one of them did.

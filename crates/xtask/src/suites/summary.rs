@@ -20,7 +20,7 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The suite's name.
-    pub suite: &'static str,
+    pub suite: String,
     /// The name of the PostgreSQL, for a suite that needs one.
     pub postgres: Option<String>,
     /// Its result.
@@ -31,8 +31,8 @@ pub struct Outcome {
 
 impl Outcome {
     /// A suite that did not run.
-    pub fn left_out(suite: &'static str, postgres: Option<String>, why: String) -> Self {
-        Self { suite, postgres, verdict: Verdict::LeftOut(why), took: Duration::ZERO }
+    pub fn left_out(suite: &str, postgres: Option<String>, why: String) -> Self {
+        Self { suite: suite.to_owned(), postgres, verdict: Verdict::LeftOut(why), took: Duration::ZERO }
     }
 
     /// Whether it passed.
@@ -89,7 +89,7 @@ mod tests {
         let mut summary = Summary::default();
         for verdict in [Verdict::Passed, Verdict::Failed("oh".into()), Verdict::LeftOut("no tests".into())] {
             let took = Duration::from_millis(1250);
-            summary.add(Outcome { suite: "sql", postgres: Some("18".into()), verdict, took });
+            summary.add(Outcome { suite: "sql".into(), postgres: Some("18".into()), verdict, took });
         }
         let text = summary.to_string();
         assert!(text.ends_with("\n\n1 passed, 1 failed\n"), "{text}");

@@ -2,20 +2,18 @@
 //!
 //! Must never count a wrong answer: a miss where there must be a hit is an error.
 
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::{sync::Barrier, thread};
 
 use anyhow::{Context, Result, bail};
 
 use crate::affinity::{self, Pinned};
 use crate::contender::{Session, Ttl};
-use crate::histogram::Histogram;
 use crate::keys::{self, Keys};
 use crate::operation::{MANY, Operation};
 use crate::random::{Random, mixed};
-use crate::values::Values;
+use crate::{histogram::Histogram, values::Values};
 
 /// How many counters are incremented.
 pub const COUNTERS: u64 = 1000;

@@ -2,9 +2,7 @@
 //!
 //! Must never hold logic: it reads arguments and calls the library.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-use std::time::Instant;
+use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use anyhow::Result;
 use cache_pg_bench::plan::Plan;

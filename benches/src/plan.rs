@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use crate::keys::Distribution;
-use crate::operation::Operation;
+use crate::{keys::Distribution, operation::Operation};
 
 /// The sizes of a run.
 #[derive(Clone, Debug)]

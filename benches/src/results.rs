@@ -9,18 +9,15 @@ use anyhow::Result;
 use xtask::postgres::Installation;
 
 use crate::contender::{self, Field};
-use crate::machine;
 use crate::measure::counted::{self, Counted};
 use crate::measure::growth::{self, Growth};
 use crate::measure::instructions::{self, Instructions};
-use crate::measure::readers::Watched;
 use crate::measure::speed::{self, Speed};
 use crate::measure::sweep::{self, Swept};
-use crate::operation::Operation;
 use crate::plan::{Plan, Setting};
-use crate::servers::LeftOut;
-use crate::servers::postgres::Postgres;
-use crate::statistics;
+use crate::{
+    machine, measure::readers::Watched, operation::Operation, servers::LeftOut, servers::postgres::Postgres, statistics,
+};
 
 /// The results of a run.
 #[derive(Debug)]

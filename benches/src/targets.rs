@@ -5,9 +5,7 @@
 use std::time::Duration;
 
 use crate::contender::names::{BY_HAND, BY_HAND_ASYNC, CACHE_PG, CACHE_PG_ASYNC, FLOOR};
-use crate::operation::Operation;
-use crate::plan;
-use crate::results::Results;
+use crate::{operation::Operation, plan, results::Results};
 
 /// A target.
 #[derive(Debug)]

@@ -5,11 +5,7 @@
 //!
 //! Must never fail because of a speed.
 
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::{os::unix::fs::PermissionsExt, process::Command, sync::Arc, sync::atomic::AtomicBool, time::Duration};
 
 use anyhow::{Context, Result};
 use cache_pg_bench::contender::{self, Ttl, names};

@@ -5,9 +5,8 @@
 
 use anyhow::Result;
 
-use super::names;
 use super::session::{Session, Ttl};
-use super::sql::Sql;
+use super::{names, sql::Sql};
 use crate::wire::array::{array, quoted_array};
 use crate::wire::postgres::{Connection, Statement};
 

@@ -4,12 +4,10 @@
 
 use anyhow::Result;
 
-use super::names;
 use super::session::{Session, Ttl};
-use super::sql::Sql;
-use crate::servers::postgres::Postgres;
-use crate::wire::array::array;
+use super::{names, sql::Sql};
 use crate::wire::postgres::{Connection, Statement};
+use crate::{servers::postgres::Postgres, wire::array::array};
 
 /// The function that changes the persistence of the cache.
 const PERSISTENCE: &str = "cache_persistence";

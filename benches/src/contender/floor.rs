@@ -4,9 +4,8 @@
 
 use anyhow::{Result, bail};
 
-use super::names;
 use super::session::{Session, Ttl};
-use super::sql::Sql;
+use super::{names, sql::Sql};
 use crate::operation::Operation;
 use crate::wire::postgres::{Connection, Statement};
 

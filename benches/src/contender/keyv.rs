@@ -7,9 +7,8 @@
 
 use anyhow::{Result, bail};
 
-use super::clock;
 use super::session::{Session, Ttl};
-use super::sql::Sql;
+use super::{clock, sql::Sql};
 use crate::operation::Operation;
 use crate::wire::array::{array, quoted_array};
 use crate::wire::postgres::{Connection, Statement};

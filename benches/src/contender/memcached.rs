@@ -6,9 +6,7 @@
 use anyhow::{Result, bail};
 
 use super::session::{Contender, Session, Ttl};
-use crate::operation::Operation;
-use crate::servers::Daemon;
-use crate::wire::memcached::Connection;
+use crate::{operation::Operation, servers::Daemon, wire::memcached::Connection};
 
 /// memcached.
 #[derive(Debug)]

@@ -5,9 +5,8 @@
 use anyhow::Result;
 
 use super::session::{Contender, Session, Ttl};
-use crate::operation::Operation;
-use crate::servers::Daemon;
 use crate::wire::resp::{Answer, Connection};
+use crate::{operation::Operation, servers::Daemon};
 
 /// Redis.
 #[derive(Debug)]

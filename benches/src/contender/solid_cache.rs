@@ -13,9 +13,8 @@ use anyhow::{Context, Result};
 
 use super::session::{Session, Ttl};
 use super::sql::{Sql, parameters};
-use crate::operation::MANY;
-use crate::random::mixed;
 use crate::wire::postgres::{Connection, Statement};
+use crate::{operation::MANY, random::mixed};
 
 /// Solid Cache.
 #[derive(Debug)]

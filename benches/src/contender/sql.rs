@@ -7,9 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::session::{Contender, Session};
-use crate::operation::Operation;
-use crate::servers::postgres::Postgres;
-use crate::wire::postgres::Connection;
+use crate::{operation::Operation, servers::postgres::Postgres, wire::postgres::Connection};
 
 /// The parts of an SQL contender that its own file defines.
 pub trait Sql: Send + Sync + 'static {

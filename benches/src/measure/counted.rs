@@ -9,9 +9,7 @@ use anyhow::Result;
 use crate::contender::{Contender, Session, Ttl};
 use crate::keys::{self, Distribution, Keys};
 use crate::plan::{Plan, grouped};
-use crate::random::Random;
-use crate::servers::postgres::Postgres;
-use crate::values::Values;
+use crate::{random::Random, servers::postgres::Postgres, values::Values};
 
 /// How often each key is updated.
 const UPDATES: u64 = 10;

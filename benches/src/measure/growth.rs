@@ -2,20 +2,15 @@
 //!
 //! Must never measure one size after the other: all caches exist at once, and take turns.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::{sync::Arc, sync::atomic::AtomicBool, time::Duration};
 
 use anyhow::Result;
 
 use crate::contender::{self, Session};
 use crate::keys::{Distribution, Keys};
 use crate::load::{self, Fresh, Turn};
-use crate::operation::Operation;
 use crate::plan::{Plan, grouped};
-use crate::random::Random;
-use crate::servers::postgres::Postgres;
-use crate::values::Values;
+use crate::{operation::Operation, random::Random, servers::postgres::Postgres, values::Values};
 
 /// The number of reads whose pages are counted.
 const COUNTED: u64 = 1000;

@@ -11,12 +11,8 @@ use xtask::postgres::Installation;
 
 use crate::contender::{self, Contender, Session, Ttl};
 use crate::keys::{self, Distribution, Keys};
-use crate::operation::Operation;
-use crate::plan::Plan;
-use crate::random::Random;
-use crate::servers::callgrind;
 use crate::servers::{LeftOut, postgres::Postgres};
-use crate::values::Values;
+use crate::{operation::Operation, plan::Plan, random::Random, servers::callgrind, values::Values};
 
 const SPACE: &str = "instructions";
 

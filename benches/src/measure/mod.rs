@@ -13,8 +13,7 @@ pub mod sweep;
 use anyhow::Result;
 
 use crate::contender::{Contender, Session, Ttl};
-use crate::keys;
-use crate::values::Values;
+use crate::{keys, values::Values};
 
 /// How many keys are stored at a time.
 const BATCH: u64 = crate::operation::MANY as u64;

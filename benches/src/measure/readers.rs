@@ -2,18 +2,14 @@
 //!
 //! Must never do that work.
 
-use std::sync::Barrier;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::{sync::Barrier, sync::atomic::AtomicBool, time::Duration};
 
 use anyhow::Result;
 
 use crate::contender::{Contender, Session};
-use crate::histogram::Histogram;
 use crate::keys::{Distribution, Keys};
 use crate::load::{self, Fresh, Turn};
-use crate::operation::Operation;
-use crate::values::Values;
+use crate::{histogram::Histogram, operation::Operation, values::Values};
 
 /// The number of clients that read.
 pub const READERS: usize = 4;

@@ -3,19 +3,15 @@
 //!
 //! Must never measure one contender's rounds in a row.
 
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::{sync::atomic::AtomicBool, time::Duration};
 
 use anyhow::{Context, Result};
 
 use crate::contender::{Contender, Session, Ttl};
-use crate::histogram::Histogram;
 use crate::keys::{self, Keys};
 use crate::load::{self, COUNTER, COUNTERS, Fresh, Turn};
-use crate::operation::Operation;
 use crate::plan::{self, Plan, Setting};
-use crate::statistics::median;
-use crate::values::Values;
+use crate::{histogram::Histogram, operation::Operation, statistics::median, values::Values};
 
 /// The space of all caches.
 const SPACE: &str = "speed";

@@ -2,21 +2,16 @@
 //!
 //! Must never switch the workers on or off.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{sync::Arc, thread};
 
 use anyhow::{Context, Result};
 
 use super::readers::{self, Watched};
 use crate::contender::{self, Contender, Session, Ttl};
-use crate::keys;
 use crate::plan::{Plan, grouped};
-use crate::random::Random;
-use crate::servers::postgres::Postgres;
-use crate::statistics::median;
-use crate::values::Values;
+use crate::{keys, random::Random, servers::postgres::Postgres, statistics::median, values::Values};
 
 /// How many rounds of reads beside the workers are measured.
 const LOOKS: u32 = 3;

@@ -12,10 +12,8 @@ use anyhow::{Context, Result};
 use super::readers::{self, Watched};
 use super::steady;
 use crate::contender::{self, Contender, Session, Ttl};
-use crate::histogram::Histogram;
 use crate::plan::{Plan, grouped};
-use crate::servers::postgres::Postgres;
-use crate::values::Values;
+use crate::{histogram::Histogram, servers::postgres::Postgres, values::Values};
 
 /// How many rows are removed at a time: `cache_pg.sweep_batch_size`.
 const BATCH: u32 = 1000;

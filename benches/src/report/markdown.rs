@@ -2,11 +2,9 @@
 //!
 //! Must never hold a measured number: only words.
 
-use super::table::Table;
-use super::tables;
+use super::{table::Table, tables};
 use crate::plan::{Plan, clients as clients_of};
-use crate::results::Results;
-use crate::targets;
+use crate::{results::Results, targets};
 
 /// The most running processes for each processor with which the times of a machine are shown.
 const BUSY: f64 = 0.5;

@@ -4,11 +4,7 @@
 
 use super::svg::{Anchor, BOLD, FAINT, Font, INK, Svg};
 use super::table::rate;
-use crate::contender::names;
-use crate::operation::Operation;
-use crate::plan::grouped;
-use crate::results::Results;
-use crate::statistics::median;
+use crate::{contender::names, operation::Operation, plan::grouped, results::Results, statistics::median};
 
 const WIDTH: u32 = 1000;
 const MARGIN: f64 = 32.0;

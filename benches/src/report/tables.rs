@@ -3,11 +3,8 @@
 //! Must never hold a sentence.
 
 use super::table::{Table, rate, time};
-use crate::contender::names;
-use crate::operation::Operation;
 use crate::plan::{Setting, grouped};
-use crate::results::Results;
-use crate::statistics::median;
+use crate::{contender::names, operation::Operation, results::Results, statistics::median};
 
 /// Keys a second of each contender, one column for each operation.
 pub fn speeds(results: &Results, setting: Setting, clients: usize, operations: &[Operation]) -> String {

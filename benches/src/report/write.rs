@@ -2,13 +2,11 @@
 //!
 //! Must never change anything in a document but what stands between its two marks.
 
-use std::fs;
-use std::path::Path;
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 
-use super::markdown;
-use super::plot::plot;
+use super::{markdown, plot::plot};
 use crate::results::Results;
 
 const BEGIN: &str = "<!-- benchmark: written by make bench DOCS=1 -->\n";

@@ -3,17 +3,12 @@
 //!
 //! Must never be used to measure time.
 
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::time::Duration;
+use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
-use xtask::postgres::Installation;
-use xtask::{cluster, files, paths, process};
+use xtask::{cluster, files, paths, postgres::Installation, process};
 
-use super::LeftOut;
-use super::postgres::Postgres;
+use super::{LeftOut, postgres::Postgres};
 
 /// Replaces the server's program. Its second argument is the data directory, which the server may write to.
 const WRAPPER: &str = "#!/bin/sh\nexec valgrind --quiet --tool=callgrind \

@@ -3,8 +3,7 @@
 //!
 //! Must never start Redis with both kinds of persistence, nor memcached with less memory than the largest run stores.
 
-use std::path::Path;
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::Result;
 use xtask::prerequisites::unpacked::{self, LeftOut};

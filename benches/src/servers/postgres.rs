@@ -5,14 +5,12 @@
 //!
 //! Must never change a setting that decides how durable a commit is.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use postgres::Client;
 use xtask::cluster::{self, Cluster};
-use xtask::postgres::Installation;
-use xtask::process;
+use xtask::{postgres::Installation, process};
 
 use crate::wire::postgres::Connection;
 

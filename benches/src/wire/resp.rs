@@ -2,8 +2,7 @@
 //!
 //! Must never wait for an answer before the whole pipeline is sent.
 
-use std::io::Write;
-use std::path::Path;
+use std::{io::Write, path::Path};
 
 use anyhow::{Context, Result, bail};
 

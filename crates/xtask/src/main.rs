@@ -2,8 +2,7 @@
 //!
 //! Must never hold logic: it reads arguments and calls the library.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

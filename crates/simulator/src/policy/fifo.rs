@@ -2,8 +2,7 @@
 //!
 //! Must never touch the list on a hit.
 
-use super::interface::Policy;
-use super::list::List;
+use super::{interface::Policy, list::List};
 
 /// First in, first out.
 pub struct Fifo {

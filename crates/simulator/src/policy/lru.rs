@@ -2,8 +2,7 @@
 //!
 //! Must never evict an entry for one that is too large for the whole cache.
 
-use super::interface::Policy;
-use super::list::List;
+use super::{interface::Policy, list::List};
 
 /// Least recently used.
 pub struct Lru {

@@ -4,8 +4,7 @@
 //! It is the algorithm of Yang et al., "FIFO queues are all you need for cache eviction" (SOSP 2023), with the sizes of
 //! the paper: a tenth for the small queue, a memory as long as the large one. Must never move an entry on a hit.
 
-use super::interface::Policy;
-use super::list::List;
+use super::{interface::Policy, list::List};
 
 /// The highest count of an entry.
 const MOST: u8 = 3;

@@ -2,8 +2,7 @@
 //!
 //! It is the algorithm of Zhang et al., "SIEVE is simpler than LRU" (NSDI 2024). Must never move an entry.
 
-use super::interface::Policy;
-use super::list::List;
+use super::{interface::Policy, list::List};
 
 /// One bit an entry, and a hand that stays where it last evicted.
 pub struct Sieve {

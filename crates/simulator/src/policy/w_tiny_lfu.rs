@@ -5,9 +5,7 @@
 //! of the rest protected. The window does not adapt. Must never admit an entry that was requested less often than the
 //! one it replaces.
 
-use super::interface::Policy;
-use super::list::List;
-use super::sketch::Sketch;
+use super::{interface::Policy, list::List, sketch::Sketch};
 
 /// Window, probation and protected.
 pub struct WTinyLfu {

@@ -4,10 +4,8 @@
 
 mod summary;
 
-use crate::heap::Parts;
-use crate::policy::YARDSTICKS;
 use crate::run::{Contender, Outcome, SIZES, replay_all};
-use crate::trace::Trace;
+use crate::{heap::Parts, policy::YARDSTICKS, trace::Trace};
 use cache_pg_rules::eviction::BYTES_AN_ENTRY;
 use std::fmt::Write;
 use summary::Summary;

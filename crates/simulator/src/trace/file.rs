@@ -5,9 +5,7 @@
 
 use super::requests::Trace;
 use anyhow::{Context, Result, bail};
-use std::collections::HashMap;
-use std::fs;
-use std::path::Path;
+use std::{collections::HashMap, fs, path::Path};
 
 /// How many requests of a trace are read at most.
 const MOST: usize = 500_000;

@@ -2,23 +2,15 @@
 //!
 //! Must never use a directory that others can enter, or a fixed port.
 
-use std::ffi::OsString;
 use std::fs::{self, Permissions};
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::{ffi::OsString, net::TcpListener, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
-use super::server::Cluster;
-use super::settings::Settings;
-use super::watchdog::Watchdog;
-use super::{client, leftovers, template};
-use crate::postgres::Installation;
-use crate::{files, process};
+use super::{client, leftovers, server::Cluster, settings::Settings, template, watchdog::Watchdog};
+use crate::{files, postgres::Installation, process};
 
 /// How long a test may use one server: longer than all tests of a file take on a busy machine.
 pub const LIFETIME_IN_TESTS: Duration = Duration::from_secs(15 * 60);

@@ -2,16 +2,12 @@
 //!
 //! Must never read the caller's `PG*` variables or psqlrc.
 
-use std::ffi::OsStr;
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
+use std::{ffi::OsStr, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result};
 use postgres::{Client, NoTls};
 
-use super::server::Cluster;
-use super::{template, wait};
+use super::{server::Cluster, template, wait};
 use crate::process;
 
 impl Cluster {

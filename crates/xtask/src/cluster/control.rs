@@ -11,8 +11,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-use super::server::Cluster;
-use super::{leftovers, wait};
+use super::{leftovers, server::Cluster, wait};
 use crate::process;
 
 /// Longer than any start or stop of a small server on a busy machine.

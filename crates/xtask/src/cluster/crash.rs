@@ -2,16 +2,13 @@
 //!
 //! Must never signal a process of another server.
 
-use std::fs;
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use nix::errno::Errno;
 use nix::sys::signal::{self, Signal};
-use nix::unistd::Pid;
+use nix::{errno::Errno, unistd::Pid};
 
-use super::server::Cluster;
-use super::wait;
+use super::{server::Cluster, wait};
 
 impl Cluster {
     /// Kills the postmaster and all its processes at once, and waits until they are gone. Data that the server had

@@ -3,15 +3,13 @@
 //! Must never touch a server whose process still lives, nor a directory that was kept on purpose.
 
 use std::fs::{self, File};
-use std::path::Path;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::Result;
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-use super::crash::gone;
-use super::wait;
+use super::{crash::gone, wait};
 
 /// Where clusters lie by default.
 pub const PLACE: &str = "/tmp";

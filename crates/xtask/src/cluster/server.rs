@@ -5,14 +5,11 @@
 //!
 //! Must never outlive its [`Cluster`], except after [`Cluster::leave_running`].
 
-use std::ffi::OsString;
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{ffi::OsString, fs::File, process::Child};
 
-use super::settings::Settings;
-use super::watchdog::Watchdog;
+use super::{settings::Settings, watchdog::Watchdog};
 use crate::postgres::Installation;
 
 /// A server and its directory. Dropping it stops the server at once and removes the directory, except while the thread

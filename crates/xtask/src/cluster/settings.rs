@@ -2,8 +2,7 @@
 //!
 //! Must never weaken durability by default: tests rely on it.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Result;
 

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::server::Cluster;
-use super::wait;
+use super::{server::Cluster, wait};
 use crate::process;
 
 impl Cluster {

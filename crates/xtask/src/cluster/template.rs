@@ -4,10 +4,8 @@
 //! Must never be started itself.
 
 use std::fs::{self, Permissions};
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{io::Read, os::unix::fs::PermissionsExt, process::Command};
 
 use anyhow::{Context, Result};
 

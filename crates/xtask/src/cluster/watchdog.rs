@@ -2,11 +2,9 @@
 //!
 //! Must never keep a server alive, nor end one whose watchdog was dropped.
 
-use std::process::Child;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError, Weak};
-use std::thread;
-use std::time::Duration;
+use std::{process::Child, thread, time::Duration};
 
 use anyhow::Result;
 use nix::sys::signal::{self, Signal};
@@ -48,8 +46,7 @@ fn end(server: &Weak<Mutex<Option<Child>>>, signal: Signal) {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-    use std::sync::Arc;
+    use std::{process::Command, sync::Arc};
 
     use super::*;
     use crate::cluster::wait::poll;

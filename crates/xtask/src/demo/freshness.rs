@@ -2,9 +2,7 @@
 //!
 //! Must never go on after an answer that breaks it.
 
-use std::panic;
-use std::thread;
-use std::time::Instant;
+use std::{panic, thread, time::Instant};
 
 use anyhow::{Result, ensure};
 

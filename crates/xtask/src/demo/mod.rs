@@ -8,15 +8,12 @@ mod psql;
 mod screen;
 mod tour;
 
-use std::fs;
-use std::path::Path;
+use std::{fs, path::Path};
 
 use anyhow::Result;
 
-use crate::cluster::Cluster;
-use crate::paths::DEMO_DATABASE;
 use crate::postgres::{self, Installation};
-use crate::{files, package, paths, process, top};
+use crate::{cluster::Cluster, files, package, paths, paths::DEMO_DATABASE, process, top};
 pub use screen::CHAPTER;
 use screen::Screen;
 pub use tour::{STILL, filmed};

@@ -2,11 +2,9 @@
 //!
 //! Must never use colours, except in a terminal and in a recording.
 
-use std::collections::BTreeMap;
-use std::io::IsTerminal;
-use std::process::Output;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use std::{collections::BTreeMap, io::IsTerminal, process::Output};
 
 use anyhow::{Context, Result, bail, ensure};
 

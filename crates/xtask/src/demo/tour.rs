@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::durations;
-use super::freshness;
-use super::screen::Screen;
+use super::{durations, freshness, screen::Screen};
 use crate::paths;
 
 struct Chapter {

@@ -2,9 +2,7 @@
 //!
 //! Must never print, nor stop at the first fault.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 

@@ -2,9 +2,7 @@
 //!
 //! Must never fail because of what it prints; that is the lint's task.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::Result;
 

@@ -2,8 +2,7 @@
 //!
 //! Must never read the project's own files.
 
-use super::graph::Text;
-use super::parts::Part;
+use super::{graph::Text, parts::Part};
 
 const TABLE: &str = "\
 //! Head.

@@ -2,15 +2,13 @@
 //!
 //! Must never depend on `cargo pgrx` or its configuration: cargo and a `pg_config` are enough.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{fs, process::Command};
 
 use anyhow::{Context, Result, bail};
 
 use super::schema;
-use crate::postgres::Installation;
-use crate::{files, paths, prerequisites, process};
+use crate::{files, paths, postgres::Installation, prerequisites, process};
 
 /// The files of the extension for one major.
 #[derive(Debug)]

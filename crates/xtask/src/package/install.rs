@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::build::{Package, build};
-use crate::files;
-use crate::postgres::Installation;
+use crate::{files, postgres::Installation};
 
 /// Installs into a private installation, and removes scripts of other versions from it.
 ///

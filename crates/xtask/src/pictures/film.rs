@@ -7,8 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::recording::{self, Line, Span};
 use super::window::Window;
-use crate::demo::CHAPTER;
-use crate::ink::Style;
+use crate::{demo::CHAPTER, ink::Style};
 
 /// The most characters of a line.
 const COLUMNS: usize = 86;

@@ -2,10 +2,7 @@
 //!
 //! Must never last longer than the sweeper needs for a turn and the statistics for every latency.
 
-use std::fs;
-use std::process::Stdio;
-use std::thread;
-use std::time::Duration;
+use std::{fs, process::Stdio, thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 

@@ -11,9 +11,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::cluster::Cluster;
-use crate::ink::Ink;
-use crate::{demo, files, package, paths, postgres, top};
+use crate::{cluster::Cluster, demo, files, ink::Ink, package, paths, postgres, top};
 
 /// The tour of the demo.
 const DEMO: &str = "docs/demo.svg";

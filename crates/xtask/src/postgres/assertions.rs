@@ -2,17 +2,14 @@
 //!
 //! Must never change the system beyond the programs that the build needs, nor its list of package sources.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread::{self, JoinHandle};
+use std::{fs, process::Command};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::installation::Installation;
-use super::private;
-use crate::prerequisites::apt;
-use crate::{paths, process};
+use super::{installation::Installation, private};
+use crate::{paths, prerequisites::apt, process};
 
 /// The source package and its archive. Debian's keyring has the keys.
 const PACKAGE: &str = "postgresql-18";

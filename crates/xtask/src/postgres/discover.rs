@@ -8,8 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::installation::{Installation, UNDER_TEST};
 use super::{debian, private};
-use crate::paths;
-use crate::prerequisites::python;
+use crate::{paths, prerequisites::python};
 
 /// The majors to test against by default, besides those that the system has.
 const USUAL: [u16; 3] = [15, 16, 18];

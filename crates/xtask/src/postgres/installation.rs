@@ -2,10 +2,8 @@
 //!
 //! Must never guess a path: each comes from the installation's own `pg_config`.
 
-use std::collections::HashMap;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{collections::HashMap, ops::RangeInclusive, process::Command};
 
 use anyhow::{Context, Result, bail};
 

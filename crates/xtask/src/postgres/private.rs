@@ -5,9 +5,8 @@
 //!
 //! Must never write outside of the tool's home.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{fs, process::Command};
 
 use anyhow::{Context, Result, bail};
 

@@ -2,9 +2,8 @@
 //!
 //! Must never remove or upgrade a package, nor wait for a password or an answer.
 
-use std::io::Write;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::{io::Write, sync::OnceLock};
 
 use anyhow::{Context, Result, bail};
 

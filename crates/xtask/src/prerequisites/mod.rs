@@ -7,8 +7,7 @@ pub mod python;
 pub mod unpacked;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
+use std::{process::Command, sync::OnceLock};
 
 use anyhow::{Context, Result, bail};
 

@@ -3,9 +3,8 @@
 //! Must never change the system: packages are unpacked into a directory of the tool.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{os::unix::fs::PermissionsExt, process::Command};
 
 use super::apt;
 use crate::{paths, process};

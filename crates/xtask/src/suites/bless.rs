@@ -2,16 +2,12 @@
 //!
 //! Must never run a test: read the differences first, then bless them.
 
-use std::fs;
-use std::path::Path;
+use std::{fs, path::Path};
 
 use anyhow::{Result, bail};
 
-use super::kind::Suite;
-use super::regress::Golden;
-use super::results;
-use crate::files;
-use crate::postgres::Installation;
+use super::{kind::Suite, regress::Golden, results};
+use crate::{files, postgres::Installation};
 
 /// Copies the last results on `installation` over the expected ones, and returns how many files changed.
 ///

@@ -2,15 +2,12 @@
 //!
 //! Must never accept a script that pgspot has not read to its end.
 
-use std::fs;
-use std::process::Command;
+use std::{fs, process::Command};
 
 use anyhow::{Context, Result, bail};
 
 use super::summary::Verdict;
-use crate::package::Package;
-use crate::prerequisites::python;
-use crate::{paths, process};
+use crate::{package::Package, paths, prerequisites::python, process};
 
 /// The version for this project.
 const PGSPOT: &str = "pgspot==0.9.4";

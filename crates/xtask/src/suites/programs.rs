@@ -4,8 +4,7 @@
 
 use anyhow::Result;
 
-use super::summary::Verdict;
-use super::{statements, versions};
+use super::{statements, summary::Verdict, versions};
 use crate::postgres::{self, Installation};
 use crate::{house, package, prerequisites, process};
 

@@ -2,20 +2,14 @@
 //!
 //! Must never write into the sources: results go to the target directory, where `cargo xtask bless` finds them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{fs, process::Command};
 
 use anyhow::{Context, Result, bail};
 
-use super::kind::Suite;
-use super::results;
-use super::summary::Verdict;
+use super::{kind::Suite, results, summary::Verdict};
 use crate::cluster::{Cluster, LIFETIME_IN_TESTS};
-use crate::files;
-use crate::paths;
-use crate::postgres::Installation;
-use crate::process;
+use crate::{files, paths, postgres::Installation, process};
 
 /// One of the two drivers and its tests.
 pub struct Golden {

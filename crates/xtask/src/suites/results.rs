@@ -2,11 +2,9 @@
 //!
 //! Must never remove a directory that a run may still write to, nor the newest results.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fs, process, sync::OnceLock};
 
 use crate::paths;
 

@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use super::kind::Suite;
 use super::summary::{Outcome, Summary, Verdict};
-use super::{pgspot, programs, regress};
+use super::{kind::Suite, pgspot, programs, regress};
 use crate::postgres::{self, Available, Installation};
 use crate::{cluster, package, paths};
 

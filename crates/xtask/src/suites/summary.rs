@@ -2,8 +2,7 @@
 //!
 //! Must never count a suite that was left out as passed.
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// The result of one suite.
 #[derive(Clone, Debug, Eq, PartialEq)]

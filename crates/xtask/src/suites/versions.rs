@@ -7,8 +7,7 @@ use std::fs;
 
 use anyhow::{Result, bail};
 
-use crate::postgres::SUPPORTED;
-use crate::{files, paths};
+use crate::{files, paths, postgres::SUPPORTED};
 
 /// The one file that may ask for a version.
 const COMPAT: &str = "src/pg/compat.rs";

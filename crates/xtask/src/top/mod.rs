@@ -6,10 +6,8 @@ mod frame;
 mod sample;
 mod text;
 
-use std::fs;
 use std::io::{IsTerminal, Write};
-use std::thread;
-use std::time::Duration;
+use std::{fs, thread, time::Duration};
 
 use anyhow::{Context, Result};
 use postgres::{Client, NoTls};
@@ -17,8 +15,7 @@ use postgres::{Client, NoTls};
 pub(crate) use frame::{WIDTH, frame};
 pub(crate) use sample::{Sample, sample};
 
-use crate::ink::Ink;
-use crate::paths;
+use crate::{ink::Ink, paths};
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);

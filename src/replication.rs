@@ -12,7 +12,8 @@ use pgrx::{AnyElement, pg_sys};
 /// The row trigger on all tables of the extension, before each change. It is enabled for replicas only.
 #[pg_extern(sql = false)]
 fn cache_applied_ignored(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, ErrorReport> {
-    let trigger = trigger::of(call)?;
+    // SAFETY: the argument of this call.
+    let trigger = unsafe { trigger::of(call) }?;
     if !matches!((trigger.level(), trigger.when()), (PgTriggerLevel::Row, Ok(PgTriggerWhen::Before))) {
         return Err(CacheError::NotOwnTrigger.into());
     }
@@ -37,7 +38,8 @@ fn is_applied_by_subscription() -> bool {
 /// cache.
 #[pg_extern(sql = false)]
 fn cache_tags_truncated(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    let trigger = trigger::of(call)?;
+    // SAFETY: the argument of this call.
+    let trigger = unsafe { trigger::of(call) }?;
     if !matches!(trigger.op(), Ok(PgTriggerOperation::Truncate)) {
         return Err(CacheError::NotOwnTrigger.into());
     }

@@ -17,7 +17,8 @@ use pgrx::prelude::*;
 /// The row trigger, after each change. ENABLE ALWAYS: writes with `session_replication_role = replica` count too.
 #[pg_extern(sql = false)]
 fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    let trigger = trigger::of(call)?;
+    // SAFETY: the argument of this call.
+    let trigger = unsafe { trigger::of(call) }?;
     let data = trigger.trigger_data();
     let operation = trigger.op().map_err(|_| CacheError::NotOwnTrigger)?;
     if !matches!((trigger.level(), trigger.when()), (PgTriggerLevel::Row, Ok(PgTriggerWhen::After))) {

@@ -36,7 +36,9 @@ impl Drop for WrittenFor {
 /// The row triggers on `cache_namespaces`, before and after.
 #[pg_extern(sql = false)]
 fn cache_namespaces_checked(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, ErrorReport> {
-    let row = checked(&trigger::of(call)?)?.into_trigger_datum();
+    // SAFETY: the argument of this call.
+    let trigger = unsafe { trigger::of(call) }?;
+    let row = checked(&trigger)?.into_trigger_datum();
     Ok(trigger::returned(row.ok_or(CacheError::NotOwnTrigger)?)?)
 }
 
@@ -100,7 +102,8 @@ fn told<A: WhoAllocated>(row: &PgHeapTuple<'_, A>) -> Result<Told, CacheError> {
 /// The statement trigger: every backend reads the table again after the commit.
 #[pg_extern(sql = false)]
 fn cache_namespaces_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    if let Ok(relation) = trigger::of(call)?.relation() {
+    // SAFETY: the argument of this call.
+    if let Ok(relation) = unsafe { trigger::of(call) }?.relation() {
         // SAFETY: the relation that the trigger fired on is open.
         unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation.oid()) };
     }

@@ -10,8 +10,11 @@ use pgrx::{AnyElement, FromDatum, PgTrigger};
 ///
 /// # Errors
 /// [`CacheError::NotOwnTrigger`].
-pub fn of<'a>(call: FunctionCallInfo) -> Result<PgTrigger<'a>, CacheError> {
-    // SAFETY: the arguments of the call that PostgreSQL has just made; nothing changes them.
+///
+/// # Safety
+/// `call` is the argument of the call that PostgreSQL has just made, and the trigger is not used after that call.
+pub unsafe fn of<'a>(call: FunctionCallInfo) -> Result<PgTrigger<'a>, CacheError> {
+    // SAFETY: as the caller promises; nothing changes the arguments of a call.
     unsafe { PgTrigger::from_fcinfo(&*call) }.map_err(|_| CacheError::NotOwnTrigger)
 }
 

@@ -19,7 +19,8 @@ use std::collections::BTreeSet;
 /// that a subscription applies, which fire no statement triggers.
 #[pg_extern(sql = false)]
 fn cache_watch_trigger(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
-    let trigger = trigger::of(call).map_err(|_| CacheError::NotAWatchTrigger)?;
+    // SAFETY: the argument of this call.
+    let trigger = unsafe { trigger::of(call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
     let arguments = trigger.extra_args().ok();
     let watch = arguments.and_then(|it| Watch::from_arguments(&it)).ok_or(CacheError::NotAWatchTrigger)?;
     if matches!(trigger.op(), Ok(PgTriggerOperation::Truncate)) {

@@ -1,6 +1,6 @@
 //! Owns random numbers that cost nothing compared to a round trip: SplitMix64.
 //!
-//! Must never be used where a guess of the next number would be of use to anybody.
+//! Must never be used where a guess of the next number would be of use to an attacker.
 
 /// A generator; the same seed gives the same numbers.
 #[derive(Clone, Debug)]

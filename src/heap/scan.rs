@@ -17,7 +17,7 @@ pub enum View {
     Statement,
     /// The versions that are committed by now, and those that this transaction wrote.
     Latest,
-    /// Every version that has not been pruned yet, whoever wrote it, even if that transaction rolled back.
+    /// Every version that has not been pruned yet, of any transaction, even one that rolled back.
     Everything,
 }
 

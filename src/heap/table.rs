@@ -118,8 +118,8 @@ impl Table {
     }
 
     /// Whether every row that was removed since `seen`, the active snapshot, is still in the table as a dead version.
-    /// That holds if the table lies in the file in which `seen` found it. TRUNCATE, CLUSTER and their kin move it to
-    /// another file. Any later change of the definition counts as such a move, unless this transaction made it.
+    /// That holds if the table lies in the file in which `seen` found it. TRUNCATE, CLUSTER and similar commands move
+    /// it to another file. Any later change of the definition counts as such a move, unless this transaction made it.
     pub fn keeps_rows_removed_since(&self, seen: &Seen) -> bool {
         // SAFETY: the relation is open.
         unsafe {

@@ -32,9 +32,9 @@ counters! {
     Misses = "misses",
     /// Values served past their deadline, within `stale_for`: misses too.
     StaleHits = "stale_hits",
-    /// Values written by cache_set and its kin.
+    /// Values written, except by cache_fill and cache_get_or_set.
     Sets = "sets",
-    /// Keys deleted by cache_delete and its kin.
+    /// Keys deleted by the functions that delete.
     Deletes = "deletes",
     /// Keys deleted because a row of a watched table has changed.
     Invalidations = "invalidations",

@@ -9,11 +9,11 @@ use std::time::Duration;
 /// What is timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// cache_get, cache_get_many and their kin.
+    /// The functions that return values of live entries.
     Get,
-    /// Whatever writes a value or a deadline.
+    /// The functions that write a value or a deadline.
     Set,
-    /// Whatever deletes or invalidates.
+    /// The functions that delete or invalidate.
     Delete,
     /// cache_fill.
     Fill,

@@ -29,7 +29,7 @@ impl Connection {
     /// Connects to the socket at `path`.
     ///
     /// # Errors
-    /// When nobody listens there.
+    /// When no server listens there.
     pub fn open(path: &Path) -> Result<Self> {
         Ok(Self { stream: Stream::open(path)? })
     }

@@ -27,7 +27,7 @@ impl Stream {
     /// Connects to the socket at `path`.
     ///
     /// # Errors
-    /// When nobody listens there.
+    /// When no server listens there.
     pub fn open(path: &Path) -> Result<Self> {
         let socket = UnixStream::connect(path).with_context(|| format!("cannot connect to {}", path.display()))?;
         Ok(Self { socket, output: Vec::with_capacity(CHUNK), input: vec![0; CHUNK], start: 0, end: 0 })

@@ -22,8 +22,8 @@
 //!
 //! Every constant was chosen by replaying traces: `docs/eviction.md`.
 
-/// The share of the entries it meets that the hand aims to evict: the part of the table for entries that nobody has
-/// read yet.
+/// The share of the entries it meets that the hand aims to evict: the part of the table for entries that were
+/// not read yet.
 pub const PROBATION: f64 = 0.1;
 /// The share of evicted entries that may have been read; above it the level falls.
 pub const IN_VAIN: f64 = 0.3;

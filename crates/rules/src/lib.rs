@@ -1,5 +1,6 @@
 //! Owns the rules of cache_pg that need no PostgreSQL. Must never read a clock, draw a random number, allocate shared
-//! memory or log: time and chance are arguments, so every rule is tested without waiting and without luck.
+//! memory or log: time and chance are arguments, so a test of a rule waits for nothing, and always gives the same
+//! result.
 //!
 //! | module | the rule it holds |
 //! |---|---|

@@ -19,7 +19,7 @@ const FORMAT: u8 = 2;
 /// How long a lease may be, in microseconds: up to a day, as the setting `cache_pg.lease`.
 const LEASES: RangeInclusive<i64> = 1..=86_400_000_000;
 
-/// For how many leases a token is good: its holder may be late where nobody else has taken the lease.
+/// For how many leases a token is good: its holder may be late if no other caller has taken the lease.
 const HONOURED_LEASES: i64 = 2;
 
 /// Why a text is not a token for a key.

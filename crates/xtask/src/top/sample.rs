@@ -37,7 +37,7 @@ pub struct Namespace {
     pub hits: u64,
     /// and nothing.
     pub misses: u64,
-    /// Values written by `cache_set` and its kin,
+    /// Values written, except the computed ones below,
     pub sets: u64,
     /// or computed and stored.
     pub fills: u64,

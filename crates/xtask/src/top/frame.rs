@@ -1,7 +1,7 @@
 //! Owns one frame of `make top`: it turns two samples into text.
 //!
-//! Must never know a server or a terminal, write a line of more than [`WIDTH`] characters, nor list a namespace that was
-//! busy before one that is busy now.
+//! Must never know a server or a terminal, write a line of more than [`WIDTH`] characters, nor list a namespace that
+//! was busy before one that is busy now.
 
 use std::cmp::Reverse;
 

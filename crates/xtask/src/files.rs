@@ -62,6 +62,18 @@ pub fn copy_tree(source: &Path, target: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What is in the directory `dir`, in order; nothing when it cannot be read.
+pub fn entries(dir: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    entries
+}
+
+/// The name of a file without its directory.
+pub fn name(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// Every file below `dir` whose name ends with `extension`, or with anything when that is empty, in order.
 ///
 /// # Errors

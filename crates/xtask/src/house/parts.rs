@@ -42,10 +42,7 @@ pub fn check() -> Result<()> {
 /// When a file cannot be read or is not valid Rust.
 pub fn all(root: &Path) -> Result<Vec<Part>> {
     let mut dirs = vec![root.to_owned()];
-    for entry in fs::read_dir(root.join("crates"))? {
-        dirs.push(entry?.path());
-    }
-    dirs[1..].sort();
+    dirs.extend(files::entries(&root.join("crates")));
     dirs.push(root.join("benches"));
     dirs.iter().map(|dir| Part::read(root, dir)).collect()
 }

@@ -99,9 +99,8 @@ fn assemble(installation: &Installation) -> Result<Package> {
     scripts.push(put_script(&dir, "cache_pg.control", &text)?);
     let sql = schema::generate(&content, &text)?;
     scripts.push(put_script(&dir, &format!("cache_pg--{version}.sql"), &sql)?);
-    for script in written_scripts(&paths::project().join("sql"))? {
-        let name = script.file_name().unwrap_or_default().to_string_lossy();
-        scripts.push(put_script(&dir, &name, &fs::read_to_string(&script)?)?);
+    for script in written_scripts(&paths::project().join("sql")) {
+        scripts.push(put_script(&dir, &files::name(&script), &fs::read_to_string(&script)?)?);
     }
     Ok(Package { major: installation.major, version, library, scripts })
 }
@@ -113,20 +112,14 @@ fn put_script(dir: &Path, name: &str, text: &str) -> Result<PathBuf> {
 }
 
 /// The upgrade scripts: `sql/cache_pg--*--*.sql`.
-fn written_scripts(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut scripts = Vec::new();
-    for entry in fs::read_dir(dir).into_iter().flatten() {
-        let file = entry?.path();
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        if let Some(versions) = name.strip_prefix("cache_pg--")
-            && versions.ends_with(".sql")
-            && versions.contains("--")
-        {
-            scripts.push(file);
-        }
-    }
-    scripts.sort();
-    Ok(scripts)
+fn written_scripts(dir: &Path) -> Vec<PathBuf> {
+    let mut scripts = files::entries(dir);
+    scripts.retain(|script| {
+        let name = files::name(script);
+        let versions = name.strip_prefix("cache_pg--").and_then(|rest| rest.strip_suffix(".sql"));
+        versions.is_some_and(|versions| versions.contains("--"))
+    });
+    scripts
 }
 
 /// The version of the extension in its manifest.
@@ -148,8 +141,8 @@ mod tests {
         for name in ["cache_pg--0.1.0--0.2.0.sql", "cache_pg--0.1.0.sql", "schema.sql"] {
             fs::write(dir.path().join(name), "").unwrap();
         }
-        let found = written_scripts(dir.path()).unwrap();
+        let found = written_scripts(dir.path());
         assert_eq!(found, [dir.path().join("cache_pg--0.1.0--0.2.0.sql")]);
-        assert!(written_scripts(&dir.path().join("absent")).unwrap().is_empty());
+        assert!(written_scripts(&dir.path().join("absent")).is_empty());
     }
 }

@@ -15,11 +15,9 @@ use crate::{files, postgres::Installation};
 /// # Errors
 /// When its directories cannot be written to.
 pub fn install(package: &Package, installation: &Installation) -> Result<()> {
-    for entry in fs::read_dir(installation.extension_dir())? {
-        let file = entry?.path();
-        let name = file.file_name().unwrap_or_default();
-        let ours = name.to_string_lossy().starts_with("cache_pg--");
-        if ours && !package.scripts.iter().any(|s| s.file_name() == Some(name)) {
+    for file in files::entries(&installation.extension_dir()) {
+        let is_of_package = package.scripts.iter().any(|script| script.file_name() == file.file_name());
+        if files::name(&file).starts_with("cache_pg--") && !is_of_package {
             fs::remove_file(&file)?;
         }
     }
@@ -78,14 +76,7 @@ fn place(package: &Package, libdir: &Path, extensions: &Path) -> Result<()> {
     Ok(())
 }
 
-fn targets<'a>(
-    package: &'a Package,
-    libdir: &'a Path,
-    extensions: &'a Path,
-) -> impl Iterator<Item = (&'a Path, &'a Path)> {
-    package
-        .scripts
-        .iter()
-        .map(move |script| (script.as_path(), extensions))
-        .chain([(package.library.as_path(), libdir)])
+fn targets<'a>(package: &'a Package, libdir: &'a Path, extensions: &'a Path) -> Vec<(&'a Path, &'a Path)> {
+    let scripts = package.scripts.iter().map(|script| (script.as_path(), extensions));
+    scripts.chain([(package.library.as_path(), libdir)]).collect()
 }

@@ -9,7 +9,7 @@ use std::{fs, process::Command};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::{installation::Installation, private};
-use crate::{paths, prerequisites::apt, process};
+use crate::{files, paths, prerequisites::apt, process};
 
 /// The source package and its archive. Debian's keyring has the keys.
 const PACKAGE: &str = "postgresql-18";
@@ -101,24 +101,11 @@ fn source(dir: &Path) -> Result<PathBuf> {
     };
     apt_get(&["update", "-qq"])?;
     apt_get(&["source", "--download-only", "-qq", PACKAGE])?;
-    let archives = entries(dir, |name| name.ends_with(".orig.tar.bz2"))?;
-    let archive = archives.first().context("the source package has no archive")?;
+    let archive = files::entries(dir).into_iter().find(|path| files::name(path).ends_with(".orig.tar.bz2"));
+    let archive = archive.context("the source package has no archive")?;
     process::output(Command::new("tar").args(["--extract", "--file"]).arg(archive).current_dir(dir))?;
-    entries(dir, |name| name.starts_with("postgresql-") && !name.contains('_'))?
-        .into_iter()
-        .find(|path| path.is_dir())
-        .context("the archive has an unknown layout")
-}
-
-fn entries(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if wanted(&entry.file_name().to_string_lossy()) {
-            found.push(entry.path());
-        }
-    }
-    Ok(found)
+    let is_source = |path: &PathBuf| path.is_dir() && files::name(path).starts_with("postgresql-");
+    files::entries(dir).into_iter().find(is_source).context("the archive has an unknown layout")
 }
 
 /// Compiles the source and installs it to `root`, at low priority, because it may take minutes.

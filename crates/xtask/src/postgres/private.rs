@@ -82,18 +82,14 @@ fn identity(original: &Installation) -> Result<String> {
 /// for them relative to themselves.
 fn copy_client_libraries(pg_config: &Path, root: &Path) -> Result<()> {
     let libdir = PathBuf::from(process::output(Command::new(pg_config).arg("--libdir"))?);
-    let Ok(entries) = fs::read_dir(&libdir) else {
-        return Ok(());
-    };
-    for entry in entries {
-        let file = entry?.path();
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
+    for file in files::entries(&libdir) {
+        let name = files::name(&file);
         if ["libpq.", "libecpg", "libpgtypes"].iter().any(|start| name.starts_with(start))
             && name.contains(".so")
             && file.is_file()
         {
             fs::create_dir_all(below(root, &libdir))?;
-            files::copy(&file, &below(root, &libdir).join(name.as_ref()))?;
+            files::copy(&file, &below(root, &libdir).join(name))?;
         }
     }
     Ok(())

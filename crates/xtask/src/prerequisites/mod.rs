@@ -11,7 +11,7 @@ use std::{process::Command, sync::OnceLock};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{paths, process};
+use crate::{files, paths, process};
 
 /// Environment variables for the build.
 pub type Environment = Vec<(&'static str, String)>;
@@ -84,8 +84,8 @@ fn system_has_libclang() -> bool {
             "/usr/local/lib".into(),
             format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH).into(),
         ])
-        .flat_map(|dir| entries(&dir))
-        .any(|file| is_libclang(&named(&file)))
+        .flat_map(|dir| files::entries(&dir))
+        .any(|file| is_libclang(&files::name(&file)))
 }
 
 /// `libclang.so`, `libclang-14.so.1` and the like; `libclang-cpp.so.14` has another interface.
@@ -96,21 +96,16 @@ fn is_libclang(name: &str) -> bool {
 fn clang_has_headers() -> bool {
     llvm_dirs()
         .chain(["/usr/lib".into(), "/usr/lib64".into()])
-        .flat_map(|dir| entries(&dir.join("clang")))
+        .flat_map(|dir| files::entries(&dir.join("clang")))
         .any(|version| version.join("include/stddef.h").is_file())
 }
 
 /// `/usr/lib/llvm-14/lib` and the like.
 fn llvm_dirs() -> impl Iterator<Item = PathBuf> {
-    entries(Path::new("/usr/lib")).into_iter().filter(|dir| named(dir).starts_with("llvm")).map(|dir| dir.join("lib"))
-}
-
-fn entries(dir: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(dir).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
-}
-
-fn named(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    files::entries(Path::new("/usr/lib"))
+        .into_iter()
+        .filter(|dir| files::name(dir).starts_with("llvm"))
+        .map(|dir| dir.join("lib"))
 }
 
 #[cfg(test)]

@@ -19,8 +19,7 @@ pub fn results(installation: &Installation) -> Result<usize> {
         let Some(golden) = Golden::of(suite, installation) else { continue };
         let Some(output) = results::of_last_run(&golden.name) else { continue };
         let expected = golden.input.join("expected");
-        for entry in fs::read_dir(output.join("results")).into_iter().flatten() {
-            let result = entry?.path();
+        for result in files::entries(&output.join("results")) {
             let Some(name) = result.file_name().filter(|_| result.extension().is_some_and(|e| e == "out")) else {
                 continue;
             };

@@ -41,7 +41,7 @@ impl Golden {
     }
 
     /// The names of all tests, sorted.
-    fn names(&self) -> Result<Vec<String>> {
+    fn names(&self) -> Vec<String> {
         let (dir, extension) = self.scripts;
         names(&self.input.join(dir), extension)
     }
@@ -66,7 +66,7 @@ impl Golden {
 /// Runs the golden tests of `suite` on a new server: in the order of the file `schedule` if there is one, else by name.
 pub fn run(suite: Suite, installation: &Installation) -> Result<Verdict> {
     let golden = Golden::of(suite, installation).context("not a golden suite")?;
-    let names = golden.names()?;
+    let names = golden.names();
     if names.is_empty() {
         return Ok(Verdict::LeftOut(format!("there are no tests in {}", golden.input.display())));
     }
@@ -113,18 +113,14 @@ fn print_differences(file: &Path) {
     }
 }
 
-fn names(dir: &Path, extension: &str) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir).into_iter().flatten() {
-        let file = entry?.path();
-        if file.extension().is_some_and(|found| found == extension)
-            && let Some(name) = file.file_stem().and_then(|name| name.to_str())
-        {
-            names.push(name.to_owned());
-        }
-    }
+fn names(dir: &Path, extension: &str) -> Vec<String> {
+    let name = |file: PathBuf| {
+        let is_test = file.extension().is_some_and(|found| found == extension);
+        is_test.then(|| file.file_stem().unwrap_or_default().to_string_lossy().into_owned())
+    };
+    let mut names: Vec<_> = files::entries(dir).into_iter().filter_map(name).collect();
     names.sort();
-    Ok(names)
+    names
 }
 
 #[cfg(test)]
@@ -137,7 +133,7 @@ mod tests {
         for name in ["b.sql", "a.sql", "a.out"] {
             fs::write(dir.path().join(name), "").unwrap();
         }
-        assert_eq!(names(dir.path(), "sql").unwrap(), ["a", "b"]);
-        assert!(names(&dir.path().join("absent"), "sql").unwrap().is_empty());
+        assert_eq!(names(dir.path(), "sql"), ["a", "b"]);
+        assert!(names(&dir.path().join("absent"), "sql").is_empty());
     }
 }

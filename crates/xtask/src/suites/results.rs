@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, process, sync::OnceLock};
 
-use crate::paths;
+use crate::{files, paths};
 
 /// How many runs are kept.
 const KEPT: usize = 8;
@@ -33,9 +33,8 @@ fn all() -> PathBuf {
 
 /// All runs, oldest first.
 fn runs(dir: &Path) -> Vec<PathBuf> {
-    let mut runs: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut runs = files::entries(dir);
     runs.retain(|run| process_of(run).is_some());
-    runs.sort();
     runs
 }
 

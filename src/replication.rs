@@ -29,8 +29,7 @@ fn cache_applied_ignored(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, E
 /// Whether the subscription itself writes the row, not a trigger or function that it has caused to run.
 fn is_applied_by_subscription() -> bool {
     // SAFETY: reads this process's state.
-    let is_worker = unsafe { pg_sys::IsLogicalWorker() };
-    is_worker && statement::is_fired_by_no_statement()
+    unsafe { pg_sys::IsLogicalWorker() && statement::is_fired_by_no_statement() }
 }
 
 /// The statement trigger after a TRUNCATE of `cache_tags`, which no trigger can skip. Without the generations of the

@@ -27,11 +27,7 @@ use cache_pg_rules::key::Key;
 
 /// Records a read of a key and whether it found a live entry.
 pub fn record_read(key: Key, is_hit: bool) {
-    if is_hit {
-        recency::touch(key.as_str());
-    } else {
-        ghosts::missed(key);
-    }
+    if is_hit { recency::touch(key.as_str()) } else { ghosts::missed(key) }
 }
 
 /// Reserves shared memory. Called by the postmaster while it loads libraries.

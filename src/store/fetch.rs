@@ -3,8 +3,7 @@
 //! Owns leases. A miss hands out one token, and so does a value past its deadline or, with early refresh, near it. The
 //! other callers get the value that is there, or wait for the fill. The right to compute is a lease in the row, with a
 //! deadline: its holder holds no transaction, lock or connection. The row keeps its version, so for the fence a lease
-//! is no write. Must never wait for a transaction that computes nothing, except as long as a
-//! commit takes.
+//! is no write. Must never wait for a transaction that computes nothing, except as long as a commit takes.
 
 use super::image::{Image, is_live};
 use super::types::{LeaseOutcome, Look};

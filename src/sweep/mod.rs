@@ -52,8 +52,7 @@ use pgrx::pg_sys;
 /// Registers the launcher. Called by the postmaster while it loads libraries.
 pub fn register() {
     // SAFETY: a flag that the postmaster sets before it loads libraries.
-    let upgrading = unsafe { pg_sys::IsBinaryUpgrade };
-    if !upgrading {
+    if unsafe { !pg_sys::IsBinaryUpgrade } {
         launcher::register();
     }
 }

@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn the_picture_of_top_has_every_part_of_a_frame() {
         let text = text(TOP);
-        for words in ["hit ratio", "a second", "size", "sweeper", "latency", "namespace", "health", "all ok ("] {
+        for words in ["hit ratio", "per second", "size", "sweeper", "latency", "namespace", "health", "all ok ("] {
             assert!(text.contains(words), "{words} in {text}");
         }
     }

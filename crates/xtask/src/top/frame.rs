@@ -34,8 +34,8 @@ fn summary(text: &mut Text, before: Option<&Sample>, now: &Sample, seconds: Opti
     let style = shown.map_or(Style::Faint, |ratio| if ratio >= 0.7 { Style::Good } else { Style::Doubtful });
     let bar = text.paint(style, &bar(shown));
     let words = match seconds {
-        Some(_) => format!("{bar}  {} now, {} in all", percent(recent), percent(all)),
-        None => format!("{bar}  {} in all", percent(all)),
+        Some(_) => format!("{bar}  {} now, {} in total", percent(recent), percent(all)),
+        None => format!("{bar}  {} in total", percent(all)),
     };
     text.named("hit ratio", &words);
     let rate = |count: u64| short(count as f64 / seconds.unwrap_or(1.0));
@@ -48,7 +48,7 @@ fn summary(text: &mut Text, before: Option<&Sample>, now: &Sample, seconds: Opti
         ("evicted", done.evicted),
     ]
     .map(|(name, count)| format!("{name} {}", rate(count)));
-    text.named(if seconds.is_some() { "a second" } else { "in all" }, &words.join("   "));
+    text.named(if seconds.is_some() { "per second" } else { "in total" }, &words.join("   "));
     let Namespace { entries, bytes: size, due, .. } = now.total;
     let share = (entries + due > 0).then(|| due as f64 / (entries + due) as f64);
     text.named("size", &format!("{entries} entries, {}; {due} expired rows, {}", bytes(size), percent(share)));
@@ -57,7 +57,7 @@ fn summary(text: &mut Text, before: Option<&Sample>, now: &Sample, seconds: Opti
 fn sweeper(text: &mut Text, it: &Sweeper) {
     let last = it.ago.map_or_else(|| "none yet".into(), |ago| format!("the last {} ago", time(ago * 1e3)));
     let next = it.next.map_or_else(String::new, |next| format!(", next visit in {}", time(next.max(0.0) * 1e3)));
-    text.named("sweeper", &format!("{} full sweeps, {last}{next}; late by {}", it.turns, time(it.lag)));
+    text.named("sweeper", &format!("{} full sweeps, {last}{next}; lag {}", it.turns, time(it.lag)));
     let pages = format!(
         "{} rows removed; {} pages read, {} skipped",
         short(it.removed as f64),
@@ -174,10 +174,10 @@ mod tests {
         let start = Instant::now();
         let text = plain(Some(&sample(start, 400, 100)), &sample(start + Duration::from_secs(2), 1000, 300));
         for shown in [
-            "75.0 % now, 76.9 % in all",
+            "75.0 % now, 76.9 % in total",
             "gets 400   sets 100",
             "95 entries, 20 kB; 5 expired rows, 5.0 %",
-            "3 full sweeps, the last 2.0 s ago, next visit in 500.0 ms; late by 70.0 ms",
+            "3 full sweeps, the last 2.0 s ago, next visit in 500.0 ms; lag 70.0 ms",
             "2.0 us",
             "500.0 us",
             "1.5 s",
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_first_sample_shows_what_was_done_in_all() {
         let text = plain(None, &sample(Instant::now(), 40_000, 10_000));
-        assert!(text.contains("80.0 % in all") && text.contains("in all     gets 50.0k"), "{text}");
+        assert!(text.contains("80.0 % in total") && text.contains("in total   gets 50.0k"), "{text}");
         assert!(!text.contains("now") && !text.contains("/s"), "{text}");
     }
 

@@ -8,7 +8,7 @@ mod namespace;
 mod table;
 
 pub use loader_owner::WrittenFor;
-pub use namespace::{Deadline, Namespace, lifetime};
+pub use namespace::{Deadline, NamespaceOptions, lifetime};
 
 use crate::catalog::{self, ExtensionTables};
 use cache_pg_rules::namespace::Namespace as Name;
@@ -18,8 +18,8 @@ use std::{cell::RefCell, rc::Rc, sync::OnceLock};
 
 #[derive(Default)]
 struct Known {
-    namespaces: HashMap<String, Rc<Namespace>>,
-    /// Whether one of them has [`Namespace::notifies`].
+    namespaces: HashMap<String, Rc<NamespaceOptions>>,
+    /// Whether one of them has [`NamespaceOptions::notifies`].
     someone_listens: bool,
     /// Whether one of them has a limit of its own.
     has_limits: bool,
@@ -40,12 +40,12 @@ pub fn report_to(observer: Observer) {
 }
 
 /// The options that apply to `key`.
-pub fn of(tables: &ExtensionTables, key: Key) -> Rc<Namespace> {
+pub fn of(tables: &ExtensionTables, key: Key) -> Rc<NamespaceOptions> {
     named(tables, key.namespace())
 }
 
 /// The options of a namespace.
-pub fn named(tables: &ExtensionTables, namespace: Name) -> Rc<Namespace> {
+pub fn named(tables: &ExtensionTables, namespace: Name) -> Rc<NamespaceOptions> {
     known(tables).namespaces.get(namespace.as_str()).cloned().unwrap_or_default()
 }
 
@@ -91,8 +91,8 @@ fn load(tables: &ExtensionTables) -> (Known, bool) {
     if is_settled && let Some(observer) = OBSERVER.get() {
         observer(namespaces.keys().map(String::as_str).collect());
     }
-    let any = |has: fn(&Namespace) -> bool| namespaces.values().any(|options| has(options));
-    let someone_listens = any(Namespace::notifies);
+    let any = |has: fn(&NamespaceOptions) -> bool| namespaces.values().any(|options| has(options));
+    let someone_listens = any(NamespaceOptions::notifies);
     let has_limits = any(|options| options.limits() != Limits::default());
     (Known { someone_listens, has_limits, namespaces }, is_settled)
 }

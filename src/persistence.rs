@@ -74,15 +74,15 @@ pub fn change(tables: &ExtensionTables, wanted: Persistence) -> Result<(), Cache
     tags::refuse_earlier(tables, None)
 }
 
-struct Table {
+struct OwnTable {
     /// Qualified, and quoted if necessary.
     name: String,
     is_unlogged: bool,
 }
 
-fn own_tables() -> Vec<Table> {
+fn own_tables() -> Vec<OwnTable> {
     TABLES.read_catalog(|rows| {
-        let table = |row| Some(Table { name: rows.get(row, 1)?, is_unlogged: rows.get(row, 2)? });
+        let table = |row| Some(OwnTable { name: rows.get(row, 1)?, is_unlogged: rows.get(row, 2)? });
         (0..rows.len()).filter_map(table).collect()
     })
 }

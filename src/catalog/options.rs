@@ -6,7 +6,7 @@
 
 use crate::heap::shape::{columns, counts_from_one};
 use crate::pg::{Regprocedure, Timestamp, clock};
-use crate::statement::{Column as Read, IntoParam, Param, Statement};
+use crate::statement::{FromColumn, IntoParam, Param, Statement};
 use crate::{error::CacheError, heap::Row};
 use cache_pg_rules::ttl::Ttl;
 use pgrx::datum::Interval;
@@ -157,7 +157,7 @@ macro_rules! derive {
 
         const TYPES: [Oid; ARGUMENTS.len()] = {
             let mut types = [TEXTOID; ARGUMENTS.len()];
-            $($(types[$argument - 1] = <$kind as Read>::TYPES[0];)?)*
+            $($(types[$argument - 1] = <$kind as FromColumn>::TYPES[0];)?)*
             types
         };
 

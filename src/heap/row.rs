@@ -22,7 +22,7 @@ impl Row {
     }
 
     /// A column, copied to the current memory context; None where it is NULL.
-    pub fn get<T: statement::Column>(&self, column: Column<T>) -> Option<T> {
+    pub fn get<T: statement::FromColumn>(&self, column: Column<T>) -> Option<T> {
         // SAFETY: the slot holds a row of a table whose shape was verified, so the column has its declared type.
         unsafe { self.datum(column).and_then(|datum| T::copy(datum)) }
     }

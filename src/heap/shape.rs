@@ -21,7 +21,7 @@ impl<T> Clone for Column<T> {
 
 impl<T> Copy for Column<T> {}
 
-impl<T: statement::Column> Column<T> {
+impl<T: statement::FromColumn> Column<T> {
     /// Only for [`columns!`], which makes the shape from the same list.
     pub const fn numbered(number: usize) -> Self {
         Self { number, kind: PhantomData }
@@ -57,7 +57,7 @@ macro_rules! columns {
         pub mod $module {
             use $crate::heap::shape::{Column, Shape, counts_from_one};
             use $crate::pg::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
-            use $crate::statement::Column as Read;
+            use $crate::statement::FromColumn;
             use pgrx::datum::Interval;
             use pgrx::pg_sys::Oid;
 
@@ -70,7 +70,7 @@ macro_rules! columns {
             pub static SHAPE: Shape = Shape {
                 table: $table,
                 is_extensible: $extensible,
-                columns: &[$((stringify!($sql), <$kind as Read>::TYPES[0])),*],
+                columns: &[$((stringify!($sql), <$kind as FromColumn>::TYPES[0])),*],
             };
             const _: () = assert!(counts_from_one(&[$($number),*]));
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// The options of one namespace.
 #[derive(Debug, Default)]
-pub struct Namespace {
+pub struct NamespaceOptions {
     pub(super) options: Options,
     /// The function that computes a missing value.
     pub loader: Option<Loader>,
@@ -26,7 +26,7 @@ pub struct Deadline {
     pub stale_until: Option<Timestamp>,
 }
 
-impl Namespace {
+impl NamespaceOptions {
     /// The deadline of an entry that is set `now` with `ttl`, or with the default where that is None.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! `cache_configure` refuses counts as not set, and a loader is one only where our trigger has found that the role that
 //! named it has the rights of its owner. Must never run foreign code to read them.
 
-use super::{loader_owner::OF_NOBODY, namespace::Namespace};
+use super::{loader_owner::OF_NOBODY, namespace::NamespaceOptions};
 use crate::catalog::{ExtensionTables, namespace_column, options::Options};
 use crate::{heap::Row, loader::Loader, pg::under_latest};
 use pgrx::pg_sys::{self, LOCKMODE};
@@ -14,7 +14,7 @@ use std::{collections::HashMap, rc::Rc};
 /// row can disappear without notice) and newest. Reads the table with the newest snapshot, whatever the caller's is,
 /// because the copy outlives the transaction. During a parallel query it is the query's snapshot ([`under_latest`]), so
 /// the leader keeps nothing, and a worker ends with the query.
-pub(super) fn read(tables: &ExtensionTables) -> (HashMap<String, Rc<Namespace>>, bool) {
+pub(super) fn read(tables: &ExtensionTables) -> (HashMap<String, Rc<NamespaceOptions>>, bool) {
     // SAFETY: variables of this backend.
     let mut is_settled = unsafe { !pg_sys::IsInParallelMode() || pg_sys::ParallelWorkerNumber >= 0 };
     let mut namespaces = HashMap::new();
@@ -41,12 +41,12 @@ pub(super) fn read(tables: &ExtensionTables) -> (HashMap<String, Rc<Namespace>>,
     (namespaces, is_settled)
 }
 
-fn namespace(row: &Row) -> Namespace {
+fn namespace(row: &Row) -> NamespaceOptions {
     let mut options = Options::of(row);
     let loader = options.loader.take().map(|signature| Loader {
         signature,
         owner: row.get(namespace_column::LOADER_OWNER).filter(|&owner| owner != OF_NOBODY),
         is_settled: !row.is_own(),
     });
-    Namespace { options, loader }
+    NamespaceOptions { options, loader }
 }

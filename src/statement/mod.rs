@@ -13,7 +13,7 @@ mod spi;
 
 pub use kept::{Schema, Statement, command, discard_plans};
 pub use query::query;
-pub use rows::{Column, Rows};
+pub use rows::{FromColumn, Rows};
 pub use running::{is_fired_by_no_statement, is_running};
 pub use spi::{IntoParam, Param};
 

@@ -29,13 +29,13 @@ impl Rows {
     }
 
     /// A column (counted from 1) of all rows, without NULLs.
-    pub fn column<T: Column>(&self, column: i32) -> Vec<T> {
+    pub fn column<T: FromColumn>(&self, column: i32) -> Vec<T> {
         (0..self.len()).filter_map(|row| self.get(row, column)).collect()
     }
 
     /// A column (counted from 1) of a row (counted from 0). None if it is NULL or there is no such row. The value is
     /// copied to the caller's memory context. Raises [`CacheError::Type`] if the column has another type.
-    pub fn get<T: Column>(&self, row: usize, column: i32) -> Option<T> {
+    pub fn get<T: FromColumn>(&self, row: usize, column: i32) -> Option<T> {
         if self.table.is_null() || row >= self.len() {
             return None;
         }
@@ -64,7 +64,7 @@ impl Rows {
 }
 
 /// A type that a column can be read as.
-pub trait Column: Sized {
+pub trait FromColumn: Sized {
     /// The SQL types that may be read as this one, the usual one first.
     const TYPES: &'static [Oid];
 
@@ -75,7 +75,7 @@ pub trait Column: Sized {
 
 macro_rules! column_by_copy {
     ($($name:ident: $oid:ident),*) => {$(
-        impl Column for $name {
+        impl FromColumn for $name {
             const TYPES: &'static [Oid] = &[pg_sys::$oid];
 
             unsafe fn copy(datum: Datum) -> Option<Self> {
@@ -89,7 +89,7 @@ column_by_copy!(Jsonb: JSONBOID, TextArray: TEXTARRAYOID, BigintArray: INT8ARRAY
 
 macro_rules! column_from_datum {
     ($($name:ty: [$($oid:ident),*]),*) => {$(
-        impl Column for $name {
+        impl FromColumn for $name {
             const TYPES: &'static [Oid] = &[$(pg_sys::$oid),*];
 
             unsafe fn copy(datum: Datum) -> Option<Self> {
@@ -111,7 +111,7 @@ column_from_datum!(
     Xid8: [XID8OID]
 );
 
-impl Column for Timestamp {
+impl FromColumn for Timestamp {
     const TYPES: &'static [Oid] = &[pg_sys::TIMESTAMPTZOID];
 
     unsafe fn copy(datum: Datum) -> Option<Self> {

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 type Figure = (&'static str, Option<i64>);
 
 /// What was counted for a namespace, or for several.
-pub struct Row {
+pub struct StatsRow {
     /// Which: `total`, `namespace`, `merged`, or `rest`.
     pub scope: &'static str,
     /// The name of the namespace, if it is one.
@@ -21,23 +21,23 @@ pub struct Row {
 }
 
 /// What was counted in a database: the total first, then its namespaces by name, what was merged, and the rest.
-pub fn of(database: &DatabaseStats) -> Vec<Row> {
+pub fn of(database: &DatabaseStats) -> Vec<StatsRow> {
     let is_counted = turns::counted_at().is_some();
-    let row = |scope, namespace, stats| Row::of(scope, namespace, stats, is_counted);
-    let mut rows: Vec<Row> = NamespaceStats::read_named(|name, stats| row("namespace", Some(name), stats)).collect();
+    let row = |scope, namespace, stats| StatsRow::of(scope, namespace, stats, is_counted);
+    let mut rows: Vec<_> = NamespaceStats::read_named(|name, stats| row("namespace", Some(name), stats)).collect();
     let merged = database.merged_namespaces.load(Ordering::Relaxed) as i64;
     let known = rows.len() as i64;
     rows.sort_by(|one, other| one.namespace.cmp(&other.namespace));
     if merged > 0 {
-        rows.push(Row { namespaces: Some(merged), ..row("merged", None, &database.merged) });
+        rows.push(StatsRow { namespaces: Some(merged), ..row("merged", None, &database.merged) });
     }
-    rows.push(Row { namespaces: None, ..row("rest", None, &database.rest) });
+    rows.push(StatsRow { namespaces: None, ..row("rest", None, &database.rest) });
     let figures = rows.iter().map(|row| row.figures.clone()).reduce(sum).unwrap_or_default();
-    rows.insert(0, Row { scope: "total", namespace: None, namespaces: Some(known + merged), figures });
+    rows.insert(0, StatsRow { scope: "total", namespace: None, namespaces: Some(known + merged), figures });
     rows
 }
 
-impl Row {
+impl StatsRow {
     fn of(scope: &'static str, namespace: Option<String>, stats: &NamespaceStats, is_counted: bool) -> Self {
         let counters = Counter::ALL.iter().map(|&counter| (counter.name(), Some(stats.counters.get(counter) as i64)));
         let rows = stats.rows.counted.named().map(|(name, word)| (name, word.load(Ordering::Relaxed) as i64));

@@ -14,7 +14,7 @@ use crate::pg::{Jsonb, Steady, Timestamp, backend, clock};
 use crate::shared::{secret, server_run};
 use crate::wake::{self, Waiter};
 use crate::{
-    access::Access, durability::with_async_commit, error::CacheError, namespaces::Namespace, patience, settings,
+    access::Access, durability::with_async_commit, error::CacheError, namespaces::NamespaceOptions, patience, settings,
 };
 use cache_pg_rules::{key::Key, token::Token};
 use std::{cell::OnceCell, time::Duration};
@@ -35,7 +35,7 @@ pub struct Fetched {
 ///
 /// # Errors
 /// [`CacheError::Altered`].
-pub fn fetch(access: &Access, key: Key, namespace: &Namespace, wait: Duration) -> Result<Fetched, CacheError> {
+pub fn fetch(access: &Access, key: Key, namespace: &NamespaceOptions, wait: Duration) -> Result<Fetched, CacheError> {
     let end = Steady::from_now(wait);
     let mut commit_end = None;
     let mut seen = Seen::by_statement().for_others();

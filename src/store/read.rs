@@ -9,7 +9,7 @@ use super::look::{find, find_many};
 use super::{image::is_live, range};
 use crate::heap::{FullXid, Row, View, shape::Column, snapshot::is_possible};
 use crate::pg::{Jsonb, TextArray, Timestamp, Xid8, backend, clock};
-use crate::statement::{self, IntoParam, Statement, statement};
+use crate::statement::{FromColumn, IntoParam, Statement, statement};
 use crate::{access::Access, catalog::column};
 use cache_pg_rules::{key::Key, namespace::KeyRange};
 
@@ -44,7 +44,7 @@ pub fn expires_at(access: &Access, key: Key) -> Option<Timestamp> {
 }
 
 /// A column of a live entry, from its row, or as `statement` returns it.
-fn column_of<T: statement::Column>(access: &Access, key: Key, column: Column<T>, statement: &Statement) -> Option<T> {
+fn column_of<T: FromColumn>(access: &Access, key: Key, column: Column<T>, statement: &Statement) -> Option<T> {
     if !access.has_rows() {
         return None;
     }

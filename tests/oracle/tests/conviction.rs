@@ -29,6 +29,13 @@ fn the_judge_catches_a_placeholder_that_hides_a_removed_tombstone() -> Result<()
     convicted(Mode::Extension, Fault::Placeholder)
 }
 
+/// Whether the fault has made the table itself unreachable. Its definition is frozen in place, and an index leads to a
+/// row that a HOT update has written only by way of the row before it, which freezing cuts off.
+fn has_lost_the_table(error: &anyhow::Error) -> bool {
+    let text = format!("{error:#}");
+    text.contains("could not open relation") || text.contains("ERROR: relation ") && text.contains(" does not exist")
+}
+
 #[test]
 fn the_judge_catches_a_truncated_table_that_passes_for_whole() -> Result<()> {
     // Not every PostgreSQL comes with what seeds it.
@@ -36,6 +43,13 @@ fn the_judge_catches_a_truncated_table_that_passes_for_whole() -> Result<()> {
         ensure!(std::env::var_os("CACHE_PG_ALL").is_none(), "there is no pg_surgery");
         println!("left out: there is no pg_surgery");
         return Ok(());
+    }
+    // Such a run says nothing of the judge. About one of four ends like that.
+    for _ in 0..9 {
+        match convicted(Mode::Altered, Fault::Definition) {
+            Err(error) if has_lost_the_table(&error) => println!("tried again: {error:#}"),
+            outcome => return outcome,
+        }
     }
     convicted(Mode::Altered, Fault::Definition)
 }

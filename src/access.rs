@@ -17,7 +17,7 @@ use std::rc::Rc;
 /// How often to retry work after a concurrent change.
 const TRIES: usize = 5;
 
-/// What a function does with entries.
+/// The use that a function makes of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Read,

@@ -1,4 +1,4 @@
-//! What the columns of a row of `cache_entries` mean.
+//! The meaning of the columns of a row of `cache_entries`.
 //!
 //! Owns this meaning for any values that fit the types of the columns, because a role that may
 //! write the table may write anything. Must never read another table, so nothing here knows tags.

@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 static TABLES: Statement = statement!("persistence.sql", []);
 
-/// What a crash does to the tables of the cache.
+/// The effect of a crash on the tables of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Persistence {
     /// Nothing.

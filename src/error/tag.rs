@@ -1,4 +1,4 @@
-//! What row security does not let a role do with tags.
+//! The uses of tags that row security refuses to a role.
 //!
 //! Owns the message for it, and the HINT: the policy that the owner of the tables would have to create. Must never
 //! check a policy itself.

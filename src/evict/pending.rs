@@ -1,4 +1,4 @@
-//! What the current transaction has added to the cache, until it commits.
+//! The entries that the current transaction has added, until it commits.
 //!
 //! The gauges in shared memory describe committed entries. They change at the commit, by the writes of the transaction
 //! and of those subtransactions that were not rolled back. Limits are compared with both together. A prepared

@@ -16,7 +16,7 @@ use super::{follow::NewestRow, row::Row, snapshot::see_own_work, table::Table};
 use crate::pg::backend;
 use pgrx::pg_sys::{self, Datum, SnapshotData, TransactionId};
 
-/// What to do with a row.
+/// The decision about a row.
 pub enum Decision<R> {
     Leave(R),
     /// The columns of the new version, in the order of the table.

@@ -1,4 +1,4 @@
-//! Who owns the loader that a row of `cache_namespaces` names.
+//! The owner of the loader that a row of `cache_namespaces` names.
 //!
 //! Owns the triggers on the table. They write down the owner of a loader where the role that writes the row has the
 //! rights of that owner, and tell every backend to read the table again. Must never let a row name a loader with more

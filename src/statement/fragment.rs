@@ -1,4 +1,4 @@
-//! What several statements say alike.
+//! The text that several statements share.
 //!
 //! Owns the fragments of `sql/fragments` and how a statement has them: `@live(CLOCK)` is `live.sql` with CLOCK for
 //! `@clock@`, and `@valid@` is `valid.sql`. In a statement that has one, the row of `cache_entries` is called `e`. Must

@@ -6,7 +6,7 @@ use cache_pg_rules::histogram::{BUCKETS, bucket_of};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What is timed.
+/// An operation that is timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// The functions that return values of live entries.

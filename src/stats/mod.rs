@@ -1,4 +1,4 @@
-//! What the cache does, counted.
+//! The counters, gauges and latencies of the cache.
 //!
 //! | module | what it owns |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! What the sweeper of a database has done: the type.
+//! The work of the sweeper of a database: the type.
 //!
 //! Owns its layout in shared memory. The sweeper writes it; a backend that makes room at its commit writes a failure.
 //! Must never hold where the sweeper is now: that is in `shared::directory`.

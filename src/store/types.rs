@@ -1,4 +1,4 @@
-//! What the verbs of the store take and return.
+//! The types that the verbs of the store take and return.
 //!
 //! Owns the types of the arguments and results that several verbs share. Must never touch the table.
 

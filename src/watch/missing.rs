@@ -1,4 +1,4 @@
-//! What watched tables lack.
+//! Watched tables that lack a trigger or a column.
 //!
 //! Owns the look-up of columns that templates name but that do not exist or have no usable text, and of triggers that
 //! are missing or disabled. Event triggers prevent both, but an administrator can disable these. Must never lock a

@@ -1,4 +1,4 @@
-//! What happens when a statement has changed rows of a watched table.
+//! The work that follows when a statement has changed rows of a watched table.
 //!
 //! Owns the trigger function. Must never make the statement fail because of the values in its rows, or because of a
 //! missing column: a text that is not a valid key belongs to no entry, and an unknown text can be any key. Keys are

@@ -54,7 +54,7 @@ impl Place {
     }
 }
 
-/// What the byte holds: the credit of an entry, or the mark of an evicted one.
+/// The content of the byte: the credit of an entry, or the mark of an evicted one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Use(u8);
 

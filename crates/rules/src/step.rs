@@ -4,7 +4,7 @@
 
 use crate::pace::Found;
 
-/// What a step did.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Step {
     /// How many pages the table has.
@@ -15,7 +15,7 @@ pub struct Step {
     pub read: u32,
     /// Where the next step starts; 0: the turn is complete.
     pub next: u32,
-    /// What it came across.
+    /// The rows that it visited, and those that were due.
     pub found: Found,
     /// How many rows it removed.
     pub removed: u32,

@@ -2,22 +2,22 @@
 //!
 //! Must never write an escape sequence where there are no colours.
 
-/// What a piece of text is.
+/// The role of a piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// The title of what follows.
     Heading,
     /// An explanation.
     Said,
-    /// What a person types or copies.
+    /// Text that a person types or copies.
     Bold,
-    /// What matters less.
+    /// Text that matters less.
     Faint,
-    /// What is well.
+    /// A good state.
     Good,
-    /// What may need a look.
+    /// A state that may need a look.
     Doubtful,
-    /// What is wrong.
+    /// A bad state.
     Bad,
 }
 

@@ -19,7 +19,7 @@ const REFUSED: f64 = 0.2;
 pub struct Advice {
     /// The namespace; None: the whole cache.
     pub namespace: Option<String>,
-    /// What to do.
+    /// The recommended change.
     pub advice: String,
     /// The figures behind it.
     pub because: String,

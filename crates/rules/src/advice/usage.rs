@@ -1,10 +1,10 @@
-//! What the recommendations are derived from.
+//! The figures from which the recommendations follow.
 //!
 //! Owns the figures of a namespace, of a limit and of the server. Must never judge them.
 
 use std::time::Duration;
 
-/// What callers did with a namespace, and how it is configured.
+/// The use of a namespace by callers, and its configuration.
 #[derive(Debug, Clone, Default)]
 pub struct NamespaceUsage {
     /// Its name.
@@ -29,11 +29,11 @@ pub struct NamespaceUsage {
     pub has_grace: bool,
     /// Its time to live.
     pub ttl: Duration,
-    /// What a limit of its own has cost.
+    /// The cost of a limit of its own.
     pub room: Room,
 }
 
-/// What a limit on the size has cost.
+/// The cost of a limit on the size.
 #[derive(Debug, Clone, Default)]
 pub struct Room {
     /// Reads that found a value.
@@ -73,6 +73,6 @@ pub struct Server {
     pub waits_for_disk: bool,
     /// Values written.
     pub written: u64,
-    /// What the limit of the whole cache has cost the namespaces without a limit of their own.
+    /// The cost of the limit of the whole cache for the namespaces without a limit of their own.
     pub room: Room,
 }

@@ -43,7 +43,7 @@ pub struct Check {
     pub value: String,
     /// The value up to which the status is `ok`, with its unit.
     pub threshold: String,
-    /// What to do; None while the status is `ok`.
+    /// The recommended action; None while the status is `ok`.
     pub advice: Option<String>,
 }
 

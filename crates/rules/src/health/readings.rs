@@ -1,4 +1,4 @@
-//! What the checks judge, and by what.
+//! The figures that the checks judge, and their thresholds.
 //!
 //! Owns the readings, the thresholds and the amounts below which nothing is judged. Must never judge itself.
 

@@ -5,6 +5,7 @@
 //! | module | the rule it holds |
 //! |---|---|
 //! | [`key`] | what a key is, and which namespace it belongs to |
+//! | [`compose`] | how any texts become a key |
 //! | [`namespace`] | what a namespace is, and which keys belong to it |
 //! | [`template`] | how a row fills `tenant:{slug}`, and which keys can result |
 //! | [`ttl`] | how long an entry may live, and how jitter spreads deadlines |
@@ -33,6 +34,7 @@
 
 pub mod advice;
 pub mod backoff;
+pub mod compose;
 pub mod correction;
 pub mod counter;
 pub mod drift;

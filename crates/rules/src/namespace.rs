@@ -24,18 +24,42 @@ pub enum NamespaceError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Namespace<'a>(&'a str);
 
-/// The keys of a namespace, as a condition on the byte order of keys.
+/// A set of keys, as a condition on the byte order of keys: `from <= key < before`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyRange {
-    /// `from <= key < before`: one stretch of the index.
-    Between {
-        /// The lower bound, inclusive.
-        from: String,
-        /// The upper bound, exclusive.
-        before: String,
-    },
-    /// Keys without a `:`, or with one at the start: they lie all over the index.
-    Unnamed,
+pub struct KeyRange {
+    /// The lower bound, inclusive.
+    pub from: String,
+    /// The upper bound, exclusive.
+    pub before: String,
+    /// Whether only keys of the namespace `''` belong to it: without a `:`, or with one at the start. They lie all over
+    /// the index.
+    pub unnamed: bool,
+}
+
+impl KeyRange {
+    /// The keys of a namespace, or of all, that begin with a prefix. Any text may be a prefix.
+    pub fn of(namespace: Option<Namespace>, prefix: Option<&str>) -> Self {
+        let prefix = prefix.unwrap_or_default();
+        // This text is longer than any key and consists of the greatest character, so it comes after every key that
+        // begins with the prefix.
+        let before = format!("{prefix}{}", char::MAX.to_string().repeat(MAX_KEY_BYTES / 4 + 1));
+        let unnamed = namespace == Some(Namespace::UNNAMED);
+        let all = Self { from: prefix.into(), before, unnamed };
+        match namespace {
+            Some(Namespace(name)) if !unnamed => Self {
+                from: all.from.max(format!("{name}{SEPARATOR}")),
+                before: all.before.min(format!("{name}{AFTER_SEPARATOR}")),
+                unnamed,
+            },
+            _ => all,
+        }
+    }
+
+    /// Whether a key belongs to it.
+    pub fn contains(&self, key: Key) -> bool {
+        (self.from.as_str()..self.before.as_str()).contains(&key.as_str())
+            && (!self.unnamed || key.namespace() == Namespace::UNNAMED)
+    }
 }
 
 impl<'a> Namespace<'a> {
@@ -63,12 +87,9 @@ impl<'a> Namespace<'a> {
         self.0
     }
 
-    /// The keys that belong to it.
-    pub fn keys(self) -> KeyRange {
-        if self.0.is_empty() {
-            return KeyRange::Unnamed;
-        }
-        KeyRange::Between { from: format!("{}{SEPARATOR}", self.0), before: format!("{}{AFTER_SEPARATOR}", self.0) }
+    /// The namespace of all keys that begin with a prefix. None: they can belong to several.
+    pub fn of_prefix(prefix: &'a str) -> Option<Self> {
+        prefix.split_once(SEPARATOR).and_then(|(name, _)| Self::parse(name).ok())
     }
 }
 
@@ -116,9 +137,22 @@ mod tests {
             prop_assume!(Key::parse(&key).is_ok());
             let key = Key::parse(&key).unwrap();
             if let Ok(namespace) = Namespace::parse(&name) {
-                let KeyRange::Between { from, before } = namespace.keys() else { unreachable!() };
-                let inside = (from.as_str()..before.as_str()).contains(&key.as_str());
-                prop_assert_eq!(inside, key.namespace() == namespace);
+                prop_assert_eq!(KeyRange::of(Some(namespace), None).contains(key), key.namespace() == namespace);
+            }
+        }
+
+        #[test]
+        fn a_prefix_selects_the_keys_that_begin_with_it(
+            key in "[ab:]{1,6}|[ab:]{500,512}|[a:\\x{10ffff}]{1,4}", prefix in "[ab:]{0,4}|\\PC{0,3}", name in "[ab]{0,2}"
+        ) {
+            let key = Key::parse(&key).unwrap();
+            let begins = key.as_str().starts_with(&prefix);
+            prop_assert_eq!(KeyRange::of(None, Some(&prefix)).contains(key), begins);
+            let namespace = Namespace::parse(&name).unwrap();
+            let both = begins && key.namespace() == namespace;
+            prop_assert_eq!(KeyRange::of(Some(namespace), Some(&prefix)).contains(key), both);
+            if begins && let Some(namespace) = Namespace::of_prefix(&prefix) {
+                prop_assert_eq!(key.namespace(), namespace);
             }
         }
 

@@ -15,6 +15,12 @@ pub fn length(months: i32, days: i32, micros: i64) -> i64 {
     i64::try_from(length).unwrap_or(if length < 0 { i64::MIN } else { i64::MAX })
 }
 
+/// Seconds in microseconds, rounded; NaN is zero, which is no time to live.
+pub fn of_seconds(seconds: f64) -> i64 {
+    // A conversion saturates.
+    (seconds * 1e6).round() as i64
+}
+
 /// Why a duration is not a time to live. Durations in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TtlError {
@@ -76,6 +82,16 @@ mod tests {
         assert_eq!(length(-1, 0, -1), -30 * DAY - 1);
         assert_eq!(length(i32::MAX, i32::MAX, i64::MAX), i64::MAX);
         assert_eq!(length(i32::MIN, i32::MIN, i64::MIN), i64::MIN);
+    }
+
+    #[test]
+    fn seconds_are_rounded_to_microseconds() {
+        assert_eq!(of_seconds(600.0), 600_000_000);
+        assert_eq!(of_seconds(0.0014), 1_400);
+        assert_eq!(of_seconds(-1.0), -1_000_000);
+        assert_eq!(of_seconds(1e300), i64::MAX);
+        assert_eq!(of_seconds(-1e300), i64::MIN);
+        assert_eq!(of_seconds(f64::NAN), 0);
     }
 
     #[test]

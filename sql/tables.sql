@@ -13,12 +13,14 @@ CREATE TABLE @extschema@.cache_entries (
     lease_id        bigint,
     load_us         bigint CHECK (load_us OPERATOR(pg_catalog.>=) 0 AND load_us OPERATOR(pg_catalog.<=) 86400000000),
     value           jsonb,
+    bytes           bytea,
     tags            text[],
     tag_generations bigint[],
     PRIMARY KEY (key),
     -- What plain SQL may write. Other values are harmless all the same: src/entry.rs.
     CONSTRAINT cache_entries_lease_check CHECK (
         (lease_until IS NULL) OPERATOR(pg_catalog.=) (lease_id IS NULL) AND pg_catalog.isfinite(lease_until)),
+    CONSTRAINT cache_entries_bytes_check CHECK (value IS NULL OR bytes IS NULL),
     CONSTRAINT cache_entries_tags_check CHECK (
         (tags IS NULL) OPERATOR(pg_catalog.=) (tag_generations IS NULL)
         AND coalesce(pg_catalog.array_ndims(tags), 1) OPERATOR(pg_catalog.=) 1
@@ -41,7 +43,7 @@ CREATE TABLE @extschema@.cache_entries (
 );
 
 COMMENT ON TABLE @extschema@.cache_entries IS
-    'entries of the cache. An entry is live if value is not SQL NULL and expires_at is in the future. Grants and policies on this table apply to every function.';
+    'entries of the cache. An entry is live if value or bytes is not SQL NULL and expires_at is in the future. Grants and policies on this table apply to every function.';
 COMMENT ON COLUMN @extschema@.cache_entries.key IS '1 to 512 bytes; the part before the first ":" is the namespace';
 COMMENT ON COLUMN @extschema@.cache_entries.created_at IS 'time since which the key has had a live entry without interruption; for a deleted key, the created_at of the deleted entry, or -infinity if there was none';
 COMMENT ON COLUMN @extschema@.cache_entries.version IS 'transaction that last wrote or deleted the value';
@@ -51,7 +53,8 @@ COMMENT ON COLUMN @extschema@.cache_entries.stale_until IS 'time until which the
 COMMENT ON COLUMN @extschema@.cache_entries.lease_until IS 'time until which one caller may compute a new value';
 COMMENT ON COLUMN @extschema@.cache_entries.lease_id IS 'random number in the token of that caller (see cache_fetch)';
 COMMENT ON COLUMN @extschema@.cache_entries.load_us IS 'time that it took to compute the value that cache_fill stored, in microseconds';
-COMMENT ON COLUMN @extschema@.cache_entries.value IS 'the value; SQL NULL: deleted (JSON null is a value)';
+COMMENT ON COLUMN @extschema@.cache_entries.value IS 'the value if it is JSON (JSON null is a value); SQL NULL beside bytes that are SQL NULL: deleted';
+COMMENT ON COLUMN @extschema@.cache_entries.bytes IS 'the value if it is bytes';
 COMMENT ON COLUMN @extschema@.cache_entries.tags IS 'tags of the entry (see cache_invalidate_tags)';
 COMMENT ON COLUMN @extschema@.cache_entries.tag_generations IS 'generation of each tag when the value was written; an entry is live while cache_tags has the same generations';
 

@@ -4,7 +4,8 @@
 //! write the table may write anything. Must never read another table, so nothing here knows tags.
 
 use crate::heap::{FullXid, NO_XID, Row, shape::Column, snapshot};
-use crate::{catalog::column, pg::Timestamp, settings};
+use crate::pg::{Bytea, Jsonb, Timestamp, Value};
+use crate::{catalog::column, settings};
 use cache_pg_rules::key::Key;
 
 /// The right to compute a missing value.
@@ -22,6 +23,22 @@ pub const NEVER: Timestamp = Timestamp(i64::MIN);
 /// The transaction that last wrote the value. [`NO_XID`] for an ID that no transaction can have had.
 pub fn version_of(row: &Row) -> FullXid {
     version_in(row).filter(|&version| snapshot::is_possible(version)).unwrap_or(NO_XID)
+}
+
+/// Whether the row has a value, JSON or bytes. A row without one is a tombstone, or holds a lease.
+pub fn has_value(row: &Row) -> bool {
+    row.has(column::VALUE) || row.has(column::BYTES)
+}
+
+/// The value of a row, copied.
+pub fn value_of(row: &Row) -> Option<Value> {
+    row.get(column::VALUE).map(Value::Json).or_else(|| row.get(column::BYTES).map(Value::Bytes))
+}
+
+/// The value of a row as it is stored, valid while the scan stays on the row.
+pub fn stored_value(row: &Row) -> Option<Value> {
+    let json = row.datum(column::VALUE).map(|datum| Value::Json(Jsonb(datum)));
+    json.or_else(|| row.datum(column::BYTES).map(|datum| Value::Bytes(Bytea(datum))))
 }
 
 fn version_in(row: &Row) -> Option<FullXid> {
@@ -78,7 +95,7 @@ pub fn lease_in_force(row: &Row, now: Timestamp) -> Option<Lease> {
 /// it. A row that the extension would not keep for so long is due at once.
 pub fn due_at(row: &Row, now: Timestamp) -> i64 {
     // Reads the last column first: then the row is deformed once.
-    let has_value = row.has(column::VALUE);
+    let has_value = has_value(row);
     let lease = lease_in_force(row, now);
     let expires_at = moment(row, column::EXPIRES_AT).unwrap_or(i64::MIN);
     let end = moment(row, column::STALE_UNTIL).unwrap_or(expires_at);
@@ -107,7 +124,7 @@ pub fn served_until(row: &Row) -> i64 {
 
 /// Whether a row has a value, within its grace or not, and no lease is in force on it.
 pub fn may_be_evicted(row: &Row, now: Timestamp) -> bool {
-    row.has(column::VALUE) && lease_in_force(row, now).is_none()
+    has_value(row) && lease_in_force(row, now).is_none()
 }
 
 /// When a row was written. [`NEVER`] if the row states an impossible time.
@@ -118,6 +135,7 @@ pub fn written_at(row: &Row, now: Timestamp) -> Timestamp {
 
 /// Whether a row has a value whose deadline has not come. Does not check its tags.
 pub fn is_live_at(row: &Row, now: Timestamp) -> bool {
-    let is_there = row.has(column::VALUE);
-    is_there && moment(row, column::EXPIRES_AT).is_some_and(|deadline| deadline > now.0) && has_possible_version(row)
+    has_value(row)
+        && moment(row, column::EXPIRES_AT).is_some_and(|deadline| deadline > now.0)
+        && has_possible_version(row)
 }

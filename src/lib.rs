@@ -66,21 +66,6 @@ use shared::flags;
 pgrx::pg_module_magic!(name, version);
 
 extension_sql_file!("../sql/tables.sql", name = "tables", bootstrap);
-extension_sql_file!(
-    "../sql/text_ttl.sql",
-    name = "text_ttl",
-    requires = [
-        cache_set,
-        cache_add,
-        cache_replace,
-        cache_cas,
-        cache_set_many,
-        cache_touch,
-        cache_incr,
-        cache_fill,
-        cache_get_or_set
-    ]
-);
 extension_sql_file!("../sql/watch.sql", name = "watch", requires = [cache_watch, cache_unwatch, cache_watch_templates]);
 extension_sql_file!(
     "../sql/stats.sql",

@@ -3,12 +3,14 @@
 //! Owns this backend's copy of `cache_namespaces`, and reads the small table again when PostgreSQL says that it has
 //! changed. Must never keep what may be rolled back.
 
+mod expiry;
 mod loader_owner;
 mod namespace;
 mod table;
 
+pub use expiry::{Expiry, lifetime};
 pub use loader_owner::WrittenFor;
-pub use namespace::{Deadline, NamespaceOptions, lifetime};
+pub use namespace::{Deadline, NamespaceOptions};
 
 use crate::catalog::{self, ExtensionTables};
 use cache_pg_rules::namespace::Namespace as Name;

@@ -45,7 +45,7 @@ fn cache_tags_truncated(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorRepor
     // SAFETY: the relation that the trigger fired on is open.
     let table = unsafe { (*trigger.trigger_data().tg_relation).rd_id };
     if catalog::tables().is_some_and(|tables| tables.tags == table) {
-        store::clear(&access::of_the_cache()?, None)?;
+        store::clear_namespace(&access::of_the_cache()?, None)?;
     }
     Ok(())
 }

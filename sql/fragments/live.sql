@@ -1,2 +1,2 @@
 -- Whether the entry e is live: it has a value, its deadline has not come, and no tag of it has been invalidated since.
-(e.value IS NOT NULL AND e.expires_at OPERATOR(pg_catalog.>) @clock@ AND @valid@)
+(@has_value@ AND e.expires_at OPERATOR(pg_catalog.>) @clock@ AND @valid@)

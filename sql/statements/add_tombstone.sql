@@ -12,6 +12,7 @@ ON CONFLICT (key) DO UPDATE SET
     lease_id = NULL,
     load_us = NULL,
     value = NULL,
+    bytes = NULL,
     tags = NULL,
     tag_generations = NULL
 WHERE NOT @live(pg_catalog.clock_timestamp())

@@ -16,6 +16,7 @@ WITH buried AS (
         lease_id = NULL,
         load_us = NULL,
         value = NULL,
+        bytes = NULL,
         tags = NULL,
         tag_generations = NULL
     RETURNING created_at

@@ -32,7 +32,7 @@ SELECT pg_catalog.quote_ident(n.nspname),
        namespaces.relowner,
        tags.oid,
        -- A heap with no more columns than those of tables.sql.
-       entries.relam OPERATOR(pg_catalog.=) 2 AND entries.relnatts OPERATOR(pg_catalog.=) 12,
+       entries.relam OPERATOR(pg_catalog.=) 2 AND entries.relnatts OPERATOR(pg_catalog.=) 13,
        -- Neither an index nor a constraint beside the primary key and the checks of tables.sql.
        1 OPERATOR(pg_catalog.=) (
            SELECT pg_catalog.count(*) FROM pg_catalog.pg_index AS i WHERE i.indrelid OPERATOR(pg_catalog.=) entries.oid)
@@ -42,7 +42,7 @@ SELECT pg_catalog.quote_ident(n.nspname),
                WHERE c.conrelid OPERATOR(pg_catalog.=) entries.oid
                  AND c.contype OPERATOR(pg_catalog.<>) ALL ('{p,n}'::pg_catalog."char"[])
                  AND c.conname OPERATOR(pg_catalog.<>) ALL (
-                     '{cache_entries_key_check,cache_entries_load_us_check,cache_entries_lease_check,cache_entries_tags_check}'::pg_catalog.name[]))
+                     '{cache_entries_key_check,cache_entries_load_us_check,cache_entries_lease_check,cache_entries_bytes_check,cache_entries_tags_check}'::pg_catalog.name[]))
            -- Those after the fifth may be NULL.
            AND NOT EXISTS (
                SELECT FROM pg_catalog.pg_attribute AS a

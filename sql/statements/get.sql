@@ -1,5 +1,5 @@
 -- $1 key, $2 the clock
-SELECT value
+SELECT value, bytes
 FROM (
     -- With an old snapshot there may be two: one that was removed since, and one that the transaction has written after that.
     SELECT * FROM @extschema@.cache_entries WHERE key OPERATOR(pg_catalog.=) $1 ORDER BY version DESC LIMIT 1

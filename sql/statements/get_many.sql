@@ -1,5 +1,5 @@
 -- $1 keys, each once, $2 the clock
-SELECT key, value
+SELECT key, value, bytes
 FROM (
     -- With an old snapshot there may be two of a key, as in get.sql.
     SELECT DISTINCT ON (key) *

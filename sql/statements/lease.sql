@@ -3,7 +3,7 @@
 -- Skips a row that another transaction has locked. The value stays as long as it may be served; the version stays.
 WITH free AS MATERIALIZED (
     SELECT key,
-           value IS NOT NULL AND coalesce(stale_until, expires_at) OPERATOR(pg_catalog.>) $2 AND @valid@ AS served
+           @has_value@ AND coalesce(stale_until, expires_at) OPERATOR(pg_catalog.>) $2 AND @valid@ AS served
     FROM @extschema@.cache_entries AS e
     WHERE key OPERATOR(pg_catalog.=) $1
       AND (lease_until IS NULL OR lease_until OPERATOR(pg_catalog.<=) $2
@@ -20,6 +20,7 @@ SET lease_until = $3,
     stale_until = CASE WHEN served THEN e.stale_until ELSE greatest(e.stale_until, $3) END,
     load_us = CASE WHEN served THEN e.load_us END,
     value = CASE WHEN served THEN e.value END,
+    bytes = CASE WHEN served THEN e.bytes END,
     tags = CASE WHEN served THEN e.tags END,
     tag_generations = CASE WHEN served THEN e.tag_generations END
 FROM free

@@ -4,7 +4,7 @@
 //! Owns their signatures. Must never configure anything in a security-restricted operation, nor store a loader whose
 //! owner has rights that the caller lacks.
 
-use super::namespace;
+use super::{answer_with_warning, namespace};
 use crate::catalog::options::{Argument, CONFIGURE, Given, namespace_options};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Regprocedure, clock};
@@ -27,9 +27,11 @@ macro_rules! cache_configure {
             namespace: Option<&str>,
             $($($name: default!(Option<$given>, "NULL"),)?)*
         ) -> Result<(), ErrorReport> {
-            configuring::refuse_if_restricted("cache_configure")?;
-            let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
-            Ok(configure(namespace, Given { $($($name: identity::<Option<$given>>($name),)?)* })?)
+            answer_with_warning(|| {
+                configuring::refuse_if_restricted("cache_configure")?;
+                let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
+                configure(namespace, Given { $($($name: identity::<Option<$given>>($name),)?)* })
+            })
         }
     };
 }
@@ -54,20 +56,24 @@ impl Argument for Regprocedure {
 /// Forgets a namespace's options: the settings rule again. Entries stay. Returns whether there were any.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_unconfigure(namespace: Option<&str>) -> Result<bool, ErrorReport> {
-    configuring::refuse_if_restricted("cache_unconfigure")?;
-    let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
-    let params = [namespace.as_str().param()];
-    Ok(configuring::write_namespaces(|tables| UNCONFIGURE.write(tables, &params, |rows| rows.len() > 0))?)
+    answer_with_warning(|| {
+        configuring::refuse_if_restricted("cache_unconfigure")?;
+        let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
+        let params = [namespace.as_str().param()];
+        configuring::write_namespaces(|tables| UNCONFIGURE.write(tables, &params, |rows| rows.len() > 0))
+    })
 }
 
 /// Makes all tables of the cache logged or unlogged, in one transaction; returns which they are. Without a mode it
 /// changes nothing. It rewrites the tables under an ACCESS EXCLUSIVE lock.
 #[pg_extern(volatile, parallel_unsafe)]
-fn cache_persistence(mode: default!(Option<&str>, "NULL")) -> Result<&'static str, ErrorReport> {
-    let tables = catalog::installed()?;
-    if let Some(mode) = mode {
-        configuring::refuse_if_restricted("cache_persistence")?;
-        persistence::change(&tables, mode.parse()?)?;
-    }
-    Ok(persistence::current().name())
+fn cache_persistence(mode: default!(Option<&str>, "NULL")) -> Result<Option<String>, ErrorReport> {
+    answer_with_warning(|| {
+        let tables = catalog::installed()?;
+        if let Some(mode) = mode {
+            configuring::refuse_if_restricted("cache_persistence")?;
+            persistence::change(&tables, mode.parse()?)?;
+        }
+        Ok(Some(persistence::current().name().into()))
+    })
 }

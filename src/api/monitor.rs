@@ -3,7 +3,7 @@
 //! Owns the columns of these views, each with its name. Must never count another database. `sql/stats.sql` grants the
 //! functions to pg_monitor.
 
-use super::namespace;
+use super::{answer_with_warning, namespace};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Steady, Timestamp, backend};
 use crate::shared::{directory, flags};
@@ -24,8 +24,10 @@ macro_rules! view {
         #[pg_extern(volatile, parallel_restricted)]
         #[allow(clippy::type_complexity, reason = "the row type of the function, spelled out for the generator")]
         fn $view() -> Result<TableIterator<'static, ($(name!($column, $($type)+),)+)>, ErrorReport> {
-            $($before)*
-            let rows: Vec<_> = $rows.into_iter().map(|$row| ($($value,)+)).collect();
+            let rows: Vec<_> = answer_with_warning(|| {
+                $($before)*
+                Ok($rows.into_iter().map(|$row| ($($value,)+)).collect())
+            })?;
             Ok(TableIterator::new(rows))
         }
     };
@@ -159,15 +161,17 @@ view! {
 /// the sweeper has done.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_stats_reset(namespace: default!(Option<&str>, "NULL")) -> Result<(), ErrorReport> {
-    let namespace = namespace.map(self::namespace).transpose()?;
-    let database = database()?;
-    for (name, stats) in NamespaceStats::named() {
-        if namespace.is_none_or(|namespace| namespace.as_str() == name) {
-            stats.counters.reset();
+    answer_with_warning(|| {
+        let namespace = namespace.map(self::namespace).transpose()?;
+        let database = database()?;
+        for (name, stats) in NamespaceStats::named() {
+            if namespace.is_none_or(|namespace| namespace.as_str() == name) {
+                stats.counters.reset();
+            }
         }
-    }
-    if namespace.is_none() {
-        database.reset();
-    }
-    Ok(())
+        if namespace.is_none() {
+            database.reset();
+        }
+        Ok(())
+    })
 }

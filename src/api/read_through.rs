@@ -2,39 +2,47 @@
 //!
 //! Owns `cache_get_or_set`. Must never call a loader before it has checked that the caller may store the value.
 
-use super::{key, record_read, tags};
+use super::{Ttl, answer, formatted, functions_with_ttl, key, record_read, tags};
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
-use crate::pg::{Jsonb, clock};
+use crate::pg::{Format, Jsonb, clock};
 use crate::stats::{self, Operation, observe};
 use crate::store::{self, Storing};
 use crate::{loader, namespaces};
-use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use std::{cell::Cell, time::Instant};
 
-/// Returns the value of a live entry. On a miss it returns the one value of `query`, whose parameters `$1`, `$2`, ...
-/// are `args` as text. Concurrent callers compute it once. It is stored unless it could be stale. Without a query the
-/// loader of the namespace computes it.
-#[pg_extern(volatile, parallel_unsafe)]
-fn cache_get_or_set(
+functions_with_ttl! {
+    /// Returns the value of a live entry. On a miss it returns the one value of `query`, whose parameters `$1`, `$2`, ...
+    /// are `args` as text. Concurrent callers compute it once. It is stored unless it could be stale. Without a query the
+    /// loader of the namespace computes it.
+    fn cache_get_or_set, cache_get_or_set_text, cache_get_or_set_seconds as "cache_get_or_set"(
+        key: [Option<&str>] | query: [Option<&str>] = "NULL";
+        ttl;
+        tags: [default!(Option<Vec<Option<String>>>, "NULL")],
+        args: [default!(Option<Vec<Option<String>>>, "NULL")]
+    ) -> [Result<Option<Jsonb>, ErrorReport>] {
+        answer(key, || get_or_set(key, query, ttl, tags, &args))
+    }
+}
+
+fn get_or_set(
     key: Option<&str>,
-    query: default!(Option<&str>, "NULL"),
-    ttl: default!(Option<Interval>, "NULL"),
-    tags: default!(Option<Vec<Option<String>>>, "NULL"),
-    args: default!(Option<Vec<Option<String>>>, "NULL"),
-) -> Result<Option<Jsonb>, ErrorReport> {
+    query: Option<&str>,
+    ttl: Ttl,
+    tags: Option<Vec<Option<String>>>,
+    args: &Option<Vec<Option<String>>>,
+) -> Result<Option<Jsonb>, CacheError> {
     let key = self::key(key)?;
     let access = access::check_all(&[Verb::Read, Verb::Fill])?;
     let namespace = namespaces::of(&access.tables, key);
     let tags = self::tags(tags)?;
     // An invalid ttl is an error even if there is a value.
-    if let Some(ttl) = ttl {
-        namespaces::lifetime(ttl, clock::now())?;
-    }
+    let expiry = ttl.expiry();
+    namespace.deadline(expiry, clock::now())?;
     let deadline = |value, now| {
         namespace.check_size(key, value)?;
-        namespace.deadline(ttl, now)
+        namespace.deadline(expiry, now)
     };
     let storing = Storing { key, tags, deadline: &deadline };
     let was_loaded = Cell::new(false);
@@ -42,7 +50,7 @@ fn cache_get_or_set(
         was_loaded.set(true);
         let started = Instant::now();
         let value = match (query, &namespace.loader) {
-            (Some(query), _) => loader::query(query, &args),
+            (Some(query), _) => loader::query(query, args),
             (None, Some(function)) => {
                 // The loader runs with the rights of its owner, past the policies that apply to the caller.
                 store::check_key(&access, key, tags)?;
@@ -51,10 +59,10 @@ fn cache_get_or_set(
             (None, None) => Err(CacheError::NoLoader(key.namespace().as_str().into())),
         }?;
         stats::count_loaded(key, i64::try_from(started.elapsed().as_micros()).ok());
-        Ok(value)
+        Ok(value.map(Format::value))
     };
     let value =
         observe(Operation::Get, "cache_get_or_set", key.as_str(), || store::get_or_load(&access, &storing, load))?;
     record_read(key, value.filter(|_| !was_loaded.get()));
-    Ok(value)
+    formatted(key, value)
 }

@@ -3,6 +3,7 @@
 //! Owns `cache_sweep`. It is maintenance, like VACUUM: no trigger and no rule fires. Must never remove a row that the
 //! caller may not see, where row security applies to the caller.
 
+use super::answer_with_warning;
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{backend, clock, under_latest};
@@ -31,17 +32,19 @@ thread_local! {
 /// Never waits for a row: one that another transaction holds is left to the next sweep.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_sweep(batch_size: default!(Option<i32>, "NULL")) -> Result<i32, ErrorReport> {
-    let most = match batch_size {
-        Some(size) if size < 1 => Err(CacheError::NotPositive("batch_size", size))?,
-        Some(size) => size as u32,
-        None => settings::sweep_batch_size(),
-    };
-    let access = access::check(Verb::Delete)?;
-    if !access.tables.may_be_walked {
-        Err(CacheError::Altered("cache_entries"))?;
-    }
-    let only = access.is_under_policies.then(|| visible_due_keys(&access.tables, most));
-    Ok(with_async_commit_directly(|| sweep(&access.tables, only.as_ref(), most))? as i32)
+    answer_with_warning(|| {
+        let most = match batch_size {
+            Some(size) if size < 1 => return Err(CacheError::NotPositive("batch_size", size)),
+            Some(size) => size as u32,
+            None => settings::sweep_batch_size(),
+        };
+        let access = access::check(Verb::Delete)?;
+        if !access.tables.may_be_walked {
+            return Err(CacheError::Altered("cache_entries"));
+        }
+        let only = access.is_under_policies.then(|| visible_due_keys(&access.tables, most));
+        Ok(with_async_commit_directly(|| sweep(&access.tables, only.as_ref(), most))? as i32)
+    })
 }
 
 /// The keys of due rows that the policies let the caller see.

@@ -2,6 +2,7 @@
 //!
 //! Owns their signatures. Must never watch a table that the caller does not own: `watch` checks that.
 
+use super::answer_with_warning;
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::Regclass;
 use crate::watch::{self, Watch};
@@ -16,14 +17,13 @@ fn cache_watch(
     keys: default!(Option<Vec<Option<String>>>, "NULL"),
     tags: default!(Option<Vec<Option<String>>>, "NULL"),
 ) -> Result<(), ErrorReport> {
-    let table = table(source)?;
-    Ok(watch::tree::watch(table, &Watch::new(keys, tags)?)?)
+    answer_with_warning(|| watch::tree::watch(table(source)?, &Watch::new(keys, tags)?))
 }
 
 /// Stops watching a table; returns whether it was watched.
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_unwatch(source: Option<Regclass>) -> Result<bool, ErrorReport> {
-    Ok(watch::tree::unwatch(table(source)?)?)
+    answer_with_warning(|| watch::tree::unwatch(table(source)?))
 }
 
 /// Returns the templates of a trigger, from its `tgargs`; no row if `cache_watch` did not create it.

@@ -19,8 +19,9 @@ columns! {
         8 LEASE_ID lease_id: i64,
         9 LOAD_US load_us: i64,
         10 VALUE value: Jsonb,
-        11 TAGS tags: TextArray,
-        12 TAG_GENERATIONS tag_generations: BigintArray,
+        11 BYTES bytes: Bytea,
+        12 TAGS tags: TextArray,
+        13 TAG_GENERATIONS tag_generations: BigintArray,
     ]
 }
 

@@ -42,6 +42,24 @@ pub enum CacheError {
     /// The interval as it was given.
     #[error("cache ttl {0} is out of range")]
     Ttl(String, TtlError),
+    /// The moment as it was given.
+    #[error("cache deadline {0} is out of range")]
+    Deadline(String, TtlError),
+    /// Both a ttl and a deadline.
+    #[error("cache ttl and expires_at must not both be given")]
+    TwoDeadlines,
+    /// A function that returns JSON, on an entry that holds bytes; its key.
+    #[error("value of cache key \"{0}\" is not JSON")]
+    HoldsBytes(String),
+    /// A function of locks, on an entry that is none; its key.
+    #[error("value of cache key \"{0}\" is not a lock")]
+    NotALock(String),
+    /// SQL NULL as the owner of a lock.
+    #[error("owner of a cache lock must not be null")]
+    NullOwner,
+    /// Arrays that belong together have different lengths: what is too few or too many, and the numbers.
+    #[error("number of {what} ({count}) does not match the number of keys ({keys})")]
+    Lengths { what: &'static str, count: usize, keys: usize },
     /// `cache_persist` where every entry must have a deadline.
     #[error("cache entries must have a deadline")]
     DeadlineRequired,
@@ -171,7 +189,7 @@ impl CacheError {
     pub(super) fn sqlstate(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
-            Self::NullValue => ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Self::NullValue | Self::NullOwner => ERRCODE_NULL_VALUE_NOT_ALLOWED,
             Self::ValueTooLarge { .. } | Self::TooManyTags { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::CounterOverflow => ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             Self::Serialization => ERRCODE_T_R_SERIALIZATION_FAILURE,
@@ -212,6 +230,11 @@ impl CacheError {
             | Self::Tag(..)
             | Self::Namespace(..)
             | Self::Ttl(..)
+            | Self::Deadline(..)
+            | Self::TwoDeadlines
+            | Self::HoldsBytes(_)
+            | Self::NotALock(_)
+            | Self::Lengths { .. }
             | Self::DeadlineRequired
             | Self::NotAnInteger(_)
             | Self::NotAnObject

@@ -33,10 +33,13 @@ impl CacheError {
             }
             Self::ValueTooLarge { limit, key, .. } => format!("The limit for key \"{key}\" is {limit} bytes."),
             Self::TooManyTags { limit, .. } => format!("An entry can have at most {limit} tags."),
-            Self::Ttl(_, TtlError::TooShort) => "The shortest ttl is one millisecond.".into(),
-            Self::Ttl(_, TtlError::TooLong { limit }) => {
+            Self::Ttl(_, TtlError::TooShort) | Self::Deadline(_, TtlError::TooShort) => {
+                "The shortest ttl is one millisecond.".into()
+            }
+            Self::Ttl(_, TtlError::TooLong { limit }) | Self::Deadline(_, TtlError::TooLong { limit }) => {
                 format!("The setting \"cache_pg.max_ttl\" limits it to {} seconds.", limit / 1_000_000)
             }
+            Self::HoldsBytes(_) => "It was stored as bytes.".into(),
             Self::Option { range, .. } => format!("It must be {range}."),
             Self::NotLoaderOwner(_) => "A loader runs with the privileges of its owner.".into(),
             Self::KeyDenied(_) => "Row security does not let the role store the value, and a loader runs with the \
@@ -74,9 +77,15 @@ impl CacheError {
                 "Store a smaller value, or raise \"cache_pg.max_value_size\" or max_value_size of the namespace.".into()
             }
             Self::TooManyTags { .. } => "Use one tag for entries that are invalidated together.".into(),
-            Self::Ttl(_, TtlError::TooShort) => "Pass a longer time. A number without a unit means seconds.".into(),
-            Self::Ttl(_, TtlError::TooLong { .. }) => "Raise the setting, or set it to 0 for no limit.".into(),
+            Self::Ttl(_, TtlError::TooShort) | Self::Deadline(_, TtlError::TooShort) => "Pass a longer time. A number without a unit means seconds.".into(),
+            Self::Ttl(_, TtlError::TooLong { .. }) | Self::Deadline(_, TtlError::TooLong { .. }) => "Raise the setting, or set it to 0 for no limit.".into(),
             Self::DeadlineRequired => "Set \"cache_pg.max_ttl\" to 0 to allow entries without a deadline.".into(),
+            Self::TwoDeadlines => "Pass NULL for one of them.".into(),
+            Self::HoldsBytes(_) => "Read it with a function whose name ends in _bytes, such as cache_get_bytes.".into(),
+            Self::NotALock(_) => "Use a key for the lock that no other entry has.".into(),
+            Self::NullOwner => "Pass a text that no other owner passes, such as a UUID.".into(),
+            Self::Lengths { what: "ttls", .. } => "Pass one ttl for each key, or an array of one for all.".into(),
+            Self::Lengths { .. } => "Pass one value for each key.".into(),
             Self::NotAnInteger(_) => "Replace the value with cache_set, or use another key.".into(),
             Self::Persistence(_) => "Use \"logged\" or \"unlogged\".".into(),
             Self::Token(_) => "Pass the token that cache_fetch returned for this key, unchanged.".into(),

@@ -3,7 +3,7 @@
 //! Owns how the parts of a message reach PostgreSQL. Must never hold a lock, a borrow or a guard while it reports.
 
 use super::cache_error::CacheError;
-use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys::panic::ErrorReport};
+use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys, pg_sys::panic::ErrorReport};
 
 impl CacheError {
     /// Raises the error from within any code, as PostgreSQL raises its own.
@@ -30,4 +30,13 @@ impl From<CacheError> for ErrorReport {
 pub fn warn(code: PgSqlErrorCode, message: &'static str, detail: &str, hint: &str) {
     let report = ErrorReport::new(code, message, "cache_pg");
     report.set_detail(detail).set_hint(hint).report(PgLogLevel::WARNING);
+}
+
+/// Reports as a warning what would have been an error. A cancel that is pending waits.
+pub fn warn_of(report: ErrorReport) {
+    // SAFETY: a variable of this backend. A cancel must not jump over our frames: PostgreSQL serves it later.
+    unsafe { pg_sys::InterruptHoldoffCount += 1 };
+    report.report(PgLogLevel::WARNING);
+    // SAFETY: as above.
+    unsafe { pg_sys::InterruptHoldoffCount -= 1 };
 }

@@ -5,8 +5,9 @@
 
 use super::{pending, recency};
 use crate::catalog::{ExtensionTables, column};
+use crate::entry::{has_value, served_until, stored_value};
 use crate::stats::{self, turns};
-use crate::{entry::served_until, heap::Row, namespaces, pg::Jsonb};
+use crate::{heap::Row, namespaces, pg::Value};
 use cache_pg_rules::{key::Key, ledger::Change, limit::Limits};
 
 /// The bytes of a row besides its key and value.
@@ -22,19 +23,19 @@ pub fn weight(key: usize, value: usize) -> i64 {
 
 /// The weight of the entry in a row, by the same measure.
 pub fn weight_of(key: &str, row: &Row) -> i64 {
-    weight(key.len(), row.datum(column::VALUE).map_or(0, |value| Jsonb(value).size()))
+    weight(key.len(), stored_value(row).map_or(0, Value::size))
 }
 
 /// The bytes that a row takes, with its index entry and its out-of-line value.
 pub fn footprint(row: &Row) -> u64 {
-    let value = row.datum(column::VALUE).map_or(0, |value| Jsonb(value).out_of_line_size());
+    let value = stored_value(row).map_or(0, Value::out_of_line_size);
     stats::footprint(row.size(), row.text(column::KEY).map_or(0, str::len), value)
 }
 
 /// Whether the gauge contains the entry of this row. A write adds it. But each whole turn resets the gauge to the rows
 /// that stay, so an entry whose grace had ended by the last one is no longer in it.
 fn is_counted(row: &Row) -> bool {
-    row.has(column::VALUE) && turns::counted_at().is_none_or(|at| served_until(row) > at)
+    has_value(row) && turns::counted_at().is_none_or(|at| served_until(row) > at)
 }
 
 /// Records that the row of an entry was removed.
@@ -58,7 +59,7 @@ pub struct Growth(Change);
 
 impl Growth {
     /// The change from the content of the row to a new value, or to none.
-    pub fn of(key: Key, row: Option<&Row>, value: Option<Jsonb>) -> Self {
+    pub fn of(key: Key, row: Option<&Row>, value: Option<Value>) -> Self {
         let key = key.as_str();
         let before = row.and_then(|row| weight_counted(key, row));
         let after = value.map(|value| weight(key.len(), value.size()));

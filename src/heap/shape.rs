@@ -56,7 +56,7 @@ macro_rules! columns {
         #[allow(unused_imports, reason = "no table has columns of all types")]
         pub mod $module {
             use $crate::heap::shape::{Column, Shape, counts_from_one};
-            use $crate::pg::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
+            use $crate::pg::{BigintArray, Bytea, Jsonb, TextArray, Timestamp, Xid8};
             use $crate::statement::FromColumn;
             use pgrx::datum::Interval;
             use pgrx::pg_sys::Oid;

@@ -2,11 +2,10 @@
 //!
 //! Owns the rule that an option comes before the setting. Must never ask where an option is stored.
 
-use crate::pg::{Jsonb, Timestamp, backend, clock};
+use crate::pg::{Timestamp, Value, backend, clock};
 use crate::{catalog::options::Options, error::CacheError, loader::Loader, settings};
 use cache_pg_rules::limit::{Limit, Limits};
 use cache_pg_rules::{key::Key, refresh, ttl::Ttl};
-use pgrx::datum::Interval;
 use std::time::Duration;
 
 /// The options of one namespace.
@@ -24,28 +23,23 @@ pub struct Deadline {
     pub expires_at: Timestamp,
     /// Until then its row stays for `cache_fetch`; None: no longer than that.
     pub stale_until: Option<Timestamp>,
+    /// Whether a live entry that is replaced keeps its own deadline instead.
+    pub keeps: bool,
 }
 
 impl NamespaceOptions {
-    /// The deadline of an entry that is set `now` with `ttl`, or with the default where that is None.
-    ///
-    /// # Errors
-    /// [`CacheError::Ttl`] when it is out of range.
-    pub fn deadline(&self, ttl: Option<Interval>, now: Timestamp) -> Result<Deadline, CacheError> {
-        let asked = match ttl {
-            Some(interval) => lifetime(interval, now)?,
-            None => self.default_lifetime(now),
-        };
-        let Some(ttl) = asked else {
-            return Ok(Deadline { expires_at: Timestamp::FOREVER, stale_until: None });
+    /// The deadline of an entry that is set `now` and lives for so long; None: without end.
+    pub(super) fn deadline_after(&self, lifetime: Option<Ttl>, now: Timestamp) -> Deadline {
+        let Some(ttl) = lifetime else {
+            return Deadline { expires_at: Timestamp::FOREVER, stale_until: None, keeps: false };
         };
         let ttl = self.options.jitter.map_or(ttl, |jitter| ttl.jittered(jitter, backend::chance()));
-        Ok(self.until(Timestamp::within_calendar(now.0.saturating_add(ttl.micros()))))
+        self.until(Timestamp::within_calendar(now.0.saturating_add(ttl.micros())))
     }
 
     /// How long an entry lives that is set `now` without a ttl; None: without end. The limit may have been lowered
     /// since the default was set: then it is the limit.
-    fn default_lifetime(&self, now: Timestamp) -> Option<Ttl> {
+    pub(super) fn usual_lifetime(&self, now: Timestamp) -> Option<Ttl> {
         let limit = settings::max_ttl();
         let micros = match (self.options.default_ttl, limit) {
             (Some(interval), Some(limit)) if clock::length(interval) > limit => limit,
@@ -61,7 +55,7 @@ impl NamespaceOptions {
 
     /// How long an entry lives that is set without a ttl; zero: without end.
     pub fn usual_ttl(&self) -> Duration {
-        let ttl = self.default_lifetime(clock::now());
+        let ttl = self.usual_lifetime(clock::now());
         ttl.map_or(Duration::ZERO, |ttl| Duration::from_micros(ttl.micros().max(0) as u64))
     }
 
@@ -71,12 +65,12 @@ impl NamespaceOptions {
     }
 
     /// The deadline `expires_at`, with the time that the row stays after it.
-    fn until(&self, expires_at: Timestamp) -> Deadline {
+    pub(super) fn until(&self, expires_at: Timestamp) -> Deadline {
         let stale_until = self.options.stale_for.map(|stale_for| match settings::max_ttl() {
             Some(limit) if clock::length(stale_for) > limit => Timestamp(expires_at.0.saturating_add(limit)),
             _ => clock::after(expires_at, stale_for),
         });
-        Deadline { expires_at, stale_until }
+        Deadline { expires_at, stale_until, keeps: false }
     }
 
     /// Whether this reader of a live entry, which took `load_us` microseconds to compute, should compute it anew
@@ -91,7 +85,7 @@ impl NamespaceOptions {
     ///
     /// # Errors
     /// [`CacheError::ValueTooLarge`].
-    pub fn check_size(&self, key: Key, value: Jsonb) -> Result<(), CacheError> {
+    pub fn check_size(&self, key: Key, value: Value) -> Result<(), CacheError> {
         let limit = self.options.max_value_size.map_or_else(settings::max_value_size, |limit| limit.max(0) as usize);
         let bytes = value.size();
         if bytes > limit {
@@ -110,17 +104,4 @@ impl NamespaceOptions {
         let limit = |most: Option<i64>| Limit::new(most?.max(0) as u64);
         Limits { entries: limit(self.options.max_entries), bytes: limit(self.options.max_size) }
     }
-}
-
-/// An interval as a time to live from `now` on; None: without end.
-///
-/// # Errors
-/// [`CacheError::Ttl`] when it is out of range.
-pub fn lifetime(interval: Interval, now: Timestamp) -> Result<Option<Ttl>, CacheError> {
-    let limit = settings::max_ttl();
-    let end = clock::after(now, interval);
-    let ttl = Ttl::parse(clock::length(interval), limit)
-        .and_then(|_| Ttl::parse(end.0.saturating_sub(now.0), None))
-        .map_err(|why| CacheError::Ttl(clock::interval_text(interval), why))?;
-    Ok((end != Timestamp::FOREVER).then_some(ttl))
 }

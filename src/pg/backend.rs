@@ -3,12 +3,19 @@
 //! Owns these reads of PostgreSQL's variables, so that other modules need no unsafe code for them. Must never lock,
 //! wait or raise.
 
+use super::compat;
 use pgrx::pg_sys::{self, Oid};
 
 /// The database that this process is connected to.
 pub fn database() -> Oid {
     // SAFETY: a variable that is set when the process connects.
     unsafe { pg_sys::MyDatabaseId }
+}
+
+/// Whether a subtransaction may start: before PostgreSQL 17 not in a parallel query.
+pub fn may_start_subtransaction() -> bool {
+    // SAFETY: reads a variable of this backend.
+    compat::PARALLEL_SUBTRANSACTIONS || unsafe { !pg_sys::IsInParallelMode() }
 }
 
 /// The process ID.

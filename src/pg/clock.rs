@@ -105,6 +105,19 @@ pub fn endless() -> Option<Interval> {
     Interval::new(i32::MAX, i32::MAX, i64::MAX).ok()
 }
 
+/// Whether an interval is [`endless`].
+pub fn is_endless(interval: Interval) -> bool {
+    (interval.months(), interval.days(), interval.micros()) == (i32::MAX, i32::MAX, i64::MAX)
+}
+
+/// A moment as SQL prints it.
+pub fn text_of(moment: Timestamp) -> String {
+    // SAFETY: the argument is of the type that the function takes.
+    let text: Option<&std::ffi::CStr> =
+        unsafe { direct_function_call(pg_sys::timestamptz_out, &[moment.into_datum()]) };
+    text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
+}
+
 /// An interval as SQL prints it.
 pub fn interval_text(interval: Interval) -> String {
     // SAFETY: the argument is of the type that the function takes.

@@ -164,6 +164,9 @@ pub unsafe fn attribute(shape: TupleDesc, number: usize) -> *const FormData_pg_a
     }
 }
 
+/// Whether subtransactions may start in a parallel query.
+pub const PARALLEL_SUBTRANSACTIONS: bool = cfg!(since_pg17);
+
 /// Begins a scan of an index.
 ///
 /// # Safety

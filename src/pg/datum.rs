@@ -64,10 +64,13 @@ macro_rules! opaque {
         }
     )+};
 }
+pub(super) use opaque;
 
 opaque! {
     /// A JSON value, possibly compressed or out of line.
     Jsonb, "jsonb", JSONBOID;
+    /// Bytes, possibly compressed or out of line.
+    Bytea, "bytea", BYTEAOID;
     /// A full transaction ID.
     Xid8, "xid8", XID8OID;
     /// An array of texts, possibly NULL ones.
@@ -102,45 +105,11 @@ impl Jsonb {
         kind == Some("object")
     }
 
-    /// The size of the value without compression, in bytes. Does not fetch the value.
-    pub fn size(self) -> usize {
-        let value = self.0.cast_mut_ptr();
-        // SAFETY: the datum is a varlena; its header says how it is stored.
-        unsafe {
-            if !pgrx::varatt_is_1b_e(value) && !pgrx::varatt_is_4b_c(value) {
-                return pgrx::varsize_any_exhdr(value);
-            }
-        }
-        // SAFETY: the datum is a varlena; the function reads its header and, out of line, its pointer.
-        let with_header = unsafe { pg_sys::toast_raw_datum_size(self.0) };
-        with_header.saturating_sub(size_of::<u32>())
-    }
-
-    /// Whether the value is stored outside of its row.
-    pub fn is_out_of_line(self) -> bool {
-        // SAFETY: the datum is a varlena.
-        unsafe { pgrx::varatt_is_1b_e(self.0.cast_mut_ptr()) }
-    }
-
-    /// The size of the value outside of its row, in bytes; 0 if it is in the row.
-    pub fn out_of_line_size(self) -> u64 {
-        if !self.is_out_of_line() {
-            return 0;
-        }
-        // SAFETY: the datum is a varlena out of line; the function reads its pointer.
-        unsafe { pg_sys::toast_datum_size(self.0) as u64 }
-    }
-
-    /// Whether both values are the same, byte by byte. Fetches them only if their sizes are equal.
-    pub fn equals(self, other: Self) -> bool {
-        if self.size() != other.size() {
-            return false;
-        }
-        // SAFETY: both are varlenas; a fetched value is a copy, and lives until the end of the call.
-        unsafe {
-            let [one, two] = [self, other].map(|it| pg_sys::pg_detoast_datum(it.0.cast_mut_ptr()));
-            pgrx::varlena_to_byte_slice(one) == pgrx::varlena_to_byte_slice(two)
-        }
+    /// The value as PostgreSQL prints it.
+    pub fn printed<'a>(self) -> &'a str {
+        // SAFETY: the function takes a jsonb and returns its JSON, which lives until the end of the call.
+        let json: Option<&std::ffi::CStr> = unsafe { pgrx::direct_function_call(pg_sys::jsonb_out, &[Some(self.0)]) };
+        json.and_then(|json| json.to_str().ok()).unwrap_or_default()
     }
 
     /// The value as an integer.
@@ -148,14 +117,27 @@ impl Jsonb {
     /// # Errors
     /// [`CounterError`] if it is no integer.
     pub fn integer(self) -> Result<i64, CounterError> {
-        // SAFETY: the function takes a jsonb and returns its JSON.
-        let json: Option<&std::ffi::CStr> = unsafe { pgrx::direct_function_call(pg_sys::jsonb_out, &[Some(self.0)]) };
-        counter::parse(json.and_then(|json| json.to_str().ok()).unwrap_or_default())
+        counter::parse(self.printed())
+    }
+
+    /// The text of a JSON string; None if it is no string.
+    pub fn text(self) -> Option<String> {
+        serde_json::from_str(self.printed()).ok()
+    }
+
+    /// A text as a JSON string.
+    pub fn from_text(text: &str) -> Option<Self> {
+        serde_json::to_string(text).ok().and_then(|json| Self::parse(&json))
     }
 
     /// An integer as a value.
     pub fn from_integer(integer: i64) -> Option<Self> {
-        let json = std::ffi::CString::new(integer.to_string()).ok()?;
+        Self::parse(&integer.to_string())
+    }
+
+    /// A value from JSON. Raises 22P02 if it is malformed.
+    pub fn parse(json: &str) -> Option<Self> {
+        let json = std::ffi::CString::new(json).ok()?;
         // SAFETY: an input function takes the text.
         unsafe { pgrx::direct_function_call(pg_sys::jsonb_in, &[Some(json.as_ptr().into())]) }
     }

@@ -4,6 +4,7 @@
 
 mod active_snapshot;
 pub mod advisory;
+mod array;
 mod as_owner;
 pub mod backend;
 pub mod clock;
@@ -16,12 +17,15 @@ mod scratch;
 mod subtransaction;
 pub mod transaction;
 pub mod trigger;
+mod value;
 
 pub use active_snapshot::{under_catalog, under_latest, under_transaction};
+pub use array::{ByteaArray, DoubleArray, IntervalArray, JsonbArray};
 pub use as_owner::AsOwner;
 pub use clock::Steady;
-pub use datum::{BigintArray, Jsonb, Regclass, Regprocedure, TextArray, Timestamp, Xid8};
+pub use datum::{BigintArray, Bytea, Jsonb, Regclass, Regprocedure, TextArray, Timestamp, Xid8};
 pub use error_details::ErrorDetails;
 pub use local_settings::{LocalSettings, SAFE_PATH};
 pub use scratch::Scratch;
-pub use subtransaction::{attempt, attempt_despite_contention, contain, is_cancel, message_of, rehearse};
+pub use subtransaction::{attempt_despite_contention, contain, is_cancel, message_of, rehearse, try_to};
+pub use value::{Format, Value};

@@ -3,24 +3,25 @@
 //! Owns the one way to catch an error and go on: in a subtransaction that is rolled back. Without one, half-done work,
 //! buffers and locks would stay behind. Must never swallow a cancel or a shutdown.
 
-use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys, pg_sys::panic::CaughtError};
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
+use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::panic::AssertUnwindSafe;
 
-/// Runs `work`. If it raises an error, undoes it and returns None.
+/// Runs `work`. If it raises or returns an error, undoes it and returns the error.
 ///
 /// A cancel (also by `statement_timeout`) and a shutdown are raised again.
-pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
-    match within(work, true) {
-        Ok(result) => Some(result),
+pub fn try_to<R, E: Into<ErrorReport>>(work: impl FnOnce() -> Result<R, E>) -> Result<R, ErrorReport> {
+    match within(work, Result::is_ok) {
+        Ok(result) => result.map_err(Into::into),
         Err(error) if must_pass(&error) => error.rethrow(),
-        Err(_) => None,
+        Err(error) => Err(report_of(&error)),
     }
 }
 
 /// Runs `work`. If it raises an error of contention or one of `refusals`, undoes it and returns None. Every other error
 /// is raised again: work that is impossible must not look like contention.
 pub fn attempt_despite_contention<R>(refusals: &[PgSqlErrorCode], work: impl FnOnce() -> R) -> Option<R> {
-    match within(work, true) {
+    match within(work, |_| true) {
         Ok(result) => Some(result),
         Err(error)
             if sqlstate(&error).is_some_and(|code| OF_CONTENTION.contains(&code) || refusals.contains(&code)) =>
@@ -41,7 +42,7 @@ const OF_CONTENTION: [PgSqlErrorCode; 3] = [
 /// Runs `work` and undoes it. Returns the SQLSTATE that it raised, if it did. Raises again what [`attempt`] raises
 /// again, and the errors in `raised_again`.
 pub fn rehearse(raised_again: &[PgSqlErrorCode], work: impl FnOnce()) -> Option<PgSqlErrorCode> {
-    let error = within(work, false).err()?;
+    let error = within(work, |()| false).err()?;
     if must_pass(&error) || sqlstate(&error).is_some_and(|code| raised_again.contains(&code)) {
         error.rethrow();
     }
@@ -51,11 +52,11 @@ pub fn rehearse(raised_again: &[PgSqlErrorCode], work: impl FnOnce()) -> Option<
 /// As [`attempt`], for work that must never fail. Returns the error as text. Raises nothing again: a caller that must
 /// not lose an interrupt holds interrupts.
 pub fn contain<R>(work: impl FnOnce() -> R) -> Result<R, String> {
-    within(work, true).map_err(|error| message_of(&error))
+    within(work, |_| true).map_err(|error| message_of(&error))
 }
 
-/// Runs `work` in a subtransaction, and rolls it back if `work` raises or `keep` is false.
-fn within<R>(work: impl FnOnce() -> R, keep: bool) -> Result<R, CaughtError> {
+/// Runs `work` in a subtransaction, and rolls it back if `work` raises or `keep` rejects its result.
+fn within<R>(work: impl FnOnce() -> R, keep: impl FnOnce(&R) -> bool) -> Result<R, CaughtError> {
     // SAFETY: as in PL/pgSQL's exec_stmt_block: the context, the resource owner and the error contexts of the caller
     // are restored on both ways out, and the subtransaction ends exactly once.
     unsafe {
@@ -70,7 +71,7 @@ fn within<R>(work: impl FnOnce() -> R, keep: bool) -> Result<R, CaughtError> {
 
         pg_sys::MemoryContextSwitchTo(context);
         match outcome {
-            Ok(_) if keep => pg_sys::ReleaseCurrentSubTransaction(),
+            Ok(ref result) if keep(result) => pg_sys::ReleaseCurrentSubTransaction(),
             _ => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
         }
         pg_sys::MemoryContextSwitchTo(context);
@@ -89,10 +90,28 @@ fn sqlstate(error: &CaughtError) -> Option<PgSqlErrorCode> {
 
 /// The message and the SQLSTATE of an error, in one line.
 pub fn message_of(error: &CaughtError) -> String {
+    let report = parts_of(error);
+    format!("{} ({:?})", report.message(), report.sql_error_code())
+}
+
+fn parts_of(error: &CaughtError) -> &ErrorReportWithLevel {
     let (CaughtError::PostgresError(report)
     | CaughtError::ErrorReport(report)
     | CaughtError::RustPanic { ereport: report, .. }) = error;
-    format!("{} ({:?})", report.message(), report.sql_error_code())
+    report
+}
+
+/// The error as a report of its own.
+fn report_of(error: &CaughtError) -> ErrorReport {
+    let parts = parts_of(error);
+    let mut report = ErrorReport::new(parts.sql_error_code(), parts.message().to_owned(), "cache_pg");
+    if let Some(detail) = parts.detail() {
+        report = report.set_detail(detail);
+    }
+    if let Some(hint) = parts.hint() {
+        report = report.set_hint(hint);
+    }
+    report
 }
 
 /// Whether the error is a cancel.

@@ -34,6 +34,9 @@ macro_rules! settings {
     (@f64 $setting:ident, $name:expr, $short:expr, $long:expr, $context:expr, [$least:expr, $most:expr], []) => {
         GucRegistry::define_float_guc($name, $short, $long, &$setting, $least, $most, $context, GucFlags::empty())
     };
+    (@Errors $setting:ident, $name:expr, $short:expr, $long:expr, $context:expr, [], []) => {
+        GucRegistry::define_enum_guc($name, $short, $long, &$setting, $context, GucFlags::empty())
+    };
     (@unit []) => { GucFlags::empty() };
     (@unit [$unit:ident]) => { GucFlags::$unit };
 }

@@ -5,10 +5,12 @@
 //! workers. Must never act on a setting.
 
 mod define;
+mod errors;
 pub mod health;
 mod size;
 mod stats;
 
+pub use errors::{Errors, errors};
 pub use size::{eviction_factor, hint_memory, limits, recency_memory};
 pub use stats::{log_min_duration, track, track_namespaces};
 
@@ -60,6 +62,7 @@ settings! {
 /// Defines all settings. Called once, when the library is loaded.
 pub fn register() {
     register_own();
+    errors::register();
     health::register();
     size::register();
     stats::register();

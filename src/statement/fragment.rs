@@ -1,7 +1,7 @@
 //! The text that several statements share.
 //!
 //! Owns the fragments of `sql/fragments` and how a statement has them: `@live(CLOCK)` is `live.sql` with CLOCK for
-//! `@clock@`, and `@valid@` is `valid.sql`. In a statement that has one, the row of `cache_entries` is called `e`. Must
+//! `@clock@`, `@valid@` is `valid.sql` and `@has_value@` is `has_value.sql`. In a statement that has one, the row of `cache_entries` is called `e`. Must
 //! never put a value into a statement.
 
 macro_rules! fragment {
@@ -12,6 +12,7 @@ macro_rules! fragment {
 
 const LIVE: &str = fragment!("live.sql");
 const VALID: &str = fragment!("valid.sql");
+const HAS_VALUE: &str = fragment!("has_value.sql");
 
 /// The statement with its fragments.
 pub(super) fn filled(sql: &str) -> String {
@@ -22,7 +23,7 @@ pub(super) fn filled(sql: &str) -> String {
         rest = after;
     }
     filled.push_str(rest);
-    filled.replace("@valid@", body(VALID))
+    filled.replace("@valid@", body(VALID)).replace("@has_value@", body(HAS_VALUE))
 }
 
 /// What stands before the first `@live(CLOCK)`, the clock, and what stands after it.

@@ -4,7 +4,7 @@
 //! than the connection, nor be read as another type than the rows have.
 
 use crate::error::CacheError;
-use crate::pg::{BigintArray, Jsonb, TextArray, Timestamp, Xid8};
+use crate::pg::{BigintArray, Bytea, Jsonb, TextArray, Timestamp, Value, Xid8};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{FromDatum, datum::Interval};
 
@@ -31,6 +31,12 @@ impl Rows {
     /// A column (counted from 1) of all rows, without NULLs.
     pub fn column<T: FromColumn>(&self, column: i32) -> Vec<T> {
         (0..self.len()).filter_map(|row| self.get(row, column)).collect()
+    }
+
+    /// The value of an entry: JSON in the column `column` (counted from 1) of a row (counted from 0), or bytes in the
+    /// next column.
+    pub fn value(&self, row: usize, column: i32) -> Option<Value> {
+        self.get(row, column).map(Value::Json).or_else(|| self.get(row, column + 1).map(Value::Bytes))
     }
 
     /// A column (counted from 1) of a row (counted from 0). None if it is NULL or there is no such row. The value is
@@ -85,7 +91,7 @@ macro_rules! column_by_copy {
         }
     )*};
 }
-column_by_copy!(Jsonb: JSONBOID, TextArray: TEXTARRAYOID, BigintArray: INT8ARRAYOID);
+column_by_copy!(Jsonb: JSONBOID, Bytea: BYTEAOID, TextArray: TEXTARRAYOID, BigintArray: INT8ARRAYOID);
 
 macro_rules! column_from_datum {
     ($($name:ty: [$($oid:ident),*]),*) => {$(

@@ -4,7 +4,7 @@
 
 use super::database::{DatabaseStats, NamespaceStats};
 use super::{counter::Counter, histogram::Operation, latency};
-use crate::{pg::Jsonb, settings};
+use crate::{pg::Value, settings};
 use cache_pg_rules::{key::Key, namespace::Namespace, places::Claim};
 use std::time::Duration;
 
@@ -26,19 +26,19 @@ pub fn count(key: Key, counter: Counter, more: u64) {
 }
 
 /// What a read entitles a namespace to.
-fn claim_of(value: Option<Jsonb>) -> Claim {
+fn claim_of(value: Option<Value>) -> Claim {
     if value.is_some() { Claim::Used } else { Claim::Missed }
 }
 
 /// Counts a read: a hit if there is a value, a miss if there is none.
-pub fn count_read(key: Key, value: Option<Jsonb>) {
+pub fn count_read(key: Key, value: Option<Value>) {
     if let Some(stats) = tracked(key.namespace(), claim_of(value)) {
         stats.count_read(value);
     }
 }
 
 /// Counts a read whose value may be past its deadline: then it is a miss too, because a new one must be computed.
-pub fn count_fetched(key: Key, value: Option<Jsonb>, is_stale: bool) {
+pub fn count_fetched(key: Key, value: Option<Value>, is_stale: bool) {
     let Some(stats) = tracked(key.namespace(), claim_of(value)) else { return };
     stats.count_read(value.filter(|_| !is_stale));
     if let Some(value) = value.filter(|_| is_stale) {
@@ -48,7 +48,7 @@ pub fn count_fetched(key: Key, value: Option<Jsonb>, is_stale: bool) {
 }
 
 /// Counts a value that was written.
-pub fn count_written(key: Key, value: Jsonb) {
+pub fn count_written(key: Key, value: Value) {
     if let Some(stats) = tracked(key.namespace(), Claim::Used) {
         stats.counters.add(Counter::Sets, 1);
         stats.counters.add(Counter::BytesIn, value.size() as u64);
@@ -74,7 +74,7 @@ pub fn count_loaded(key: Key, took: Option<i64>) {
 }
 
 /// Counts a computed value that was stored, or refused.
-pub fn count_filled(key: Key, value: Jsonb, is_stored: bool) {
+pub fn count_filled(key: Key, value: Value, is_stored: bool) {
     if is_stored {
         count(key, Counter::Fills, 1);
         count(key, Counter::BytesIn, value.size() as u64);
@@ -114,7 +114,7 @@ fn count_in_rest(counter: Counter, more: u64) {
 }
 
 impl NamespaceStats {
-    fn count_read(&self, value: Option<Jsonb>) {
+    fn count_read(&self, value: Option<Value>) {
         match value {
             Some(value) => {
                 self.counters.add(Counter::Hits, 1);

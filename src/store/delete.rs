@@ -6,12 +6,13 @@
 //! leave a key without a tombstone where a value or a lease was.
 
 use super::image::{Image, is_live};
-use super::{announce, fence, flight, open, range::Keys, tags};
-use crate::entry::{NEVER, version_of};
+use super::{announce, fence, flight, open, range::Keys, tags, types::NewEntry};
+use crate::entry::{has_value, value_of, version_of};
 use crate::heap::{Contention, Row, Table, View, snapshot};
-use crate::pg::{Jsonb, Scratch, Timestamp, clock};
-use crate::{access::Access, catalog::column, error::CacheError, settings};
-use cache_pg_rules::{key::Key, namespace::Namespace};
+use crate::pg::{Scratch, Timestamp, Value, clock};
+use crate::{access::Access, catalog::column, error::CacheError, namespaces::Deadline, settings};
+use cache_pg_rules::key::Key;
+use cache_pg_rules::namespace::{KeyRange, Namespace};
 
 /// How many leases a tombstone is kept for. So a key that is deleted often keeps its row.
 const TOMBSTONE_LEASES: i64 = 2;
@@ -43,34 +44,41 @@ pub fn delete(access: &Access, mut keys: Vec<Key>) -> Result<i64, CacheError> {
 ///
 /// # Errors
 /// [`CacheError::Altered`].
-pub fn take(access: &Access, key: Key) -> Result<Option<Jsonb>, CacheError> {
+pub fn take(access: &Access, key: Key) -> Result<Option<Value>, CacheError> {
     let announced = announce::value(&access.tables, key);
     if !access.writes_directly() {
         return super::statements::take(access, key, tombstone_times());
     }
     open::changing(access, &announced, |table| {
-        Ok(write_tombstone(access, table, key, WriteTombstone::Always, |live| live.get::<Jsonb>(column::VALUE))
-            .flatten())
+        Ok(write_tombstone(access, table, key, WriteTombstone::Always, value_of).flatten())
     })
 }
 
-/// Deletes every entry of a namespace, or of all; returns how many were live. From then on values that were computed
-/// earlier are refused, even for keys that have no row.
+/// Deletes every entry of a namespace, or of all, as [`clear`] does.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
-pub fn clear(access: &Access, namespace: Option<Namespace>) -> Result<i64, CacheError> {
+pub fn clear_namespace(access: &Access, namespace: Option<Namespace>) -> Result<i64, CacheError> {
+    clear(access, namespace, &KeyRange::of(namespace, None))
+}
+
+/// Deletes every entry of a range; returns how many were live. From then on values of `namespace`, or of all, that were
+/// computed earlier are refused, even for keys that have no row. All keys of the range are of that namespace.
+///
+/// # Errors
+/// [`CacheError::Altered`].
+pub fn clear(access: &Access, namespace: Option<Namespace>, range: &KeyRange) -> Result<i64, CacheError> {
     let announced = announce::namespace(&access.tables, namespace);
     tags::refuse_earlier(&access.tables, namespace)?;
     // A fill that is under way has already checked the fence. Wait for it, so that its entry is in the table before the
     // table is read.
     flight::bar_fills(namespace);
     if !access.writes_directly() {
-        return super::statements::clear(access, namespace, tombstone_times());
+        return super::statements::clear(access, range, tombstone_times());
     }
     open::changing(access, &announced, |table| {
         let (mut deleted, mut scratch) = (0, Scratch::new());
-        let mut keys = Keys::new(namespace.map(Namespace::keys));
+        let mut keys = Keys::new(range);
         while let Some(batch) = keys.next_batch(table) {
             for key in batch {
                 pgrx::check_for_interrupts!();
@@ -102,8 +110,8 @@ fn write_tombstone<R>(
 ) -> Option<R> {
     let version = snapshot::current();
     let deleted = open::change_entry(&access.tables, table, key, Contention::Wait, |row| {
-        let (now, until) = tombstone_times();
-        let is_occupied = row.is_some_and(|row| row.has(column::VALUE) || row.has(column::LEASE_ID));
+        let tombstone = NewEntry::tombstone(key);
+        let is_occupied = row.is_some_and(|row| has_value(row) || row.has(column::LEASE_ID));
         // A transaction that deletes a key repeatedly, such as one that changes many rows of a watched table, writes
         // one tombstone. Each further version would make the next look-up longer.
         let is_tombstone = !is_occupied && row.is_some_and(|row| version_of(row) == version);
@@ -111,15 +119,19 @@ fn write_tombstone<R>(
             return (None, None);
         }
         fence::mark_unseen(table, key, row, version);
-        let live = row.filter(|row| is_live(&access.tables, row, now, View::Latest));
-        let image = Image {
-            created_at: live.map_or(NEVER, |row| Image::of(row).created_at),
-            stale_until: Some(until),
-            ..Image::empty(key, version, now)
-        };
-        (Some(image), live.map(&take))
+        let live = row.filter(|row| is_live(&access.tables, row, tombstone.set_at, View::Latest));
+        (Some(Image::entry(&tombstone, version, live, None)), live.map(&take))
     });
     deleted.flatten()
+}
+
+impl<'a> NewEntry<'a> {
+    /// The tombstone of a key, written now.
+    pub fn tombstone(key: Key<'a>) -> Self {
+        let (now, until) = tombstone_times();
+        let deadline = Deadline { expires_at: now, stale_until: Some(until), keeps: false };
+        Self { key, value: None, set_at: now, deadline }
+    }
 }
 
 /// The time of the call, and the time until which a tombstone written now is kept.

@@ -8,9 +8,9 @@
 use super::image::{Image, is_live};
 use super::types::{LeaseOutcome, Look};
 use super::{announce, fence, fill, flight, look, open, statements, trial};
-use crate::entry::{Lease, NEVER, lease_in_force};
+use crate::entry::{Lease, NEVER, lease_in_force, value_of};
 use crate::heap::{Contention, NO_XID, Row, Seen, Table, View};
-use crate::pg::{Jsonb, Steady, Timestamp, backend, clock};
+use crate::pg::{Steady, Timestamp, Value, backend, clock};
 use crate::shared::{secret, server_run};
 use crate::wake::{self, Waiter};
 use crate::{
@@ -22,7 +22,7 @@ use std::{cell::OnceCell, time::Duration};
 /// The result of a fetch.
 #[derive(Default)]
 pub struct Fetched {
-    pub value: Option<Jsonb>,
+    pub value: Option<Value>,
     /// Whether the value is past its deadline.
     pub stale: bool,
     /// The right to compute a new value.
@@ -150,7 +150,7 @@ fn placeholder(access: &Access, row: &Row, lease: Lease, now: Timestamp) -> Imag
 
 /// The answer where a value was stored after the caller's look-up. A caller with an old snapshot may not see it.
 fn overtaken(row: &Row) -> LeaseOutcome<()> {
-    match row.get::<Jsonb>(crate::catalog::column::VALUE) {
+    match value_of(row) {
         Some(value) if !backend::has_old_snapshot() => LeaseOutcome::Overtaken(value),
         _ => LeaseOutcome::Refused,
     }

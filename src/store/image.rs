@@ -6,9 +6,10 @@
 use super::tags::{self, Tagged};
 use super::types::NewEntry;
 use crate::catalog::{ExtensionTables, column};
-use crate::entry::{Lease, NEVER, is_live_at, load_time, version_of};
+use crate::entry::{Lease, NEVER, is_live_at, load_time, stored_value, version_of};
 use crate::heap::{FullXid, Row, View};
-use crate::pg::{Jsonb, TextArray, Timestamp};
+use crate::namespaces::Deadline;
+use crate::pg::{TextArray, Timestamp, Value};
 use cache_pg_rules::key::Key;
 use pgrx::{IntoDatum, pg_sys::Datum};
 
@@ -25,7 +26,7 @@ pub struct Image {
     /// How long the value took to compute, in microseconds.
     pub load_us: Option<i64>,
     /// None: the row is a tombstone, or a placeholder with a lease.
-    pub value: Option<Jsonb>,
+    pub value: Option<Value>,
     pub tagged: Option<Tagged>,
 }
 
@@ -46,13 +47,20 @@ impl Image {
         }
     }
 
-    /// The row of a new entry, written by the transaction `version`. It replaces `live`, if there is one.
+    /// The row of a new entry, written by the transaction `version`. It replaces `live`, if there is one. Without a
+    /// value it is a tombstone.
     pub fn entry(new: &NewEntry, version: FullXid, live: Option<&Row>, tagged: Option<Tagged>) -> Self {
+        let live = live.map(Self::of);
+        let Deadline { expires_at, stale_until, keeps } = new.deadline;
+        let (expires_at, stale_until) = match live {
+            Some(live) if keeps => (live.expires_at, live.stale_until),
+            _ => (expires_at, stale_until),
+        };
         Self {
-            created_at: live.map_or(new.set_at, |row| Self::of(row).created_at),
-            expires_at: new.deadline.expires_at,
-            stale_until: new.deadline.stale_until,
-            value: Some(new.value),
+            created_at: live.map_or(if new.value.is_some() { new.set_at } else { NEVER }, |live| live.created_at),
+            expires_at,
+            stale_until,
+            value: new.value,
             tagged,
             ..Self::empty(new.key, version, new.set_at)
         }
@@ -73,7 +81,7 @@ impl Image {
             stale_until: moment(column::STALE_UNTIL),
             lease: moment(column::LEASE_UNTIL).zip(word(column::LEASE_ID)).map(|(until, id)| Lease { until, id }),
             load_us: word(column::LOAD_US).and_then(load_time),
-            value: row.datum(column::VALUE).map(Jsonb),
+            value: stored_value(row),
             tagged: row
                 .datum(column::TAGS)
                 .zip(generations)
@@ -94,7 +102,8 @@ impl Image {
             self.lease.and_then(|lease| moment(lease.until)),
             self.lease.map(|lease| Datum::from(lease.id)),
             self.load_us.map(Datum::from),
-            self.value.map(|value| value.0),
+            self.value.and_then(Value::json).map(|json| json.0),
+            self.value.and_then(Value::bytes).map(|bytes| bytes.0),
             self.tagged.map(|tagged| tagged.tags.0),
             self.tagged.map(|tagged| tagged.generations),
         ]

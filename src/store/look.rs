@@ -5,9 +5,9 @@
 
 use super::types::{Fresh, Look};
 use super::{statements, tags};
-use crate::entry::{has_possible_version, is_live_at, load_time, served_until};
+use crate::entry::{has_possible_version, has_value, is_live_at, load_time, served_until, value_of};
 use crate::heap::{Purpose, Row, Scan, Table, View, follow, hints};
-use crate::pg::{Jsonb, Timestamp, backend, clock};
+use crate::pg::{Timestamp, backend, clock};
 use crate::{access::Access, catalog::column, durability::with_async_commit};
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys::Oid;
@@ -23,7 +23,7 @@ pub fn look(access: &Access, key: Key, view: View) -> Look {
     }
     let now = clock::now();
     let take = |row: &Row| {
-        let value: Jsonb = row.get(column::VALUE)?;
+        let value = value_of(row)?;
         // `is_served` has checked the tags.
         if !is_live_at(row, now) {
             return Some(Look::Stale(value));
@@ -36,10 +36,7 @@ pub fn look(access: &Access, key: Key, view: View) -> Look {
 
 /// Whether the row has a value that may be served, at least as a stale value.
 pub(super) fn is_served(access: &Access, row: &Row, now: Timestamp, view: View) -> bool {
-    row.has(column::VALUE)
-        && served_until(row) > now.0
-        && has_possible_version(row)
-        && tags::hold(&access.tables, row, view)
+    has_value(row) && served_until(row) > now.0 && has_possible_version(row) && tags::hold(&access.tables, row, view)
 }
 
 /// Applies `take` to the row of a key that `view` shows and `wanted` accepts. By a hint, else through the index.

@@ -4,7 +4,7 @@
 //! it, and a worker can call it too. Owns the meaning of the verbs and the order of locks. A verb that writes many keys
 //! writes them in byte order, so two transactions never deadlock on keys. Must never know an SQL function.
 //!
-//! An entry is live if its value is not NULL, its deadline has not come and none of its tags has been invalidated. A
+//! An entry is live if it has a value, JSON or bytes, its deadline has not come and none of its tags has been invalidated. A
 //! delete writes a tombstone: a row without a value (DESIGN.md, "Freshness").
 //!
 //! | module | what it owns |
@@ -46,12 +46,12 @@ mod types;
 mod write;
 
 pub use carried::MOST_TAGS;
-pub use delete::{clear, delete, take};
+pub use delete::{clear, clear_namespace, delete, take};
 pub use fetch::fetch;
 pub use fill::{fill, release};
-pub use read::{entry, expires_at, get, get_many, keys};
+pub use read::{count, entry, expires_at, get, get_many, keys};
 pub use read_through::{Storing, get_or_load};
 pub use tag_policies::{check_clear, check_tags, hold as tags_hold};
 pub use trial::check_key;
 pub use types::{Condition, NewEntry};
-pub use write::{incr, put, put_many, touch};
+pub use write::{get_and_touch, incr, put, put_many, touch};

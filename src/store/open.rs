@@ -65,7 +65,8 @@ pub fn change_entry<R>(
 fn record_written(table: &Table, tid: &ItemPointerData, columns: &[Option<Datum>]) {
     let of = |number: usize| columns[number - 1];
     ranges::record(block_of(tid), removable_at(|column| of(column.number()).map(|datum| datum.value() as i64)));
-    if let (Some(key), Some(_)) = (of(column::KEY.number()), of(column::VALUE.number())) {
+    if let (Some(key), Some(_)) = (of(column::KEY.number()), of(column::VALUE.number()).or(of(column::BYTES.number())))
+    {
         hints::record_written(table, key, tid);
     }
 }

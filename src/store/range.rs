@@ -5,36 +5,29 @@
 use crate::catalog::column;
 use crate::heap::{Scan, Table, View};
 use crate::statement::{IntoParam, Param};
-use cache_pg_rules::key::{Key, MAX_KEY_BYTES};
+use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::{KeyRange, Namespace};
 
 /// How many keys one batch reads.
 const BATCH: usize = 1000;
 
 /// A range as three parameters: its start, its end, and whether only keys without a namespace count.
-pub fn bounds(range: Option<KeyRange>) -> [Param; 3] {
-    let Keys { from, before, unnamed, .. } = Keys::new(range);
-    [from.param(), before.param(), unnamed.param()]
+pub fn bounds(range: &KeyRange) -> [Param; 3] {
+    [range.from.as_str().param(), range.before.as_str().param(), range.unnamed.param()]
 }
 
 /// The keys of all rows of a range, a batch at a time: of committed rows, dead versions, and fills not committed yet.
-pub struct Keys {
+pub struct Keys<'a> {
+    range: &'a KeyRange,
+    /// Where the next batch begins.
     from: String,
-    before: String,
-    unnamed: bool,
     exhausted: bool,
 }
 
-impl Keys {
-    /// The keys of `range`. None: all keys.
-    pub fn new(range: Option<KeyRange>) -> Self {
-        let unnamed = range == Some(KeyRange::Unnamed);
-        let (from, before) = match range {
-            Some(KeyRange::Between { from, before }) => (from, before),
-            // This text is longer than any key and consists of the greatest character, so it comes after every key.
-            Some(KeyRange::Unnamed) | None => (String::new(), char::MAX.to_string().repeat(MAX_KEY_BYTES / 4 + 1)),
-        };
-        Self { from, before, unnamed, exhausted: false }
+impl<'a> Keys<'a> {
+    /// The keys of `range`.
+    pub fn new(range: &'a KeyRange) -> Self {
+        Self { range, from: range.from.clone(), exhausted: false }
     }
 
     /// The next batch; None after the last one.
@@ -44,7 +37,7 @@ impl Keys {
         }
         let mut batch: Vec<String> = Vec::new();
         let mut scan = Scan::open_range(table, View::Everything);
-        scan.seek_range(&self.from, &self.before);
+        scan.seek_range(&self.from, &self.range.before);
         let mut last = None;
         while batch.len() < BATCH {
             let Some(row) = scan.next() else {
@@ -57,7 +50,7 @@ impl Keys {
             }
             let Some(key) = row.get::<String>(column::KEY).filter(|key| last.as_ref() != Some(key)) else { continue };
             last = Some(key);
-            batch.extend(last.clone().filter(|key| !self.unnamed || is_unnamed(key)));
+            batch.extend(last.clone().filter(|key| !self.range.unnamed || is_unnamed(key)));
         }
         scan.close();
         if let Some(last) = last {

@@ -7,9 +7,10 @@
 
 use super::look::{find, find_many};
 use super::{image::is_live, range};
-use crate::heap::{FullXid, Row, View, shape::Column, snapshot::is_possible};
-use crate::pg::{Jsonb, TextArray, Timestamp, Xid8, backend, clock};
-use crate::statement::{FromColumn, IntoParam, Statement, statement};
+use crate::entry::value_of;
+use crate::heap::{FullXid, Row, View, snapshot::is_possible};
+use crate::pg::{Bytea, Jsonb, TextArray, Timestamp, Value, Xid8, backend, clock};
+use crate::statement::{IntoParam, Rows, Statement, statement};
 use crate::{access::Access, catalog::column};
 use cache_pg_rules::{key::Key, namespace::KeyRange};
 
@@ -17,6 +18,9 @@ static GET: Statement = statement!("get.sql", [TEXTOID, TIMESTAMPTZOID]);
 static EXPIRES_AT: Statement = statement!("expires_at.sql", [TEXTOID, TIMESTAMPTZOID]);
 static ENTRY: Statement = statement!("entry.sql", [TEXTOID, TIMESTAMPTZOID]);
 static GET_MANY: Statement = statement!("get_many.sql", [TEXTARRAYOID, TIMESTAMPTZOID]);
+static COUNT: Statement = statement!("count.sql", [TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID]);
+static COUNT_OF_OLD_SNAPSHOT: Statement =
+    statement!("count_of_old_snapshot.sql", [TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID]);
 static KEYS: Statement = statement!("keys.sql", [TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, INT4OID]);
 static KEYS_OF_OLD_SNAPSHOT: Statement =
     statement!("keys_of_old_snapshot.sql", [TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, INT4OID]);
@@ -24,7 +28,8 @@ static KEYS_OF_OLD_SNAPSHOT: Statement =
 /// A live entry.
 pub struct Entry {
     pub key: String,
-    pub value: Jsonb,
+    pub value: Option<Jsonb>,
+    pub bytes: Option<Bytea>,
     pub tags: Option<TextArray>,
     pub version: Xid8,
     pub created_at: Timestamp,
@@ -34,27 +39,33 @@ pub struct Entry {
 }
 
 /// The value of a live entry.
-pub fn get(access: &Access, key: Key) -> Option<Jsonb> {
-    column_of(access, key, column::VALUE, &GET)
+pub fn get(access: &Access, key: Key) -> Option<Value> {
+    part_of(access, key, value_of, &GET, |rows| rows.value(0, 1))
 }
 
 /// The deadline of a live entry.
 pub fn expires_at(access: &Access, key: Key) -> Option<Timestamp> {
-    column_of(access, key, column::EXPIRES_AT, &EXPIRES_AT)
+    part_of(access, key, |row| row.get(column::EXPIRES_AT), &EXPIRES_AT, |rows| rows.get(0, 1))
 }
 
-/// A column of a live entry, from its row, or as `statement` returns it.
-fn column_of<T: FromColumn>(access: &Access, key: Key, column: Column<T>, statement: &Statement) -> Option<T> {
+/// A part of a live entry: `take` makes it of its row, `read` of what `statement` returns.
+fn part_of<T>(
+    access: &Access,
+    key: Key,
+    take: impl Fn(&Row) -> Option<T>,
+    statement: &Statement,
+    read: impl FnOnce(&Rows) -> Option<T>,
+) -> Option<T> {
     if !access.has_rows() {
         return None;
     }
     let now = clock::now();
     if access.reads_directly() {
         let is_live = |row: &Row| is_live(&access.tables, row, now, View::Statement);
-        return find(access, key, View::Statement, is_live, |row| row.get(column));
+        return find(access, key, View::Statement, is_live, take);
     }
     let params = [key.as_str().param(), now.param()];
-    access.run(|tables| statement.read(tables, &params, |rows| rows.get(0, 1)))
+    access.run(|tables| statement.read(tables, &params, read))
 }
 
 /// A live entry with all its columns.
@@ -69,7 +80,8 @@ pub fn entry(access: &Access, key: Key) -> Option<Entry> {
             let version: Xid8 = rows.get(0, 4).filter(|version: &Xid8| is_possible(version.0.value() as FullXid))?;
             Some(Entry {
                 key: rows.get(0, 1)?,
-                value: rows.get(0, 2)?,
+                value: rows.get(0, 2),
+                bytes: rows.get(0, 9),
                 tags: rows.get(0, 3),
                 version,
                 created_at: rows.get(0, 5)?,
@@ -82,7 +94,7 @@ pub fn entry(access: &Access, key: Key) -> Option<Entry> {
 }
 
 /// The values of those keys that have a live entry, in the order of `keys`, each key once.
-pub fn get_many(access: &Access, keys: &[Key]) -> Vec<(String, Jsonb)> {
+pub fn get_many(access: &Access, keys: &[Key]) -> Vec<(String, Value)> {
     if !access.has_rows() {
         return Vec::new();
     }
@@ -95,12 +107,12 @@ pub fn get_many(access: &Access, keys: &[Key]) -> Vec<(String, Jsonb)> {
 }
 
 /// The values of these keys, which are in byte order and distinct.
-fn values_of(access: &Access, keys: &[&str]) -> Vec<Option<Jsonb>> {
+fn values_of(access: &Access, keys: &[&str]) -> Vec<Option<Value>> {
     let now = clock::now();
     let mut values = vec![None; keys.len()];
     if access.reads_directly() {
         let live = |row: &Row| is_live(&access.tables, row, now, View::Statement);
-        find_many(access, keys, live, |number, row| values[number] = row.get(column::VALUE));
+        find_many(access, keys, live, |number, row| values[number] = value_of(row));
         return values;
     }
     let params = [keys.to_vec().param(), now.param()];
@@ -109,7 +121,7 @@ fn values_of(access: &Access, keys: &[&str]) -> Vec<Option<Jsonb>> {
             for row in 0..rows.len() {
                 let key: Option<String> = rows.get(row, 1);
                 if let Some(number) = key.and_then(|key| keys.binary_search(&key.as_str()).ok()) {
-                    values[number] = rows.get(row, 2);
+                    values[number] = rows.value(row, 2);
                 }
             }
         });
@@ -118,7 +130,7 @@ fn values_of(access: &Access, keys: &[&str]) -> Vec<Option<Jsonb>> {
 }
 
 /// Up to `most` keys of live entries within `range` that come after `after`, in byte order.
-pub fn keys(access: &Access, range: Option<KeyRange>, after: Option<&str>, most: i32) -> Vec<String> {
+pub fn keys(access: &Access, range: &KeyRange, after: Option<&str>, most: i32) -> Vec<String> {
     if !access.has_rows() {
         return Vec::new();
     }
@@ -127,4 +139,15 @@ pub fn keys(access: &Access, range: Option<KeyRange>, after: Option<&str>, most:
     // The first statement stops after a page of keys. The second may have to sort all of them.
     let statement = if backend::has_old_snapshot() { &KEYS_OF_OLD_SNAPSHOT } else { &KEYS };
     access.run(|tables| statement.read(tables, &params, |rows| rows.column(1)))
+}
+
+/// How many live entries there are within `range`.
+pub fn count(access: &Access, range: &KeyRange) -> i64 {
+    if !access.has_rows() {
+        return 0;
+    }
+    let [from, before, unnamed] = range::bounds(range);
+    let params = [from, before, unnamed, clock::now().param()];
+    let statement = if backend::has_old_snapshot() { &COUNT_OF_OLD_SNAPSHOT } else { &COUNT };
+    access.run(|tables| statement.read(tables, &params, |rows| rows.get(0, 1))).unwrap_or(0)
 }

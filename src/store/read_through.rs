@@ -11,11 +11,14 @@ use super::types::{Look, NewEntry};
 use super::{announce, fence, fill, flight, image::is_live, look, open, statements, trial};
 use crate::access::{self, Access, Verb};
 use crate::heap::{Contention, Decision, Seen, View, change, table::kept_open};
-use crate::pg::{Jsonb, Steady, TextArray, Timestamp, backend, clock, under_latest, under_transaction};
+use crate::pg::{Steady, TextArray, Timestamp, Value, backend, clock, under_latest, under_transaction};
 use crate::stats::{self, Operation};
 use crate::wake::{self, Waiter};
 use crate::{
-    catalog::column, durability::with_async_commit, entry::lease_in_force, error::CacheError, namespaces::Deadline,
+    durability::with_async_commit,
+    entry::{lease_in_force, value_of},
+    error::CacheError,
+    namespaces::Deadline,
     patience,
 };
 use cache_pg_rules::key::Key;
@@ -26,7 +29,7 @@ pub struct Storing<'a> {
     pub key: Key<'a>,
     pub tags: Option<TextArray>,
     /// The deadline of a value that is stored at this moment; an error if the value may not be stored at all.
-    pub deadline: &'a dyn Fn(Jsonb, Timestamp) -> Result<Deadline, CacheError>,
+    pub deadline: &'a dyn Fn(Value, Timestamp) -> Result<Deadline, CacheError>,
 }
 
 /// The live value of the key. On a miss, the value that `load` returns, which is stored if it cannot be stale. `load`
@@ -37,8 +40,8 @@ pub struct Storing<'a> {
 pub fn get_or_load(
     access: &Access,
     storing: &Storing,
-    load: impl Fn() -> Result<Option<Jsonb>, CacheError>,
-) -> Result<Option<Jsonb>, CacheError> {
+    load: impl Fn() -> Result<Option<Value>, CacheError>,
+) -> Result<Option<Value>, CacheError> {
     let key = storing.key;
     let patience = patience::for_value(key);
     let mut commit_end = None;
@@ -97,7 +100,7 @@ pub fn get_or_load(
 }
 
 enum Action {
-    Return(Jsonb),
+    Return(Value),
     /// This backend loads the value and stores it.
     LoadAndStore,
     /// Another backend loads it: wait for a wake-up, or until this time.
@@ -119,9 +122,7 @@ fn action_of_claimant(access: &Access, key: Key) -> Result<Action, CacheError> {
             let newest = change(table, key.as_str(), Contention::GiveUp, |row| {
                 let now = clock::now();
                 Decision::Leave(match row {
-                    Some(row) if is_live(&access.tables, row, now, View::Latest) => {
-                        Occupancy::Live(row.get(column::VALUE))
-                    }
+                    Some(row) if is_live(&access.tables, row, now, View::Latest) => Occupancy::Live(value_of(row)),
                     Some(row) => lease_in_force(row, now)
                         .map_or(Occupancy::Free, |lease| Occupancy::BeingComputed(Steady::when(lease.until))),
                     None => Occupancy::Free,
@@ -155,7 +156,7 @@ fn action_on_live_row(access: &Access, key: Key) -> Action {
 /// What the backend that holds the claim finds in the newest version of the row.
 enum Occupancy {
     Free,
-    Live(Option<Jsonb>),
+    Live(Option<Value>),
     /// Another caller computes the value, or just did. The time says when to look again.
     BeingComputed(Steady),
     /// Another transaction holds the row, and its change is not from a computation.
@@ -170,8 +171,8 @@ fn wait_or_load(until: Steady) -> Action {
 fn load_and_store(
     access: &Access,
     storing: &Storing,
-    load: impl Fn() -> Result<Option<Jsonb>, CacheError>,
-) -> Result<Option<Jsonb>, CacheError> {
+    load: impl Fn() -> Result<Option<Value>, CacheError>,
+) -> Result<Option<Value>, CacheError> {
     let started = Instant::now();
     let release_waiters = ReleaseWaiters(storing.key);
     // The snapshot is held until the value is stored, so versions that it does not see cannot leave the heap meanwhile.
@@ -205,10 +206,10 @@ impl Drop for ReleaseWaiters<'_> {
     }
 }
 
-fn store(access: &Access, storing: &Storing, value: Jsonb, seen: &Seen, started: Instant) -> Result<bool, CacheError> {
+fn store(access: &Access, storing: &Storing, value: Value, seen: &Seen, started: Instant) -> Result<bool, CacheError> {
     let now = clock::now();
     let key = storing.key;
-    let new = NewEntry { key, value, set_at: now, deadline: (storing.deadline)(value, now)? };
+    let new = NewEntry { key, value: Some(value), set_at: now, deadline: (storing.deadline)(value, now)? };
     let load_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
     patience::record_computed(key, load_us);
     let announced = announce::row(key);

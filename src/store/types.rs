@@ -2,8 +2,10 @@
 //!
 //! Owns the types of the arguments and results that several verbs share. Must never touch the table.
 
+use crate::heap::Row;
 use crate::namespaces::Deadline;
-use crate::pg::{Jsonb, Steady, Timestamp, Xid8};
+use crate::pg::{Steady, Timestamp, Value, Xid8};
+use crate::{catalog::column, entry::stored_value};
 use cache_pg_rules::key::Key;
 
 /// The condition under which a write happens.
@@ -17,12 +19,32 @@ pub enum Condition {
     Live,
     /// A live entry has the key, and this transaction wrote it last.
     Version(Xid8),
+    /// A live entry has the key, with this value.
+    Holds(Value),
+    /// No live entry has the key, or one with this value.
+    AbsentOrHolds(Value),
+}
+
+impl Condition {
+    /// Whether it is met where `live` is the row of the live entry.
+    pub fn is_met(self, live: Option<&Row>) -> bool {
+        let holds = |value: Value| live.and_then(stored_value).is_some_and(|stored| stored.equals(value));
+        match self {
+            Self::Always => true,
+            Self::Absent => live.is_none(),
+            Self::Live => live.is_some(),
+            Self::Version(version) => live.is_some_and(|row| row.datum(column::VERSION) == Some(version.0)),
+            Self::Holds(value) => holds(value),
+            Self::AbsentOrHolds(value) => live.is_none() || holds(value),
+        }
+    }
 }
 
 /// An entry to be written.
 pub struct NewEntry<'a> {
     pub key: Key<'a>,
-    pub value: Jsonb,
+    /// None: the deadline has come already, so a tombstone is written.
+    pub value: Option<Value>,
     /// When the entry was set. The deadline counts from here.
     pub set_at: Timestamp,
     pub deadline: Deadline,
@@ -30,7 +52,7 @@ pub struct NewEntry<'a> {
 
 /// A live entry.
 pub struct Fresh {
-    pub value: Jsonb,
+    pub value: Value,
     pub expires_at: Timestamp,
     /// How long the value took to compute, in microseconds. None: unknown.
     pub load_us: Option<i64>,
@@ -40,7 +62,7 @@ pub struct Fresh {
 pub enum Look {
     Fresh(Fresh),
     /// A value past its deadline, within the `stale_for` of its namespace.
-    Stale(Jsonb),
+    Stale(Value),
     Miss,
 }
 
@@ -51,7 +73,7 @@ pub enum LeaseOutcome<T> {
     /// The caller has the right.
     Granted(T),
     /// Another transaction has stored a value meanwhile.
-    Overtaken(Jsonb),
+    Overtaken(Value),
     /// Another caller computes the value. The time says when to look again if no wake-up comes.
     Taken(Steady),
     /// Another transaction holds the row and computes nothing. It may end at once, or never.

@@ -8,30 +8,38 @@
 //! transaction has written the key since the snapshot, as an UPDATE does, even if the sweeper has removed the row
 //! since. A lease or a touch is no such write. Must never overwrite such a change.
 
-use super::announce::{self, Announced};
+use super::announce;
 use super::image::{Image, is_live};
 use super::tags::{self, Tagged};
 use super::types::{Condition, NewEntry};
 use super::{fence, open};
+use crate::entry::{stored_value, value_of};
 use crate::heap::{Contention, Decision, Row, Seen, Table, View, change, snapshot};
-use crate::pg::{Jsonb, Scratch, TextArray, backend, clock};
-use crate::{access::Access, catalog::column, durability::with_async_commit, error::CacheError, namespaces::Deadline};
+use crate::pg::{Jsonb, Scratch, TextArray, Timestamp, Value, Xid8, backend, clock};
+use crate::{access::Access, durability::with_async_commit, error::CacheError, namespaces::Deadline};
 use cache_pg_rules::{counter::CounterError, key::Key};
 
-/// Writes an entry if `condition` holds; returns whether it did.
+/// Writes an entry if `condition` is met; returns its deadline, or None if it is not.
 ///
 /// # Errors
 /// [`CacheError::Serialization`].
-pub fn put(access: &Access, new: &NewEntry, tags: Option<TextArray>, condition: Condition) -> Result<bool, CacheError> {
+pub fn put(
+    access: &Access,
+    new: &NewEntry,
+    tags: Option<TextArray>,
+    condition: Condition,
+) -> Result<Option<Timestamp>, CacheError> {
     let announced = announce::row(new.key);
-    let written = with_async_commit(access, || {
+    let write = || {
         let tagged = tagged(access, new.key, tags)?;
         if access.writes_directly() {
             return open::changing(access, &announced, |table| put_one(access, table, new, tagged, condition));
         }
         super::statements::put(access, new, tagged, condition)
-    })?;
-    if written {
+    };
+    // A crash must not forget a tombstone.
+    let written = if new.value.is_some() { with_async_commit(access, write) } else { write() }?;
+    if written.is_some() {
         announced.stored(&access.tables, new.key);
     }
     Ok(written)
@@ -82,101 +90,112 @@ fn put_one(
     new: &NewEntry,
     tagged: Option<Tagged>,
     condition: Condition,
-) -> Result<bool, CacheError> {
+) -> Result<Option<Timestamp>, CacheError> {
     let version = snapshot::current();
     let mut conflict = Ok(());
     let written = open::change_entry(&access.tables, table, new.key, Contention::Wait, |row| {
         conflict = fence::check_unchanged(table, new.key, row);
         let live = row.filter(|row| is_live(&access.tables, row, clock::now(), View::Latest));
-        let wanted = match condition {
-            Condition::Always => true,
-            Condition::Absent => live.is_none(),
-            Condition::Live => live.is_some(),
-            Condition::Version(version) => live.is_some_and(|row| row.datum(column::VERSION) == Some(version.0)),
-        };
-        if conflict.is_err() || !wanted {
-            return (None, false);
+        if conflict.is_err() || !condition.is_met(live) {
+            return (None, None);
         }
-        let value = row.and_then(|row| same_value(row, new.value)).unwrap_or(new.value);
-        (Some(Image { value: Some(value), ..Image::entry(new, version, live, tagged) }), true)
+        let value = new.value.map(|value| row.and_then(|row| same_value(row, value)).unwrap_or(value));
+        let image = Image { value, ..Image::entry(new, version, live, tagged) };
+        (Some(image), Some(image.expires_at))
     });
     conflict?;
-    Ok(written.unwrap_or(false))
+    Ok(written.flatten())
 }
 
 /// The value as it is stored in the row, if it is out of line and equal to `value`. Then it is not written again.
-fn same_value(row: &Row, value: Jsonb) -> Option<Jsonb> {
-    row.datum(column::VALUE).map(Jsonb).filter(|stored| stored.is_out_of_line() && stored.equals(value))
+fn same_value(row: &Row, value: Value) -> Option<Value> {
+    stored_value(row).filter(|stored| stored.is_out_of_line() && stored.equals(value))
 }
 
-/// Gives a live entry a new deadline; returns whether there was one.
+/// Gives a live entry a new deadline, if it has this version; None: whatever version it has. Returns whether there was
+/// such an entry.
 ///
 /// # Errors
 /// [`CacheError::Serialization`].
-pub fn touch(access: &Access, key: Key, deadline: Deadline) -> Result<bool, CacheError> {
+pub fn touch(access: &Access, key: Key, deadline: Deadline, version: Option<Xid8>) -> Result<bool, CacheError> {
+    Ok(touch_and_take(access, key, deadline, version, |_| None)?.is_some())
+}
+
+/// Gives a live entry a new deadline; returns its value.
+///
+/// # Errors
+/// [`CacheError::Serialization`].
+pub fn get_and_touch(access: &Access, key: Key, deadline: Deadline) -> Result<Option<Value>, CacheError> {
+    Ok(touch_and_take(access, key, deadline, None, value_of)?.flatten())
+}
+
+/// Returns what `take` makes of the row; None: there was no such entry.
+fn touch_and_take(
+    access: &Access,
+    key: Key,
+    deadline: Deadline,
+    version: Option<Xid8>,
+    take: impl Fn(&Row) -> Option<Value>,
+) -> Result<Option<Option<Value>>, CacheError> {
     let announced = announce::row(key);
+    let condition = version.map_or(Condition::Live, Condition::Version);
     with_async_commit(access, || {
         if !access.writes_directly() {
-            return super::statements::touch(access, key, deadline);
+            return super::statements::touch(access, key, deadline, version);
         }
-        change_live(access, &announced, key, |live| {
-            let Deadline { expires_at, stale_until } = deadline;
-            (Image { expires_at, stale_until, ..Image::of(live) }, ())
-        })
-        .map(|changed| changed.is_some())
+        let mut conflict = Ok(());
+        let touched = open::changing(access, &announced, |table| {
+            Ok(change(table, key.as_str(), Contention::Wait, |row| {
+                conflict = fence::check_unchanged(table, key, row);
+                let live = row.filter(|row| is_live(&access.tables, row, clock::now(), View::Latest));
+                match live.filter(|live| conflict.is_ok() && condition.is_met(Some(live))) {
+                    Some(live) => {
+                        let Deadline { expires_at, stale_until, keeps } = deadline;
+                        let image = Image::of(live);
+                        let image = if keeps { image } else { Image { expires_at, stale_until, ..image } };
+                        Decision::Write(image.columns(), Some(take(live)))
+                    }
+                    None => Decision::Leave(None),
+                }
+            }))
+        })?;
+        conflict?;
+        Ok(touched.flatten())
     })
 }
 
-/// Replaces the row of a live entry by the image that `next` returns. None: there is no live entry.
-fn change_live<R>(
-    access: &Access,
-    announced: &Announced,
-    key: Key,
-    next: impl Fn(&Row) -> (Image, R),
-) -> Result<Option<R>, CacheError> {
-    let mut conflict = Ok(());
-    let changed = open::changing(access, announced, |table| {
-        Ok(change(table, key.as_str(), Contention::Wait, |row| {
-            conflict = fence::check_unchanged(table, key, row);
-            match row.filter(|row| is_live(&access.tables, row, clock::now(), View::Latest)) {
-                Some(live) if conflict.is_ok() => {
-                    let (image, result) = next(live);
-                    Decision::Write(image.columns(), Some(result))
-                }
-                _ => Decision::Leave(None),
-            }
-        }))
-    })?;
-    conflict?;
-    Ok(changed.flatten())
-}
-
-/// Adds `delta` to the integer of a live entry. Where there is none, it starts one from 0.
+/// Adds `delta` to the integer of a live entry. Where there is none, it starts one from `initial`; None: then nothing is
+/// written, and the result is None.
 ///
 /// # Errors
 /// [`CacheError::NotAnInteger`], [`CacheError::CounterOverflow`], [`CacheError::Serialization`].
-pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result<i64, CacheError> {
+pub fn incr(
+    access: &Access,
+    key: Key,
+    delta: i64,
+    initial: Option<i64>,
+    deadline: Deadline,
+) -> Result<Option<i64>, CacheError> {
     let announced = announce::value(&access.tables, key);
     with_async_commit(access, || {
         if !access.writes_directly() {
-            return super::statements::incr(access, key, delta, deadline);
+            return super::statements::incr(access, key, delta, initial, deadline);
         }
         let version = snapshot::current();
-        let mut sum = Ok(0);
+        let mut sum = Ok(None);
         open::changing(access, &announced, |table| {
             open::change_entry(&access.tables, table, key, Contention::Wait, |row| {
                 let now = clock::now();
                 let live = row.filter(|row| is_live(&access.tables, row, now, View::Latest)).map(Image::of);
-                let before = live.and_then(|live| live.value).map_or(Ok(0), |value| {
-                    value.integer().map_err(|why| match why {
-                        CounterError::NotAnInteger => CacheError::NotAnInteger(key.as_str().into()),
-                        CounterError::OutOfRange => CacheError::CounterOverflow,
-                    })
+                let before = match live.and_then(|live| live.value) {
+                    Some(value) => integer(key, value).map(Some),
+                    None => Ok(initial),
+                };
+                sum = fence::check_unchanged(table, key, row).and(before).and_then(|before| match before {
+                    Some(before) => before.checked_add(delta).ok_or(CacheError::CounterOverflow).map(Some),
+                    None => Ok(None),
                 });
-                sum = fence::check_unchanged(table, key, row)
-                    .and(before)
-                    .and_then(|before| before.checked_add(delta).ok_or(CacheError::CounterOverflow));
-                let Ok(sum) = sum else { return (None, ()) };
+                let Ok(Some(sum)) = sum else { return (None, ()) };
                 let image = match live {
                     Some(live) => Image { version, updated_at: now, lease: None, load_us: None, ..live },
                     None => Image {
@@ -186,10 +205,18 @@ pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result
                         ..Image::empty(key, version, now)
                     },
                 };
-                (Some(Image { value: Jsonb::from_integer(sum), ..image }), ())
+                (Some(Image { value: Jsonb::from_integer(sum).map(Value::Json), ..image }), ())
             });
             Ok(())
         })?;
         sum
+    })
+}
+
+fn integer(key: Key, value: Value) -> Result<i64, CacheError> {
+    let not_an_integer = || CacheError::NotAnInteger(key.as_str().into());
+    value.json().ok_or_else(not_an_integer)?.integer().map_err(|why| match why {
+        CounterError::NotAnInteger => not_an_integer(),
+        CounterError::OutOfRange => CacheError::CounterOverflow,
     })
 }

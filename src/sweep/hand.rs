@@ -7,7 +7,7 @@
 use super::entries::{By, Entries, Evicting, Fate, open_for};
 use super::references::{References, place_of};
 use crate::catalog::{ExtensionTables, column};
-use crate::entry::{due_at, written_at};
+use crate::entry::{due_at, has_value, written_at};
 use crate::evict::{growth, growth::footprint};
 use crate::heap::{Row, upkeep::remove};
 use crate::stats::{Counter, LONGEST, StatsOfRows, bounded};
@@ -102,7 +102,7 @@ impl Entries<'_> {
     ) {
         let Some(key) = row.text(column::KEY) else { return };
         let stats = rows.of(key);
-        let has_value = row.has(column::VALUE);
+        let has_value = has_value(row);
         let (fate, is_removed) = what;
         if fate == Some(Fate::Due) {
             step.found.due += 1;

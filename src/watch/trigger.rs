@@ -170,10 +170,10 @@ fn invalidate_unknown_rows(watch: &Watch) -> Result<(), CacheError> {
         }
     }
     if everything {
-        store::clear(&access, None)?;
+        store::clear_namespace(&access, None)?;
     } else {
         for name in &namespaces {
-            store::clear(&access, Namespace::parse(name).ok())?;
+            store::clear_namespace(&access, Namespace::parse(name).ok())?;
         }
     }
     invalidate(keys, tags)

@@ -5,21 +5,33 @@
 
 use super::entry;
 use crate::heap::{Contention, Decision, Seen, Table, change, snapshot};
-use crate::pg::{Jsonb, Timestamp, backend, clock};
-use crate::statement::{IntoParam, Statement, statement};
+use crate::pg::{Timestamp, Value, Xid8, backend, clock};
+use crate::statement::{IntoParam, Rows, Statement, statement};
 use crate::store::range::{self, Keys};
 use crate::store::types::{Condition, NewEntry};
 use crate::store::{fence, open, tags::Tagged};
 use crate::{access::Access, catalog::ExtensionTables, error::CacheError, namespaces::Deadline};
-use cache_pg_rules::{key::Key, namespace::Namespace};
+use cache_pg_rules::{key::Key, namespace::KeyRange};
 
-static ADD: Statement = statement_of_entry!("add.sql");
-static REPLACE: Statement = statement_of_entry!("replace.sql", XID8OID);
-static TOUCH: Statement = statement!("touch.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
-static INCR: Statement = statement!("incr.sql", [TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
+static ADD: Statement = statement_of_entry!("add.sql", BOOLOID, JSONBOID);
+static REPLACE: Statement = statement_of_entry!("replace.sql", BOOLOID, XID8OID, JSONBOID);
+static TOUCH: Statement = statement!("touch.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, XID8OID]);
+static INCR: Statement =
+    statement!("incr.sql", [TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID]);
+static INCR_LIVE: Statement = statement!("incr_live.sql", [TEXTOID, INT8OID, TIMESTAMPTZOID]);
 static SET_MANY: Statement = statement!(
     "set_many.sql",
-    [TEXTARRAYOID, JSONBARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8ARRAYOID]
+    [
+        TEXTARRAYOID,
+        JSONBARRAYOID,
+        BYTEAARRAYOID,
+        TIMESTAMPTZARRAYOID,
+        TIMESTAMPTZARRAYOID,
+        BOOLOID,
+        TEXTARRAYOID,
+        TIMESTAMPTZOID,
+        INT8ARRAYOID
+    ]
 );
 static DELETE: Statement = statement!("delete.sql", [TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID]);
 static LOCK_LIVE: Statement = statement!("lock_live.sql", [TEXTOID]);
@@ -28,52 +40,97 @@ static CLEAR: Statement = statement!("clear.sql", [TEXTOID, TEXTOID, BOOLOID, TI
 
 /// # Errors
 /// [`CacheError::Serialization`].
-pub fn put(access: &Access, new: &NewEntry, tagged: Option<Tagged>, condition: Condition) -> Result<bool, CacheError> {
-    let (statement, version) = match condition {
-        Condition::Always => return Ok(put_many(access, std::slice::from_ref(new), tagged)? > 0),
-        Condition::Absent => (&ADD, None),
-        Condition::Live => (&REPLACE, Some(None)),
-        Condition::Version(version) => (&REPLACE, Some(version.param())),
+pub fn put(
+    access: &Access,
+    new: &NewEntry,
+    tagged: Option<Tagged>,
+    condition: Condition,
+) -> Result<Option<Timestamp>, CacheError> {
+    let json = |value: Value| value.json().param();
+    let (statement, further) = match condition {
+        Condition::Always => return put_all(access, std::slice::from_ref(new), tagged, |rows| rows.get(0, 1)),
+        Condition::Absent => (&ADD, vec![None]),
+        Condition::AbsentOrHolds(value) => (&ADD, vec![json(value)]),
+        Condition::Live => (&REPLACE, vec![None, None]),
+        Condition::Version(version) => (&REPLACE, vec![version.param(), None]),
+        Condition::Holds(value) => (&REPLACE, vec![None, json(value)]),
     };
-    let params: Vec<_> = entry::params(new, tagged).into_iter().chain(version).collect();
-    write_unremoved(access, [new.key], |tables| statement.write(tables, &params, |rows| rows.len() > 0))
+    let keeps = new.deadline.keeps.param();
+    let params: Vec<_> = entry::params(new, tagged).into_iter().chain([keeps]).chain(further).collect();
+    write_unremoved(access, [new.key], |tables| statement.write(tables, &params, |rows| rows.get(0, 1)))
 }
 
 /// # Errors
 /// [`CacheError::Serialization`].
 pub fn put_many(access: &Access, new: &[NewEntry], tagged: Option<Tagged>) -> Result<usize, CacheError> {
+    // Whether the deadlines stay is one parameter of the statement. So entries that differ in it are written one by one.
+    if new.chunk_by(|one, two| one.deadline.keeps == two.deadline.keeps).count() > 1 {
+        for new in new {
+            put(access, new, tagged, Condition::Always)?;
+        }
+        return Ok(new.len());
+    }
+    put_all(access, new, tagged, Rows::len)
+}
+
+fn put_all<R>(
+    access: &Access,
+    new: &[NewEntry],
+    tagged: Option<Tagged>,
+    take: impl Fn(&Rows) -> R,
+) -> Result<R, CacheError> {
     let params = [
         new.iter().map(|new| new.key.as_str()).collect::<Vec<_>>().param(),
-        new.iter().map(|new| new.value).collect::<Vec<_>>().param(),
+        new.iter().map(|new| new.value.and_then(Value::json)).collect::<Vec<_>>().param(),
+        new.iter().map(|new| new.value.and_then(Value::bytes)).collect::<Vec<_>>().param(),
         new.iter().map(|new| new.deadline.expires_at).collect::<Vec<_>>().param(),
         new.iter().map(|new| new.deadline.stale_until).collect::<Vec<_>>().param(),
+        new.first().is_some_and(|new| new.deadline.keeps).param(),
         tagged.map(|tagged| tagged.tags).param(),
         new.first().map(|new| new.set_at).param(),
         tagged.map(|tagged| tagged.generations),
     ];
     let keys = new.iter().map(|new| new.key);
-    write_unremoved(access, keys, |tables| SET_MANY.write(tables, &params, |rows| rows.len()))
+    write_unremoved(access, keys, |tables| SET_MANY.write(tables, &params, &take))
 }
 
 /// # Errors
 /// [`CacheError::Serialization`].
-pub fn touch(access: &Access, key: Key, deadline: Deadline) -> Result<bool, CacheError> {
-    let params = [key.as_str().param(), deadline.expires_at.param(), deadline.stale_until.param()];
-    write_unremoved(access, [key], |tables| TOUCH.write(tables, &params, |rows| rows.len() > 0))
+pub fn touch(
+    access: &Access,
+    key: Key,
+    deadline: Deadline,
+    version: Option<Xid8>,
+) -> Result<Option<Option<Value>>, CacheError> {
+    let Deadline { expires_at, stale_until, keeps } = deadline;
+    let params = [key.as_str().param(), expires_at.param(), stale_until.param(), keeps.param(), version.param()];
+    let touched = |rows: &Rows| (rows.len() > 0).then(|| rows.value(0, 1));
+    write_unremoved(access, [key], |tables| TOUCH.write(tables, &params, touched))
 }
 
 /// # Errors
 /// [`CacheError::NotAnInteger`], [`CacheError::Serialization`].
-pub fn incr(access: &Access, key: Key, delta: i64, deadline: Deadline) -> Result<i64, CacheError> {
+pub fn incr(
+    access: &Access,
+    key: Key,
+    delta: i64,
+    initial: Option<i64>,
+    deadline: Deadline,
+) -> Result<Option<i64>, CacheError> {
     let params = [
         key.as_str().param(),
         delta.param(),
         clock::now().param(),
         deadline.expires_at.param(),
         deadline.stale_until.param(),
+        initial.param(),
     ];
-    let sum = write_unremoved(access, [key], |tables| INCR.write(tables, &params, |rows| rows.get(0, 1)))?;
-    sum.ok_or_else(|| CacheError::NotAnInteger(key.as_str().into()))
+    let sum = |rows: &Rows| (rows.len() > 0).then(|| rows.get(0, 1));
+    let sum = write_unremoved(access, [key], |tables| match initial {
+        Some(_) => INCR.write(tables, &params, sum),
+        None => INCR_LIVE.write(tables, &params[..3], sum),
+    })?;
+    sum.map(|sum| sum.ok_or_else(|| CacheError::NotAnInteger(key.as_str().into()))).transpose()
 }
 
 /// Runs a statement that writes rows of these keys. Under an old snapshot it fails if a version that the snapshot does
@@ -111,14 +168,14 @@ pub fn delete(access: &Access, keys: &[Key], (now, until): (Timestamp, Timestamp
 
 /// # Errors
 /// [`CacheError::Altered`].
-pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> Result<Option<Jsonb>, CacheError> {
+pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> Result<Option<Value>, CacheError> {
     let lock_params = [key.as_str().param()];
     let tombstone_params = [key.as_str().param(), now.param(), until.param()];
     let mut tries = 0;
     // Another session may set the key in between. Then its value is the one to take.
     while access.is_unrestricted || tries < MOST_TRIES {
         if let Some(value) =
-            access.run_with_retries(|tables| LOCK_LIVE.write_blindly(tables, &lock_params, |rows| rows.get(0, 1)))
+            access.run_with_retries(|tables| LOCK_LIVE.write_blindly(tables, &lock_params, |rows| rows.value(0, 1)))
         {
             delete(access, &[key], (now, until))?;
             return Ok(Some(value));
@@ -137,22 +194,17 @@ pub fn take(access: &Access, key: Key, (now, until): (Timestamp, Timestamp)) -> 
     Ok(None)
 }
 
-/// Deletes the entries of a namespace, or all. First it waits for the transactions that hold rows of it, because the
+/// Deletes the entries of a range. First it waits for the transactions that hold rows of it, because the
 /// statement does not see their changes.
 ///
 /// # Errors
 /// [`CacheError::Altered`].
-pub fn clear(
-    access: &Access,
-    namespace: Option<Namespace>,
-    (now, until): (Timestamp, Timestamp),
-) -> Result<i64, CacheError> {
-    let keys = || namespace.map(Namespace::keys);
-    let [from, before, unnamed] = range::bounds(keys());
+pub fn clear(access: &Access, range: &KeyRange, (now, until): (Timestamp, Timestamp)) -> Result<i64, CacheError> {
+    let [from, before, unnamed] = range::bounds(range);
     let params = [from, before, unnamed, now.param(), until.param()];
     let each = |work: &dyn Fn(&Table, &str)| {
         open::examining(access, |table| {
-            let mut keys = Keys::new(keys());
+            let mut keys = Keys::new(range);
             while let Some(batch) = keys.next_batch(table) {
                 for key in batch {
                     pgrx::check_for_interrupts!();

@@ -8,7 +8,7 @@
 use super::entry;
 use crate::entry::{Lease, latest_lease, lease_in_force, load_time};
 use crate::heap::{Contention, Decision, Seen, Table, change, snapshot};
-use crate::pg::{Jsonb, LocalSettings, Steady, attempt_despite_contention, clock};
+use crate::pg::{LocalSettings, Steady, attempt_despite_contention, clock};
 use crate::statement::{IntoParam, Param, Rows, Statement, statement};
 use crate::store::types::{Fresh, LeaseOutcome, Look, NewEntry};
 use crate::store::{fence, flight, open, tags::Tagged};
@@ -20,18 +20,18 @@ static LEASE: Statement =
     statement!("lease.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TEXTOID, BOOLOID, TIMESTAMPTZOID]);
 static LEASE_ABSENT: Statement = statement!("lease_absent.sql", [TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID]);
 static RELEASE: Statement = statement!("release.sql", [TEXTOID, INT8OID]);
-static FILL: Statement = statement_of_entry!("fill.sql", INT8OID, INT8OID, TEXTOID, BOOLOID);
+static FILL: Statement = statement_of_entry!("fill.sql", INT8OID, INT8OID, TEXTOID, BOOLOID, BOOLOID);
 static FILL_ABSENT: Statement = statement_of_entry!("fill_absent.sql", INT8OID);
 
 /// Looks up a key. `latest`: in what is committed by now, else in what the calling statement sees.
 pub fn look(access: &Access, key: Key, latest: bool) -> Look {
     let params = [key.as_str().param(), clock::now().param()];
     let looked = |rows: &Rows| {
-        let (Some(value), Some(expires_at)) = (rows.get::<Jsonb>(0, 1), rows.get(0, 2)) else {
+        let (Some(value), Some(expires_at)) = (rows.value(0, 1), rows.get(0, 3)) else {
             return Look::Miss;
         };
-        match rows.get::<bool>(0, 4) {
-            Some(true) => Look::Fresh(Fresh { value, expires_at, load_us: rows.get(0, 3).and_then(load_time) }),
+        match rows.get::<bool>(0, 5) {
+            Some(true) => Look::Fresh(Fresh { value, expires_at, load_us: rows.get(0, 4).and_then(load_time) }),
             _ => Look::Stale(value),
         }
     };
@@ -102,7 +102,7 @@ pub fn fill_unleased(
     let params = fill_params(new, tagged, load_us, None, seen);
     Ok(match row_state(access, new.key, seen)? {
         RowState::Held(_) | RowState::Overtaken => false,
-        RowState::Absent => write_fenced(access, &FILL_ABSENT, &params[..8], new.key, seen),
+        RowState::Absent => write_fenced(access, &FILL_ABSENT, &params[..9], new.key, seen),
         RowState::Present => write_fenced(access, &FILL, &params, new.key, seen),
     })
 }
@@ -139,7 +139,8 @@ pub fn release(access: &Access, key: Key, lease_id: i64) -> bool {
 /// A new entry, how long it took to compute, the lease, and what it was computed from.
 fn fill_params(new: &NewEntry, tagged: Option<Tagged>, load_us: i64, lease_id: Option<i64>, seen: &Seen) -> Vec<Param> {
     let sees_own = snapshot::current_if_assigned().is_some_and(|own| seen.vouches_for(own));
-    let further = [load_us.param(), lease_id.param(), text_of(seen).param(), sees_own.param()];
+    let further =
+        [load_us.param(), lease_id.param(), text_of(seen).param(), sees_own.param(), new.deadline.keeps.param()];
     entry::params(new, tagged).into_iter().chain(further).collect()
 }
 

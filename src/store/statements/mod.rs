@@ -7,7 +7,7 @@
 macro_rules! statement_of_entry {
     ($file:literal $(, $further:ident)*) => {
         $crate::statement::statement!($file, [
-            TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID $(, $further)*
+            TEXTOID, JSONBOID, BYTEAOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID $(, $further)*
         ])
     };
 }

@@ -1,0 +1,2 @@
+-- Whether the entry e has a value, JSON or bytes. A row without one is a tombstone, or holds a lease.
+(e.value IS NOT NULL OR e.bytes IS NOT NULL)

@@ -13,6 +13,7 @@ pub mod install;
 pub mod lock;
 pub mod monitor;
 pub mod read;
+pub mod read_many;
 pub mod read_through;
 pub mod sweep;
 pub mod tags;

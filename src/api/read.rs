@@ -2,7 +2,7 @@
 //!
 //! Owns their signatures. Must never write: all are STABLE and PARALLEL SAFE, except the one that catches errors.
 
-use super::{answer, formatted, key, keys, record_read, swallow};
+use super::{answer, formatted, key, record_read, swallow};
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Bytea, Format, Jsonb, TextArray, Timestamp, Xid8, clock};
@@ -12,7 +12,6 @@ use crate::store;
 use cache_pg_rules::{compose::compose, namespace::KeyRange};
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
-use std::collections::HashSet;
 
 /// Returns the value of a live entry; NULL on a miss.
 #[pg_extern(stable, parallel_safe)]
@@ -119,41 +118,6 @@ fn cache_entry(
             entry.bytes,
         )
     })))
-}
-
-/// Returns the live entries of these keys, in the order of `keys`, each once.
-#[pg_extern(stable, parallel_safe)]
-#[allow(clippy::type_complexity, reason = "the row type of the function, spelled out for the generator")]
-fn cache_get_many(
-    keys: Option<TextArray>,
-) -> Result<TableIterator<'static, (name!(key, String), name!(value, Jsonb))>, ErrorReport> {
-    Ok(TableIterator::new(answer(None, || get_many("cache_get_many", keys))?))
-}
-
-/// As `cache_get_many`, for bytes.
-#[pg_extern(stable, parallel_safe)]
-#[allow(clippy::type_complexity, reason = "the row type of the function, spelled out for the generator")]
-fn cache_get_many_bytes(
-    keys: Option<TextArray>,
-) -> Result<TableIterator<'static, (name!(key, String), name!(value, Bytea))>, ErrorReport> {
-    Ok(TableIterator::new(answer(None, || get_many("cache_get_many_bytes", keys))?))
-}
-
-fn get_many<F: Format>(name: &str, keys: Option<TextArray>) -> Result<Vec<(String, F)>, CacheError> {
-    let access = access::check(Verb::Read)?;
-    let keys = self::keys(keys.as_ref())?;
-    let first = keys.first().map_or("", |key| key.as_str());
-    let found = observe(Operation::Get, name, first, || store::get_many(&access, &keys));
-    let (mut noted, mut left) = (HashSet::new(), found.iter().peekable());
-    let mut values = Vec::with_capacity(found.len());
-    for key in keys {
-        let value = left.next_if(|(name, _)| name == key.as_str()).map(|&(_, value)| value);
-        if noted.insert(key.as_str()) {
-            record_read(key, value);
-        }
-        values.extend(formatted(key, value)?.map(|value| (key.as_str().to_owned(), value)));
-    }
-    Ok(values)
 }
 
 /// Returns the keys of live entries that begin with `prefix`, in byte order, one page at a time. The last key of a page

@@ -5,8 +5,16 @@
 
 use crate::pg::compat;
 use cache_pg_rules::hint::Spot;
-use pgrx::pg_sys::{self, Buffer, HeapTupleData, Relation, SnapshotData};
+use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
+use pgrx::pg_sys::{self, Buffer, HeapTuple, HeapTupleData, Relation, SnapshotData};
 use std::cell::Cell;
+use std::ffi::c_int;
+
+unsafe extern "C-unwind" {
+    /// As those of `pg_sys`, without a guard for each call.
+    fn LockBuffer(buffer: Buffer, mode: c_int);
+    fn HeapTupleSatisfiesVisibility(tuple: HeapTuple, snapshot: *mut SnapshotData, buffer: Buffer) -> bool;
+}
 
 /// A page is nearly full if it has no room for this many versions of the row's present length: one for the next
 /// version, and one in case that is longer.
@@ -78,26 +86,32 @@ pub(super) unsafe fn visible(
 ) -> Option<HeapTupleData> {
     // SAFETY: the page is read under the buffer lock, which excludes every change of it. A tuple that an active
     // snapshot sees stays in place while the buffer is pinned.
-    unsafe {
-        pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
+    let tuple = || unsafe {
         let page = pg_sys::BufferGetPage(buffer);
-        let mut found = None;
-        if spot.row <= pg_sys::PageGetMaxOffsetNumber(page) {
-            let item = pg_sys::PageGetItemId(page, spot.row);
-            if (*item).lp_flags() == pg_sys::LP_NORMAL {
-                let mut tuple = HeapTupleData {
-                    t_len: (*item).lp_len(),
-                    t_tableOid: (*relation).rd_id,
-                    t_data: pg_sys::PageGetItem(page, item).cast(),
-                    ..Default::default()
-                };
-                pgrx::itemptr::item_pointer_set_all(&mut tuple.t_self, spot.page, spot.row);
-                let sees = pg_sys::HeapTupleSatisfiesVisibility(&mut tuple, snapshot, buffer);
-                found = sees.then_some(tuple);
-            }
+        if spot.row > pg_sys::PageGetMaxOffsetNumber(page) {
+            return None;
         }
-        pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as i32);
-        found
+        let item = pg_sys::PageGetItemId(page, spot.row);
+        if (*item).lp_flags() != pg_sys::LP_NORMAL {
+            return None;
+        }
+        let mut tuple = HeapTupleData {
+            t_len: (*item).lp_len(),
+            t_tableOid: (*relation).rd_id,
+            t_data: pg_sys::PageGetItem(page, item).cast(),
+            ..Default::default()
+        };
+        pgrx::itemptr::item_pointer_set_all(&mut tuple.t_self, spot.page, spot.row);
+        HeapTupleSatisfiesVisibility(&mut tuple, snapshot, buffer).then_some(tuple)
+    };
+    // SAFETY: as above. One guard suffices for all three calls: an error passes over nothing that has to be dropped.
+    unsafe {
+        pg_guard_ffi_boundary(|| {
+            LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
+            let found = tuple();
+            LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as i32);
+            found
+        })
     }
 }
 

@@ -5,10 +5,11 @@
 use super::datum::{Bytea, Jsonb, TextArray, opaque};
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::{Datum as CallDatum, Interval};
+use pgrx::pg_sys::{self, Datum};
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
-use pgrx::{FromDatum, IntoDatum, nullable::Nullable, pg_sys};
+use pgrx::{FromDatum, IntoDatum, nullable::Nullable};
 
 opaque! {
     /// An array of JSON values.
@@ -19,6 +20,22 @@ opaque! {
     IntervalArray, "interval[]", INTERVALARRAYOID;
     /// An array of numbers.
     DoubleArray, "double precision[]", FLOAT8ARRAYOID;
+}
+
+impl TextArray {
+    /// The elements as they are in the array; None for SQL NULL.
+    pub fn datums(&self) -> Vec<Option<Datum>> {
+        // SAFETY: the array has elements of this type. It is valid until the end of the call.
+        unsafe { elements::<Datum>(self.0, pg_sys::TEXTOID) }
+    }
+
+    /// The elements, which are parts of the array; None for SQL NULL.
+    pub fn elements(&self) -> Vec<Option<&str>> {
+        // SAFETY: an element of an array is neither compressed nor out of line. The database has the encoding UTF8, which
+        // CREATE EXTENSION checks.
+        let text = |datum: Datum| unsafe { pgrx::text_to_rust_str_unchecked(datum.cast_mut_ptr()) };
+        self.datums().into_iter().map(|datum| datum.map(text)).collect()
+    }
 }
 
 /// Gives an array its elements, in order, whatever its dimensions are.
@@ -35,7 +52,6 @@ macro_rules! elements {
 }
 
 elements! {
-    TextArray: &str = TEXTOID;
     JsonbArray: Jsonb = JSONBOID;
     ByteaArray: Bytea = BYTEAOID;
     IntervalArray: Interval = INTERVALOID;
@@ -44,7 +60,7 @@ elements! {
 
 /// # Safety
 /// The datum is an array with elements of the type `of`, as which `E` is read, and lives as long as the result.
-unsafe fn elements<E: FromDatum>(array: pg_sys::Datum, of: pg_sys::Oid) -> Vec<Option<E>> {
+unsafe fn elements<E: FromDatum>(array: Datum, of: pg_sys::Oid) -> Vec<Option<E>> {
     // SAFETY: as the caller promises. The detoasted copy stays in the memory context of the call.
     unsafe {
         let (mut length, mut by_value, mut align) = (0, false, 0);

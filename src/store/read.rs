@@ -93,17 +93,19 @@ pub fn entry(access: &Access, key: Key) -> Option<Entry> {
     })
 }
 
-/// The values of those keys that have a live entry, in the order of `keys`, each key once.
-pub fn get_many(access: &Access, keys: &[Key]) -> Vec<(String, Value)> {
-    if !access.has_rows() {
-        return Vec::new();
+/// The values of these keys, in their order, each key once, with its number in `keys`. None: it has no live entry.
+pub fn get_many(access: &Access, keys: &[Key]) -> Vec<(usize, Option<Value>)> {
+    let mut numbers: Vec<usize> = (0..keys.len()).collect();
+    // Of equal keys the first comes first.
+    numbers.sort_by_key(|&number| keys[number].as_str());
+    numbers.dedup_by_key(|number| keys[*number]);
+    let wanted: Vec<&str> = numbers.iter().map(|&number| keys[number].as_str()).collect();
+    let values = if access.has_rows() { values_of(access, &wanted) } else { vec![None; wanted.len()] };
+    let mut found = vec![None; keys.len()];
+    for (number, value) in numbers.into_iter().zip(values) {
+        found[number] = Some((number, value));
     }
-    let mut wanted: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let mut values = values_of(access, &wanted);
-    let value_of = |key: &Key| values[wanted.binary_search(&key.as_str()).ok()?].take();
-    keys.iter().zip(keys.iter().map(value_of)).filter_map(|(key, value)| Some((key.as_str().into(), value?))).collect()
+    found.into_iter().flatten().collect()
 }
 
 /// The values of these keys, which are in byte order and distinct.

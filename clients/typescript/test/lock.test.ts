@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import pg from "pg";
+import { LockError } from "cache-pg";
+import { gate, testDatabase, until } from "./support.js";
+
+const db = await testDatabase();
+const cache = db.cache();
+
+test.beforeEach(() => cache.clear());
+test.afterEach(() => assert.deepEqual(db.takeReported(), []));
+
+test("one owner has a lock, and renews and releases it", async () => {
+  assert.equal(await cache.lockOwner("lock:a"), undefined);
+  assert.equal(await cache.lock("lock:a", { owner: "me", ttl: 60 }), true);
+  assert.equal(await cache.lock("lock:a", { owner: "you", ttl: 60 }), false);
+  assert.equal(await cache.lock("lock:a", { owner: "me", ttl: "2 minutes" }), true);
+  assert.equal(Math.round((await cache.namespace("lock").ttl("a"))!), 120);
+  assert.equal(await cache.lockOwner("lock:a"), "me");
+  assert.equal(await cache.unlock("lock:a", { owner: "you" }), false);
+  assert.equal(await cache.unlock("lock:a", { owner: "me" }), true);
+  assert.equal(await cache.lock("lock:a", { owner: "you", ttl: 60 }), true);
+});
+
+test("withLock runs alone, and releases the lock in any case", async () => {
+  let inside = 0;
+  let most = 0;
+  const work = async () => {
+    most = Math.max(most, ++inside);
+    await db.pool.query("SELECT pg_sleep(0.01)");
+    inside--;
+    return "done";
+  };
+  const all = Array.from({ length: 5 }, () => cache.withLock("lock:a", work, { wait: 10 }));
+  assert.deepEqual(await Promise.all(all), Array(5).fill("done"));
+  assert.equal(most, 1);
+  await assert.rejects(cache.withLock("lock:a", () => Promise.reject(new Error("work"))), /work/);
+  assert.equal(await cache.lockOwner("lock:a"), undefined);
+});
+
+test("withLock rejects if the lock is not free", async () => {
+  await cache.lock("lock:a", { owner: "you", ttl: 60 });
+  await assert.rejects(cache.withLock("lock:a", () => assert.fail(), { wait: 0.05 }), LockError);
+});
+
+test("withLock renews the lock while the work lasts", async () => {
+  await cache.withLock("lock:a", async (lost) => {
+    const first = (await cache.namespace<string>("lock").getEntry("a"))!.expiresAt!;
+    await until("it has been renewed three times", async () => {
+      const entry = await cache.namespace<string>("lock").getEntry("a");
+      return entry!.expiresAt!.getTime() > first.getTime() + 600;
+    });
+    assert.equal(lost.aborted, false);
+  }, { ttl: 0.6, owner: "me" });
+  assert.equal(await cache.lockOwner("lock:a"), undefined);
+});
+
+test("the signal aborts if another owner has the lock", async () => {
+  await cache.withLock("lock:a", async (lost) => {
+    await cache.namespace<string>("lock").set("a", "you", { ttl: 60 });
+    await until("the signal aborts", () => lost.aborted);
+    assert.ok(lost.reason instanceof LockError);
+  }, { ttl: 0.3 });
+  assert.equal(await cache.lockOwner("lock:a"), "you");
+});
+
+test("the signal aborts before the lock expires if the cache does not answer", async () => {
+  const pool = new pg.Pool({ connectionString: db.url, max: 1 });
+  const mine = db.cache({ pool });
+  const started = gate();
+  const end = gate();
+  const locked = mine.withLock("lock:a", async (lost) => {
+    // The only connection is taken, so a renewal waits.
+    const client = await pool.connect();
+    started.open();
+    await until("the signal aborts", () => lost.aborted);
+    assert.notEqual(await cache.lockOwner("lock:a"), undefined);
+    client.release();
+    await end.promise;
+  }, { ttl: 3 });
+  await started.promise;
+  end.open();
+  await locked;
+  await pool.end();
+});

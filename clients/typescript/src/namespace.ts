@@ -121,9 +121,10 @@ export class Namespace<T> {
   async get(key: string, options: CallOptions = {}): Promise<T | undefined> {
     const full = this.key(key);
     const context = { operation: "get", key: full };
-    if (this.#near !== undefined && options.client === undefined) {
-      const kept = this.#near.get(full);
-      return this.#decode(kept ?? (await this.#readNear(this.#near, context, full)), context)?.value;
+    const near = this.#nearFor(options);
+    if (near !== undefined) {
+      const stored = near.get(full) ?? (await this.#readMany(near, context, [full], options)).get(full);
+      return this.#decode(stored, context)?.value;
     }
     const statement = `SELECT ${this.#codec.read(`cache_get${this.#codec.suffix}($1)`)} AS stored`;
     const row = await this.#db.call<{ stored: Stored }>(context, statement, [full], options);
@@ -134,7 +135,7 @@ export class Namespace<T> {
   async getMany(keys: Iterable<string>, options: CallOptions = {}): Promise<Map<string, T>> {
     const context = { operation: "getMany" };
     const asked = new Map(Array.from(keys, (key) => [key, this.key(key)]));
-    const near = options.client === undefined ? this.#near : undefined;
+    const near = this.#nearFor(options);
     const found = new Map<string, Stored>();
     for (const full of asked.values()) {
       const kept = near?.get(full);
@@ -357,7 +358,7 @@ export class Namespace<T> {
     const full = this.key(key);
     const wait = options.wait ?? DEFAULT_WAIT_SECONDS;
     if (options.client !== undefined) return this.#compute(full, load, options, wait, () => {});
-    const kept = this.#decode(this.#near?.get(full), { operation: "getOrSet", key: full });
+    const kept = this.#decode(this.#nearFor(options)?.get(full), { operation: "getOrSet", key: full });
     if (kept !== undefined) return kept.value;
     return this.#flights.share(full, wait, (left, land) => this.#compute(full, load, options, left, land));
   }
@@ -392,7 +393,7 @@ export class Namespace<T> {
     const { suffix, read, entry } = this.#codec;
     const source = `cache_fetch${suffix}($1, $2::float8 * interval '1 second') AS f`;
     const columns = `f.found, ${read("f.value")} AS stored, f.token`;
-    const near = options.client === undefined ? this.#near : undefined;
+    const near = this.#nearFor(options);
     if (near === undefined) {
       return this.#db.call<Fetched>(context, `SELECT ${columns} FROM ${source}`, [key, wait], options);
     }
@@ -457,8 +458,9 @@ export class Namespace<T> {
     }
   }
 
-  async #readNear(near: NearCache, context: ErrorContext, key: string): Promise<Stored | undefined> {
-    return (await this.#readMany(near, context, [key], {})).get(key);
+  /** The near cache, if messages arrive. A transaction asks the server, because it sees its own changes. */
+  #nearFor({ client }: CallOptions): NearCache | undefined {
+    return client === undefined && this.#near?.listening ? this.#near : undefined;
   }
 
   async #readMany(near: NearCache | undefined, context: ErrorContext, keys: string[], options: CallOptions) {

@@ -19,11 +19,11 @@ test("the snippets of the README do what it says", async () => {
   const directory = `${root}build/readme`;
   mkdirSync(directory, { recursive: true });
   writeFileSync(`${directory}/snippets.ts`, all("ts").join("\n"));
-  const configuration = { extends: "../../tsconfig.json", compilerOptions: { rootDir: ".", outDir: "." }, include: ["*.ts"] };
+  const configuration = { extends: "../../tsconfig.json", compilerOptions: { rootDir: ".", outDir: "out" }, include: ["*.ts"] };
   writeFileSync(`${directory}/tsconfig.json`, JSON.stringify(configuration));
   await run(`${root}node_modules/.bin/tsc`, ["-p", directory]).catch((error: { stdout: string }) => assert.fail(error.stdout));
   const env = { ...process.env, DATABASE_URL: db.url };
-  const { stdout, stderr } = await run("node", [`${directory}/snippets.js`], { env });
+  const { stdout, stderr } = await run("node", [`${directory}/out/snippets.js`], { env });
   assert.equal(stdout, all("text").join(""));
   assert.equal(stderr, "");
 });

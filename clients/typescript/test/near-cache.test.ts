@@ -142,7 +142,7 @@ test("nothing is kept past its deadline", async () => {
 });
 
 test("nothing is kept longer than the ttl of the near cache", async () => {
-  const short = cache.namespace<number>("near", { nearCache: { ttl: 0.05 } });
+  const short = cache.namespace<number>("near", { nearCache: { ttl: 0.3 } });
   await far.set("a", 1);
   await until("it is kept", async () => (await queries(() => short.get("a"))) === 0);
   await until("it is read again", async () => (await queries(() => short.get("a"))) === 1);

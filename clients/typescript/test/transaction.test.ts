@@ -40,7 +40,7 @@ test("every verb runs in the transaction", async () => {
     assert.equal(await numbers.replace("d", 5, on), true);
     assert.deepEqual([...(await numbers.getMany(["a", "d"], on)).values()], [1, 5]);
     assert.equal(await numbers.has("a", on), true);
-    assert.equal(Math.round((await numbers.ttl("a", on))!), 60);
+    assert.ok((await numbers.ttl("a", on))! > 30);
     assert.equal(await numbers.touch("a", 30, on), true);
     assert.equal(await numbers.getAndTouch("a", 30, on), 1);
     assert.equal(await numbers.increment("a", 1, on), 2);

@@ -17,8 +17,9 @@ const sushi = { name: "Sushi Place", plan: "free" };
 test.beforeEach(() => cache.clear());
 test.afterEach(() => assert.deepEqual(db.takeReported(), []));
 
-async function secondsLeft(key: string): Promise<number> {
-  return Math.round((await tenants.ttl(key))!);
+/** Allows for the time that a slow machine takes between two calls. */
+function assertTtl(actual: number | undefined, expected: number): void {
+  assert.ok(actual !== undefined && actual <= expected && actual > expected - 15, `${actual}, not ${expected}`);
 }
 
 test("get returns what set has stored, and undefined on a miss", async () => {
@@ -54,18 +55,18 @@ test("a value without JSON is an error of the caller", async () => {
 
 test("a ttl is a number of seconds, a text, or that of the namespace", async () => {
   await tenants.set("a", burgers);
-  assert.equal(await secondsLeft("a"), 300);
+  assertTtl(await tenants.ttl("a"), 300);
   await tenants.set("a", burgers, { ttl: 60 });
-  assert.equal(await secondsLeft("a"), 60);
+  assertTtl(await tenants.ttl("a"), 60);
   await tenants.set("a", burgers, { ttl: "2 minutes" });
-  assert.equal(await secondsLeft("a"), 120);
+  assertTtl(await tenants.ttl("a"), 120);
   await tenants.set("a", sushi, { ttl: "keep" });
-  assert.equal(await secondsLeft("a"), 120);
+  assertTtl(await tenants.ttl("a"), 120);
   assert.deepEqual(await tenants.get("a"), sushi);
   await tenants.set("a", burgers, { ttl: Infinity });
-  assert.equal(await secondsLeft("a"), 30 * 24 * 3600);
+  assertTtl(await tenants.ttl("a"), 30 * 24 * 3600);
   await tenants.set("a", burgers, { expiresAt: new Date(Date.now() + 90_000) });
-  assert.ok(Math.abs((await secondsLeft("a")) - 90) <= 1);
+  assertTtl(await tenants.ttl("a"), 91);
   await tenants.set("a", burgers, { expiresAt: new Date(0) });
   assert.equal(await tenants.has("a"), false);
   assert.equal(await tenants.ttl("a"), undefined);
@@ -84,9 +85,9 @@ test("without a deadline, the ttl is Infinity and expiresAt is null", async () =
 test("getMany and setMany", async () => {
   assert.equal(await tenants.setMany({ a: burgers, b: sushi }), 2);
   assert.equal(await tenants.setMany([["c", burgers, 60], ["d", sushi]], { ttl: 30 }), 2);
-  assert.equal(await secondsLeft("a"), 300);
-  assert.equal(await secondsLeft("c"), 60);
-  assert.equal(await secondsLeft("d"), 30);
+  assertTtl(await tenants.ttl("a"), 300);
+  assertTtl(await tenants.ttl("c"), 60);
+  assertTtl(await tenants.ttl("d"), 30);
   assert.deepEqual([...(await tenants.getMany(["d", "x", "a", "d"]))], [["d", sushi], ["a", burgers]]);
   assert.deepEqual(await tenants.getMany([]), new Map());
   assert.equal(await tenants.setMany([]), 0);
@@ -116,9 +117,9 @@ test("getEntry, compareAndSet, and delete and touch by version", async () => {
   const entry = (await tenants.getEntry("a"))!;
   assert.deepEqual([entry.value, entry.tags], [burgers, ["t"]]);
   assert.match(entry.version, /^\d+$/);
-  assert.ok(Math.abs(entry.createdAt.getTime() - before) < 5000);
-  assert.ok(Math.abs(entry.updatedAt.getTime() - before) < 5000);
-  assert.ok(Math.abs(entry.expiresAt!.getTime() - before - 300_000) < 5000);
+  assert.ok(Math.abs(entry.createdAt.getTime() - before) < 15_000);
+  assert.ok(Math.abs(entry.updatedAt.getTime() - before) < 15_000);
+  assert.ok(Math.abs(entry.expiresAt!.getTime() - before - 300_000) < 15_000);
 
   assert.equal(await tenants.compareAndSet("a", sushi, entry.version), true);
   assert.equal(await tenants.compareAndSet("a", burgers, entry.version), false);
@@ -127,7 +128,7 @@ test("getEntry, compareAndSet, and delete and touch by version", async () => {
   assert.equal(await tenants.delete("a", { version: entry.version }), false);
   const { version } = (await tenants.getEntry("a"))!;
   assert.equal(await tenants.touch("a", 60, { version }), true);
-  assert.equal(await secondsLeft("a"), 60);
+  assertTtl(await tenants.ttl("a"), 60);
   assert.equal(await tenants.delete("a", { version }), true);
 });
 
@@ -137,13 +138,13 @@ test("touch, take, getAndTouch", async () => {
   assert.equal(await tenants.getAndTouch("a", 10), undefined);
   await tenants.set("a", burgers);
   assert.equal(await tenants.touch("a", 60), true);
-  assert.equal(await secondsLeft("a"), 60);
+  assertTtl(await tenants.ttl("a"), 60);
   assert.equal(await tenants.touch("a"), true);
-  assert.equal(await secondsLeft("a"), 300);
+  assertTtl(await tenants.ttl("a"), 300);
   assert.equal(await tenants.touch("a", undefined, { expiresAt: new Date(Date.now() + 45_000) }), true);
-  assert.ok((await secondsLeft("a")) <= 46);
+  assertTtl(await tenants.ttl("a"), 46);
   assert.deepEqual(await tenants.getAndTouch("a", "10 minutes"), burgers);
-  assert.equal(await secondsLeft("a"), 600);
+  assertTtl(await tenants.ttl("a"), 600);
   assert.deepEqual(await tenants.take("a"), burgers);
   assert.equal(await tenants.has("a"), false);
 });
@@ -155,7 +156,7 @@ test("increment counts in numbers, and in bigints beyond them", async () => {
   assert.equal(await visits.increment("a", -2), 40);
   assert.equal(await visits.get("a"), 40);
   assert.equal(await visits.increment("b", 1, { initial: 10, ttl: 60 }), 11);
-  assert.equal(Math.round((await visits.ttl("b"))!), 60);
+  assertTtl(await visits.ttl("b"), 60);
   assert.equal(await visits.increment("c", 1, { initial: null }), undefined);
   assert.equal(await visits.increment("a", 2n ** 60n), 2n ** 60n + 40n);
   await assert.rejects(visits.increment("a"), { name: "RangeError", message: /is now 1152921504606847017,/ });

@@ -73,9 +73,12 @@ test("the signal aborts before the lock expires if the cache does not answer any
     await until("it has been renewed", async () => (await locks.getEntry("a"))!.expiresAt! > first);
     // The only connection is taken, so the next renewal waits.
     const client = await pool.connect();
-    await until("the signal aborts", () => lost.aborted);
-    assert.notEqual(await cache.lockOwner("lock:a"), undefined);
-    client.release();
+    try {
+      await until("the signal aborts", () => lost.aborted);
+      assert.notEqual(await cache.lockOwner("lock:a"), undefined);
+    } finally {
+      client.release();
+    }
   }, { ttl: 4 });
   await pool.end();
 });

@@ -36,6 +36,7 @@ async function read(key: string): Promise<void> {
 
 test("a second read asks the process alone", async () => {
   await far.set("a", 1);
+  await messagesArrive();
   await read("a");
   assert.equal(await queries(() => near.get("a")), 0);
   assert.equal(await near.get("a"), 1);
@@ -144,6 +145,7 @@ test("nothing is kept past its deadline", async () => {
 test("nothing is kept longer than the ttl of the near cache", async () => {
   const short = cache.namespace<number>("near", { nearCache: { ttl: 0.3 } });
   await far.set("a", 1);
+  await messagesArrive();
   await until("it is kept", async () => (await queries(() => short.get("a"))) === 0);
   await until("it is read again", async () => (await queries(() => short.get("a"))) === 1);
 });
@@ -154,6 +156,7 @@ test("the least recently read go when there is no room", async () => {
   const keys = Array.from({ length: 10 }, (_, i) => `k${i}`);
   await small.setMany(keys.map((key) => [key, text] as const));
   await small.set("large", text.repeat(10));
+  await messagesArrive();
   await until("a key is kept", async () => (await small.get("k0"), (await queries(() => small.get("k0"))) === 0));
   for (const key of keys) {
     await small.get(key);
@@ -168,6 +171,7 @@ test("the least recently read go when there is no room", async () => {
 
 test("messages of another form change nothing", async () => {
   await far.set("a", 1);
+  await messagesArrive();
   await read("a");
   for (const noise of ["x", "null", "7", '{"key":{}}', '["key"]', '{"key":7}', "{}", ""]) {
     await db.pool.query("SELECT pg_notify('cache_pg', $1)", [noise]);

@@ -1,0 +1,150 @@
+import logging
+import threading
+import time
+
+import psycopg
+import pytest
+from conftest import eventually, go
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
+from test_get_or_set import Load
+
+import cache_pg
+
+NOWHERE = "host=/nowhere"
+
+
+async def test_server_that_is_down(open_cache, name, errors, caplog):
+    ns = open_cache(NOWHERE).namespace(name)
+    load = Load(ns, 5)
+    results = {
+        "get": await go(ns.get("a", "missing")),
+        "get_many": await go(ns.get_many(["a"])),
+        "set": await go(ns.set("a", 1)),
+        "set_many": await go(ns.set_many({"a": 1})),
+        "add": await go(ns.add("a", 1)),
+        "replace": await go(ns.replace("a", 1)),
+        "compare_and_set": await go(ns.compare_and_set("a", 1, 1)),
+        "delete": await go(ns.delete("a")),
+        "delete_many": await go(ns.delete_many(["a"])),
+        "take": await go(ns.take("a", "missing")),
+        "has": await go(ns.has("a")),
+        "ttl": await go(ns.ttl("a")),
+        "touch": await go(ns.touch("a")),
+        "get_and_touch": await go(ns.get_and_touch("a", "missing")),
+        "increment": await go(ns.increment("a")),
+        "entry": await go(ns.entry("a")),
+        "version": await go(ns.version("a")),
+        "count": await go(ns.count()),
+        "clear": await go(ns.clear()),
+        "invalidate_tags": await go(ns.invalidate_tags("a")),
+        "lock_owner": await go(ns.lock_owner("a")),
+        "acquire": await go(ns.lock("a").acquire()),
+        "get_or_set": await go(ns.get_or_set("a", load)),
+    }
+    assert results == {
+        "get": "missing",
+        "get_many": {},
+        "set": False,
+        "set_many": 0,
+        "add": False,
+        "replace": False,
+        "compare_and_set": False,
+        "delete": False,
+        "delete_many": 0,
+        "take": "missing",
+        "has": False,
+        "ttl": None,
+        "touch": False,
+        "get_and_touch": "missing",
+        "increment": None,
+        "entry": None,
+        "version": None,
+        "count": 0,
+        "clear": 0,
+        "invalidate_tags": 0,
+        "lock_owner": None,
+        "acquire": False,
+        "get_or_set": 5,
+    }
+    assert load.runs == 1
+    assert [type(error) for error in errors] == [psycopg.OperationalError] * len(results)
+    assert [record.levelno for record in caplog.records if record.name == "cache_pg"] == [logging.WARNING] * len(
+        results
+    )
+
+
+async def test_server_that_is_down_raises_if_asked_to(open_cache, name, errors):
+    ns = open_cache(NOWHERE, errors="raise").namespace(name)
+    load = Load(ns, 5)
+    for verb in (lambda: ns.get("a"), lambda: ns.lock("a").acquire(), lambda: ns.get_or_set("a", load)):
+        with pytest.raises(psycopg.OperationalError):
+            await go(verb())
+    assert load.runs == 0
+    assert errors == []
+
+
+async def test_role_without_privileges(open_cache, dsn, db, name, errors):
+    role = f"role_{name}"
+    db.execute(f"CREATE ROLE {role} LOGIN")
+    try:
+        ns = open_cache(psycopg.conninfo.make_conninfo(dsn, user=role)).namespace(name)
+        assert await go(ns.get("a")) is None
+        assert await go(ns.set("a", 1)) is False
+        assert await go(ns.get_or_set("a", Load(ns, 5))) == 5
+        assert {type(error) for error in errors} == {psycopg.errors.InsufficientPrivilege}
+    finally:
+        db.execute(f"DROP ROLE {role}")
+
+
+async def test_pool_that_gives_no_connection(open_cache, dsn, name, errors):
+    options = {"min_size": 1, "max_size": 1, "open": False, "timeout": 0.1}
+    pool = ConnectionPool(dsn, **options) if open_cache.kind == "sync" else AsyncConnectionPool(dsn, **options)
+    await go(pool.open(wait=True))
+    connection = await go(pool.getconn())
+    assert await go(open_cache(pool).namespace(name).get("a")) is None
+    assert [type(error) for error in errors] == [PoolTimeout]
+    await go(pool.putconn(connection))
+    await go(pool.close())
+
+
+async def test_connections_that_break_are_replaced(open_cache, dsn, db, name, errors):
+    ns = open_cache(psycopg.conninfo.make_conninfo(dsn, application_name=name[:60])).namespace(name)
+    await go(ns.set("a", 1))
+
+    async def ended():
+        rows = db.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [name[:60]]
+        )
+        return not rows.fetchall()
+
+    await eventually(ended)
+    assert await go(ns.get("a")) is None
+    assert [type(error) for error in errors] == [psycopg.errors.AdminShutdown]
+    assert await go(ns.get("a")) == 1
+    assert len(errors) == 1
+
+
+def test_calls_at_the_same_time_share_ten_connections(dsn, name, db):
+    cache = cache_pg.Cache(psycopg.conninfo.make_conninfo(dsn, application_name=name[:60]), errors="raise")
+    ns = cache.namespace(name)
+    threads = [threading.Thread(target=lambda: [ns.increment("a") for _ in range(20)]) for _ in range(25)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ns.get("a") == 500
+    opened = db.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [name[:60]]).fetchone()[0]
+    assert 1 <= opened <= 10
+    cache.close()
+
+
+async def test_statement_timeout_is_a_miss(open_cache, dsn, db, name, errors):
+    ns = open_cache(dsn + "&options=-c%20statement_timeout%3D100").namespace(name)
+    await go(ns.set("a", 1))
+    with db.transaction():
+        db.execute("LOCK cache_entries IN ACCESS EXCLUSIVE MODE")
+        started = time.monotonic()
+        assert await go(ns.get("a")) is None
+        assert time.monotonic() - started < 10
+    assert [type(error) for error in errors] == [psycopg.errors.QueryCanceled]
+    assert await go(ns.get("a")) == 1

@@ -6,14 +6,14 @@ import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor, AsyncPipeline
+from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
@@ -147,24 +147,24 @@ async def _execute(connection: AsyncConnection[Any], call: Call[T]) -> Rows:
 def _is_in_transaction(connection: AsyncConnection[Any]) -> bool:
     """Whether an error would abort a transaction of the caller."""
     status = connection.info.transaction_status
-    if status in (TransactionStatus.IDLE, TransactionStatus.ACTIVE):
-        return not connection.autocommit
-    return status == TransactionStatus.INTRANS
+    return status == TransactionStatus.INTRANS or (status == TransactionStatus.IDLE and not connection.autocommit)
 
 
 async def _execute_in_savepoint(connection: AsyncConnection[Any], call: Call[T]) -> Rows:
-    """Run the call so that its error leaves the transaction as it was: in one round trip, if libpq has pipelines."""
+    """Run the call so that an error leaves the transaction as it was. Without an error it takes one round trip.
+
+    `cache_pg.errors = warn` would not do: it covers no error outside the functions of the cache, such as a missing
+    privilege to call one, and it would also be in force for what the application itself does in this transaction.
+    """
     try:
-        async with AsyncCursor(connection, row_factory=tuple_row) as cursor:
-            async with connection.pipeline() if AsyncPipeline.is_supported() else nullcontext():
-                await connection.execute("SAVEPOINT cache_pg")
-                await cursor.execute(call.query, call.params, binary=True)
-                await connection.execute("RELEASE SAVEPOINT cache_pg")
+        # Only a cursor that puts the parameters into the text can send three statements at once.
+        async with AsyncClientCursor(connection, row_factory=tuple_row) as cursor:
+            await cursor.execute(b"SAVEPOINT cache_pg; %b; RELEASE SAVEPOINT cache_pg" % call.query, call.params)
+            cursor.nextset()
             return await cursor.fetchall()
     except psycopg.Error:
         if connection.info.transaction_status == TransactionStatus.INERROR:
-            await connection.execute("ROLLBACK TO SAVEPOINT cache_pg")
-            await connection.execute("RELEASE SAVEPOINT cache_pg")
+            await connection.execute("ROLLBACK TO SAVEPOINT cache_pg; RELEASE SAVEPOINT cache_pg")
         raise
 
 

@@ -7,14 +7,14 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 import psycopg
-from psycopg import Connection, Cursor, Pipeline
+from psycopg import ClientCursor, Connection, Cursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
@@ -148,24 +148,24 @@ def _execute(connection: Connection[Any], call: Call[T]) -> Rows:
 def _is_in_transaction(connection: Connection[Any]) -> bool:
     """Whether an error would abort a transaction of the caller."""
     status = connection.info.transaction_status
-    if status in (TransactionStatus.IDLE, TransactionStatus.ACTIVE):
-        return not connection.autocommit
-    return status == TransactionStatus.INTRANS
+    return status == TransactionStatus.INTRANS or (status == TransactionStatus.IDLE and not connection.autocommit)
 
 
 def _execute_in_savepoint(connection: Connection[Any], call: Call[T]) -> Rows:
-    """Run the call so that its error leaves the transaction as it was: in one round trip, if libpq has pipelines."""
+    """Run the call so that an error leaves the transaction as it was. Without an error it takes one round trip.
+
+    `cache_pg.errors = warn` would not do: it covers no error outside the functions of the cache, such as a missing
+    privilege to call one, and it would also be in force for what the application itself does in this transaction.
+    """
     try:
-        with Cursor(connection, row_factory=tuple_row) as cursor:
-            with connection.pipeline() if Pipeline.is_supported() else nullcontext():
-                connection.execute("SAVEPOINT cache_pg")
-                cursor.execute(call.query, call.params, binary=True)
-                connection.execute("RELEASE SAVEPOINT cache_pg")
+        # Only a cursor that puts the parameters into the text can send three statements at once.
+        with ClientCursor(connection, row_factory=tuple_row) as cursor:
+            cursor.execute(b"SAVEPOINT cache_pg; %b; RELEASE SAVEPOINT cache_pg" % call.query, call.params)
+            cursor.nextset()
             return cursor.fetchall()
     except psycopg.Error:
         if connection.info.transaction_status == TransactionStatus.INERROR:
-            connection.execute("ROLLBACK TO SAVEPOINT cache_pg")
-            connection.execute("RELEASE SAVEPOINT cache_pg")
+            connection.execute("ROLLBACK TO SAVEPOINT cache_pg; RELEASE SAVEPOINT cache_pg")
         raise
 
 

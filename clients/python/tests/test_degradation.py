@@ -4,7 +4,7 @@ import time
 
 import psycopg
 import pytest
-from conftest import eventually, go
+from conftest import go
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 from test_get_or_set import Load
 
@@ -107,21 +107,34 @@ async def test_pool_that_gives_no_connection(open_cache, dsn, name, errors):
     await go(pool.close())
 
 
+def end_sessions(db, label):
+    """End the sessions with this application_name, and wait until they are gone."""
+    end = "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE application_name = %s"
+    assert db.execute(end, [label]).fetchall()
+
+
 async def test_connections_that_break_are_replaced(open_cache, dsn, db, name, errors):
     ns = open_cache(psycopg.conninfo.make_conninfo(dsn, application_name=name[:60])).namespace(name)
     await go(ns.set("a", 1))
-
-    async def ended():
-        rows = db.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [name[:60]]
-        )
-        return not rows.fetchall()
-
-    await eventually(ended)
+    end_sessions(db, name[:60])
     assert await go(ns.get("a")) is None
     assert [type(error) for error in errors] == [psycopg.errors.AdminShutdown]
     assert await go(ns.get("a")) == 1
     assert len(errors) == 1
+
+
+def test_a_connection_that_breaks_takes_the_idle_ones_with_it(dsn, db, name, errors):
+    with cache_pg.Cache(
+        psycopg.conninfo.make_conninfo(dsn, application_name=name[:60]), on_error=errors.append
+    ) as cache:
+        source = cache._runner.source
+        with source.connection(), source.connection():
+            pass
+        end_sessions(db, name[:60])
+        assert cache.get("a", "missing") == "missing"
+        assert len(errors) == 1
+        assert cache.get("a") is None
+        assert len(errors) == 1
 
 
 def test_calls_at_the_same_time_share_ten_connections(dsn, name, db):

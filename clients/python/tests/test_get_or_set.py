@@ -191,14 +191,20 @@ async def is_true(value):
     return bool(value)
 
 
-def test_after_a_fork_the_child_opens_its_own_connections(dsn, name):
-    cache = cache_pg.Cache(dsn, errors="raise")
+def test_after_a_fork_the_child_opens_its_own_connections(dsn, name, db):
+    cache = cache_pg.Cache(psycopg.conninfo.make_conninfo(dsn, application_name=name[:60]), errors="raise")
     ns = cache.namespace(name)
     ns.set("a", 1)
-    context = multiprocessing.get_context("fork")
-    child = context.Process(target=lambda: ns.set("b", ns.get("a") + 1))
-    child.start()
-    child.join()
-    assert child.exitcode == 0
-    assert ns.get_many("ab") == {"a": 1, "b": 2}
+
+    def child():
+        ns.set("b", ns.get("a") + 1)
+        with psycopg.connect(dsn) as own:
+            sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+            ns.set("sessions", own.execute(sessions, [name[:60]]).fetchone()[0])
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert ns.get_many(["a", "b", "sessions"]) == {"a": 1, "b": 2, "sessions": 2}
     cache.close()

@@ -40,7 +40,7 @@ def test_key_of_a_call():
     key = key_of_call(load)
     assert key(1) == key(1, 2) == key(b=2, a=1) == key(1, 2, c=None)
     assert key(1, x=1, y=2) == key(1, y=2, x=1)
-    assert key({1, 2, 3}) == key({3, 2, 1})
+    assert key({0, 8}) == key({8, 0})
     different = [1, "1", True, 1.5, None, b"1", [1], {1}, {1: 2}, {"1": 2}, Color.RED, datetime.date(2026, 1, 1)]
     assert len({key(value) for value in different}) == len(different)
     with pytest.raises(TypeError, match="pass key="):

@@ -2,6 +2,7 @@ import math
 import uuid
 from datetime import datetime, timedelta, timezone
 
+import psycopg
 import pytest
 from conftest import go
 
@@ -180,7 +181,7 @@ def test_bad_name_of_a_namespace(open_cache, bad):
         open_cache().namespace(bad)
 
 
-async def test_schema(open_cache, db, name):
+async def test_schema(open_cache, db, name, errors):
     schema = db.execute(
         "SELECT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'cache_pg'"
     )
@@ -189,3 +190,4 @@ async def test_schema(open_cache, db, name):
     assert await go(ns.get_many(["a"])) == {"a": 1}
     other = open_cache(schema='no "such" 100%').namespace(name)
     assert await go(other.get("a")) is None
+    assert [type(error) for error in errors] == [psycopg.errors.InvalidSchemaName]

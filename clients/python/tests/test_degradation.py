@@ -118,7 +118,8 @@ async def test_connections_that_break_are_replaced(open_cache, dsn, db, name, er
     await go(ns.set("a", 1))
     end_sessions(db, name[:60])
     assert await go(ns.get("a")) is None
-    assert [type(error) for error in errors] == [psycopg.errors.AdminShutdown]
+    # Which kind of operational error it is depends on what libpq reads first.
+    assert [isinstance(error, psycopg.OperationalError) for error in errors] == [True]
     assert await go(ns.get("a")) == 1
     assert len(errors) == 1
 

@@ -33,7 +33,7 @@ async def test_one_owner(ns):
 
 
 async def test_lock_is_renewed(ns):
-    lock = ns.lock("a", ttl=0.6)
+    lock = ns.lock("a", ttl=1.5)
     await entered(lock)
     remaining = []
 
@@ -111,7 +111,7 @@ async def test_tasks_take_turns(dsn, name):
 @pytest.mark.parametrize("how", ["report", "raise"])
 async def test_renewal_that_fails_is_reported_and_tried_again(open_cache, name, errors, how, monkeypatch):
     ns = open_cache().namespace(name, errors=how)
-    lock = ns.lock("a", ttl=0.6)
+    lock = ns.lock("a", ttl=3)
     await entered(lock)
     broken = cache_pg._calls.Calls.lock
 

@@ -157,3 +157,13 @@ async def test_rows_and_placeholders_of_the_application(open_cache, dsn, name):
     ns = open_cache(conn, errors="report").namespace(name, errors="raise")
     await go(ns.set("a", 1))
     assert await go(ns.get_many("a")) == {"a": 1}
+
+
+@pytest.mark.parametrize("how", ["report", "raise"])
+async def test_load_that_fails_in_the_transaction(open_cache, dsn, name, errors, how):
+    """Its error is raised, and not that of the token that cannot be given back."""
+    conn = await connect(open_cache, dsn)
+    ns = open_cache(errors=how).namespace(name)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await go(ns.get_or_set("a", lambda: conn.execute("SELECT 1 / 0"), conn=conn))
+    assert [type(error) for error in errors] == [psycopg.errors.InFailedSqlTransaction]

@@ -34,6 +34,7 @@ from cache_pg._values import (
 V = TypeVar("V")
 D = TypeVar("D")
 T = TypeVar("T")
+K = TypeVar("K", bound=Key)
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
@@ -113,6 +114,10 @@ class AsyncRunner:
         except (psycopg.Error, UnreadableValueError) as error:
             self.failed(error)
             return call.failed
+
+    async def run_unattended(self, call: Call[T], connection: AsyncConnection[Any] | None) -> T:
+        """The result of a call whose error must not be raised: another error is, or there is no caller."""
+        return await replace(self, errors="report").run(call, connection)
 
     def failed(self, error: Exception) -> None:
         """Raise an error of the cache, or report it."""
@@ -207,7 +212,7 @@ class AsyncNamespace(Generic[V]):
         """The value, or `default` on a miss. `cache_pg.MISSING` tells a miss from a cached `None`."""
         return await self._runner.run(self._calls.get(key, default), conn)
 
-    async def get_many(self, keys: Iterable[Key], *, conn: AsyncConnection[Any] | None = None) -> dict[Key, V]:
+    async def get_many(self, keys: Iterable[K], *, conn: AsyncConnection[Any] | None = None) -> dict[K, V]:
         """The values of those keys that have one."""
         return await self._runner.run(self._calls.get_many(list(keys)), conn)
 
@@ -225,7 +230,7 @@ class AsyncNamespace(Generic[V]):
 
     async def set_many(
         self,
-        values: Mapping[Key, V],
+        values: Mapping[K, V],
         *,
         ttl: Ttl | None = None,
         tags: Iterable[str] | None = None,
@@ -394,7 +399,7 @@ class AsyncNamespace(Generic[V]):
                 filled = self._calls.fill(key, value, fetched.token, ttl, tags)
         except BaseException as error:
             if fetched.token is not None:
-                await self._runner.run(self._calls.release(key, fetched.token), conn)
+                await self._runner.run_unattended(self._calls.release(key, fetched.token), conn)
             if not fetched.found or not isinstance(error, Exception):
                 raise
             self._runner.report(error)
@@ -564,12 +569,8 @@ class AsyncLock:
         return await self._runner.run(self._calls.unlock(self._key, self.owner), None)
 
     async def _renew(self) -> bool:
-        try:
-            renewed = await self._runner.run(self._calls.lock(self._key, self.owner, self._ttl), None)
-        except psycopg.Error as error:
-            # Nobody waits for this call, so the error is not raised: the next renewal may come in time.
-            self._runner.report(error)
-            return True
+        # After an error the next renewal may still come in time.
+        renewed = await self._runner.run_unattended(self._calls.lock(self._key, self.owner, self._ttl), None)
         self.lost = renewed is False
         return not self.lost
 

@@ -10,6 +10,7 @@ from cache_pg._values import Json, Serializer, Ttl, UnreadableValueError, ttl_te
 
 T = TypeVar("T")
 D = TypeVar("D")
+K = TypeVar("K", bound=Key)
 V = TypeVar("V")
 
 Rows = Sequence[tuple[Any, ...]]
@@ -68,11 +69,11 @@ class Calls:
         """Look a value up."""
         return self._value("cache_get_bytes(%s::text)", [self.key(key)], default)
 
-    def get_many(self, keys: Sequence[Key]) -> Call[dict[Key, Any]]:
+    def get_many(self, keys: Sequence[K]) -> Call[dict[K, Any]]:
         """Look values up. The result has the live ones, under the keys as given."""
         full_keys = [self.key(key) for key in keys]
 
-        def read(rows: Rows) -> dict[Key, Any]:
+        def read(rows: Rows) -> dict[K, Any]:
             found: dict[str, bytes] = dict(rows)
             return {key: self._loads(found[full]) for key, full in zip(keys, full_keys, strict=True) if full in found}
 
@@ -136,7 +137,7 @@ class Calls:
         params = [self.key(key), self._dumps(value), str(version), self._ttl(ttl), self._tags(tags)]
         return self._scalar(call, params, False)
 
-    def set_many(self, values: Mapping[Key, Any], ttl: Ttl | None, tags: Iterable[str] | None) -> Call[int]:
+    def set_many(self, values: Mapping[K, Any], ttl: Ttl | None, tags: Iterable[str] | None) -> Call[int]:
         """Set entries, all with one ttl."""
         function, cast = self._function("set_many")
         call = f"{function}(%s::text[], %s::{cast}[], %s::text[], %s::text[])"

@@ -35,6 +35,7 @@ from cache_pg._values import (
 V = TypeVar("V")
 D = TypeVar("D")
 T = TypeVar("T")
+K = TypeVar("K", bound=Key)
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 
@@ -114,6 +115,10 @@ class Runner:
         except (psycopg.Error, UnreadableValueError) as error:
             self.failed(error)
             return call.failed
+
+    def run_unattended(self, call: Call[T], connection: Connection[Any] | None) -> T:
+        """The result of a call whose error must not be raised: another error is, or there is no caller."""
+        return replace(self, errors="report").run(call, connection)
 
     def failed(self, error: Exception) -> None:
         """Raise an error of the cache, or report it."""
@@ -208,7 +213,7 @@ class Namespace(Generic[V]):
         """The value, or `default` on a miss. `cache_pg.MISSING` tells a miss from a cached `None`."""
         return self._runner.run(self._calls.get(key, default), conn)
 
-    def get_many(self, keys: Iterable[Key], *, conn: Connection[Any] | None = None) -> dict[Key, V]:
+    def get_many(self, keys: Iterable[K], *, conn: Connection[Any] | None = None) -> dict[K, V]:
         """The values of those keys that have one."""
         return self._runner.run(self._calls.get_many(list(keys)), conn)
 
@@ -226,7 +231,7 @@ class Namespace(Generic[V]):
 
     def set_many(
         self,
-        values: Mapping[Key, V],
+        values: Mapping[K, V],
         *,
         ttl: Ttl | None = None,
         tags: Iterable[str] | None = None,
@@ -395,7 +400,7 @@ class Namespace(Generic[V]):
                 filled = self._calls.fill(key, value, fetched.token, ttl, tags)
         except BaseException as error:
             if fetched.token is not None:
-                self._runner.run(self._calls.release(key, fetched.token), conn)
+                self._runner.run_unattended(self._calls.release(key, fetched.token), conn)
             if not fetched.found or not isinstance(error, Exception):
                 raise
             self._runner.report(error)
@@ -565,12 +570,8 @@ class Lock:
         return self._runner.run(self._calls.unlock(self._key, self.owner), None)
 
     def _renew(self) -> bool:
-        try:
-            renewed = self._runner.run(self._calls.lock(self._key, self.owner, self._ttl), None)
-        except psycopg.Error as error:
-            # Nobody waits for this call, so the error is not raised: the next renewal may come in time.
-            self._runner.report(error)
-            return True
+        # After an error the next renewal may still come in time.
+        renewed = self._runner.run_unattended(self._calls.lock(self._key, self.owner, self._ttl), None)
         self.lost = renewed is False
         return not self.lost
 

@@ -7,6 +7,7 @@ mod kind;
 mod pgspot;
 mod programs;
 mod regress;
+mod releases;
 mod results;
 mod runner;
 mod statements;

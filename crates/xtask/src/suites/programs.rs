@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 
-use super::{statements, summary::Verdict, versions};
+use super::{releases, statements, summary::Verdict, versions};
 use crate::postgres::{self, Installation};
 use crate::{house, package, prerequisites, process};
 
@@ -15,6 +15,7 @@ pub fn lint_tools() -> Result<Verdict> {
     house::check_documents()?;
     statements::check()?;
     versions::check()?;
+    releases::check()?;
     process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
     process::run(
         process::cargo()

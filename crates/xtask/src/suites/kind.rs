@@ -21,6 +21,8 @@ pub enum Suite {
     Oracle,
     /// The README and the pages of docs, run and checked: `tests/readme`.
     Readme,
+    /// The packages for TypeScript and Python, built, installed and tested, on the newest PostgreSQL: `clients`.
+    Clients,
     /// Whether the benchmark works, on the newest PostgreSQL: `benches`.
     Bench,
 }

@@ -3,6 +3,7 @@
 //! Must never report a suite as passed that did not run.
 
 pub mod bless;
+mod clients;
 mod kind;
 mod pgspot;
 mod programs;

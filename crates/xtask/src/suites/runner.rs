@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use super::summary::{Outcome, Summary, Verdict};
-use super::{kind::Suite, pgspot, programs, regress};
+use super::{clients, kind::Suite, pgspot, programs, regress};
 use crate::postgres::{self, Available, Installation};
 use crate::{cluster, package, paths};
 
@@ -42,7 +42,8 @@ fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> {
     });
     let newest = available.installations.iter().map(|installation| installation.major).max();
     for installation in &available.installations {
-        let wanted_here = |suite| wanted(suite) && (suite != Suite::Bench || Some(installation.major) == newest);
+        let once = |suite| matches!(suite, Suite::Clients | Suite::Bench);
+        let wanted_here = |suite| wanted(suite) && (!once(suite) || Some(installation.major) == newest);
         let checked = checked.as_ref().filter(|_| checking(&installation));
         on(installation, checked, &wanted_here, &mut summary);
     }
@@ -65,8 +66,16 @@ fn on(
     if wanted(Suite::Lint) {
         summary.add(timed("lint", name, || programs::lint_extension(installation)));
     }
-    let on_server =
-        [Suite::Sql, Suite::Isolation, Suite::Server, Suite::Attack, Suite::Oracle, Suite::Readme, Suite::Bench];
+    let on_server = [
+        Suite::Sql,
+        Suite::Isolation,
+        Suite::Server,
+        Suite::Attack,
+        Suite::Oracle,
+        Suite::Readme,
+        Suite::Clients,
+        Suite::Bench,
+    ];
     if !on_server.iter().any(|&suite| wanted(suite)) {
         return;
     }
@@ -93,17 +102,20 @@ fn on(
             _ => [Some(installation), None],
         };
         for server in servers.into_iter().flatten() {
-            summary.add(if usable {
-                timed(&suite.name(), Some(server), || on_one(suite, server))
+            if usable {
+                on_one(suite, server, summary);
             } else {
-                Outcome::left_out(&suite.name(), Some(server.name()), "it was not built".to_owned())
-            });
+                summary.add(Outcome::left_out(&suite.name(), Some(server.name()), "it was not built".to_owned()));
+            }
         }
     }
 }
 
-fn on_one(suite: Suite, installation: &Installation) -> Result<Verdict> {
-    match suite {
+fn on_one(suite: Suite, installation: &Installation, summary: &mut Summary) {
+    if suite == Suite::Clients {
+        return clients::run(installation).into_iter().for_each(|outcome| summary.add(outcome));
+    }
+    summary.add(timed(&suite.name(), Some(installation), || match suite {
         Suite::Server => programs::against("cache_pg_server_tests", &["--test-threads=2"], installation),
         // The fuzzer's counts are printed.
         Suite::Attack => programs::against("cache_pg_attack_tests", &["--test-threads=2", "--nocapture"], installation),
@@ -112,7 +124,7 @@ fn on_one(suite: Suite, installation: &Installation) -> Result<Verdict> {
         Suite::Readme => programs::against("cache_pg_readme_tests", &["--test-threads=2"], installation),
         Suite::Bench => programs::against("cache_pg_bench", &["--test-threads=2"], installation),
         _ => regress::run(suite, installation),
-    }
+    }));
 }
 
 /// Runs the suites in `only` on the usual PostgreSQL, with the library that is installed there.
@@ -123,7 +135,7 @@ pub fn run_installed(only: &[Suite]) -> Result<Summary> {
     let installation = postgres::under_test()?;
     let mut summary = Summary::default();
     for &suite in only {
-        summary.add(timed(&suite.name(), Some(&installation), || on_one(suite, &installation)));
+        on_one(suite, &installation, &mut summary);
     }
     Ok(summary)
 }

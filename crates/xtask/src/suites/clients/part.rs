@@ -166,9 +166,10 @@ impl<'a> Part<'a> {
         let log = self.logs.join(step.replace(|it: char| !it.is_ascii_alphanumeric(), "_") + ".log");
         let file = File::create(&log)?;
         let start = Instant::now();
-        // It also ends what npm and pip start.
-        let mut limited = Command::new("timeout");
-        limited.args(["--kill-after=10", DEADLINE]).arg(command.get_program()).args(command.get_args());
+        // timeout also ends what npm and pip start, at the deadline and when this process ends.
+        let mut limited = Command::new("setpriv");
+        limited.args(["--pdeathsig", "TERM", "timeout", "--kill-after=10", DEADLINE]);
+        limited.arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => limited.env(name, value),
@@ -183,11 +184,13 @@ impl<'a> Part<'a> {
         limited.stdin(std::process::Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let status = limited.status().with_context(|| format!("cannot run {}", process::shown(&limited)))?;
         let output = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
-        let ended = if status.success() {
-            Ok(())
-        } else {
-            Err(anyhow!("{}: {step} failed: {status}\n{}\nsee {}", self.name, shortened(&output), log.display()))
+        let ended = match status.code() {
+            Some(0) => Ok(()),
+            Some(124) => Err(format!("did not end within {DEADLINE} s")),
+            _ => Err(format!("failed: {status}")),
         };
+        let told = |how| anyhow!("{}: {step} {how}\n{}\nsee {}", self.name, shortened(&output), log.display());
+        let ended = ended.map_err(told);
         Ok((output, start.elapsed(), ended))
     }
 }

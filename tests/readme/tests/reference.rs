@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use cache_pg_readme_tests::{page, server, table};
-use postgres::Row;
+use postgres::{Client, Row};
 use xtask::cluster::Cluster;
 use xtask::postgres as installations;
 
@@ -38,8 +38,8 @@ fn short_type(sql: &str) -> String {
 #[test]
 fn every_function_is_listed_with_its_arguments_and_its_type() -> Result<()> {
     let (_cluster, mut client) = server()?;
-    // What stands behind a view is not called. A function that takes its ttl as text too is listed once: the others are
-    // written in SQL, or have one more argument that must be given.
+    // What stands behind a view is not called. A function exists for each type of its ttl and is listed once: only the
+    // one of intervals has a default for it.
     let query = "
         SELECT proname || '(' || coalesce(string_agg(
                    CASE WHEN position > pronargs - pronargdefaults THEN '[' || name || ']' ELSE name END,
@@ -49,9 +49,8 @@ fn every_function_is_listed_with_its_arguments_and_its_type() -> Result<()> {
         JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
         LEFT JOIN LATERAL unnest(p.proargnames[:p.pronargs]) WITH ORDINALITY AS argument (name, position) ON true
         WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cache_pg')
-          AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'sql')
-          AND to_regclass(proname) IS NULL
-          AND p.oid <> to_regprocedure('cache_try_set(text, jsonb, text, text[])')
+          AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) AND to_regclass(proname) IS NULL
+          AND NOT coalesce(proargnames[:pronargs - pronargdefaults] && '{ttl,ttls}', false)
         GROUP BY p.oid";
     let exist = client.query(query, &[])?.iter().map(texts).collect::<Result<Vec<_>>>()?;
     let exist: BTreeSet<_> = exist.iter().map(|cells| (cells[0].clone(), short_type(&cells[1]))).collect();
@@ -64,7 +63,8 @@ fn every_function_is_listed_with_its_arguments_and_its_type() -> Result<()> {
 fn every_setting_is_listed_with_its_default_its_range_and_its_context() -> Result<()> {
     let (_cluster, mut client) = server()?;
     let query = "
-        SELECT name, current_setting(name), coalesce(min_val || ' to ' || concat_ws(' ', max_val, unit), 'on, off'),
+        SELECT name, current_setting(name),
+               coalesce(min_val || ' to ' || concat_ws(' ', max_val, unit), array_to_string(enumvals, ', '), 'on, off'),
                context
         FROM pg_settings WHERE name LIKE 'cache\\_pg.%'";
     let exist: BTreeSet<_> = client.query(query, &[])?.iter().map(texts).collect::<Result<_>>()?;
@@ -79,17 +79,50 @@ fn every_error_is_raised_by_its_example() -> Result<()> {
     let (_cluster, mut client) = server()?;
     let mut tried = 0;
     for cells in rows("Errors")? {
-        let example = code(&cells[3]);
-        if example.is_empty() {
-            continue;
+        for example in table::code(&cells[3]) {
+            assert_eq!(raised(&mut client, example)?, Some(code(&cells[0])), "{example}");
+            tried += 1;
         }
-        let mut transaction = client.transaction()?;
-        let raised = transaction.batch_execute(&example).err().and_then(|error| error.code().cloned());
-        assert_eq!(raised.map(|state| state.code().to_owned()), Some(code(&cells[0])), "{example}");
-        transaction.rollback()?;
-        tried += 1;
     }
-    assert!(tried > 10, "only {tried} rows have an example");
+    assert!(tried > 50, "only {tried} examples");
+    Ok(())
+}
+
+/// The SQLSTATE of the error that the statements raise, if they do. Undoes what they do.
+fn raised(client: &mut Client, statements: &str) -> Result<Option<String>> {
+    let mut transaction = client.transaction()?;
+    let error = transaction.batch_execute(statements).err();
+    transaction.rollback()?;
+    Ok(error.map(|error| error.code().map_or_else(|| error.to_string(), |state| state.code().to_owned())))
+}
+
+/// A call of each function, at least one of each name, with a key that is invalid and NULL for all else that must be given.
+fn calls_with_a_bad_key(client: &mut Client) -> Result<Vec<(String, String)>> {
+    let query = "
+        SELECT proname::text, format('SELECT %s(%s%s)', proname, CASE proargnames[1] WHEN 'key' THEN '''''' ELSE 'ARRAY['''']' END,
+                                     repeat(', NULL', pronargs - pronargdefaults - 1))
+        FROM pg_proc
+        WHERE proname LIKE 'cache\\_%' AND proargnames[1] IN ('key', 'keys') AND cardinality(proargnames) >= pronargs
+          AND proname NOT IN ('cache_get_or_null', 'cache_try_set', 'cache_try_set_bytes')
+          AND NOT proargnames[:pronargs - pronargdefaults] && '{ttl,ttls,values}'";
+    client.query(query, &[])?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+#[test]
+fn every_function_with_a_key_refuses_a_bad_one_and_none_raises_unless_it_shall() -> Result<()> {
+    let (_cluster, mut client) = server()?;
+    let calls = calls_with_a_bad_key(&mut client)?;
+    assert!(calls.len() > 30, "only {} functions have a key", calls.len());
+    for (name, call) in calls {
+        assert_eq!(raised(&mut client, &call)?.as_deref(), Some("22023"), "{name}: {call}");
+        for errors in ["warn", "ignore"] {
+            let quiet = format!("SET LOCAL cache_pg.errors = {errors}; {call}");
+            assert_eq!(raised(&mut client, &quiet)?, None, "{name}: {quiet}");
+        }
+    }
+    for call in ["cache_get_or_null('')", "cache_try_set('', '1')", "cache_try_set_bytes('', '1')"] {
+        assert_eq!(raised(&mut client, &format!("SELECT {call}"))?, None, "{call}");
+    }
     Ok(())
 }
 

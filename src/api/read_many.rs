@@ -2,12 +2,12 @@
 //!
 //! Owns their signatures. They return all rows at once ([`ResultSet`]). Must never write.
 
-use super::{answer, formatted, keys, record_read};
+use super::{answer, formatted, key};
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Bytea, Format, Jsonb, ResultSet, TextArray};
-use crate::stats::{Operation, observe};
-use crate::store;
+use crate::stats::{self, Operation, observe};
+use crate::{evict, store};
 use pgrx::{IntoDatum, pg_sys::Datum, prelude::*};
 
 /// Returns the live entries of these keys, in the order of `keys`, each once.
@@ -51,16 +51,19 @@ fn put(call: pg_sys::FunctionCallInfo, found: Vec<[Datum; 2]>) {
 /// The live entries of these keys: a text and a value in the format `F` each.
 fn get_many<F: Format + IntoDatum>(name: &str, keys: Option<&TextArray>) -> Result<Vec<[Datum; 2]>, CacheError> {
     let access = access::check(Verb::Read)?;
-    let texts = keys.map_or_else(Vec::new, TextArray::datums);
-    let keys = self::keys(keys)?;
+    let texts = keys.map_or_else(Vec::new, TextArray::texts);
+    let keys = texts.iter().map(|it| key(it.map(|it| it.text))).collect::<Result<Vec<_>, CacheError>>()?;
     let first = keys.first().map_or("", |key| key.as_str());
     let found = observe(Operation::Get, name, first, || store::get_many(&access, &keys));
+    let namespace = |number: usize| keys[number].namespace();
+    for reads in found.chunk_by(|one, next| namespace(one.0) == namespace(next.0)) {
+        stats::count_reads(namespace(reads[0].0), reads.iter().map(|&(_, value)| value));
+    }
     let mut rows = Vec::with_capacity(found.len());
     for (number, value) in found {
-        let key = keys[number];
-        record_read(key, value);
-        let value = formatted::<F>(key, value)?.and_then(IntoDatum::into_datum);
-        rows.extend(texts[number].zip(value).map(|(text, value)| [text, value]));
+        evict::record_read(keys[number], value.is_some());
+        let value = formatted::<F>(keys[number], value)?.and_then(IntoDatum::into_datum);
+        rows.extend(texts[number].zip(value).map(|(key, value)| [key.datum, value]));
     }
     Ok(rows)
 }

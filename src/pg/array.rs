@@ -22,19 +22,28 @@ opaque! {
     DoubleArray, "double precision[]", FLOAT8ARRAYOID;
 }
 
+/// A text in an array.
+#[derive(Clone, Copy)]
+pub struct TextElement<'a> {
+    pub datum: Datum,
+    pub text: &'a str,
+}
+
 impl TextArray {
-    /// The elements as they are in the array; None for SQL NULL.
-    pub fn datums(&self) -> Vec<Option<Datum>> {
-        // SAFETY: the array has elements of this type. It is valid until the end of the call.
-        unsafe { elements::<Datum>(self.0, pg_sys::TEXTOID) }
+    /// The elements, which are parts of the array; None for SQL NULL.
+    pub fn texts(&self) -> Vec<Option<TextElement<'_>>> {
+        // SAFETY: the array has elements of this type, and is valid until the end of the call. An element is neither
+        // compressed nor out of line. The database has the encoding UTF8, which CREATE EXTENSION checks.
+        unsafe {
+            let text =
+                |datum: Datum| TextElement { datum, text: pgrx::text_to_rust_str_unchecked(datum.cast_mut_ptr()) };
+            elements::<Datum>(self.0, pg_sys::TEXTOID).into_iter().map(|datum| datum.map(text)).collect()
+        }
     }
 
-    /// The elements, which are parts of the array; None for SQL NULL.
+    /// The same as plain texts.
     pub fn elements(&self) -> Vec<Option<&str>> {
-        // SAFETY: an element of an array is neither compressed nor out of line. The database has the encoding UTF8, which
-        // CREATE EXTENSION checks.
-        let text = |datum: Datum| unsafe { pgrx::text_to_rust_str_unchecked(datum.cast_mut_ptr()) };
-        self.datums().into_iter().map(|datum| datum.map(text)).collect()
+        self.texts().into_iter().map(|element| element.map(|it| it.text)).collect()
     }
 }
 

@@ -37,6 +37,23 @@ pub fn count_read(key: Key, value: Option<Value>) {
     }
 }
 
+/// Counts reads of keys of a namespace, as [`count_read`] counts one.
+pub fn count_reads(namespace: Namespace, values: impl Iterator<Item = Option<Value>>) {
+    let (mut hits, mut misses, mut bytes) = (0, 0, 0);
+    for value in values {
+        match value {
+            Some(value) => (hits, bytes) = (hits + 1, bytes + value.size() as u64),
+            None => misses += 1,
+        }
+    }
+    let claim = if hits > 0 { Claim::Used } else { Claim::Missed };
+    if let Some(stats) = tracked(namespace, claim) {
+        stats.counters.add(Counter::Hits, hits);
+        stats.counters.add(Counter::Misses, misses);
+        stats.counters.add(Counter::BytesOut, bytes);
+    }
+}
+
 /// Counts a read whose value may be past its deadline: then it is a miss too, because a new one must be computed.
 pub fn count_fetched(key: Key, value: Option<Value>, is_stale: bool) {
     let Some(stats) = tracked(key.namespace(), claim_of(value)) else { return };

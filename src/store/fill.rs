@@ -41,7 +41,8 @@ pub fn fill(access: &Access, new: &NewEntry, token: &Token, tags: Option<TextArr
             })
         })
     };
-    let stored = with_async_commit(access, || without_raising(access, store))?;
+    let store = || without_raising(access, store);
+    let stored = if new.may_be_forgotten() { with_async_commit(access, store) } else { store() }?;
     if stored {
         announced.stored(&access.tables, new.key);
     }

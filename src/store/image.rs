@@ -61,7 +61,7 @@ impl Image {
             expires_at,
             stale_until,
             value: new.value,
-            tagged,
+            tagged: new.tagged(tagged),
             ..Self::empty(new.key, version, new.set_at)
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Owns the types of the arguments and results that several verbs share. Must never touch the table.
 
+use super::tags::Tagged;
 use crate::heap::Row;
 use crate::namespaces::Deadline;
 use crate::pg::{Steady, Timestamp, Value, Xid8};
@@ -48,6 +49,18 @@ pub struct NewEntry<'a> {
     /// When the entry was set. The deadline counts from here.
     pub set_at: Timestamp,
     pub deadline: Deadline,
+}
+
+impl NewEntry<'_> {
+    /// The tags that its row gets: a tombstone has none.
+    pub(super) fn tagged(&self, tagged: Option<Tagged>) -> Option<Tagged> {
+        tagged.filter(|_| self.value.is_some())
+    }
+
+    /// Whether a crash may forget it: a tombstone it may not.
+    pub(super) fn may_be_forgotten(&self) -> bool {
+        self.value.is_some()
+    }
 }
 
 /// A live entry.

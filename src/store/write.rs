@@ -37,8 +37,7 @@ pub fn put(
         }
         super::statements::put(access, new, tagged, condition)
     };
-    // A crash must not forget a tombstone.
-    let written = if new.value.is_some() { with_async_commit(access, write) } else { write() }?;
+    let written = if new.may_be_forgotten() { with_async_commit(access, write) } else { write() }?;
     if written.is_some() {
         announced.stored(&access.tables, new.key);
     }

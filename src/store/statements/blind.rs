@@ -79,6 +79,7 @@ fn put_all<R>(
     tagged: Option<Tagged>,
     take: impl Fn(&Rows) -> R,
 ) -> Result<R, CacheError> {
+    let tagged = new.first().and_then(|new| new.tagged(tagged));
     let params = [
         new.iter().map(|new| new.key.as_str()).collect::<Vec<_>>().param(),
         new.iter().map(|new| new.value.and_then(Value::json)).collect::<Vec<_>>().param(),

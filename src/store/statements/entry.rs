@@ -8,6 +8,7 @@ use crate::store::{tags::Tagged, types::NewEntry};
 
 /// Key, value, bytes, tags, the clock, both deadlines, and the generations of the tags.
 pub fn params(new: &NewEntry, tagged: Option<Tagged>) -> [Param; 8] {
+    let tagged = new.tagged(tagged);
     [
         new.key.as_str().param(),
         new.value.and_then(Value::json).param(),

@@ -1,8 +1,10 @@
--- $1 key, $2 delta, $3 the clock, $4 expires_at, $5 stale_until, $6 where an absent entry starts
+-- $1 key, $2 delta, $3 the clock, $4 expires_at, $5 stale_until, $6 where an absent entry starts. The sum of an absent entry
+-- is a numeric: it may be out of range where a live entry is counted on, which does not need it.
 -- A live value that is not an integer becomes SQL NULL here: the caller raises, and nothing of it stays.
 INSERT INTO @extschema@.cache_entries AS e
     (key, created_at, version, updated_at, expires_at, stale_until, value)
-VALUES ($1, $3, pg_catalog.pg_current_xact_id(), $3, $4, $5, pg_catalog.to_jsonb($6 OPERATOR(pg_catalog.+) $2))
+VALUES ($1, $3, pg_catalog.pg_current_xact_id(), $3, $4, $5,
+        pg_catalog.to_jsonb($6::pg_catalog.numeric OPERATOR(pg_catalog.+) $2::pg_catalog.numeric))
 ON CONFLICT (key) DO UPDATE SET
     (created_at, version, updated_at, expires_at, stale_until, lease_until, lease_id, load_us, value, bytes, tags, tag_generations) = (
         SELECT

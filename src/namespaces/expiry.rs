@@ -37,7 +37,7 @@ impl NamespaceOptions {
             Expiry::For(interval) => lifetime(interval, now)?,
             Expiry::Seconds(f64::INFINITY) | Expiry::Forever | Expiry::Until(Timestamp::FOREVER) => longest(),
             Expiry::Seconds(seconds) => {
-                let given = |why| CacheError::Ttl(format!("{seconds} seconds"), why);
+                let given = |why| CacheError::Ttl(clock::seconds_text(seconds), why);
                 within_calendar(Ttl::parse(ttl::of_seconds(seconds), settings::max_ttl()).map_err(given)?, now)
             }
             Expiry::Until(moment) => return self.deadline_at(moment, now),

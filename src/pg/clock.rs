@@ -125,6 +125,13 @@ pub fn interval_text(interval: Interval) -> String {
     text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }
 
+/// A number of seconds as SQL prints it.
+pub fn seconds_text(seconds: f64) -> String {
+    // SAFETY: the argument is of the type that the function takes.
+    let text: Option<&std::ffi::CStr> = unsafe { direct_function_call(pg_sys::float8out, &[seconds.into_datum()]) };
+    text.map_or_else(String::new, |text| format!("{} seconds", text.to_string_lossy()))
+}
+
 /// An interval from text, as SQL reads it. Raises 22007 if it is malformed.
 pub fn parse_interval(text: &str) -> Option<Interval> {
     let text = std::ffi::CString::new(text).ok()?;

@@ -8,6 +8,7 @@ use crate::catalog::{self, ExtensionTables};
 use crate::pg::{AsOwner, LocalSettings};
 use crate::{error::CacheError, namespaces::WrittenFor};
 use pgrx::pg_sys::{self, LOCKMODE, Oid};
+use std::ffi::CStr;
 
 /// Refuses a call from an index expression, a loader or the like: the role that evaluates it has not asked for it.
 ///
@@ -16,6 +17,15 @@ use pgrx::pg_sys::{self, LOCKMODE, Oid};
 pub fn refuse_if_restricted(function: &'static str) -> Result<(), CacheError> {
     // SAFETY: reads this backend's state.
     if unsafe { pg_sys::InSecurityRestrictedOperation() } { Err(CacheError::Restricted(function)) } else { Ok(()) }
+}
+
+/// Raises, as DDL does, in a read-only transaction and on a standby.
+pub fn refuse_if_read_only(function: &CStr) {
+    // SAFETY: reads this backend's state.
+    unsafe {
+        pg_sys::PreventCommandIfReadOnly(function.as_ptr());
+        pg_sys::PreventCommandDuringRecovery(function.as_ptr());
+    }
 }
 
 /// Runs `work`, which writes `cache_namespaces`.

@@ -12,6 +12,7 @@ use crate::catalog::{self, ExtensionTables};
 use crate::statement::{IntoParam, Statement, statement};
 use crate::{configuring, error::CacheError};
 use pgrx::pg_sys::{self, Oid};
+use std::ffi::CStr;
 
 static SOURCE: Statement = statement!("watch_source.sql", [OIDOID, OIDOID]);
 static BELOW: Statement = statement!("watch_below.sql", [OIDOID]);
@@ -81,7 +82,7 @@ impl SourceTable {
 /// # Errors
 /// If the table cannot be watched, the caller does not own it, or the templates do not fit its columns.
 pub fn watch(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
-    let (tables, function) = begin("cache_watch")?;
+    let (tables, function) = begin(c"cache_watch")?;
     let table = lock(&tables, &function, oid)?;
     table.check_below()?;
     check_columns(oid, watch, Requirement::Text)?;
@@ -95,7 +96,7 @@ pub fn watch(oid: Oid, watch: &Watch) -> Result<(), CacheError> {
 /// # Errors
 /// If the caller does not own the table, or a table above it is watched.
 pub fn unwatch(oid: Oid) -> Result<bool, CacheError> {
-    let (tables, function) = begin("cache_unwatch")?;
+    let (tables, function) = begin(c"cache_unwatch")?;
     let table = lock(&tables, &function, oid)?;
     if table.is_watched {
         remove(&tables, &function, oid);
@@ -103,9 +104,10 @@ pub fn unwatch(oid: Oid) -> Result<bool, CacheError> {
     Ok(table.is_watched)
 }
 
-/// What both need. Refuses a call in a security-restricted operation, such as ANALYZE that runs a function of an index.
-fn begin(caller: &'static str) -> Result<(std::rc::Rc<ExtensionTables>, TriggerFunction), CacheError> {
-    configuring::refuse_if_restricted(caller)?;
+/// What both need. Refuses a call that may not write, and one in a security-restricted operation, such as ANALYZE that runs a function of an index.
+fn begin(caller: &'static CStr) -> Result<(std::rc::Rc<ExtensionTables>, TriggerFunction), CacheError> {
+    configuring::refuse_if_read_only(caller);
+    configuring::refuse_if_restricted(caller.to_str().unwrap_or_default())?;
     let tables = catalog::installed()?;
     let function = TriggerFunction::find(&tables).ok_or(CacheError::NotInstalled)?;
     Ok((tables, function))

@@ -29,6 +29,12 @@ pub fn put(
     tags: Option<TextArray>,
     condition: Condition,
 ) -> Result<Option<Timestamp>, CacheError> {
+    if new.value.is_none() && matches!(condition, Condition::Live) {
+        // The deadline has come. What follows is as after a delete: values that were computed before are refused, also
+        // if no entry is live.
+        let deleted = super::delete::delete(access, vec![new.key])?;
+        return Ok((deleted > 0).then_some(new.deadline.expires_at));
+    }
     let announced = announce::row(new.key);
     let write = || {
         let tagged = tagged(access, new.key, tags)?;

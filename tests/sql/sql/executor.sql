@@ -9,6 +9,14 @@ SELECT cache_clear() >= 0;
 \i sql/read.sql
 \i sql/keys.sql
 \i sql/write.sql
+\i sql/bytes.sql
+\i sql/ttl.sql
+\i sql/expires_at.sql
+\i sql/versions.sql
+\i sql/locks.sql
+\i sql/prefixes.sql
+\i sql/many.sql
+\i sql/quiet.sql
 \i sql/counter.sql
 \i sql/delete.sql
 \i sql/fetch.sql

@@ -44,7 +44,7 @@ SELECT cache_get('tag:b');
 
 -- One small row a tag, however often it is invalidated.
 SELECT cache_invalidate_tags('green') FROM generate_series(1, 10);
-SELECT tag, count(*) FROM cache_tags WHERE tag >= ' ' GROUP BY tag ORDER BY tag;
+SELECT tag, count(*) FROM cache_tags WHERE tag >= ' ' AND tag NOT LIKE '%-tag' GROUP BY tag ORDER BY tag;
 
 -- An array of tags.
 SELECT cache_invalidate_tags(VARIADIC ARRAY['red', 'green']), cache_invalidate_tags(VARIADIC '{}');

@@ -89,6 +89,8 @@ pub fn run(suite: Suite, installation: &Installation) -> Result<Verdict> {
         .args(["--user=postgres", "--encoding=UTF8", "--load-extension=cache_pg"])
         .arg(format!("--dbname={}", golden.database))
         .current_dir(&output)
+        // Scripts read them with `cat`.
+        .env("CACHE_PG_VECTORS", paths::project().join("tests/vectors"))
         .env_remove("PGOPTIONS");
     if schedule.is_file() {
         command.arg(format!("--schedule={}", schedule.display()));

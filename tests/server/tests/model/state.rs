@@ -28,10 +28,46 @@ impl Window {
     }
 }
 
+/// The value of an entry.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stored {
+    Json(Value),
+    /// Bytes, which are UTF-8 here.
+    Bytes(&'static str),
+}
+
+impl Stored {
+    /// Whether `found` is what a function for JSON, or for bytes, returns of it. Of JSON the latter returns the text.
+    pub fn is(&self, found: &Value, as_bytes: bool) -> bool {
+        match self {
+            Self::Json(value) if !as_bytes => value == found,
+            Self::Json(value) => {
+                found.as_str().and_then(|text| serde_json::from_str(text).ok()).as_ref() == Some(value)
+            }
+            Self::Bytes(text) => as_bytes && found == text,
+        }
+    }
+
+    /// The owner, if it can be a lock.
+    pub fn owner(&self) -> Option<&str> {
+        match self {
+            Self::Json(value) => value.as_str(),
+            Self::Bytes(_) => None,
+        }
+    }
+
+    pub fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Json(value) => value.as_i64(),
+            Self::Bytes(_) => None,
+        }
+    }
+}
+
 /// An entry that was written and neither deleted nor replaced. It may have expired.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    pub value: Value,
+    pub value: Stored,
     pub tags: Option<Vec<String>>,
     /// The transaction that wrote the value.
     pub version: String,
@@ -109,6 +145,7 @@ impl State {
         &self,
         wanted: impl Iterator<Item = (String, Life)>,
         found: Vec<(&str, Option<&Value>)>,
+        as_bytes: bool,
         most: usize,
     ) -> Result<()> {
         let mut next = 0;
@@ -119,7 +156,8 @@ impl State {
             match found.get(next) {
                 Some((found, value)) if *found == key => {
                     let right = self.entry(&key).map(|entry| &entry.value);
-                    ensure!(value.is_none() || *value == right, "{key} is {right:?}");
+                    let is_right = |value: &Value| right.is_some_and(|right| right.is(value, as_bytes));
+                    ensure!(value.is_none_or(is_right), "{key} is {right:?}");
                     next += 1;
                 }
                 _ => ensure!(life == Life::Either, "{key} is missing"),

@@ -98,13 +98,11 @@ impl<'a> Part<'a> {
         for (variable, _) in std::env::vars_os().filter(|(variable, _)| variable.to_string_lossy().starts_with("PG")) {
             command.env_remove(variable);
         }
-        Ok(command
-            .env("PGHOST", "127.0.0.1")
-            .env("PGPORT", self.cluster.port().to_string())
-            .env("PGUSER", "postgres")
-            .env("PGPASSWORD", self.cluster.password()?)
-            .env("DATABASE_URL", self.cluster.url(&database)?)
-            .env("PGDATABASE", database))
+        // Through the socket, where roles that tests create need no password.
+        let (host, port) = (self.cluster.dir(), self.cluster.port().to_string());
+        let url = format!("postgresql://postgres@localhost/{database}?host={}&port={port}", host.display());
+        command.env("DATABASE_URL", url).env("PGHOST", host).env("PGPORT", port);
+        Ok(command.env("PGUSER", "postgres").env("PGDATABASE", database))
     }
 
     /// Runs a step and returns what it printed, which is also in a log.

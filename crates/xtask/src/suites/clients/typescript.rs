@@ -25,12 +25,24 @@ struct Foreign {
     folder: &'static str,
     /// The package that it is for.
     package: &'static str,
+    /// What its runner needs to name the tests that it skips.
+    arguments: &'static [&'static str],
 }
 
 const FOREIGN: [Foreign; 3] = [
-    Foreign { name: "Keyv 5, @keyv/test-suite", folder: "keyv5", package: "keyv" },
-    Foreign { name: "Keyv 6, @keyv/test-suite", folder: "keyv6", package: "keyv" },
-    Foreign { name: "Prisma, our tests", folder: "prisma", package: "@prisma/client" },
+    Foreign {
+        name: "Keyv 5, @keyv/test-suite",
+        folder: "keyv5",
+        package: "keyv",
+        arguments: &["--", "--reporter=verbose"],
+    },
+    Foreign {
+        name: "Keyv 6, @keyv/test-suite",
+        folder: "keyv6",
+        package: "keyv",
+        arguments: &["--", "--reporter=verbose"],
+    },
+    Foreign { name: "Prisma, our tests", folder: "prisma", package: "@prisma/client", arguments: &[] },
 ];
 
 /// Runs everything. Suites that fail are noted in `part`.
@@ -87,7 +99,8 @@ fn one(part: &Part, sources: &Path, suite: &Foreign) -> Result<()> {
     let version = version(&dir.join("node_modules").join(suite.package))?;
     // It has run the scripts that go before already.
     let mut test = npm(&dir)?;
-    part.suite(suite.name, &version, part.on_database(suite.folder, test.args(["test", "--ignore-scripts"]))?)
+    test.args(["test", "--ignore-scripts"]).args(suite.arguments);
+    part.suite(suite.name, &version, part.on_database(suite.folder, &mut test)?)
 }
 
 /// npm in the folder `dir`, with what it fetches kept in the tool's home.

@@ -19,7 +19,7 @@ const QUIET: [&str; 4] = ["--ignore-scripts", "--no-audit", "--no-fund", "--logl
 /// What a user writes first.
 const SMOKE: &str = include_str!("smoke.ts");
 
-/// A suite of others in a folder of its own: `pretest` fetches its packages, a newer Node among them where it needs one.
+/// A suite of others in a folder of its own. `pretest` fetches its packages, and a newer Node where it needs one.
 struct Foreign {
     name: &'static str,
     folder: &'static str,

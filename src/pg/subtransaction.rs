@@ -39,7 +39,7 @@ const OF_CONTENTION: [PgSqlErrorCode; 3] = [
     PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
 ];
 
-/// Runs `work` and undoes it. Returns the SQLSTATE that it raised, if it did. Raises again what [`attempt`] raises
+/// Runs `work` and undoes it. Returns the SQLSTATE that it raised, if it did. Raises again what [`try_to`] raises
 /// again, and the errors in `raised_again`.
 pub fn rehearse(raised_again: &[PgSqlErrorCode], work: impl FnOnce()) -> Option<PgSqlErrorCode> {
     let error = within(work, |()| false).err()?;
@@ -49,7 +49,7 @@ pub fn rehearse(raised_again: &[PgSqlErrorCode], work: impl FnOnce()) -> Option<
     Some(sqlstate(&error).unwrap_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR))
 }
 
-/// As [`attempt`], for work that must never fail. Returns the error as text. Raises nothing again: a caller that must
+/// As [`try_to`], for work that must never fail. Returns the error as text. Raises nothing again: a caller that must
 /// not lose an interrupt holds interrupts.
 pub fn contain<R>(work: impl FnOnce() -> R) -> Result<R, String> {
     within(work, |_| true).map_err(|error| message_of(&error))
@@ -58,21 +58,32 @@ pub fn contain<R>(work: impl FnOnce() -> R) -> Result<R, String> {
 /// Runs `work` in a subtransaction, and rolls it back if `work` raises or `keep` rejects its result.
 fn within<R>(work: impl FnOnce() -> R, keep: impl FnOnce(&R) -> bool) -> Result<R, CaughtError> {
     // SAFETY: as in PL/pgSQL's exec_stmt_block: the context, the resource owner and the error contexts of the caller
-    // are restored on both ways out, and the subtransaction ends exactly once.
+    // are restored on both ways out, and the subtransaction ends exactly once. Its release may raise too, so it is
+    // within the part that catches.
     unsafe {
         let context = pg_sys::CurrentMemoryContext;
         let owner = pg_sys::CurrentResourceOwner;
         let error_contexts = pg_sys::error_context_stack;
+        let mut is_open = true;
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
 
-        let outcome =
-            PgTryBuilder::new(AssertUnwindSafe(|| Ok(work()))).catch_others(Err).catch_rust_panic(Err).execute();
+        let run = || {
+            let result = work();
+            // In a parallel query only reads run here, and their results are copies. Such a query may have used its
+            // command ID, and then PostgreSQL refuses a release, which begins another command.
+            if keep(&result) && !pg_sys::IsInParallelMode() {
+                pg_sys::MemoryContextSwitchTo(context);
+                pg_sys::ReleaseCurrentSubTransaction();
+                is_open = false;
+            }
+            Ok(result)
+        };
+        let outcome = PgTryBuilder::new(AssertUnwindSafe(run)).catch_others(Err).catch_rust_panic(Err).execute();
 
         pg_sys::MemoryContextSwitchTo(context);
-        match outcome {
-            Ok(ref result) if keep(result) => pg_sys::ReleaseCurrentSubTransaction(),
-            _ => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+        if is_open {
+            pg_sys::RollbackAndReleaseCurrentSubTransaction();
         }
         pg_sys::MemoryContextSwitchTo(context);
         pg_sys::CurrentResourceOwner = owner;

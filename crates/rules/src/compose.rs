@@ -1,7 +1,8 @@
 //! Owns `cache_key`: how any texts become one valid key.
 //!
-//! Must never change a valid key, nor give two texts the same key. The clients have the same rule, and check it by the
-//! same vectors: `tests/vectors/cache_key.json`.
+//! Must never change a valid key, nor give two texts the same key by accident: a text that is written to look like a
+//! key with a hash is that key. The clients have the same rule, and check it by the same vectors:
+//! `tests/vectors/cache_key.json`.
 
 use crate::key::{Key, MAX_KEY_BYTES};
 use sha2::{Digest, Sha256};

@@ -179,6 +179,19 @@ SELECT cache_get(''), cache_get('quiet:s'), cache_exists(''), cache_ttl_seconds(
 SELECT count(*) FROM cache_get_many('{""}');
 SELECT set_config(name, 'off', false) FROM pg_settings WHERE name IN ('debug_parallel_query', 'force_parallel_mode');
 
+-- A parallel query that writes a table has used its command ID, so a subtransaction of it must not begin another command.
+CREATE TABLE quiet_keys AS SELECT 'quiet:' || i AS key FROM generate_series(1, 20000) AS i;
+ALTER TABLE quiet_keys SET (parallel_workers = 2);
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+EXPLAIN (COSTS OFF) CREATE TABLE quiet_copy AS SELECT cache_get(key) FROM quiet_keys;
+CREATE TABLE quiet_copy AS SELECT cache_get(key) FROM quiet_keys;
+CREATE MATERIALIZED VIEW quiet_view AS SELECT cache_exists(key || ' ') AS found FROM quiet_keys;
+REFRESH MATERIALIZED VIEW quiet_view;
+BEGIN; SAVEPOINT before; CREATE TABLE quiet_more AS SELECT cache_get(key || ' ') FROM quiet_keys; ROLLBACK TO before; COMMIT;
+SELECT (SELECT count(*) FROM quiet_copy) AS copied, (SELECT count(*) FROM quiet_view WHERE NOT found) AS missed;
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
+DROP MATERIALIZED VIEW quiet_view; DROP TABLE quiet_keys, quiet_copy;
+
 -- A trigger of cache_watch is not a call: if it cannot delete, the change fails.
 SELECT cache_watch('quiet_source', ARRAY['quiet:{id}']);
 ALTER TABLE cache_entries RENAME COLUMN created_at TO created;

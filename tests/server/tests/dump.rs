@@ -23,7 +23,7 @@ fn cache_in_use(cluster: &Cluster) -> Result<()> {
          SELECT cache_configure('n', default_ttl => '3 hours', stale_for => '1 minute', jitter => 0.25,
                                 max_value_size => 1000);
          SELECT cache_configure('', default_ttl => '2 minutes');
-         SELECT cache_set('n:k', '1'); SELECT cache_set('k', '1');
+         SELECT cache_set('n:k', '1'); SELECT cache_set('k', '1'); SELECT cache_set_bytes('n:bytes', '1');
          CREATE ROLE app LOGIN;
          GRANT SELECT, INSERT, UPDATE, DELETE ON cache_entries TO app;
          CREATE ROLE reader LOGIN;
@@ -101,7 +101,7 @@ fn pg_upgrade_takes_entries_and_all_that_was_configured_along() -> Result<()> {
          INSERT INTO tenant VALUES ('x', 'free');
          SELECT cache_watch('tenant', ARRAY['tenant:{slug}'], ARRAY['of:{slug}']);
          SELECT cache_set('tenant:x', '1', '1 day'), cache_set('tagged', '1', '1 day', tags => '{of:x}'),
-                cache_set('k', '1', '1 day'), cache_set('deleted', '1', '1 day');
+                cache_set('k', '1', '1 day'), cache_set('deleted', '1', '1 day'), cache_set_bytes('bytes', '\\x00ff', '1 day');
          SELECT cache_delete('deleted')",
     )?;
     drop(client);
@@ -114,8 +114,10 @@ fn pg_upgrade_takes_entries_and_all_that_was_configured_along() -> Result<()> {
     process::output(process::as_server_user(upgrade.args(["-U", "postgres"]))?.current_dir(new.dir()))?;
     new.start()?;
     let mut client = new.connect("postgres")?;
-    let found = "SELECT array_agg(key ORDER BY key COLLATE \"C\") = '{k,tagged,tenant:x}' FROM cache_keys() AS key";
+    let found =
+        "SELECT array_agg(key ORDER BY key COLLATE \"C\") = '{bytes,k,tagged,tenant:x}' FROM cache_keys() AS key";
     assert!(get::<bool>(&mut client, found)?);
+    assert!(get::<bool>(&mut client, "SELECT cache_get_bytes('bytes') = '\\x00ff'")?);
     assert!(get::<bool>(&mut client, "SELECT cache_set('n:k', '1') > now() + interval '2 hours'")?);
     client.batch_execute("UPDATE tenant SET plan = 'pro'")?;
     assert!(get::<bool>(&mut client, "SELECT cache_get('tenant:x') IS NULL AND cache_get('tagged') IS NULL")?);

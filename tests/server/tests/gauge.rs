@@ -120,6 +120,18 @@ fn p8_writes_through_the_executor_move_the_gauge_as_others_do() -> Result<()> {
             ("cache_take('k:3')", 4),
             ("cache_take('k:3')", 4),
             ("cache_set('other:1', '1')", 5),
+            ("cache_set_bytes('k:4', '1')", 5),
+            ("cache_add_bytes('k:8', '1')", 6),
+            ("cache_set_many_bytes('{k:8,k:9}', ARRAY['1', '2']::bytea[])", 7),
+            ("cache_set('k:9', '1', expires_at => '2000-01-01')", 6),
+            ("cache_replace_bytes('k:8', '1', expires_at => '2000-01-01')", 5),
+            ("cache_lock('k:l', 'me')", 6),
+            ("cache_lock('k:l', 'you')", 6),
+            ("cache_unlock('k:l', 'me')", 5),
+            ("cache_incr('k:i', initial => NULL)", 5),
+            ("cache_delete('k:4', '3')", 5),
+            ("cache_take_bytes('k:4')", 4),
+            ("cache_clear(prefix => 'k:5')", 3),
             ("cache_clear('k')", 1),
             ("cache_clear()", 0),
         ] {
@@ -143,12 +155,21 @@ fn p8_the_limit_holds_for_writers_through_the_executor() -> Result<()> {
 
 #[test]
 fn p8_values_that_grow_are_bounded_as_entries_that_come_are() -> Result<()> {
+    values_grow("cache_replace('k:' || $1::integer, to_jsonb(grown)")
+}
+
+#[test]
+fn p8_bytes_that_grow_are_bounded_as_json_is() -> Result<()> {
+    values_grow("cache_replace_bytes('k:' || $1::integer, convert_to(grown, 'UTF8')")
+}
+
+/// Replaces small values with the text `grown`, as `call` without its last parenthesis says.
+fn values_grow(call: &str) -> Result<()> {
     let cluster = server()?.conf("cache_pg.max_workers", "0").conf("cache_pg.max_size", "1MB").start()?;
     let mut client = create_extension(&cluster, "postgres")?;
     set(&mut client, "k", 1_000)?;
-    let replace = client.prepare(
-        "SELECT cache_replace('k:' || $1::integer, to_jsonb((SELECT string_agg(md5(n::text), '') FROM generate_series(1, 45) AS n)))",
-    )?;
+    let grown = "SELECT string_agg(md5(n::text), '') FROM generate_series(1, 45) AS n";
+    let replace = client.prepare(&format!("SELECT {call}) FROM ({grown}) AS g (grown)"))?;
     for number in 0..1_000 {
         client.execute(&replace, &[&number])?;
     }

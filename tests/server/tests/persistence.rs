@@ -11,7 +11,7 @@ use serde_json::Value;
 use xtask::cluster::wait_for;
 
 /// Every function that reads, as something that is true of an empty cache.
-const MISSES: [&str; 14] = [
+const MISSES: [&str; 23] = [
     "cache_get('n:a') IS NULL",
     "cache_get('n:tagged') IS NULL",
     "cache_get_or_null('n:a') IS NULL",
@@ -22,6 +22,15 @@ const MISSES: [&str; 14] = [
     "NOT EXISTS (SELECT FROM cache_get_many('{n:a,n:tagged}'))",
     "NOT EXISTS (SELECT FROM cache_keys())",
     "NOT EXISTS (SELECT FROM cache_keys('n', after => 'a'))",
+    "cache_get('n:bytes') IS NULL",
+    "cache_get_bytes('n:bytes') IS NULL",
+    "cache_ttl_seconds('n:a') IS NULL",
+    "cache_lock_owner('n:a') IS NULL",
+    "cache_count() = 0",
+    "cache_count('n', 'n:') = 0",
+    "NOT EXISTS (SELECT FROM cache_get_many_bytes('{n:a,n:bytes}'))",
+    "NOT EXISTS (SELECT FROM cache_keys(prefix => 'n'))",
+    "(SELECT NOT found AND token IS NULL FROM cache_fetch_bytes('n:bytes'))",
     "(SELECT NOT found AND value IS NULL AND NOT stale AND token IS NULL FROM cache_fetch('n:a'))",
     "(SELECT NOT found AND token IS NULL FROM cache_fetch('n:a', '1 hour'))",
     "cache_get_or_set('n:a', 'SELECT 2') = '2'",
@@ -38,7 +47,7 @@ fn reads_are_misses(client: &mut Client) -> Result<()> {
 
 const ENTRIES: &str = "
     SELECT cache_set('n:a', '1', '1 hour'), cache_set('n:tagged', '1', '1 hour', '{tag}'),
-           cache_set('n:invalid', '1', '1 hour', '{other}'), cache_invalidate_tags('other')";
+           cache_set_bytes('n:bytes', '1', '1 hour'), cache_set('n:invalid', '1', '1 hour', '{other}'), cache_invalidate_tags('other')";
 
 #[test]
 fn on_a_standby_the_reads_of_an_unlogged_cache_are_misses() -> Result<()> {

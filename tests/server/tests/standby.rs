@@ -12,9 +12,10 @@ use xtask::cluster::{StopMode, poll, wait_for};
 
 /// What the reads below are about.
 const ENTRIES: &str =
-    "SELECT cache_set('n:a', '{\"b\": 1}', '1 hour', '{tag}'); SELECT cache_set('n:null', 'null', '1 hour')";
+    "SELECT cache_set('n:a', '{\"b\": 1}', '1 hour', '{tag}'); SELECT cache_set('n:null', 'null', '1 hour');
+     SELECT cache_set_bytes('b:bytes', '\\x00ff', '1 hour')";
 
-const READS: [(&str, &str); 11] = [
+const READS: [(&str, &str); 21] = [
     ("cache_get('n:a')", r#"{"b": 1}"#),
     ("cache_get('n:null')", "null"),
     ("cache_get_or_null('n:a')", r#"{"b": 1}"#),
@@ -27,12 +28,25 @@ const READS: [(&str, &str); 11] = [
         r#"[["n:a", {"b": 1}, ["tag"]]]"#,
     ),
     ("(SELECT jsonb_agg(value) FROM cache_get_many('{n:null,absent,n:a}'))", r#"[null, {"b": 1}]"#),
-    ("(SELECT jsonb_agg(key) FROM cache_keys() AS key)", r#"["n:a", "n:null"]"#),
+    ("(SELECT jsonb_agg(key) FROM cache_keys() AS key)", r#"["b:bytes", "n:a", "n:null"]"#),
+    ("to_jsonb(cache_get_bytes('b:bytes'))", r#""\\x00ff""#),
+    ("to_jsonb(convert_from(cache_get_bytes('n:null'), 'UTF8'))", r#""null""#),
+    ("(SELECT jsonb_agg(value) FROM cache_get_many_bytes('{n:none,b:bytes}'))", r#"["\\x00ff"]"#),
+    (
+        "(SELECT to_jsonb(f) FROM cache_fetch_bytes('b:bytes') AS f)",
+        r#"{"found": true, "value": "\\x00ff", "stale": false, "token": null}"#,
+    ),
+    ("(SELECT to_jsonb(bytes) FROM cache_entry('b:bytes'))", r#""\\x00ff""#),
+    ("to_jsonb(cache_ttl_seconds('n:a') BETWEEN 1800 AND 3600)", "true"),
+    ("to_jsonb(cache_count())", "3"),
+    ("to_jsonb(cache_count('n', 'n:n'))", "1"),
+    ("(SELECT jsonb_agg(key) FROM cache_keys(prefix => 'n:n') AS key)", r#"["n:null"]"#),
+    ("to_jsonb(cache_key('n', 'a'))", r#""n:a""#),
     ("(SELECT jsonb_agg(key) FROM cache_keys('n', after => 'n:a') AS key)", r#"["n:null"]"#),
 ];
 
 /// Every function that writes, except the one that never raises.
-const WRITES: [&str; 14] = [
+const WRITES: [&str; 27] = [
     "cache_set('n:a', '2')",
     "cache_set('n:a', '2', '1 minute')",
     "cache_add('new', '2')",
@@ -45,6 +59,19 @@ const WRITES: [&str; 14] = [
     "cache_delete_many('{n:a}')",
     "cache_take('n:a')",
     "cache_clear()",
+    "cache_clear(prefix => 'n')",
+    "cache_set_bytes('n:a', '2')",
+    "cache_set_many('{n:a}'::text[], '{2}'::jsonb[])",
+    "cache_set_many_bytes('{n:a}', '{2}')",
+    "cache_set('n:a', '2', expires_at => '2000-01-01')",
+    "cache_touch('n:a', expires_at => '2000-01-01')",
+    "cache_get_and_touch('n:a')",
+    "cache_incr('counter', initial => NULL)",
+    "cache_delete('n:a', '3')",
+    "cache_take_bytes('n:a')",
+    "cache_lock('lock', 'me')",
+    "cache_unlock('lock', 'me')",
+    "cache_watch('cache_entries', '{n:a}')",
     "cache_sweep()",
     "cache_configure('n', default_ttl => '1 minute')",
 ];
@@ -77,7 +104,7 @@ fn a_standby_serves_reads_refuses_writes_and_sweeps_once_it_is_promoted() -> Res
     primary.caught_up(&standby)?;
     let mut client = standby.connect("postgres")?;
     wait_for(&mut client, "SELECT cache_get('short') IS NULL", PATIENCE)?;
-    assert_eq!(rows(&mut client)?, 3, "the row of the expired entry is still there");
+    assert_eq!(rows(&mut client)?, 4, "the row of the expired entry is still there");
     reads_work(&mut client)?;
     writes_are_refused(&mut client)?;
     for kind in ["cache_pg launcher", "cache_pg sweeper"] {
@@ -88,10 +115,10 @@ fn a_standby_serves_reads_refuses_writes_and_sweeps_once_it_is_promoted() -> Res
     standby.promote()?;
     standby.reload()?;
     launcher(&mut client)?;
-    wait_for(&mut client, "SELECT count(*) = 2 FROM cache_entries", PATIENCE)?;
+    wait_for(&mut client, "SELECT count(*) = 3 FROM cache_entries", PATIENCE)?;
     reads_work(&mut client)?;
     client.batch_execute(
-        "SELECT cache_clear(); SET cache_pg.lease = '100ms'; SELECT cache_delete_many('{n:a,n:null}')",
+        "SELECT cache_clear(); SET cache_pg.lease = '100ms'; SELECT cache_delete_many('{n:a,n:null,b:bytes}')",
     )?;
     swept(&mut client)
 }

@@ -181,8 +181,8 @@ pub fn incr(
     initial: Option<i64>,
     deadline: Deadline,
 ) -> Result<Option<i64>, CacheError> {
-    let announced = announce::value(&access.tables, key);
-    with_async_commit(access, || {
+    let announced = announce::row(key);
+    let sum = with_async_commit(access, || {
         if !access.writes_directly() {
             return super::statements::incr(access, key, delta, initial, deadline);
         }
@@ -215,7 +215,11 @@ pub fn incr(
             Ok(())
         })?;
         sum
-    })
+    })?;
+    if sum.is_some() {
+        announced.stored(&access.tables, key);
+    }
+    Ok(sum)
 }
 
 fn integer(key: Key, value: Value) -> Result<i64, CacheError> {

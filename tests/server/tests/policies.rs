@@ -70,6 +70,26 @@ fn every_function_works_on_the_keys_that_are_ones_own() -> Result<()> {
         ("cache_delete('own_a:x')", json!(true)),
         ("cache_delete('own_a:x')", json!(false)),
         ("cache_delete_many('{own_a:y,own_a:x}')", json!(1)),
+        ("cache_set_bytes('own_a:k', '\\x01', '1 hour') > now()", json!(true)),
+        ("cache_get_bytes('own_a:k')", json!("\\x01")),
+        ("cache_set('own_a:k', '8', 'keep') > now() + '50 minutes'", json!(true)),
+        ("cache_get_and_touch('own_a:k', 60)", json!(8)),
+        ("cache_ttl_seconds('own_a:k') < 61", json!(true)),
+        ("cache_touch('own_a:k', 60, (SELECT version FROM cache_entry('own_a:k')))", json!(true)),
+        ("cache_set_many_bytes('{own_a:x,own_a:y}', ARRAY['1', '2']::bytea[], ARRAY[60, 120])", json!(2)),
+        ("cache_set_many('{own_a:x,own_a:z}'::text[], '{1,2}'::jsonb[], '{keep,1 hour}'::text[])", json!(2)),
+        ("cache_count('own_a', 'own_a:x')", json!(1)),
+        ("cache_count()", json!(6)),
+        ("cache_delete('own_a:k', (SELECT version FROM cache_entry('own_a:k')))", json!(true)),
+        ("cache_set('own_a:z', '3', expires_at => '2000-01-01') < now() + '1 minute'", json!(true)),
+        ("cache_take_bytes('own_a:y')", json!("\\x32")),
+        ("cache_incr('own_a:n', initial => NULL)", Value::Null),
+        ("cache_incr('own_a:n', 1, NULL, 10)", json!(11)),
+        ("cache_lock('own_a:lock', 'me', 60)", json!(true)),
+        ("cache_lock('own_a:lock', 'you', 60)", json!(false)),
+        ("cache_lock_owner('own_a:lock')", json!("me")),
+        ("cache_unlock('own_a:lock', 'you')", json!(false)),
+        ("cache_unlock('own_a:lock', 'me')", json!(true)),
     ] {
         let found = value(&mut client, &format!("SELECT to_jsonb({call})"))?;
         assert_eq!(found.unwrap_or(Value::Null), expected, "{call}");
@@ -86,6 +106,11 @@ fn no_function_that_reads_shows_keys_of_others() -> Result<()> {
         "cache_get_or_null('seen_b:k')",
         "cache_ttl('seen_b:k')",
         "cache_expires_at('seen_b:k')",
+        "cache_get_bytes('seen_b:k')",
+        "cache_ttl_seconds('seen_b:k')",
+        "cache_lock_owner('seen_b:k')",
+        "nullif(cache_count('seen_b'), 0)",
+        "nullif(cache_count(prefix => 'seen_b:'), 0)",
     ] {
         assert!(get::<bool>(&mut client, &format!("SELECT {call} IS NULL"))?, "{call}");
     }
@@ -94,7 +119,9 @@ fn no_function_that_reads_shows_keys_of_others() -> Result<()> {
     for (call, expected) in [
         ("cache_get_many('{seen_b:k,seen_a:k,seen_b:old}')", vec!["seen_a:k"]),
         ("cache_keys() AS key", vec!["seen_a:k"]),
+        ("cache_get_many_bytes('{seen_b:k,seen_a:k,seen_b:old}')", vec!["seen_a:k"]),
         ("cache_keys('seen_b') AS key", vec![]),
+        ("cache_keys(prefix => 'seen_') AS key", vec!["seen_a:k"]),
         ("cache_keys(after => 'seen_a:k') AS key", vec![]),
     ] {
         let rows = client.query(&format!("SELECT key FROM {call}"), &[])?;
@@ -110,6 +137,9 @@ fn no_function_that_writes_changes_keys_of_others() -> Result<()> {
     let before = rows_of_b(&mut owner, "written")?;
     let version: String = get(&mut owner, "SELECT version::text FROM cache_entry('written_b:k')")?;
     let cas = format!("cache_cas('written_b:k', '9', '{version}')");
+    let cas_bytes = format!("cache_cas_bytes('written_b:k', '9', '{version}')");
+    let delete = format!("cache_delete('written_b:k', '{version}')");
+    let touch = format!("cache_touch('written_b:k', '1 day', '{version}')");
     // A function may refuse, or behave as if there were no such entry.
     for call in [
         "cache_set('written_b:k', '9')",
@@ -119,6 +149,25 @@ fn no_function_that_writes_changes_keys_of_others() -> Result<()> {
         "cache_add('written_b:new', '9')",
         "cache_replace('written_b:k', '9')",
         &cas,
+        &cas_bytes,
+        &delete,
+        &touch,
+        "cache_set_bytes('written_b:k', '9')",
+        "cache_add_bytes('written_b:new', '9')",
+        "cache_replace_bytes('written_b:k', '9')",
+        "cache_set('written_b:k', '9', expires_at => '2000-01-01')",
+        "cache_replace('written_b:k', '9', expires_at => '2000-01-01')",
+        "cache_touch('written_b:k', expires_at => '2000-01-01')",
+        "cache_get_and_touch('written_b:k', '1 day')",
+        "cache_set_many_bytes('{written_a:k,written_b:k}', ARRAY['9', '9']::bytea[])",
+        "cache_set_many('{written_a:k,written_b:k}'::text[], '{9,9}'::jsonb[], '{keep,1 day}'::text[])",
+        "cache_incr('written_b:k', initial => NULL)",
+        "cache_take_bytes('written_b:k')",
+        "cache_lock('written_b:new', 'me')",
+        "cache_lock('written_b:k', 'me')",
+        "cache_unlock('written_b:k', '1')",
+        "cache_clear('written_b', 'written_b:k')",
+        "cache_clear(prefix => 'written_b')",
         "cache_touch('written_b:k', '1 day')",
         "cache_incr('written_b:k')",
         "cache_set_many('{\"written_a:k\": 9, \"written_b:k\": 9}')",

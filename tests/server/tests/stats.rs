@@ -46,6 +46,31 @@ fn hits_and_misses_are_the_gets_of_sixteen_clients() -> Result<()> {
 }
 
 #[test]
+fn bytes_are_counted_as_json_is() -> Result<()> {
+    let (_cluster, mut client) = database("bytes")?;
+    client.batch_execute(
+        "SELECT cache_set_bytes('b:k', convert_to(repeat('x', 10000), 'UTF8'), '1 hour');
+         SELECT cache_set_many_bytes('{b:1,b:2}', ARRAY['12345', '']::bytea[], ARRAY[3600]);
+         SELECT cache_get_bytes('b:k'), cache_get_bytes('b:1'), cache_get_bytes('b:none');
+         SELECT cache_get_many_bytes('{b:1,b:2,b:none}');
+         SELECT cache_fetch_bytes('b:1');
+         SELECT cache_get_and_touch_bytes('b:1', 60);
+         SELECT cache_delete('b:2', '3');
+         SELECT cache_set_bytes('b:2', '1', expires_at => '2000-01-01');
+         SELECT cache_lock('l:k', 'me', 60), cache_lock('l:k', 'you', 60), cache_unlock('l:k', 'you');
+         SELECT cache_unlock('l:k', 'me');
+         SELECT cache_incr('l:n', initial => NULL), cache_incr('l:n')",
+    )?;
+    let counted =
+        "SELECT array_agg(ARRAY[hits, misses, sets, deletes, touches, bytes_in, bytes_out] ORDER BY namespace)
+                   FROM cache_stats WHERE scope = 'namespace'";
+    let counted: String = get(&mut client, &format!("SELECT ({counted})::text"))?;
+    assert_eq!(counted, "{{6,2,3,1,1,10005,10020},{0,0,2,1,0,0,0}}");
+    wait_for(&mut client, "SELECT entries = 2 FROM cache_stats WHERE namespace = 'b'", PATIENCE)?;
+    wait_for(&mut client, "SELECT largest_entry > 100 FROM cache_stats WHERE namespace = 'b'", PATIENCE)
+}
+
+#[test]
 fn the_hand_says_how_many_entries_there_are() -> Result<()> {
     let (_cluster, mut client) = database("census")?;
     client.batch_execute(

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 import psycopg
 import pytest
 from conftest import go
+from psycopg.conninfo import make_conninfo
 
 import cache_pg
 import cache_pg._async
@@ -88,7 +89,7 @@ async def test_ttl_forever_and_keep(ns):
 
 
 async def test_no_deadline(open_cache, dsn, name):
-    ns = open_cache(dsn + "&options=-c%20cache_pg.max_ttl%3D0").namespace(name, errors="raise")
+    ns = open_cache(make_conninfo(dsn, options="-c cache_pg.max_ttl=0")).namespace(name, errors="raise")
     assert await go(ns.set("a", 1, ttl=cache_pg.FOREVER)) is True
     assert await go(ns.ttl("a")) == math.inf
     entry = await go(ns.entry("a"))

@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import threading
 import time
@@ -113,29 +114,47 @@ def end_sessions(db, label):
     assert db.execute(end, [label]).fetchall()
 
 
-async def test_connections_that_break_are_replaced(open_cache, dsn, db, name, errors):
-    ns = open_cache(psycopg.conninfo.make_conninfo(dsn, application_name=name[:60])).namespace(name)
+async def test_idle_connections_that_the_server_has_ended_are_replaced(open_cache, dsn, db, name, errors):
+    cache = open_cache(psycopg.conninfo.make_conninfo(dsn, application_name=name[:60]))
+    ns, source = cache.namespace(name), cache._runner.source
+    if open_cache.kind == "sync":
+        with source.connection(), source.connection():
+            pass
+    else:
+        async with source.connection(), source.connection():
+            pass
     await go(ns.set("a", 1))
     end_sessions(db, name[:60])
-    assert await go(ns.get("a")) is None
+    assert await go(ns.delete("a")) is True
+    assert errors == []
+
+
+async def test_a_connection_that_breaks_in_a_call_is_an_error(open_cache, dsn, db, name, errors):
+    ns = open_cache(psycopg.conninfo.make_conninfo(dsn, application_name=name[:60])).namespace(name)
+    await go(ns.set("a", 1))
+    with db.transaction():
+        db.execute("LOCK cache_entries IN ACCESS EXCLUSIVE MODE")
+        call = asyncio.create_task(ns.get("a")) if open_cache.kind == "async" else asyncio.to_thread(ns.get, "a")
+        ending = asyncio.to_thread(end_waiting_session, dsn, name[:60])
+        value, _ = await asyncio.gather(call, ending)
+    assert value is None
     # Which kind of operational error it is depends on what libpq reads first.
     assert [isinstance(error, psycopg.OperationalError) for error in errors] == [True]
     assert await go(ns.get("a")) == 1
     assert len(errors) == 1
 
 
-def test_a_connection_that_breaks_takes_the_idle_ones_with_it(dsn, db, name, errors):
-    with cache_pg.Cache(
-        psycopg.conninfo.make_conninfo(dsn, application_name=name[:60]), on_error=errors.append
-    ) as cache:
-        source = cache._runner.source
-        with source.connection(), source.connection():
-            pass
-        end_sessions(db, name[:60])
-        assert cache.get("a", "missing") == "missing"
-        assert len(errors) == 1
-        assert cache.get("a") is None
-        assert len(errors) == 1
+def end_waiting_session(dsn, label):
+    """End the session with this application_name once it waits for a lock."""
+    end = """
+        SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity
+        WHERE application_name = %s AND wait_event_type = 'Lock'
+    """
+    deadline = time.monotonic() + 20
+    with psycopg.connect(dsn, autocommit=True) as db:
+        while not db.execute(end, [label]).fetchall():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def test_calls_at_the_same_time_share_ten_connections(dsn, name, db):
@@ -153,7 +172,7 @@ def test_calls_at_the_same_time_share_ten_connections(dsn, name, db):
 
 
 async def test_statement_timeout_is_a_miss(open_cache, dsn, db, name, errors):
-    ns = open_cache(dsn + "&options=-c%20statement_timeout%3D100").namespace(name)
+    ns = open_cache(psycopg.conninfo.make_conninfo(dsn, options="-c statement_timeout=100")).namespace(name)
     await go(ns.set("a", 1))
     with db.transaction():
         db.execute("LOCK cache_entries IN ACCESS EXCLUSIVE MODE")
@@ -162,3 +181,19 @@ async def test_statement_timeout_is_a_miss(open_cache, dsn, db, name, errors):
         assert time.monotonic() - started < 10
     assert [type(error) for error in errors] == [psycopg.errors.QueryCanceled]
     assert await go(ns.get("a")) == 1
+
+
+def test_one_async_cache_in_several_event_loops(dsn, name):
+    ns = cache_pg.AsyncCache(dsn, errors="raise").namespace(name)
+
+    async def many():
+        await asyncio.gather(*(ns.increment("a") for _ in range(40)))
+
+    for _ in range(2):
+        asyncio.run(many())
+
+    async def end():
+        assert await ns.get("a") == 80
+        await ns._runner.source.close()
+
+    asyncio.run(end())

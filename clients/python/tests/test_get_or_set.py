@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import multiprocessing
 import threading
 import time
@@ -207,4 +208,19 @@ def test_after_a_fork_the_child_opens_its_own_connections(dsn, name, db):
     process.join()
     assert process.exitcode == 0
     assert ns.get_many(["a", "b", "sessions"]) == {"a": 1, "b": 2, "sessions": 2}
+    cache.close()
+
+
+def test_a_fork_while_all_connections_are_in_use(dsn, name):
+    cache = cache_pg.Cache(dsn, errors="raise")
+    ns, source = cache.namespace(name), cache._runner.source
+    with contextlib.ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(source.connection())
+        process = multiprocessing.get_context("fork").Process(target=ns.set, args=("a", 1))
+        process.start()
+        process.join(20)
+        process.kill()
+    assert process.exitcode == 0
+    assert ns.get("a") == 1
     cache.close()

@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from cache_pg._calls import Call, Calls, Entry, Fetched, Rows
-from cache_pg._concurrency import AsyncRepeat, AsyncSemaphore, async_sleep, require
+from cache_pg._concurrency import AsyncRepeat, AsyncSemaphore, async_loop, async_sleep, require
 from cache_pg._key import Key, key_of_call
 from cache_pg._values import (
     Json,
@@ -67,16 +67,20 @@ class AsyncConnections:
         self._parameters: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(dsn)}
         self._free = AsyncSemaphore(_MAX_CONNECTIONS)
         self._idle: list[AsyncConnection[Any]] = []
-        self._process = os.getpid()
+        self._place: tuple[int, object] = (os.getpid(), None)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
         """An idle connection, or a new one."""
-        async with self._free:
-            if self._process != os.getpid():
+        place = os.getpid(), async_loop()
+        if self._place != place:
+            if self._place[0] != place[0]:
                 # After a fork the connections belong to the parent.
-                self._idle, self._process = [], os.getpid()
-            connection = self._pop() or await AsyncConnection.connect(**self._parameters, autocommit=True)
+                self._idle = []
+            # Threads of the parent, or tasks of another event loop, may hold a part of the old one.
+            self._free, self._place = AsyncSemaphore(_MAX_CONNECTIONS), place
+        async with self._free:
+            connection = await self._idle_one() or await AsyncConnection.connect(**self._parameters, autocommit=True)
             try:
                 yield connection
             finally:
@@ -86,6 +90,19 @@ class AsyncConnections:
                     # The server has probably restarted: the idle connections are broken too.
                     await connection.close()
                     await self.close()
+
+    async def _idle_one(self) -> AsyncConnection[Any] | None:
+        """An idle connection that the server has not ended, as `idle_session_timeout` does: a call would be lost."""
+        while connection := self._pop():
+            try:
+                # Neither waits. The first may read the farewell of the server, and the second the end.
+                connection.pgconn.consume_input()
+                connection.pgconn.consume_input()
+            except psycopg.OperationalError:
+                await connection.close()
+            else:
+                return connection
+        return None
 
     async def close(self) -> None:
         """Close the idle connections."""

@@ -13,6 +13,13 @@ Semaphore = threading.Semaphore
 async_sleep = asyncio.sleep
 sleep = time.sleep
 
+async_loop = asyncio.get_running_loop
+
+
+def loop() -> object:
+    """Threads have no event loop."""
+    return None
+
 
 class AsyncRepeat:
     """A task that calls an action every so many seconds, until it returns false."""

@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from cache_pg._calls import Call, Calls, Entry, Fetched, Rows
-from cache_pg._concurrency import Repeat, Semaphore, sleep, require
+from cache_pg._concurrency import Repeat, Semaphore, loop, sleep, require
 from cache_pg._key import Key, key_of_call
 from cache_pg._values import (
     Json,
@@ -68,16 +68,20 @@ class Connections:
         self._parameters: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(dsn)}
         self._free = Semaphore(_MAX_CONNECTIONS)
         self._idle: list[Connection[Any]] = []
-        self._process = os.getpid()
+        self._place: tuple[int, object] = (os.getpid(), None)
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:
         """An idle connection, or a new one."""
-        with self._free:
-            if self._process != os.getpid():
+        place = os.getpid(), loop()
+        if self._place != place:
+            if self._place[0] != place[0]:
                 # After a fork the connections belong to the parent.
-                self._idle, self._process = [], os.getpid()
-            connection = self._pop() or Connection.connect(**self._parameters, autocommit=True)
+                self._idle = []
+            # Threads of the parent, or tasks of another event loop, may hold a part of the old one.
+            self._free, self._place = Semaphore(_MAX_CONNECTIONS), place
+        with self._free:
+            connection = self._idle_one() or Connection.connect(**self._parameters, autocommit=True)
             try:
                 yield connection
             finally:
@@ -87,6 +91,19 @@ class Connections:
                     # The server has probably restarted: the idle connections are broken too.
                     connection.close()
                     self.close()
+
+    def _idle_one(self) -> Connection[Any] | None:
+        """An idle connection that the server has not ended, as `idle_session_timeout` does: a call would be lost."""
+        while connection := self._pop():
+            try:
+                # Neither waits. The first may read the farewell of the server, and the second the end.
+                connection.pgconn.consume_input()
+                connection.pgconn.consume_input()
+            except psycopg.OperationalError:
+                connection.close()
+            else:
+                return connection
+        return None
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -5,7 +5,8 @@ import inspect
 import os
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
@@ -27,6 +28,28 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
     while not await condition():
         assert time.monotonic() < deadline, "the condition does not hold in time"
         await asyncio.sleep(0.01)
+
+
+async def cancelled_again_and_again(task: "asyncio.Task[Any]") -> None:
+    """Cancel a task at each of its steps, as the cancel scopes of anyio do."""
+    while not task.done():
+        task.cancel()
+        await asyncio.sleep(0)
+    assert task.cancelled()
+
+
+class SlowPool:
+    """Its calls have run on the server, and do not end until told to."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn, self.has_run, self.may_end = dsn, asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as connection:
+            yield connection
+            self.has_run.set()
+            await self.may_end.wait()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,12 +1,13 @@
 import asyncio
 import contextlib
+import math
 import multiprocessing
 import threading
 import time
 
 import psycopg
 import pytest
-from conftest import eventually, go
+from conftest import SlowPool, cancelled_again_and_again, eventually, go
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 import cache_pg
@@ -63,6 +64,46 @@ async def test_value_that_cannot_be_stored_is_raised_and_the_next_caller_may_loa
         await go(ns.get_or_set("a", Load(ns, object())))
     assert await go(ns.get_or_set("a", Load(ns, 2), wait=0)) == 2
     assert await go(ns.get("a")) == 2
+
+
+@pytest.mark.parametrize("how", ["report", "raise"])
+async def test_value_that_the_server_refuses_gives_its_token_back(cache, name, errors, how):
+    ns = cache.namespace(name, errors=how)
+    too_large = Load(ns, "x" * 2**21)
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded) if how == "raise" else contextlib.nullcontext():
+        await go(ns.get_or_set("a", too_large))
+    assert too_large.runs == 1
+    assert len(errors) == (how == "report")
+    assert await go(ns.get_or_set("a", Load(ns, 2), wait=0)) == 2
+    assert await go(ns.get("a")) == 2
+
+
+@pytest.mark.parametrize("wrong", [{"ttl": 0}, {"ttl": -1}, {"ttl": math.nan}, {"tags": "tag"}, {"tags": [1]}])
+async def test_wrong_argument_is_raised_before_load_runs(ns, wrong):
+    load = Load(ns, 1)
+    for call in (
+        lambda: ns.get_or_set("a", load, **wrong),
+        lambda: ns.cached(**wrong),
+        lambda: ns.set("a", 1, **wrong),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            await go(call())
+    assert load.runs == 0
+
+
+async def test_tags_that_can_be_read_once(ns):
+    await go(ns.get_or_set("a", Load(ns, 1), tags=iter(["t"])))
+    assert (await go(ns.entry("a"))).tags == ["t"]
+
+
+async def test_on_error_that_fails_hides_no_error_of_load(open_cache, name, caplog):
+    ns = open_cache().namespace(name)
+    object.__setattr__(ns._runner, "on_error", lambda error: 1 / 0)
+    error = KeyError("source")
+    with pytest.raises(KeyError) as raised:
+        await go(ns.get_or_set("a", Load(ns, error=error, during=lambda: ns._runner.report(ValueError()))))
+    assert raised.value is error
+    assert "on_error has failed" in caplog.text
 
 
 async def test_value_is_refused_after_a_delete(ns, name, db):
@@ -186,6 +227,40 @@ async def test_one_task_loads_and_a_cancelled_one_gives_its_token_back(dsn, name
             await cancelled
         assert await asyncio.gather(*others) == ["value"] * 8
         assert runs == ["never", "load"]
+
+
+async def test_task_that_is_cancelled_while_it_asks_gives_its_token_back(dsn, name):
+    pool = SlowPool(dsn)
+    asking = asyncio.create_task(cache_pg.AsyncCache(pool).namespace(name).get_or_set("a", lambda: is_true(1)))
+    await pool.has_run.wait()
+    await cancelled_again_and_again(asking)
+    pool.may_end.set()
+    async with cache_pg.AsyncCache(dsn, errors="raise") as cache:
+        ns = cache.namespace(name)
+
+        async def stored():
+            return await ns.get_or_set("a", lambda: is_true(1), wait=0) and await ns.has("a")
+
+        # Less than the lease of a lost token.
+        await eventually(stored, seconds=5)
+
+
+async def test_task_that_is_cancelled_again_and_again_gives_its_token_back(dsn, name):
+    async with cache_pg.AsyncCache(dsn, errors="raise") as cache:
+        ns, loading = cache.namespace(name), asyncio.Event()
+
+        async def never():
+            loading.set()
+            await asyncio.Event().wait()
+
+        task = asyncio.create_task(ns.get_or_set("a", never))
+        await loading.wait()
+        await cancelled_again_and_again(task)
+
+        async def stored():
+            return await ns.get_or_set("a", lambda: is_true(1), wait=0) and await ns.has("a")
+
+        await eventually(stored, seconds=5)
 
 
 async def is_true(value):

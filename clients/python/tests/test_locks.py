@@ -1,10 +1,11 @@
 import asyncio
 import itertools
 import threading
+import time
 
 import psycopg
 import pytest
-from conftest import eventually, go
+from conftest import SlowPool, cancelled_again_and_again, eventually, go
 
 import cache_pg
 
@@ -108,6 +109,67 @@ async def test_tasks_take_turns(dsn, name):
     assert most == [1, 1, 1, 1]
 
 
+def test_threads_that_share_a_lock_take_turns(dsn, name):
+    with cache_pg.Cache(dsn, errors="raise") as cache:
+        lock, inside, most = cache.namespace(name).lock("a", ttl=30, wait=60), [], []
+
+        def work():
+            with lock:
+                inside.append(1)
+                # The others have the time to come in too.
+                time.sleep(0.2)
+                most.append(len(inside))
+                inside.pop()
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert most == [1, 1, 1]
+
+
+async def test_lock_is_not_reentrant(ns):
+    lock = ns.lock("a", ttl=60)
+    await entered(lock)
+    with pytest.raises(cache_pg.LockNotAcquiredError):
+        await entered(lock)
+    assert await go(ns.lock_owner("a")) == lock.owner
+    await left(lock)
+
+
+async def test_task_that_is_cancelled_while_it_acquires_leaves_no_lock(dsn, name):
+    pool = SlowPool(dsn)
+    lock = cache_pg.AsyncCache(pool, errors="raise").namespace(name).lock("a", ttl=60)
+    acquiring = asyncio.create_task(lock.acquire())
+    await pool.has_run.wait()
+    async with cache_pg.AsyncCache(dsn, errors="raise") as cache:
+        ns = cache.namespace(name)
+        assert await ns.lock_owner("a")
+        await cancelled_again_and_again(acquiring)
+        pool.may_end.set()
+        await eventually(lambda: is_free(ns))
+
+
+async def test_task_that_is_cancelled_releases_its_lock(dsn, name):
+    async with cache_pg.AsyncCache(dsn, errors="raise") as cache:
+        ns, inside = cache.namespace(name), asyncio.Event()
+
+        async def work():
+            async with ns.lock("a", ttl=60):
+                inside.set()
+                await asyncio.Event().wait()
+
+        working = asyncio.create_task(work())
+        await inside.wait()
+        await cancelled_again_and_again(working)
+        await eventually(lambda: is_free(ns))
+
+
+async def is_free(ns):
+    return await ns.lock_owner("a") is None
+
+
 @pytest.mark.parametrize("how", ["report", "raise"])
 async def test_renewal_that_fails_is_reported_and_tried_again(open_cache, name, errors, how, monkeypatch):
     ns = open_cache().namespace(name, errors=how)
@@ -117,7 +179,7 @@ async def test_renewal_that_fails_is_reported_and_tried_again(open_cache, name, 
 
     def fails_once(self, key, owner, ttl):
         monkeypatch.setattr(cache_pg._calls.Calls, "lock", broken)
-        return broken(self, key, owner, -1)
+        return broken(self, key, owner, "-1")
 
     monkeypatch.setattr(cache_pg._calls.Calls, "lock", fails_once)
 

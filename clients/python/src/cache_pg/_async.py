@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from cache_pg._calls import Call, Calls, Entry, Fetched, Rows
-from cache_pg._concurrency import AsyncRepeat, AsyncSemaphore, async_loop, async_sleep, require
+from cache_pg._concurrency import AsyncRepeat, AsyncSemaphore, async_finish, async_loop, async_sleep, require
 from cache_pg._key import Key, key_of_call
 from cache_pg._values import (
     Json,
@@ -47,6 +47,7 @@ _LOG = logging.getLogger("cache_pg")
 # may need one of the same pool to load the value.
 _WAIT_SLICE = 0.1
 _LOCK_POLL = 0.1
+_LONGEST_RENEWAL = 3600.0
 _PAGE_SIZE = 1000
 _MAX_CONNECTIONS = 10
 _CONNECT_TIMEOUT = 5
@@ -80,15 +81,18 @@ class AsyncConnections:
             # Threads of the parent, or tasks of another event loop, may hold a part of the old one.
             self._free, self._place = AsyncSemaphore(_MAX_CONNECTIONS), place
         async with self._free:
+            idle = self._idle
             connection = await self._idle_one() or await AsyncConnection.connect(**self._parameters, autocommit=True)
             try:
                 yield connection
             finally:
-                if connection.info.transaction_status == TransactionStatus.IDLE:
-                    self._idle.append(connection)
+                is_usable = connection.info.transaction_status == TransactionStatus.IDLE
+                if is_usable and self._idle is idle:
+                    idle.append(connection)
                 else:
-                    # The server has probably restarted: the idle connections are broken too.
                     await connection.close()
+                if not is_usable:
+                    # The server has probably restarted: the other connections are broken too.
                     await self.close()
 
     async def _idle_one(self) -> AsyncConnection[Any] | None:
@@ -105,8 +109,9 @@ class AsyncConnections:
         return None
 
     async def close(self) -> None:
-        """Close the idle connections."""
-        while connection := self._pop():
+        """Close the idle connections, and those in use after their call."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
             await connection.close()
 
     def _pop(self) -> AsyncConnection[Any] | None:
@@ -136,6 +141,15 @@ class AsyncRunner:
         """The result of a call whose error must not be raised: another error is, or there is no caller."""
         return await replace(self, errors="report").run(call, connection)
 
+    async def run_to_the_end(self, call: Call[T], connection: AsyncConnection[Any] | None) -> T:
+        """Like `run_unattended`, and a task that is cancelled does not cancel it, unless the connection is its own."""
+        run = self.run_unattended(call, connection)
+        return await async_finish(run) if self.is_own(connection) else await run
+
+    def is_own(self, connection: AsyncConnection[Any] | None) -> bool:
+        """Whether a call has a connection that the caller does not use."""
+        return connection is None and not isinstance(self.source, AsyncConnection)
+
     def failed(self, error: Exception) -> None:
         """Raise an error of the cache, or report it."""
         if self.errors == "raise":
@@ -146,7 +160,11 @@ class AsyncRunner:
         """Tell the log and the application of an error that is not raised."""
         _LOG.warning("the cache is bypassed: %s", error, exc_info=error)
         if self.on_error is not None:
-            self.on_error(error)
+            try:
+                self.on_error(error)
+            except Exception:
+                # The caller gets a miss, or the error of `load`, and no error of the report.
+                _LOG.exception("on_error has failed")
 
     async def _rows(self, call: Call[T], connection: AsyncConnection[Any] | None) -> Rows:
         if connection is None:
@@ -406,6 +424,7 @@ class AsyncNamespace(Generic[V]):
         and the server still has a stale value, the error is reported and the stale value returned; else the error is
         raised. `load` runs at most once, and without a connection being held.
         """
+        tags = self._calls.checked_tags(ttl, tags)
         fetched = await self._fetch(key, seconds_of(wait), conn)
         if fetched.found and fetched.token is None:
             return cast(T, fetched.value)
@@ -415,33 +434,49 @@ class AsyncNamespace(Generic[V]):
             if fetched.token is not None:
                 filled = self._calls.fill(key, value, fetched.token, ttl, tags)
         except BaseException as error:
-            if fetched.token is not None:
-                await self._runner.run_unattended(self._calls.release(key, fetched.token), conn)
+            await self._release(key, fetched, conn)
             if not fetched.found or not isinstance(error, Exception):
                 raise
             self._runner.report(error)
             return cast(T, fetched.value)
         if filled is not None:
-            await self._runner.run(filled, conn)
+            answer = None
+            try:
+                answer = await self._runner.run(filled, conn)
+            finally:
+                if answer is None:
+                    # Such as for a value that is too large: the next caller need not wait for this one.
+                    await self._release(key, fetched, conn)
         return value
+
+    async def _release(self, key: Key, fetched: Fetched | None, conn: AsyncConnection[Any] | None) -> None:
+        if fetched is not None and fetched.token is not None:
+            await self._runner.run_to_the_end(self._calls.release(key, fetched.token), conn)
 
     async def _fetch(self, key: Key, wait: float, conn: AsyncConnection[Any] | None) -> Fetched:
         started = time.monotonic()
         while True:
             asked = time.monotonic()
             slice_ = max(0.0, min(_WAIT_SLICE, started + wait - asked))
-            fetched = await self._runner.run(self._calls.fetch(key, slice_), conn)
+            fetched = await self._fetch_once(key, slice_, conn)
             if fetched is None:
                 return Fetched(found=False, value=None, token=None)
             if fetched.unreadable is not None:
                 # A value that no caller here can read would keep the key from being filled until its deadline.
                 self._runner.failed(fetched.unreadable)
                 await self.delete(key, conn=conn)
-                fetched = await self._runner.run(self._calls.fetch(key, 0.0), conn)
+                fetched = await self._fetch_once(key, 0.0, conn)
                 return fetched or Fetched(found=False, value=None, token=None)
             # An answer before the time asked for says that there is no caller to wait for.
             if fetched.found or fetched.token or slice_ == 0.0 or time.monotonic() - asked < slice_ / 2:
                 return fetched
+
+    async def _fetch_once(self, key: Key, wait: float, conn: AsyncConnection[Any] | None) -> Fetched | None:
+        fetch = self._runner.run(self._calls.fetch(key, wait), conn)
+        if not self._runner.is_own(conn):
+            return await fetch
+        # If it is cancelled, the server may have given a token that nobody else would give back.
+        return await async_finish(fetch, lambda fetched: self._release(key, fetched, conn))
 
     def cached(
         self,
@@ -458,6 +493,8 @@ class AsyncNamespace(Generic[V]):
         arguments to the key. `tags` may be a function of the arguments too.
         """
 
+        tags_of_all = None if callable(tags) else self._calls.checked_tags(ttl, tags)
+
         def decorate(function: Callable[P, Awaitable[R]]) -> AsyncCachedFunction[P, R]:
             require(function, is_async=True)
             key_of = key or key_of_call(function)
@@ -467,7 +504,7 @@ class AsyncNamespace(Generic[V]):
                 def load() -> Awaitable[R]:
                     return function(*args, **kwargs)
 
-                own_tags = tags(*args, **kwargs) if callable(tags) else tags
+                own_tags = tags(*args, **kwargs) if callable(tags) else tags_of_all
                 return await self.get_or_set(key_of(*args, **kwargs), load, ttl=ttl, tags=own_tags, wait=wait)
 
             async def invalidate(*args: P.args, **kwargs: P.kwargs) -> bool:
@@ -559,35 +596,44 @@ class AsyncLock:
         self._runner, self._calls, self._key, self._ttl, self._wait = runner, calls, key, ttl, wait
         self._renewal: AsyncRepeat | None = None
         self.owner = uuid.uuid4().hex
-        """The owner of this lock."""
+        """The owner of the lock since it was last acquired: each `acquire` is an owner of its own."""
         self.lost = False
         """Whether a renewal has found that the lock is another owner's."""
 
     async def acquire(self) -> bool:
         """Wait for the lock, and renew it from then on. Returns false if it was not free in time."""
         started = time.monotonic()
-        while not await self._runner.run(self._calls.lock(self._key, self.owner, self._ttl), None):
-            left = started + self._wait - time.monotonic()
-            if left <= 0:
-                return False
-            await async_sleep(min(_LOCK_POLL, left))
-        self.lost = False
-        self._renewal = AsyncRepeat(self._ttl / 3, self._renew)
+        # The server renews for the same owner, so that two threads with one owner would both have the lock.
+        owner = uuid.uuid4().hex
+        try:
+            while not await self._runner.run(self._calls.lock(self._key, owner, self._ttl), None):
+                left = started + self._wait - time.monotonic()
+                if left <= 0:
+                    return False
+                await async_sleep(min(_LOCK_POLL, left))
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                # It was cancelled, perhaps after the server had given the lock.
+                await async_finish(self._runner.run_unattended(self._calls.unlock(self._key, owner), None))
+            raise
+        self.owner, self.lost = owner, False
+        self._renewal = AsyncRepeat(min(self._ttl / 3, _LONGEST_RENEWAL), lambda: self._renew(owner))
         return True
 
     async def release(self) -> bool:
         """Release the lock. Returns whether it was still held. An error of the cache is as that of a verb."""
-        return await self._release() is True
+        return await async_finish(self._release()) is True
 
     async def _release(self) -> bool | None:
-        if self._renewal is not None:
-            await self._renewal.stop()
-            self._renewal = None
-        return await self._runner.run(self._calls.unlock(self._key, self.owner), None)
+        # Once it is unlocked, another thread may acquire this lock.
+        owner, renewal, self._renewal = self.owner, self._renewal, None
+        if renewal is not None:
+            await renewal.stop()
+        return await self._runner.run(self._calls.unlock(self._key, owner), None)
 
-    async def _renew(self) -> bool:
+    async def _renew(self, owner: str) -> bool:
         # After an error the next renewal may still come in time.
-        renewed = await self._runner.run_unattended(self._calls.lock(self._key, self.owner, self._ttl), None)
+        renewed = await self._runner.run_unattended(self._calls.lock(self._key, owner, self._ttl), None)
         self.lost = renewed is False
         return not self.lost
 
@@ -599,5 +645,5 @@ class AsyncLock:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if await self._release() is False and error is None:
+        if await async_finish(self._release()) is False and error is None:
             raise LockLostError(f"the lock {self._calls.key(self._key)!r} was lost before it was released")

@@ -201,11 +201,11 @@ class Calls:
         query = self._query("cache_fetch_bytes(%s::text, make_interval(secs => %s::float8))", "found, value, token")
         return Call(query, [self.key(key), wait], read, None)
 
-    def fill(self, key: Key, value: Any, token: str, ttl: Ttl | None, tags: Iterable[str] | None) -> Call[bool]:
-        """Store the value that was computed with the token."""
+    def fill(self, key: Key, value: Any, token: str, ttl: Ttl | None, tags: Iterable[str] | None) -> Call[bool | None]:
+        """Store the value that was computed with the token. `None` if the cache cannot."""
         function, cast = self._function("fill")
         call = f"{function}(%s::text, %s::{cast}, %s::text, %s::text, %s::text[])"
-        return self._scalar(call, [self.key(key), self._dumps(value), token, self._ttl(ttl), self._tags(tags)], False)
+        return self._scalar(call, [self.key(key), self._dumps(value), token, self._ttl(ttl), self._tags(tags)], None)
 
     def release(self, key: Key, token: str) -> Call[bool]:
         """Give the right to compute back."""
@@ -223,6 +223,15 @@ class Calls:
     def lock_owner(self, key: Key) -> Call[str | None]:
         """Ask for the owner of a lock."""
         return self._scalar("cache_lock_owner(%s::text)", [self.key(key)], None)
+
+    def checked_tags(self, ttl: Ttl | None, tags: Iterable[str] | None) -> list[str] | None:
+        """The tags, which may be used once only. Raises what a write would raise for this ttl and these tags."""
+        self._ttl(ttl)
+        if tags is None:
+            return None
+        kept = tags if isinstance(tags, str) else list(tags)
+        self._tags(kept)
+        return list(kept)
 
     def _query(self, call: str, columns: str) -> bytes:
         """The statement that reads columns of a function that returns rows."""
@@ -272,7 +281,10 @@ class Calls:
     def _tags(self, tags: Iterable[str] | None) -> list[str] | None:
         if isinstance(tags, str):
             raise TypeError("tags must be a list of texts, not one text")
-        return [*self.tags, *(tags or ())] or None
+        all_tags = [*self.tags, *(tags or ())]
+        if not all(isinstance(tag, str) for tag in all_tags):
+            raise TypeError("tags must be texts")
+        return all_tags or None
 
     def _prefix(self, prefix: str | None) -> str | None:
         return prefix if prefix is None or self.namespace is None else f"{self.namespace}:{prefix}"

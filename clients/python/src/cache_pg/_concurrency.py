@@ -5,7 +5,9 @@ import inspect
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 AsyncSemaphore = asyncio.Semaphore
 Semaphore = threading.Semaphore
@@ -19,6 +21,42 @@ async_loop = asyncio.get_running_loop
 def loop() -> object:
     """Threads have no event loop."""
     return None
+
+
+_FINISHING: set["asyncio.Future[Any]"] = set()
+
+
+async def async_finish(action: Awaitable[T], undo: Callable[[T], Awaitable[None]] | None = None) -> T:
+    """The result of an action, which goes on if the task that waits for it is cancelled. `undo` follows it then."""
+    running = _keep(action)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        if undo is not None and not running.cancelled():
+            _keep(_undo(running, undo))
+        raise
+
+
+def _keep(action: Awaitable[T]) -> "asyncio.Future[T]":
+    """A task of its own. The event loop itself refers to tasks weakly."""
+    running = asyncio.ensure_future(action)
+    _FINISHING.add(running)
+    running.add_done_callback(_FINISHING.discard)
+    return running
+
+
+async def _undo(running: "asyncio.Future[T]", undo: Callable[[T], Awaitable[None]]) -> None:
+    try:
+        result = await running
+    except Exception:
+        # There is nothing to undo.
+        return
+    await undo(result)
+
+
+def finish(result: T, undo: Callable[[T], None] | None = None) -> T:
+    """Threads are not cancelled."""
+    return result
 
 
 class AsyncRepeat:

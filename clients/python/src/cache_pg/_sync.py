@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from cache_pg._calls import Call, Calls, Entry, Fetched, Rows
-from cache_pg._concurrency import Repeat, Semaphore, loop, sleep, require
+from cache_pg._concurrency import Repeat, Semaphore, finish, loop, sleep, require
 from cache_pg._key import Key, key_of_call
 from cache_pg._values import (
     Json,
@@ -48,6 +48,7 @@ _LOG = logging.getLogger("cache_pg")
 # may need one of the same pool to load the value.
 _WAIT_SLICE = 0.1
 _LOCK_POLL = 0.1
+_LONGEST_RENEWAL = 3600.0
 _PAGE_SIZE = 1000
 _MAX_CONNECTIONS = 10
 _CONNECT_TIMEOUT = 5
@@ -81,15 +82,18 @@ class Connections:
             # Threads of the parent, or tasks of another event loop, may hold a part of the old one.
             self._free, self._place = Semaphore(_MAX_CONNECTIONS), place
         with self._free:
+            idle = self._idle
             connection = self._idle_one() or Connection.connect(**self._parameters, autocommit=True)
             try:
                 yield connection
             finally:
-                if connection.info.transaction_status == TransactionStatus.IDLE:
-                    self._idle.append(connection)
+                is_usable = connection.info.transaction_status == TransactionStatus.IDLE
+                if is_usable and self._idle is idle:
+                    idle.append(connection)
                 else:
-                    # The server has probably restarted: the idle connections are broken too.
                     connection.close()
+                if not is_usable:
+                    # The server has probably restarted: the other connections are broken too.
                     self.close()
 
     def _idle_one(self) -> Connection[Any] | None:
@@ -106,8 +110,9 @@ class Connections:
         return None
 
     def close(self) -> None:
-        """Close the idle connections."""
-        while connection := self._pop():
+        """Close the idle connections, and those in use after their call."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
             connection.close()
 
     def _pop(self) -> Connection[Any] | None:
@@ -137,6 +142,15 @@ class Runner:
         """The result of a call whose error must not be raised: another error is, or there is no caller."""
         return replace(self, errors="report").run(call, connection)
 
+    def run_to_the_end(self, call: Call[T], connection: Connection[Any] | None) -> T:
+        """Like `run_unattended`, and a task that is cancelled does not cancel it, unless the connection is its own."""
+        run = self.run_unattended(call, connection)
+        return finish(run) if self.is_own(connection) else run
+
+    def is_own(self, connection: Connection[Any] | None) -> bool:
+        """Whether a call has a connection that the caller does not use."""
+        return connection is None and not isinstance(self.source, Connection)
+
     def failed(self, error: Exception) -> None:
         """Raise an error of the cache, or report it."""
         if self.errors == "raise":
@@ -147,7 +161,11 @@ class Runner:
         """Tell the log and the application of an error that is not raised."""
         _LOG.warning("the cache is bypassed: %s", error, exc_info=error)
         if self.on_error is not None:
-            self.on_error(error)
+            try:
+                self.on_error(error)
+            except Exception:
+                # The caller gets a miss, or the error of `load`, and no error of the report.
+                _LOG.exception("on_error has failed")
 
     def _rows(self, call: Call[T], connection: Connection[Any] | None) -> Rows:
         if connection is None:
@@ -407,6 +425,7 @@ class Namespace(Generic[V]):
         and the server still has a stale value, the error is reported and the stale value returned; else the error is
         raised. `load` runs at most once, and without a connection being held.
         """
+        tags = self._calls.checked_tags(ttl, tags)
         fetched = self._fetch(key, seconds_of(wait), conn)
         if fetched.found and fetched.token is None:
             return cast(T, fetched.value)
@@ -416,33 +435,49 @@ class Namespace(Generic[V]):
             if fetched.token is not None:
                 filled = self._calls.fill(key, value, fetched.token, ttl, tags)
         except BaseException as error:
-            if fetched.token is not None:
-                self._runner.run_unattended(self._calls.release(key, fetched.token), conn)
+            self._release(key, fetched, conn)
             if not fetched.found or not isinstance(error, Exception):
                 raise
             self._runner.report(error)
             return cast(T, fetched.value)
         if filled is not None:
-            self._runner.run(filled, conn)
+            answer = None
+            try:
+                answer = self._runner.run(filled, conn)
+            finally:
+                if answer is None:
+                    # Such as for a value that is too large: the next caller need not wait for this one.
+                    self._release(key, fetched, conn)
         return value
+
+    def _release(self, key: Key, fetched: Fetched | None, conn: Connection[Any] | None) -> None:
+        if fetched is not None and fetched.token is not None:
+            self._runner.run_to_the_end(self._calls.release(key, fetched.token), conn)
 
     def _fetch(self, key: Key, wait: float, conn: Connection[Any] | None) -> Fetched:
         started = time.monotonic()
         while True:
             asked = time.monotonic()
             slice_ = max(0.0, min(_WAIT_SLICE, started + wait - asked))
-            fetched = self._runner.run(self._calls.fetch(key, slice_), conn)
+            fetched = self._fetch_once(key, slice_, conn)
             if fetched is None:
                 return Fetched(found=False, value=None, token=None)
             if fetched.unreadable is not None:
                 # A value that no caller here can read would keep the key from being filled until its deadline.
                 self._runner.failed(fetched.unreadable)
                 self.delete(key, conn=conn)
-                fetched = self._runner.run(self._calls.fetch(key, 0.0), conn)
+                fetched = self._fetch_once(key, 0.0, conn)
                 return fetched or Fetched(found=False, value=None, token=None)
             # An answer before the time asked for says that there is no caller to wait for.
             if fetched.found or fetched.token or slice_ == 0.0 or time.monotonic() - asked < slice_ / 2:
                 return fetched
+
+    def _fetch_once(self, key: Key, wait: float, conn: Connection[Any] | None) -> Fetched | None:
+        fetch = self._runner.run(self._calls.fetch(key, wait), conn)
+        if not self._runner.is_own(conn):
+            return fetch
+        # If it is cancelled, the server may have given a token that nobody else would give back.
+        return finish(fetch, lambda fetched: self._release(key, fetched, conn))
 
     def cached(
         self,
@@ -459,6 +494,8 @@ class Namespace(Generic[V]):
         arguments to the key. `tags` may be a function of the arguments too.
         """
 
+        tags_of_all = None if callable(tags) else self._calls.checked_tags(ttl, tags)
+
         def decorate(function: Callable[P, R]) -> CachedFunction[P, R]:
             require(function, is_async=False)
             key_of = key or key_of_call(function)
@@ -468,7 +505,7 @@ class Namespace(Generic[V]):
                 def load() -> R:
                     return function(*args, **kwargs)
 
-                own_tags = tags(*args, **kwargs) if callable(tags) else tags
+                own_tags = tags(*args, **kwargs) if callable(tags) else tags_of_all
                 return self.get_or_set(key_of(*args, **kwargs), load, ttl=ttl, tags=own_tags, wait=wait)
 
             def invalidate(*args: P.args, **kwargs: P.kwargs) -> bool:
@@ -560,35 +597,44 @@ class Lock:
         self._runner, self._calls, self._key, self._ttl, self._wait = runner, calls, key, ttl, wait
         self._renewal: Repeat | None = None
         self.owner = uuid.uuid4().hex
-        """The owner of this lock."""
+        """The owner of the lock since it was last acquired: each `acquire` is an owner of its own."""
         self.lost = False
         """Whether a renewal has found that the lock is another owner's."""
 
     def acquire(self) -> bool:
         """Wait for the lock, and renew it from then on. Returns false if it was not free in time."""
         started = time.monotonic()
-        while not self._runner.run(self._calls.lock(self._key, self.owner, self._ttl), None):
-            left = started + self._wait - time.monotonic()
-            if left <= 0:
-                return False
-            sleep(min(_LOCK_POLL, left))
-        self.lost = False
-        self._renewal = Repeat(self._ttl / 3, self._renew)
+        # The server renews for the same owner, so that two threads with one owner would both have the lock.
+        owner = uuid.uuid4().hex
+        try:
+            while not self._runner.run(self._calls.lock(self._key, owner, self._ttl), None):
+                left = started + self._wait - time.monotonic()
+                if left <= 0:
+                    return False
+                sleep(min(_LOCK_POLL, left))
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                # It was cancelled, perhaps after the server had given the lock.
+                finish(self._runner.run_unattended(self._calls.unlock(self._key, owner), None))
+            raise
+        self.owner, self.lost = owner, False
+        self._renewal = Repeat(min(self._ttl / 3, _LONGEST_RENEWAL), lambda: self._renew(owner))
         return True
 
     def release(self) -> bool:
         """Release the lock. Returns whether it was still held. An error of the cache is as that of a verb."""
-        return self._release() is True
+        return finish(self._release()) is True
 
     def _release(self) -> bool | None:
-        if self._renewal is not None:
-            self._renewal.stop()
-            self._renewal = None
-        return self._runner.run(self._calls.unlock(self._key, self.owner), None)
+        # Once it is unlocked, another thread may acquire this lock.
+        owner, renewal, self._renewal = self.owner, self._renewal, None
+        if renewal is not None:
+            renewal.stop()
+        return self._runner.run(self._calls.unlock(self._key, owner), None)
 
-    def _renew(self) -> bool:
+    def _renew(self, owner: str) -> bool:
         # After an error the next renewal may still come in time.
-        renewed = self._runner.run_unattended(self._calls.lock(self._key, self.owner, self._ttl), None)
+        renewed = self._runner.run_unattended(self._calls.lock(self._key, owner, self._ttl), None)
         self.lost = renewed is False
         return not self.lost
 
@@ -600,5 +646,5 @@ class Lock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._release() is False and error is None:
+        if finish(self._release()) is False and error is None:
             raise LockLostError(f"the lock {self._calls.key(self._key)!r} was lost before it was released")

@@ -20,6 +20,9 @@ KEEP: Final = "keep"
 """The ttl of a value that replaces another one and keeps its deadline."""
 
 
+_SHORTEST_TTL = 0.001
+
+
 class Missing(enum.Enum):
     """The type of `MISSING`."""
 
@@ -80,10 +83,15 @@ class Raw:
 
 
 def ttl_text(ttl: Ttl | None) -> str | None:
-    """The ttl as the server reads it: always a text, because infinity passes through no other type of the driver."""
+    """The ttl as the server reads it: always a text, because infinity passes through no other type of the driver.
+
+    Raises `ValueError` for less than a millisecond. The server judges the rest.
+    """
     if ttl is None or isinstance(ttl, str):
         return ttl
     seconds = seconds_of(ttl)
+    if not seconds >= _SHORTEST_TTL:
+        raise ValueError(f"a ttl must be at least a millisecond: {ttl!r}")
     return FOREVER if seconds == float("inf") else f"{seconds:.6f}"
 
 

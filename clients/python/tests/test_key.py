@@ -45,3 +45,15 @@ def test_key_of_a_call():
     assert len({key(value) for value in different}) == len(different)
     with pytest.raises(TypeError, match="pass key="):
         key(object())
+
+
+class Permission(enum.IntFlag):
+    READ = 1
+
+
+def test_key_of_a_call_with_flags():
+    def function(permission): ...
+
+    key = key_of_call(function)
+    # Those without a name differ too.
+    assert len({key(Permission(value)) for value in range(8)}) == 8

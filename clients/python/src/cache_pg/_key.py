@@ -73,7 +73,8 @@ def _stable(value: object) -> str:
     if type(value) in _ATOMS:
         return repr(value)
     if isinstance(value, enum.Enum):
-        return f"{type(value).__qualname__}.{value.name}"
+        # A combination of flags may have no name.
+        return f"{type(value).__qualname__}.{_stable(value.value) if value.name is None else value.name}"
     if type(value) in (list, tuple):
         return f"[{','.join(map(_stable, value))}]"  # type: ignore[call-overload]
     if type(value) in (set, frozenset):

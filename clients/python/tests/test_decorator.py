@@ -113,6 +113,18 @@ async def test_function_of_the_other_kind(ns):
         ns.cached()(function if isinstance(ns, cache_pg.AsyncNamespace) else coroutine)
 
 
+async def test_generator_function(ns):
+    def values():
+        yield 1
+
+    async def async_values():
+        yield 1
+
+    for function in (values, async_values):
+        with pytest.raises(TypeError, match="generator function"):
+            ns.cached()(function)
+
+
 def test_key_of_the_decorator(open_cache):
     report = decorated(open_cache(), [])
     assert report.key(1) == "test_decorator.decorated.<locals>.report:year=1,month=1,currency='EUR'"

@@ -167,3 +167,18 @@ async def test_load_that_fails_in_the_transaction(open_cache, dsn, name, errors,
     with pytest.raises(psycopg.errors.DivisionByZero):
         await go(ns.get_or_set("a", lambda: conn.execute("SELECT 1 / 0"), conn=conn))
     assert [type(error) for error in errors] == [psycopg.errors.InFailedSqlTransaction]
+
+
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_pipeline_mode(dsn, name, errors, autocommit):
+    cache = cache_pg.Cache(dsn, on_error=errors.append)
+    with psycopg.connect(dsn, autocommit=autocommit) as db, db.pipeline():
+        db.execute("CREATE TEMPORARY TABLE orders AS SELECT 1 AS id")
+        with pytest.raises(ValueError, match="pipeline mode"):
+            cache.set(name, 1, conn=db)
+        strict = cache.namespace(name, errors="raise")
+        assert strict.set("a", 1, conn=db) is True
+        assert strict.get("a", conn=db) == 1
+        assert db.execute("SELECT count(*) FROM orders").fetchone() == (1,)
+    assert errors == []
+    cache.close()

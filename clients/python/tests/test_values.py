@@ -81,6 +81,14 @@ async def test_unreadable_value_is_a_reported_miss(cache, name, errors):
         await go(cache.namespace(name, errors="raise").get("a"))
 
 
+async def test_unreadable_value_hides_no_other(cache, name, errors):
+    await go(cache.namespace(name, serializer=cache_pg.Raw()).set_many({"a": b"1", "b": b"\xff", "c": b"3"}))
+    assert await go(cache.namespace(name).get_many(["a", "b", "c"])) == {"a": 1, "c": 3}
+    assert [type(error) for error in errors] == [cache_pg.UnreadableValueError]
+    with pytest.raises(cache_pg.UnreadableValueError):
+        await go(cache.namespace(name, errors="raise").get_many(["a", "b", "c"]))
+
+
 async def test_unreadable_value_is_replaced(cache, name, errors):
     ns = cache.namespace(name)
     await go(cache.namespace(name, serializer=cache_pg.Raw()).set("a", b"\xff not JSON"))

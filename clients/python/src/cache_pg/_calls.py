@@ -75,7 +75,18 @@ class Calls:
 
         def read(rows: Rows) -> dict[K, Any]:
             found: dict[str, bytes] = dict(rows)
-            return {key: self._loads(found[full]) for key, full in zip(keys, full_keys, strict=True) if full in found}
+            values: dict[K, Any] = {}
+            unreadable = None
+            for key, full in zip(keys, full_keys, strict=True):
+                if full in found:
+                    try:
+                        values[key] = self._loads(found[full])
+                    except UnreadableValueError as error:
+                        unreadable = error
+            if unreadable is not None:
+                unreadable.others = values
+                raise unreadable
+            return values
 
         return Call(self._query("cache_get_many_bytes(%s::text[])", "key, value"), [full_keys], read, {})
 

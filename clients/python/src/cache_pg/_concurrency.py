@@ -103,7 +103,9 @@ class Repeat:
 
 
 def require(function: Callable[..., Any], *, is_async: bool) -> None:
-    """Refuse a function of the other kind: its value would be a coroutine, or could not be awaited."""
+    """Refuse a function whose value is an iterator, or a coroutine where it must not be, or none where it must."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{function.__qualname__} is a generator function, and an iterator cannot be stored")
     if inspect.iscoroutinefunction(function) != is_async:
         kind, cache = ("a plain", "Cache") if is_async else ("an async", "AsyncCache")
         raise TypeError(f"{function.__qualname__} is {kind} function: decorate it with {cache}.cached")

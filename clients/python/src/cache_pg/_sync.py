@@ -11,12 +11,12 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 import psycopg
 from psycopg import ClientCursor, Connection, Cursor
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
 from cache_pg._calls import Call, Calls, Entry, Fetched, Rows
@@ -37,6 +37,8 @@ D = TypeVar("D")
 T = TypeVar("T")
 K = TypeVar("K", bound=Key)
 P = ParamSpec("P")
+Q = ParamSpec("Q")
+S = TypeVar("S")
 R = TypeVar("R", covariant=True)
 
 Errors: TypeAlias = Literal["report", "raise"]
@@ -134,7 +136,10 @@ class Runner:
         """The result of the call. After an error: the result for that, or the error."""
         try:
             return call.read(self._rows(call, connection))
-        except (psycopg.Error, UnreadableValueError) as error:
+        except UnreadableValueError as error:
+            self.failed(error)
+            return call.failed if error.others is None else cast(T, error.others)
+        except psycopg.Error as error:
             self.failed(error)
             return call.failed
 
@@ -173,6 +178,9 @@ class Runner:
                 with self.source.connection() as own:
                     return _execute(own, call)
             connection = self.source
+        if self.errors == "report" and connection.pgconn.pipeline_status != PipelineStatus.OFF:
+            # An error would abort what the application has sent before, and errors of that would end up here.
+            raise ValueError('a connection in pipeline mode needs a cache with errors="raise"')
         if self.errors == "report" and _is_in_transaction(connection):
             return _execute_in_savepoint(connection, call)
         return _execute(connection, call)
@@ -214,6 +222,16 @@ class CachedFunction(Protocol[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The value of the cache, or of the function."""
+        ...
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any]) -> "CachedFunction[P, R]": ...
+    @overload
+    def __get__(
+        self: "CachedFunction[Concatenate[S, Q], R]", instance: S, owner: type[S] | None = None
+    ) -> Callable[Q, R]: ...
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """The method of an instance, or the function for the class."""
         ...
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> Key:
@@ -491,7 +509,8 @@ class Namespace(Generic[V]):
 
         The key is made of the function's name and arguments: numbers, texts, bytes, times, UUIDs, enums, and lists,
         tuples, sets and dicts of them. For others, such as the `self` of a method, pass `key`: a function from the
-        arguments to the key. `tags` may be a function of the arguments too.
+        arguments to the key. On a method, `key` and `invalidate` are those of the class: `Shop.sales.invalidate(shop)`.
+        `tags` may be a function of the arguments too.
         """
 
         tags_of_all = None if callable(tags) else self._calls.checked_tags(ttl, tags)

@@ -39,6 +39,11 @@ MISSING: Final = Missing.MISSING
 class UnreadableValueError(ValueError):
     """The serializer cannot read a value. Its cause is the serializer's error."""
 
+    def __init__(self, message: str, others: Any = None) -> None:
+        super().__init__(message)
+        self.others = others
+        """The result without this value, of a call for many."""
+
 
 class LockNotAcquiredError(Exception):
     """Another owner holds the lock, or the cache cannot answer."""

@@ -44,15 +44,9 @@ COMMENT ON FUNCTION @extschema@.cache_set_many(text, text, text[]) IS 'as cache_
 COMMENT ON FUNCTION @extschema@.cache_set_many(text[], jsonb[], interval[], text[]) IS 'sets each key to the value at the same place, in key order, with one ttl for each or one for all; returns how many';
 COMMENT ON FUNCTION @extschema@.cache_set_many(text[], jsonb[], text[], text[]) IS 'the same, with the ttls as text';
 COMMENT ON FUNCTION @extschema@.cache_set_many(text[], jsonb[], double precision[], text[]) IS 'the same, with the ttls in seconds';
-COMMENT ON FUNCTION @extschema@.cache_set_many(text[], jsonb[], interval, text[]) IS 'the same, with one ttl for all';
-COMMENT ON FUNCTION @extschema@.cache_set_many(text[], jsonb[], text, text[]) IS 'the same, with one ttl for all, as text';
-COMMENT ON FUNCTION @extschema@.cache_set_many(text[], jsonb[], double precision, text[]) IS 'the same, with one ttl for all, in seconds';
 COMMENT ON FUNCTION @extschema@.cache_set_many_bytes(text[], bytea[], interval[], text[]) IS 'sets each key to the value at the same place, in key order, with one ttl for each or one for all; returns how many';
 COMMENT ON FUNCTION @extschema@.cache_set_many_bytes(text[], bytea[], text[], text[]) IS 'the same, with the ttls as text';
 COMMENT ON FUNCTION @extschema@.cache_set_many_bytes(text[], bytea[], double precision[], text[]) IS 'the same, with the ttls in seconds';
-COMMENT ON FUNCTION @extschema@.cache_set_many_bytes(text[], bytea[], interval, text[]) IS 'the same, with one ttl for all';
-COMMENT ON FUNCTION @extschema@.cache_set_many_bytes(text[], bytea[], text, text[]) IS 'the same, with one ttl for all, as text';
-COMMENT ON FUNCTION @extschema@.cache_set_many_bytes(text[], bytea[], double precision, text[]) IS 'the same, with one ttl for all, in seconds';
 COMMENT ON FUNCTION @extschema@.cache_touch(text, interval, xid8, timestamptz) IS 'sets a new deadline for a live entry, if it has this version; returns whether there was one';
 COMMENT ON FUNCTION @extschema@.cache_touch(text, text, xid8, timestamptz) IS 'as cache_touch, with the ttl as text: ''10 minutes'', ''600'' (seconds), ''infinity'' or ''keep''';
 COMMENT ON FUNCTION @extschema@.cache_touch(text, double precision, xid8, timestamptz) IS 'as cache_touch, with the ttl in seconds';

@@ -12,7 +12,7 @@ use crate::pg::{ByteaArray, DoubleArray, Format, IntervalArray, Jsonb, JsonbArra
 use crate::statement::{IntoParam, Statement, statement};
 use crate::stats::{Operation, observe};
 use crate::{catalog::ExtensionTables, store};
-use pgrx::{datum::Interval, prelude::*};
+use pgrx::prelude::*;
 
 static EACH: Statement = statement!("each.sql", [JSONBOID]);
 
@@ -106,34 +106,27 @@ fn put_arrays(
     put_many(&access, name, entries, tags)
 }
 
-/// Declares the functions of arrays for one type of values: one for each type of the ttls, and of one ttl for all.
+/// Declares the functions of arrays for one type of values: one for each type of the ttls.
 macro_rules! functions_of_arrays {
-    ($name:literal of $values:ident:
-     $intervals:ident $texts:ident $numbers:ident $interval:ident $text:ident $seconds:ident) => {
-        functions_of_arrays!(@$intervals $name $values, ttls: [default!(Option<IntervalArray>, "NULL")]
-            => ttls.iter().flat_map(IntervalArray::elements));
-        functions_of_arrays!(@$texts $name $values, ttls: [Option<TextArray>]
-            => ttls.iter().flat_map(TextArray::elements));
-        functions_of_arrays!(@$numbers $name $values, ttls: [Option<DoubleArray>]
-            => ttls.iter().flat_map(DoubleArray::elements));
-        functions_of_arrays!(@$interval $name $values, ttl: [Option<Interval>] => [ttl]);
-        functions_of_arrays!(@$text $name $values, ttl: [Option<&str>] => [ttl]);
-        functions_of_arrays!(@$seconds $name $values, ttl: [Option<f64>] => [ttl]);
+    ($name:literal of $values:ident: $intervals:ident $texts:ident $numbers:ident) => {
+        functions_of_arrays!(@$intervals $name $values default!(Option<IntervalArray>, "NULL"));
+        functions_of_arrays!(@$texts $name $values Option<TextArray>);
+        functions_of_arrays!(@$numbers $name $values Option<DoubleArray>);
     };
-    (@$function:ident $name:literal $values:ident, $ttls:ident: [$($kind:tt)+] => $list:expr) => {
+    (@$function:ident $name:literal $values:ident $($ttls:tt)+) => {
         /// Sets each key to the value at the same place, in byte order of the keys; returns how many keys. There is one
         /// ttl for each, or one for all. Of a key that is given twice the last value counts.
         #[pg_extern(volatile, parallel_unsafe, name = $name)]
         fn $function(
             keys: Option<TextArray>,
             values: Option<$values>,
-            $ttls: $($kind)+,
+            ttls: $($ttls)+,
             tags: default!(Option<Vec<Option<String>>>, "NULL"),
         ) -> Result<i64, ErrorReport> {
             answer(None, || {
                 let values = values.ok_or(CacheError::NullValue)?;
                 let values = values.elements().into_iter().map(|value| value.map(Format::value)).collect();
-                let ttls = $list.into_iter().map(Ttl::from).collect();
+                let ttls = ttls.iter().flat_map(|ttls| ttls.elements()).map(Ttl::from).collect();
                 put_arrays($name, keys, values, ttls, tags)
             })
         }
@@ -141,8 +134,6 @@ macro_rules! functions_of_arrays {
 }
 
 functions_of_arrays!("cache_set_many" of JsonbArray:
-    cache_set_many_arrays cache_set_many_arrays_texts cache_set_many_arrays_numbers
-    cache_set_many_arrays_interval cache_set_many_arrays_text cache_set_many_arrays_seconds);
+    cache_set_many_arrays cache_set_many_arrays_texts cache_set_many_arrays_numbers);
 functions_of_arrays!("cache_set_many_bytes" of ByteaArray:
-    cache_set_many_bytes cache_set_many_bytes_texts cache_set_many_bytes_numbers
-    cache_set_many_bytes_interval cache_set_many_bytes_text cache_set_many_bytes_seconds);
+    cache_set_many_bytes cache_set_many_bytes_texts cache_set_many_bytes_numbers);

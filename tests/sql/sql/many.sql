@@ -14,10 +14,6 @@ SELECT * FROM many;
 SELECT cache_set_many_bytes('{many:a,many:b}', '{"\\x01",""}'), cache_set_many_bytes('{many:c,many:d}', ARRAY['\x02', '\x03']::bytea[], ARRAY[60, 120]),
        cache_set_many_bytes(ARRAY['many:e'], ARRAY['\x04'::bytea], ARRAY['1 hour'], '{many-tag}');
 SELECT * FROM many;
--- One ttl for all, of any type, and NULL for the usual one.
-SELECT cache_set_many('{many:a,many:b}'::text[], '{1,2}'::jsonb[], '10 minutes'), cache_set_many('{many:a}'::text[], '{1}'::jsonb[], 600), cache_set_many('{many:a}'::text[], '{1}'::jsonb[], interval '5 minutes', '{many-tag}'),
-       cache_set_many('{many:a}'::text[], '{1}'::jsonb[], NULL), cache_set_many('{many:a}'::text[], '{1}'::jsonb[], NULL, '{many-tag}'), cache_set_many_bytes('{many:e}', ARRAY['\x05'::bytea], NULL), cache_set_many_bytes('{many:e}', ARRAY['\x05'::bytea], 'infinity'),
-       cache_set_many_bytes('{many:e}', ARRAY['\x05'::bytea], 60.5);
 -- The last value of a key counts.
 SELECT cache_set_many('{many:a,many:b,many:a,many:a}'::text[], '{1,2,3,4}'::jsonb[], ARRAY[60, 120, 180, 240]);
 SELECT * FROM many WHERE key < 'many:c';

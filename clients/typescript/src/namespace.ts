@@ -4,7 +4,7 @@ import type { Database, CallOptions, ErrorContext } from "./database.js";
 import { Flights } from "./flights.js";
 import { cacheKey } from "./key.js";
 import type { NearCache, NearCacheOptions, NearCaches, NearFields } from "./near.js";
-import { dateText, ttlText, type Codec, type Schema, type Ttl } from "./values.js";
+import { dateText, integerText, ttlText, versionText, type Codec, type Schema, type Ttl } from "./values.js";
 
 export interface NamespaceOptions {
   /** The ttl of calls that have none. Default: that of `cache_configure`, or else `cache_pg.default_ttl`. */
@@ -239,7 +239,7 @@ export class Namespace<T> {
       { operation: "compareAndSet", key: full },
       `SELECT cache_cas${this.#codec.suffix}($1, $2::${this.#codec.type}, $3::text::xid8, $4::text, $5::text[],
         $6::timestamptz) AS result`,
-      [full, this.#codec.encode(value), version, ...this.#lifetime(options)],
+      [full, this.#codec.encode(value), versionText(version), ...this.#lifetime(options)],
       options,
     );
   }
@@ -248,7 +248,7 @@ export class Namespace<T> {
   async delete(key: string, options: VersionOptions = {}): Promise<boolean> {
     const full = this.key(key);
     const statement = "SELECT cache_delete($1, $2::text::xid8) AS result";
-    return this.#changed({ operation: "delete", key: full }, statement, [full, options.version ?? null], options);
+    return this.#changed({ operation: "delete", key: full }, statement, [full, versionText(options.version)], options);
   }
 
   /** Deletes entries in one statement. Returns how many were live. */
@@ -270,7 +270,7 @@ export class Namespace<T> {
     return this.#changed(
       { operation: "touch", key: full },
       "SELECT cache_touch($1, $2::text, $3::text::xid8, $4::timestamptz) AS result",
-      [full, this.#ttlText({ ttl, expiresAt }), version ?? null, dateText(expiresAt)],
+      [full, this.#ttlText({ ttl, expiresAt }), versionText(version), dateText(expiresAt)],
       options,
     );
   }
@@ -295,7 +295,7 @@ export class Namespace<T> {
     const full = this.key(key);
     const { initial = 0 } = options;
     const statement = "SELECT cache_incr($1, $2::bigint, $3::text, $4::bigint)::text AS result";
-    const values = [full, integer(delta), this.#ttlText(options), initial === null ? null : integer(initial)];
+    const values = [full, integerText(delta), this.#ttlText(options), initial === null ? null : integerText(initial)];
     const context = { operation: "increment", key: full };
     const row = await this.#forgetting([full], () =>
       this.#db.call<{ result: string | null }>(context, statement, values, options),
@@ -357,6 +357,7 @@ export class Namespace<T> {
   async getOrSet(key: string, load: () => Loaded<T> | Promise<Loaded<T>>, options: GetOrSetOptions = {}): Promise<T> {
     const full = this.key(key);
     const wait = options.wait ?? DEFAULT_WAIT_SECONDS;
+    if (Number.isNaN(wait)) throw new TypeError("a wait cannot be NaN");
     if (options.client !== undefined) return this.#compute(full, load, options, wait, () => {});
     const kept = this.#decode(this.#nearFor(options)?.get(full), { operation: "getOrSet", key: full });
     if (kept !== undefined) return kept.value;
@@ -608,11 +609,4 @@ const NEAR_COLUMNS = `e.tags, ${REMAINING} AS remaining`;
 /** Milliseconds since 1970, for JavaScript's Date. */
 function ms(timestamp: string): string {
   return `extract(epoch FROM ${timestamp})::float8 * 1000`;
-}
-
-function integer(number: number | bigint): string {
-  if (typeof number === "number" && !Number.isSafeInteger(number)) {
-    throw new RangeError(`${number} is not an integer that a number holds exactly; pass a bigint`);
-  }
-  return number.toString();
 }

@@ -69,6 +69,26 @@ export function ttlText(ttl: Ttl | undefined): string | null {
   return ttl === Infinity ? "infinity" : String(ttl);
 }
 
+/**
+ * The text that the server reads as a moment. Its years have no plus sign, and begin later than those of a Date; all
+ * moments that are past mean the same.
+ */
 export function dateText(date: Date | undefined): string | null {
-  return date === undefined ? null : date.toISOString();
+  return date === undefined ? null : new Date(Math.max(0, date.getTime())).toISOString().replace(/^\+0?/, "");
+}
+
+/** The text of a version, which is a transaction id of 64 bits. */
+export function versionText(version: string | undefined): string | null {
+  if (version === undefined) return null;
+  if (/^\d{1,20}$/.test(version) && BigInt(version) < 2n ** 64n) return version;
+  throw new TypeError(`${JSON.stringify(version)} is not the version of an entry`);
+}
+
+/** The text of an integer of 64 bits. */
+export function integerText(integer: number | bigint): string {
+  if (typeof integer === "number" && !Number.isSafeInteger(integer)) {
+    throw new RangeError(`${integer} is not an integer that a number holds exactly; pass a bigint`);
+  }
+  if (BigInt.asIntN(64, BigInt(integer)) !== BigInt(integer)) throw new RangeError(`${integer} has more than 64 bits`);
+  return integer.toString();
 }

@@ -71,6 +71,34 @@ test("every verb runs in the transaction", async () => {
   await assert.rejects(rolledBack, Rollback);
 });
 
+test("a wrong argument is refused before it reaches the server, so the transaction goes on", async () => {
+  const wrong: ((on: { client: ClientBase }) => Promise<unknown>)[] = [
+    (on) => numbers.compareAndSet("a", 1, "abc", on),
+    (on) => numbers.delete("a", { ...on, version: (2n ** 64n).toString() }),
+    (on) => numbers.touch("a", 60, { ...on, version: "" }),
+    (on) => numbers.increment("a", 2n ** 63n, on),
+    (on) => numbers.increment("a", 1, { ...on, initial: -(2n ** 63n) - 1n }),
+    (on) => numbers.set("a", 1, { ...on, expiresAt: new Date(NaN) }),
+    (on) => numbers.getOrSet("a", () => assert.fail(), { ...on, wait: NaN }),
+  ];
+  for (const call of wrong) {
+    await transaction(db.pool, async (client) => {
+      await assert.rejects(call({ client }), (error) => error instanceof TypeError || error instanceof RangeError);
+      assert.equal(await numbers.set("b", 1, { client }), true);
+    });
+  }
+});
+
+test("every Date is a deadline, however far", async () => {
+  await transaction(db.pool, async (client) => {
+    const farthest = 8.64e15;
+    assert.equal(await numbers.set("a", 1, { client, expiresAt: new Date(-farthest) }), true);
+    assert.equal(await numbers.has("a", { client }), false);
+    assert.equal(await numbers.set("a", 1, { client, expiresAt: new Date(farthest) }), false);
+  });
+  assert.deepEqual(db.takeReported().map(({ error }) => (error as { code?: string }).code), ["22023"]);
+});
+
 async function setting(client: ClientBase): Promise<string> {
   return (await client.query("SELECT current_setting('cache_pg.errors') AS errors")).rows[0].errors;
 }

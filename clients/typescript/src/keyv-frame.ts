@@ -21,14 +21,24 @@ export function frame(value: unknown, key: string | undefined): Buffer {
   return Buffer.concat([head, utf8, body]);
 }
 
+/** What `frame` was given. Throws if the bytes come from another program, or from a newer release of Node. */
 export function unframe(stored: Buffer, entry: string): { key: string | undefined; value: unknown } {
-  const first = stored[0] ?? 0;
+  try {
+    return parse(stored);
+  } catch (cause) {
+    throw new Error(`the entry ${JSON.stringify(entry)} was not stored by KeyvCachePg`, { cause });
+  }
+}
+
+function parse(stored: Buffer): { key: string | undefined; value: unknown } {
+  const first = stored.readUInt8(0);
   const kind = first & ~WITH_KEY;
-  if (kind !== TEXT && kind !== CLONE) throw new Error(`the entry ${JSON.stringify(entry)} was not stored by KeyvCachePg`);
+  if (kind !== TEXT && kind !== CLONE) throw new RangeError(`the first byte is ${first}`);
   let start = 1;
   let key: string | undefined;
   if (first & WITH_KEY) {
     start = 5 + stored.readUInt32BE(1);
+    if (start > stored.length) throw new RangeError("the key is longer than the entry");
     key = stored.toString("utf8", 5, start);
   }
   const body = stored.subarray(start);

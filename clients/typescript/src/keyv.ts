@@ -119,7 +119,7 @@ export class KeyvCachePg extends EventEmitter {
     return this.#read(keys, undefined, async (entries) => {
       const rows = await this.#rows<{ key: string; value: Buffer }>(
         "SELECT key, value FROM cache_get_many_bytes($1::text[])", [entries]);
-      const found = new Map(rows.map(({ key, value }) => [key, unframe(value, key).value]));
+      const found = new Map(rows.map(({ key, value }) => [key, this.#unframe(value, key)?.value]));
       return entries.map((entry) => found.get(entry));
     });
   }
@@ -190,13 +190,8 @@ export class KeyvCachePg extends EventEmitter {
         `SELECT key, cache_get_bytes(key) AS value FROM cache_keys($1, $2, ${PAGE}) AS key`, [segment(namespace), after]);
       for (const { key, value } of rows) {
         if (value === null) continue; // It has expired since.
-        let stored;
-        try {
-          stored = unframe(value, key);
-        } catch (error) {
-          this.#tell(error);
-          continue;
-        }
+        const stored = this.#unframe(value, key);
+        if (stored === undefined) continue;
         const given = stored.key ?? key.slice(prefix.length);
         yield [this.#keyv === 5 ? `${namespace}:${given}` : given, stored.value];
       }
@@ -250,6 +245,16 @@ export class KeyvCachePg extends EventEmitter {
       if (this.#keyv !== 5) throw error;
       this.emit("error", error);
       return keys.map(() => miss);
+    }
+  }
+
+  /** Undefined for what another program stored. It costs no other entry its value. */
+  #unframe(value: Buffer, entry: string): ReturnType<typeof unframe> | undefined {
+    try {
+      return unframe(value, entry);
+    } catch (error) {
+      this.#tell(error);
+      return undefined;
     }
   }
 

@@ -56,6 +56,23 @@ export function storeTests({ afterAll, beforeEach, describe, expect, test }, Key
     expect(() => keyv({ namespace: "n".repeat(256) })).toThrow(RangeError);
   });
 
+  test("an entry that another program stored is a miss, and leaves the others", async () => {
+    const cache = keyv();
+    await cache.set("mine", 1);
+    await sql("SELECT cache_set('keyv:json', '{}')");
+    await sql("SELECT cache_set_bytes('keyv:short', '\\x0500')");
+    await sql("SELECT cache_set_bytes('keyv:long', '\\x05ffffffff01')");
+    await sql("SELECT cache_set_bytes('keyv:clone', '\\x02ff')");
+    const foreign = ["json", "short", "long", "clone"];
+    expect(await cache.getMany(["mine", ...foreign])).toEqual([1, undefined, undefined, undefined, undefined]);
+    expect(errors.length).toBe(4);
+    for (const key of foreign) expect(await cache.get(key)).toBeUndefined();
+    expect(errors.length).toBe(8);
+    expect(await all(cache.iterator())).toEqual(new Map([["mine", 1]]));
+    expect(errors.length).toBe(12);
+    for (const error of errors) expect(String(error)).toContain("was not stored by KeyvCachePg");
+  });
+
   test("clear leaves what others have in the cache", async () => {
     await sql("SELECT cache_set('tenant:1', '1')");
     const cache = keyv();

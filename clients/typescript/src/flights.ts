@@ -3,6 +3,9 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** What Node's timers can hold. */
+const LONGEST_SLEEP_MS = 2 ** 31 - 1;
+
 /** Computes the value. `wait` seconds of the caller's patience are left. `land` lets later calls start at once. */
 export type Fly<T> = (wait: number, land: () => void) => Promise<T>;
 
@@ -37,7 +40,7 @@ export class Flights {
   async #landing(before: Promise<void> | undefined, wait: number): Promise<void> {
     if (before === undefined) return;
     const impatience = new AbortController();
-    await Promise.race([before, sleep(wait * 1000, undefined, { signal: impatience.signal, ref: false }).catch(() => {})]);
+    await Promise.race([before, sleep(Math.min(wait * 1000, LONGEST_SLEEP_MS), undefined, { signal: impatience.signal, ref: false }).catch(() => {})]);
     impatience.abort();
   }
 }

@@ -4,6 +4,7 @@ import type { Database, CallOptions, ErrorContext } from "./database.js";
 import { Flights } from "./flights.js";
 import { cacheKey } from "./key.js";
 import type { NearCache, NearCacheOptions, NearCaches, NearFields } from "./near.js";
+import { patiently, type Answer } from "./patience.js";
 import { dateText, integerText, ttlText, versionText, type Codec, type Schema, type Ttl } from "./values.js";
 
 export interface NamespaceOptions {
@@ -50,7 +51,10 @@ export interface PrefixOptions extends CallOptions {
 }
 
 export interface GetOrSetOptions extends WriteOptions {
-  /** How many seconds to wait while another process computes the value. Default: 2. */
+  /**
+   * How many seconds to wait while another process computes the value. Default: 2. Calls that wait have at most half of
+   * the pool's connections, and give each back every tenth of a second.
+   */
   wait?: number | undefined;
   /**
    * Returns a value past its deadline at once, and computes the new one afterwards. The namespace needs
@@ -390,10 +394,16 @@ export class Namespace<T> {
     return hit.value;
   }
 
-  async #fetch(context: KeyContext, key: string, wait: number, options: CallOptions): Promise<Fetched | undefined> {
+  #fetch(context: KeyContext, key: string, wait: number, options: CallOptions): Promise<Fetched | undefined> {
+    const pool = options.client === undefined ? this.#db.pool : undefined;
+    return patiently(wait, pool, (seconds) => this.#fetchOnce(context, key, seconds, options));
+  }
+
+  async #fetchOnce(context: KeyContext, key: string, wait: number, options: CallOptions): Promise<Fetched | undefined> {
     const { suffix, read, entry } = this.#codec;
     const source = `cache_fetch${suffix}($1, $2::float8 * interval '1 second') AS f`;
-    const columns = `f.found, ${read("f.value")} AS stored, f.token`;
+    const waited = "extract(epoch FROM clock_timestamp() - statement_timestamp())::float8";
+    const columns = `f.found, ${read("f.value")} AS stored, f.token, ${waited} AS waited`;
     const near = this.#nearFor(options);
     if (near === undefined) {
       return this.#db.call<Fetched>(context, `SELECT ${columns} FROM ${source}`, [key, wait], options);
@@ -579,10 +589,8 @@ export class Namespace<T> {
 type Stored = string | Buffer;
 type KeyContext = ErrorContext & { key: string };
 
-interface Fetched extends Record<string, unknown> {
-  found: boolean;
+interface Fetched extends Answer, Record<string, unknown> {
   stored: Stored | null;
-  token: string | null;
 }
 
 interface NearRow extends NearFields, Record<string, unknown> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import pg from "pg";
@@ -104,10 +104,11 @@ test("across pools, one loads and the others wait", async () => {
   const loading = gate();
   const first = numbers.getOrSet("a", () => (loading.open(), loaded.promise));
   await loading.promise;
-  const second = elsewhere().getOrSet("a", () => assert.fail(), { wait: 10 });
+  const second = elsewhere().getOrSet("a", () => assert.fail(), { wait: Infinity });
+  const third = numbers.getOrSet("a", () => assert.fail(), { wait: Infinity });
   await until("the second waits", async () => (await waiting()) === 1);
   loaded.open(1);
-  assert.deepEqual(await Promise.all([first, second]), [1, 1]);
+  assert.deepEqual(await Promise.all([first, second, third]), [1, 1, 1]);
 });
 
 async function waiting(): Promise<number> {
@@ -139,6 +140,56 @@ test("after the wait, a caller loads itself and does not store", async () => {
   assert.equal(await first, 1);
   assert.equal(await numbers.get("a"), 1);
 });
+
+/** A cache with a pool of its own. */
+function withConnections(max: number) {
+  const pool = new pg.Pool({ connectionString: db.url, max });
+  after(() => pool.end());
+  return { pool, numbers: db.cache({ pool }).namespace<number>("n", { ttl: 60 }) };
+}
+
+test("a call that waits leaves the only connection to the loaders", async () => {
+  const [one, two] = [withConnections(1), withConnections(1)];
+  const bothWait = gate();
+  const load = async ({ pool }: { pool: pg.Pool }, value: number) => {
+    await bothWait.promise;
+    return (await pool.query<{ n: number }>("SELECT $1::int AS n", [value])).rows[0]!.n;
+  };
+  const loaded = [one.numbers.getOrSet("a", () => load(one, 1)), two.numbers.getOrSet("b", () => load(two, 2))];
+  await until("both load", async () => (await leases()) === 2);
+  const awaited = [one.numbers.getOrSet("b", () => assert.fail(), { wait: 5 }), two.numbers.getOrSet("a", () => assert.fail(), { wait: 5 })];
+  await until("one waits", async () => (await waiting()) >= 1);
+  bothWait.open();
+  assert.deepEqual(await Promise.all([...loaded, ...awaited]), [1, 2, 2, 1]);
+});
+
+test("calls that wait for many keys leave connections to the others", async () => {
+  const keys = Array.from({ length: 30 }, (_, index) => `k${index}`);
+  const loaded = gate<number>();
+  const first = keys.map((key) => numbers.getOrSet(key, () => loaded.promise));
+  await until("all load", async () => (await leases()) === keys.length);
+  const { pool, numbers: others } = withConnections(4);
+  const awaited = keys.map((key) => others.getOrSet(key, () => assert.fail(), { wait: 5 }));
+  await until("some wait", async () => (await waiting()) >= 1);
+  for (let answers = 0; answers < 3; answers++) await pool.query("SELECT 1");
+  loaded.open(1);
+  await Promise.all(first);
+  assert.deepEqual(new Set(await Promise.all(awaited)), new Set([1]));
+});
+
+test("no call waits for a transaction that has changed the key", async () => {
+  await transaction(db.pool, async (client) => {
+    await numbers.delete("a", { client });
+    const started = performance.now();
+    assert.equal(await numbers.getOrSet("a", () => 1, { wait: 10 }), 1);
+    assert.ok(performance.now() - started < 5000);
+  });
+});
+
+async function leases(): Promise<number> {
+  const { rows } = await db.pool.query("SELECT count(*)::int AS n FROM cache_entries WHERE value IS NULL AND lease_until > now()");
+  return rows[0].n;
+}
 
 test("the loader's error is thrown, and the next caller gets the token at once", async () => {
   const failure = new Error("no source");

@@ -4,8 +4,9 @@ import type { ClientConfig, Pool } from "pg";
 import { Database, warnOnceAMinute, type CallOptions, type OnError } from "./database.js";
 import { cacheKey } from "./key.js";
 import { Locks, type LockOptions, type WithLockOptions } from "./lock.js";
-import { Namespace, type JsonNamespaceOptions, type NamespaceOptions, type PrefixOptions } from "./namespace.js";
+import { Namespace } from "./namespace.js";
 import { NearCaches } from "./near.js";
+import type { JsonNamespaceOptions, NamespaceOptions, PrefixOptions } from "./options.js";
 import { bytes, json } from "./values.js";
 
 export interface CacheOptions {

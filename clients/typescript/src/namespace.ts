@@ -1,86 +1,32 @@
-// Owns the verbs of a namespace: one statement each. Must never run a loader twice, nor hide its error.
+// Owns the verbs of a namespace: the statement of each. Must never return before the near caches of this process have
+// forgotten what it changed.
 
-import type { Database, CallOptions, ErrorContext } from "./database.js";
-import { Flights } from "./flights.js";
+import type { CallOptions, Database } from "./database.js";
+import { Entries, type Stored } from "./entries.js";
+import { Computed } from "./get-or-set.js";
 import { cacheKey } from "./key.js";
-import type { NearCache, NearCacheOptions, NearCaches, NearFields } from "./near.js";
-import { patiently, type Answer } from "./patience.js";
-import { dateText, integerText, ttlText, versionText, type Codec, type Schema, type Ttl } from "./values.js";
+import type { NearCaches } from "./near.js";
+import type {
+  Entry,
+  GetOrSetOptions,
+  IncrementOptions,
+  Loaded,
+  NamespaceOptions,
+  PrefixOptions,
+  VersionOptions,
+  WriteOptions,
+} from "./options.js";
+import { dateText, integerText, versionText, type Codec, type Ttl } from "./values.js";
 
-export interface NamespaceOptions {
-  /** The ttl of calls that have none. Default: that of `cache_configure`, or else `cache_pg.default_ttl`. */
-  ttl?: Ttl;
-  /** Tags that every entry of this namespace carries, beside those of the call. */
-  tags?: readonly string[];
-  /**
-   * Keeps entries that are read often in the memory of this process. PostgreSQL tells it which to forget. The namespace
-   * needs `cache_configure(..., notify => true)`. Another process's change is seen a moment after its commit.
-   */
-  nearCache?: boolean | NearCacheOptions;
-}
-
-export interface JsonNamespaceOptions<T> extends NamespaceOptions {
-  /** An entry that does not pass is reported and counts as a miss: for example, one that an older release has stored. */
-  schema?: Schema<T>;
-}
-
-export interface WriteOptions extends CallOptions {
-  /** How long the entry lives. Default: the ttl of the namespace. */
-  ttl?: Ttl | undefined;
-  /** The deadline itself, instead of a ttl. One that has come already makes the entry a miss. */
-  expiresAt?: Date | undefined;
-  /** Names to invalidate the entry by, together with others: see `Cache.invalidateTags`. */
-  tags?: readonly string[] | undefined;
-}
-
-export interface VersionOptions extends CallOptions {
-  /** Acts only if the live entry still has this version: see `getEntry`. */
-  version?: string | undefined;
-}
-
-export interface IncrementOptions extends CallOptions {
-  /** How long a new counter lives. A live one keeps its deadline. Default: the ttl of the namespace. */
-  ttl?: Ttl | undefined;
-  /** What a new counter starts at, before the increment. Null: only a live counter is incremented. Default: 0. */
-  initial?: number | bigint | null | undefined;
-}
-
-export interface PrefixOptions extends CallOptions {
-  /** Only keys that begin with this text, which is no pattern. */
-  prefix?: string | undefined;
-}
-
-export interface GetOrSetOptions extends WriteOptions {
-  /**
-   * How many seconds to wait while another process computes the value. Default: 2. Calls that wait have at most half of
-   * the pool's connections, and give each back every tenth of a second.
-   */
-  wait?: number | undefined;
-  /**
-   * Returns a value past its deadline at once, and computes the new one afterwards. The namespace needs
-   * `cache_configure(..., stale_for => ...)`. Not for a call with a client. Default: false.
-   */
-  background?: boolean | undefined;
-}
-
-/** What a loader may return: a value, and undefined for null if the namespace's values can be null. */
-export type Loaded<T> = T | (null extends T ? undefined : never);
-
-/** A live entry, with all that the cache knows of it. */
-export interface Entry<T> {
-  value: T;
-  tags: string[];
-  /** Changes with every write of the value. For `compareAndSet`, `delete` and `touch`. */
+interface EntryRow extends Record<string, unknown> {
+  stored: Stored | null;
+  tags: string[] | null;
   version: string;
-  /** When the entry was created. Replacing a live entry keeps it. */
-  createdAt: Date;
-  /** When the value was last written. */
-  updatedAt: Date;
-  /** The deadline, or null for an entry without one. */
-  expiresAt: Date | null;
+  created: number;
+  updated: number;
+  expires: number | null;
 }
 
-const DEFAULT_WAIT_SECONDS = 2;
 const KEYS_PER_PAGE = 1000;
 
 /**
@@ -90,30 +36,20 @@ const KEYS_PER_PAGE = 1000;
  * write returns false or 0. A call with wrong arguments rejects with a TypeError or a RangeError.
  */
 export class Namespace<T> {
-  readonly #db: Database;
-  readonly #flights = new Flights();
+  readonly #entries: Entries<T>;
   readonly #nearCaches: NearCaches;
-  readonly #near: NearCache | undefined;
-  readonly #codec: Codec<T>;
-  readonly #ttl: Ttl | undefined;
-  readonly #tags: readonly string[];
+  readonly #computed: Computed<T>;
 
   /** @internal Use `Cache.namespace` or `Cache.bytes`. */
   constructor(
     readonly name: string,
     shared: { db: Database; nearCaches: NearCaches },
     codec: Codec<T>,
-    { ttl, tags = [], nearCache = false }: NamespaceOptions,
+    options: NamespaceOptions,
   ) {
-    if (name.includes(":") || name === "" || cacheKey(name) !== name) {
-      throw new TypeError(`${JSON.stringify(name)} cannot be the name of a namespace`);
-    }
-    this.#db = shared.db;
+    this.#entries = new Entries(name, shared.db, shared.nearCaches, codec, options);
     this.#nearCaches = shared.nearCaches;
-    this.#codec = codec;
-    this.#ttl = ttl;
-    this.#tags = tags;
-    if (nearCache !== false) this.#near = this.#nearCaches.open(name, nearCache === true ? {} : nearCache);
+    this.#computed = new Computed(this.#entries);
   }
 
   /** The whole key, as the other functions of the cache know it: `key("burger-palace")` is `tenant:burger-palace`. */
@@ -125,21 +61,22 @@ export class Namespace<T> {
   async get(key: string, options: CallOptions = {}): Promise<T | undefined> {
     const full = this.key(key);
     const context = { operation: "get", key: full };
-    const near = this.#nearFor(options);
+    const near = this.#entries.nearFor(options);
     if (near !== undefined) {
-      const stored = near.get(full) ?? (await this.#readMany(near, context, [full], options)).get(full);
-      return this.#decode(stored, context)?.value;
+      const stored = near.get(full) ?? (await this.#entries.readMany(near, context, [full], options)).get(full);
+      return this.#entries.decode(stored, context)?.value;
     }
-    const statement = `SELECT ${this.#codec.read(`cache_get${this.#codec.suffix}($1)`)} AS stored`;
-    const row = await this.#db.call<{ stored: Stored }>(context, statement, [full], options);
-    return this.#decode(row?.stored, context)?.value;
+    const { read, suffix } = this.#entries.codec;
+    const statement = `SELECT ${read(`cache_get${suffix}($1)`)} AS stored`;
+    const row = await this.#entries.db.call<{ stored: Stored }>(context, statement, [full], options);
+    return this.#entries.decode(row?.stored, context)?.value;
   }
 
   /** The values of the keys that have one, in the order of `keys`. */
   async getMany(keys: Iterable<string>, options: CallOptions = {}): Promise<Map<string, T>> {
     const context = { operation: "getMany" };
     const asked = new Map(Array.from(keys, (key) => [key, this.key(key)]));
-    const near = this.#nearFor(options);
+    const near = this.#entries.nearFor(options);
     const found = new Map<string, Stored>();
     for (const full of asked.values()) {
       const kept = near?.get(full);
@@ -147,11 +84,12 @@ export class Namespace<T> {
     }
     const missing = [...new Set(asked.values())].filter((full) => !found.has(full));
     if (missing.length > 0) {
-      for (const [full, stored] of await this.#readMany(near, context, missing, options)) found.set(full, stored);
+      const read = await this.#entries.readMany(near, context, missing, options);
+      for (const [full, stored] of read) found.set(full, stored);
     }
     const values = new Map<string, T>();
     for (const [key, full] of asked) {
-      const decoded = this.#decode(found.get(full), { ...context, key: full });
+      const decoded = this.#entries.decode(found.get(full), { ...context, key: full });
       if (decoded !== undefined) values.set(key, decoded.value);
     }
     return values;
@@ -161,16 +99,16 @@ export class Namespace<T> {
   async getEntry(key: string, options: CallOptions = {}): Promise<Entry<T> | undefined> {
     const full = this.key(key);
     const context = { operation: "getEntry", key: full };
-    const row = await this.#db.call<EntryRow>(
+    const row = await this.#entries.db.call<EntryRow>(
       context,
-      `SELECT ${this.#codec.entry} AS stored, e.tags, e.version::text AS version, ${ms("e.created_at")} AS created,
-          ${ms("e.updated_at")} AS updated,
+      `SELECT ${this.#entries.codec.entry} AS stored, e.tags, e.version::text AS version,
+          ${ms("e.created_at")} AS created, ${ms("e.updated_at")} AS updated,
           CASE WHEN isfinite(e.expires_at) THEN ${ms("e.expires_at")} END AS expires
         FROM (VALUES (1)) AS one LEFT JOIN cache_entry($1) AS e ON true`,
       [full],
       options,
     );
-    const decoded = this.#decode(row?.stored, context);
+    const decoded = this.#entries.decode(row?.stored, context);
     if (row === undefined || decoded === undefined) return undefined;
     return {
       value: decoded.value,
@@ -185,7 +123,7 @@ export class Namespace<T> {
   /** Whether there is a live entry. Always asks the server. */
   async has(key: string, options: CallOptions = {}): Promise<boolean> {
     const full = this.key(key);
-    return this.#ask({ operation: "has", key: full }, "SELECT cache_exists($1) AS result", [full], options);
+    return this.#entries.ask({ operation: "has", key: full }, "SELECT cache_exists($1) AS result", [full], options);
   }
 
   /** The seconds until the deadline: `Infinity` without one, undefined on a miss. */
@@ -193,7 +131,7 @@ export class Namespace<T> {
     const full = this.key(key);
     const context = { operation: "ttl", key: full };
     const statement = "SELECT cache_ttl_seconds($1) AS result";
-    const row = await this.#db.call<{ result: number | null }>(context, statement, [full], options);
+    const row = await this.#entries.db.call<{ result: number | null }>(context, statement, [full], options);
     return row?.result ?? undefined;
   }
 
@@ -214,13 +152,13 @@ export class Namespace<T> {
       : Object.entries(entries as Readonly<Record<string, T>>).map((entry): readonly [string, T, Ttl?] => entry);
     if (list.length === 0) return 0;
     const keys = list.map(([key]) => this.key(key));
-    const values = list.map(([, value]) => this.#codec.encode(value));
-    const ttls = list.map(([, , ttl]) => this.#ttlText({ ttl: ttl ?? options.ttl }));
-    return this.#change(
+    const values = list.map(([, value]) => this.#entries.codec.encode(value));
+    const ttls = list.map(([, , ttl]) => this.#entries.ttlText({ ttl: ttl ?? options.ttl }));
+    const { suffix, type } = this.#entries.codec;
+    return this.#entries.change(
       { operation: "setMany" },
-      `SELECT cache_set_many${this.#codec.suffix}($1::text[], $2::${this.#codec.type}[], $3::text[], $4::text[])::float8
-        AS result`,
-      [keys, values, ttls, this.#tagsOf(options)],
+      `SELECT cache_set_many${suffix}($1::text[], $2::${type}[], $3::text[], $4::text[])::float8 AS result`,
+      [keys, values, ttls, this.#entries.tagsOf(options)],
       options,
       keys,
     );
@@ -239,11 +177,11 @@ export class Namespace<T> {
   /** Sets an entry only if the live one still has this version, which `getEntry` returns. Returns whether it did. */
   async compareAndSet(key: string, value: T, version: string, options: WriteOptions = {}): Promise<boolean> {
     const full = this.key(key);
-    return this.#changed(
+    const { suffix, type } = this.#entries.codec;
+    return this.#entries.changed(
       { operation: "compareAndSet", key: full },
-      `SELECT cache_cas${this.#codec.suffix}($1, $2::${this.#codec.type}, $3::text::xid8, $4::text, $5::text[],
-        $6::timestamptz) AS result`,
-      [full, this.#codec.encode(value), versionText(version), ...this.#lifetime(options)],
+      `SELECT cache_cas${suffix}($1, $2::${type}, $3::text::xid8, $4::text, $5::text[], $6::timestamptz) AS result`,
+      [full, this.#entries.codec.encode(value), versionText(version), ...this.#entries.lifetime(options)],
       options,
     );
   }
@@ -252,7 +190,8 @@ export class Namespace<T> {
   async delete(key: string, options: VersionOptions = {}): Promise<boolean> {
     const full = this.key(key);
     const statement = "SELECT cache_delete($1, $2::text::xid8) AS result";
-    return this.#changed({ operation: "delete", key: full }, statement, [full, versionText(options.version)], options);
+    const values = [full, versionText(options.version)];
+    return this.#entries.changed({ operation: "delete", key: full }, statement, values, options);
   }
 
   /** Deletes entries in one statement. Returns how many were live. */
@@ -260,7 +199,7 @@ export class Namespace<T> {
     const full = Array.from(keys, (key) => this.key(key));
     if (full.length === 0) return 0;
     const statement = "SELECT cache_delete_many($1::text[])::float8 AS result";
-    return this.#change({ operation: "deleteMany" }, statement, [full], options, full);
+    return this.#entries.change({ operation: "deleteMany" }, statement, [full], options, full);
   }
 
   /** Gives a live entry a new deadline. Returns whether there was one. */
@@ -271,10 +210,10 @@ export class Namespace<T> {
   ): Promise<boolean> {
     const full = this.key(key);
     const { version, expiresAt } = options;
-    return this.#changed(
+    return this.#entries.changed(
       { operation: "touch", key: full },
       "SELECT cache_touch($1, $2::text, $3::text::xid8, $4::timestamptz) AS result",
-      [full, this.#ttlText({ ttl, expiresAt }), versionText(version), dateText(expiresAt)],
+      [full, this.#entries.ttlText({ ttl, expiresAt }), versionText(version), dateText(expiresAt)],
       options,
     );
   }
@@ -286,7 +225,7 @@ export class Namespace<T> {
 
   /** Reads an entry and gives it a new deadline in one, for entries that live while they are used. */
   async getAndTouch(key: string, ttl?: Ttl, options: CallOptions = {}): Promise<T | undefined> {
-    return this.#readAndChange("get_and_touch", key, ", $2::text", [this.#ttlText({ ttl })], options);
+    return this.#readAndChange("get_and_touch", key, ", $2::text", [this.#entries.ttlText({ ttl })], options);
   }
 
   /**
@@ -299,10 +238,11 @@ export class Namespace<T> {
     const full = this.key(key);
     const { initial = 0 } = options;
     const statement = "SELECT cache_incr($1, $2::bigint, $3::text, $4::bigint)::text AS result";
-    const values = [full, integerText(delta), this.#ttlText(options), initial === null ? null : integerText(initial)];
+    const start = initial === null ? null : integerText(initial);
+    const values = [full, integerText(delta), this.#entries.ttlText(options), start];
     const context = { operation: "increment", key: full };
-    const row = await this.#forgetting([full], () =>
-      this.#db.call<{ result: string | null }>(context, statement, values, options),
+    const row = await this.#entries.forgetting([full], () =>
+      this.#entries.db.call<{ result: string | null }>(context, statement, values, options),
     );
     if (row === undefined || row.result === null) return undefined;
     if (typeof delta === "bigint") return BigInt(row.result);
@@ -315,18 +255,21 @@ export class Namespace<T> {
   async count({ prefix = "", client }: PrefixOptions = {}): Promise<number> {
     const statement = "SELECT cache_count($1, $2)::float8 AS result";
     const values = [this.name, `${this.name}:${prefix}`];
-    const row = await this.#db.call<{ result: number }>({ operation: "count" }, statement, values, { client });
+    const context = { operation: "count" };
+    const row = await this.#entries.db.call<{ result: number }>(context, statement, values, { client });
     return row?.result ?? 0;
   }
 
   /** The keys of the live entries, as the other methods take them, in byte order. Asks for 1,000 at a time. */
   async *keys({ prefix = "", client }: PrefixOptions = {}): AsyncGenerator<string, void, undefined> {
     const statement = `SELECT array_agg(key) AS keys FROM cache_keys($1, $2, ${KEYS_PER_PAGE}, $3) AS key`;
+    const context = { operation: "keys" };
     let after: string | null = null;
     do {
       const values: unknown[] = [this.name, after, `${this.name}:${prefix}`];
-      const row: { keys: string[] | null } | undefined = await this.#db.call({ operation: "keys" }, statement, values, { client });
-      const page: string[] = row?.keys ?? [];
+      type Page = { keys: string[] | null };
+      const row: Page | undefined = await this.#entries.db.call<Page>(context, statement, values, { client });
+      const page = row?.keys ?? [];
       for (const key of page) yield key.slice(this.name.length + 1);
       after = page.length < KEYS_PER_PAGE ? null : page.at(-1)!;
     } while (after !== null);
@@ -339,7 +282,8 @@ export class Namespace<T> {
     forget();
     try {
       const statement = "SELECT cache_clear($1, $2)::float8 AS result";
-      const row = await this.#db.call<{ result: number }>({ operation: "clear" }, statement, values, { client });
+      const context = { operation: "clear" };
+      const row = await this.#entries.db.call<{ result: number }>(context, statement, values, { client });
       return row?.result ?? 0;
     } finally {
       forget();
@@ -354,153 +298,13 @@ export class Namespace<T> {
    *   undefined, null is stored.
    * - If `load` fails, its error is thrown. If there is a value past its deadline (`stale_for` of `cache_configure`), it
    *   is returned, and `onError` gets the error with `stale` true.
-   * - If the cache fails, or another process takes longer than `wait`, the caller gets what `load` returns. It is not stored.
+   * - If the cache fails, or another process takes longer than `wait`, the caller gets what `load` returns,
+   *   which is not stored.
    * - Calls of this process that begin at the same time share one result, and the options and the `load` of the first.
    * - With a client, `load` should read through this client.
    */
   async getOrSet(key: string, load: () => Loaded<T> | Promise<Loaded<T>>, options: GetOrSetOptions = {}): Promise<T> {
-    const full = this.key(key);
-    const wait = options.wait ?? DEFAULT_WAIT_SECONDS;
-    if (Number.isNaN(wait)) throw new TypeError("a wait cannot be NaN");
-    if (options.client !== undefined) return this.#compute(full, load, options, wait, () => {});
-    const kept = this.#decode(this.#nearFor(options)?.get(full), { operation: "getOrSet", key: full });
-    if (kept !== undefined) return kept.value;
-    return this.#flights.share(full, wait, (left, land) => this.#compute(full, load, options, left, land));
-  }
-
-  async #compute(
-    key: string,
-    load: () => Loaded<T> | Promise<Loaded<T>>,
-    options: GetOrSetOptions,
-    wait: number,
-    land: () => void,
-  ): Promise<T> {
-    const context = { operation: "getOrSet", key };
-    let fetched = await this.#fetch(context, key, wait, options);
-    let hit = this.#decode(fetched?.stored, context);
-    if (fetched?.found && hit === undefined && fetched.token === null) {
-      // The value has another shape. There is a token for its key only after it has gone.
-      await this.#changed(context, "SELECT cache_delete($1) AS result", [key], options);
-      fetched = await this.#fetch(context, key, 0, options);
-      hit = this.#decode(fetched?.stored, context);
-    }
-    const token = fetched?.token ?? null;
-    if (hit === undefined) return this.#load(context, load, token, undefined, options);
-    if (token === null) return hit.value;
-    land();
-    const refreshed = this.#load(context, load, token, hit, options);
-    if (!options.background || options.client !== undefined) return refreshed;
-    refreshed.catch((error: unknown) => this.#db.onError(error, context));
-    return hit.value;
-  }
-
-  #fetch(context: KeyContext, key: string, wait: number, options: CallOptions): Promise<Fetched | undefined> {
-    const pool = options.client === undefined ? this.#db.pool : undefined;
-    return patiently(wait, pool, (seconds) => this.#fetchOnce(context, key, seconds, options));
-  }
-
-  async #fetchOnce(context: KeyContext, key: string, wait: number, options: CallOptions): Promise<Fetched | undefined> {
-    const { suffix, read, entry } = this.#codec;
-    const source = `cache_fetch${suffix}($1, $2::float8 * interval '1 second') AS f`;
-    const waited = "extract(epoch FROM clock_timestamp() - statement_timestamp())::float8";
-    const columns = `f.found, ${read("f.value")} AS stored, f.token, ${waited} AS waited`;
-    const near = this.#nearFor(options);
-    if (near === undefined) {
-      return this.#db.call<Fetched>(context, `SELECT ${columns} FROM ${source}`, [key, wait], options);
-    }
-    return near.reading([key], async (found) => {
-      const row = await this.#db.call<Fetched & NearRow>(
-        context,
-        `SELECT ${columns}, ${entry} AS entry, ${NEAR_COLUMNS}
-          FROM ${source} LEFT JOIN cache_entry($1) AS e ON f.found AND NOT f.stale`,
-        [key, wait],
-      );
-      if (row !== undefined) found(key, row.entry, row);
-      return row;
-    });
-  }
-
-  async #load(
-    context: KeyContext,
-    load: () => Loaded<T> | Promise<Loaded<T>>,
-    token: string | null,
-    hit: { value: T } | undefined,
-    options: WriteOptions,
-  ): Promise<T> {
-    let loaded: Loaded<T>;
-    try {
-      loaded = await load();
-    } catch (error) {
-      await this.#release(context, token, options);
-      if (hit === undefined) throw error;
-      this.#db.onError(error, { ...context, stale: true });
-      return hit.value;
-    }
-    const value = (loaded ?? null) as T;
-    let encoded: string | Buffer;
-    let decoded: T;
-    try {
-      encoded = this.#codec.encode(value);
-      decoded = this.#codec.decode(encoded);
-    } catch (error) {
-      await this.#release(context, token, options);
-      this.#db.failed(error, context);
-      return value;
-    }
-    if (token !== null) {
-      await this.#changed(
-        context,
-        `SELECT cache_fill${this.#codec.suffix}($1, $2::${this.#codec.type}, $3, $4::text, $5::text[], $6::timestamptz)
-          AS result`,
-        [context.key, encoded, token, ...this.#lifetime(options)],
-        options,
-      );
-    }
-    return decoded;
-  }
-
-  /** Gives the token back. An error is reported and never thrown, because the error of the loader counts. */
-  async #release(context: KeyContext, token: string | null, options: CallOptions): Promise<void> {
-    if (token === null) return;
-    try {
-      await this.#db.call(context, "SELECT cache_release($1, $2) AS result", [context.key, token], options);
-    } catch (error) {
-      this.#db.onError(error, context);
-    }
-  }
-
-  /** The near cache, if messages arrive. A transaction asks the server, because it sees its own changes. */
-  #nearFor({ client }: CallOptions): NearCache | undefined {
-    return client === undefined && this.#near?.listening ? this.#near : undefined;
-  }
-
-  async #readMany(near: NearCache | undefined, context: ErrorContext, keys: string[], options: CallOptions) {
-    const stored = new Map<string, Stored>();
-    if (near === undefined) {
-      const { suffix, read } = this.#codec;
-      const row = await this.#db.call<{ keys: string[] | null; stored: Stored[] | null }>(
-        context,
-        `SELECT array_agg(key) AS keys, array_agg(${read("value")}) AS stored FROM cache_get_many${suffix}($1::text[])`,
-        [keys],
-        options,
-      );
-      row?.keys?.forEach((key, index) => stored.set(key, row.stored![index]!));
-      return stored;
-    }
-    return near.reading(keys, async (found) => {
-      const row = await this.#db.call<{ entries: EntryOfMany[] | null; stored: Stored[] | null }>(
-        context,
-        `SELECT json_agg(json_build_object('key', asked.key, 'tags', e.tags, 'remaining', ${REMAINING})) AS entries,
-            array_agg(${this.#codec.entry}) AS stored
-          FROM unnest($1::text[]) AS asked(key) CROSS JOIN LATERAL cache_entry(asked.key) AS e`,
-        [keys],
-      );
-      row?.entries?.forEach((entry, index) => {
-        stored.set(entry.key, row.stored![index]!);
-        found(entry.key, row.stored![index]!, entry);
-      });
-      return stored;
-    });
+    return this.#computed.get(this.key(key), load, options);
   }
 
   async #readAndChange(
@@ -512,107 +316,27 @@ export class Namespace<T> {
   ): Promise<T | undefined> {
     const full = this.key(key);
     const context = { operation: verb === "take" ? "take" : "getAndTouch", key: full };
-    const { suffix, read } = this.#codec;
+    const { suffix, read } = this.#entries.codec;
     const statement = `SELECT ${read(`cache_${verb}${suffix}($1${parameters})`)} AS stored`;
-    const row = await this.#forgetting([full], () =>
-      this.#db.call<{ stored: Stored }>(context, statement, [full, ...values], options),
+    const row = await this.#entries.forgetting([full], () =>
+      this.#entries.db.call<{ stored: Stored }>(context, statement, [full, ...values], options),
     );
-    return this.#decode(row?.stored, context)?.value;
+    return this.#entries.decode(row?.stored, context)?.value;
   }
 
   async #store(verb: "set" | "add" | "replace", key: string, value: T, options: WriteOptions): Promise<boolean> {
     const full = this.key(key);
-    const { suffix, type } = this.#codec;
+    const { suffix, type } = this.#entries.codec;
     const call = `cache_${verb}${suffix}($1, $2::${type}, $3::text, $4::text[], $5::timestamptz)`;
-    return this.#changed(
+    return this.#entries.changed(
       { operation: verb, key: full },
       // The deadline may be infinite. Drivers misread that.
       `SELECT ${verb === "set" ? `${call} IS NOT NULL` : call} AS result`,
-      [full, this.#codec.encode(value), ...this.#lifetime(options)],
+      [full, this.#entries.codec.encode(value), ...this.#entries.lifetime(options)],
       options,
     );
   }
-
-  async #ask(context: ErrorContext, statement: string, values: unknown[], options: CallOptions): Promise<boolean> {
-    return (await this.#db.call<{ result: boolean | null }>(context, statement, values, options))?.result === true;
-  }
-
-  /** A statement that changes one entry, and returns whether it did. */
-  async #changed(context: KeyContext, statement: string, values: unknown[], options: CallOptions): Promise<boolean> {
-    return this.#forgetting([context.key], () => this.#ask(context, statement, values, options));
-  }
-
-  /** A statement that changes entries, and returns how many. */
-  async #change(context: ErrorContext, statement: string, values: unknown[], options: CallOptions, keys: string[]) {
-    const row = await this.#forgetting(keys, () =>
-      this.#db.call<{ result: number | null }>(context, statement, values, options),
-    );
-    return row?.result ?? 0;
-  }
-
-  /** After a change, this process's next read asks the server, even if it comes before the message. */
-  async #forgetting<R>(keys: readonly string[], change: () => Promise<R>): Promise<R> {
-    const forget = () => keys.forEach((key) => this.#nearCaches.forget({ key }));
-    forget();
-    try {
-      return await change();
-    } finally {
-      forget();
-    }
-  }
-
-  #decode(stored: Stored | null | undefined, context: ErrorContext): { value: T } | undefined {
-    if (stored === undefined || stored === null) return undefined;
-    try {
-      return { value: this.#codec.decode(stored) };
-    } catch (error) {
-      this.#db.onError(error, context);
-      return undefined;
-    }
-  }
-
-  #ttlText({ ttl, expiresAt }: Pick<WriteOptions, "ttl" | "expiresAt">): string | null {
-    return ttlText(ttl ?? (expiresAt === undefined ? this.#ttl : undefined));
-  }
-
-  #tagsOf({ tags = [] }: WriteOptions): string[] | null {
-    const all = [...this.#tags, ...tags];
-    return all.length === 0 ? null : all.map((tag) => cacheKey(tag));
-  }
-
-  /** The last parameters of the functions that store a value. */
-  #lifetime(options: WriteOptions): [ttl: string | null, tags: string[] | null, expiresAt: string | null] {
-    return [this.#ttlText(options), this.#tagsOf(options), dateText(options.expiresAt)];
-  }
 }
-
-type Stored = string | Buffer;
-type KeyContext = ErrorContext & { key: string };
-
-interface Fetched extends Answer, Record<string, unknown> {
-  stored: Stored | null;
-}
-
-interface NearRow extends NearFields, Record<string, unknown> {
-  entry: Stored | null;
-}
-
-interface EntryOfMany extends NearFields {
-  key: string;
-}
-
-interface EntryRow extends Record<string, unknown> {
-  stored: Stored | null;
-  tags: string[] | null;
-  version: string;
-  created: number;
-  updated: number;
-  expires: number | null;
-}
-
-/** Milliseconds until the deadline, or a day where that is shorter: an infinite deadline has no number. */
-const REMAINING = "extract(epoch FROM least(e.expires_at, now() + interval '1 day') - clock_timestamp())::float8 * 1000";
-const NEAR_COLUMNS = `e.tags, ${REMAINING} AS remaining`;
 
 /** Milliseconds since 1970, for JavaScript's Date. */
 function ms(timestamp: string): string {

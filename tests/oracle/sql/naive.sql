@@ -15,10 +15,11 @@ CREATE FUNCTION cache_get_or_null(key text) RETURNS jsonb STABLE
 CREATE FUNCTION cache_get_many(keys text[]) RETURNS TABLE (key text, value jsonb) STABLE
     LANGUAGE sql AS 'SELECT key, value FROM naive WHERE key = ANY ($1) AND expires_at > clock_timestamp()';
 
-CREATE FUNCTION cache_set(key text, value jsonb, ttl interval DEFAULT '1 minute', tags text[] DEFAULT NULL)
+CREATE FUNCTION cache_set(key text, value jsonb, ttl interval DEFAULT '1 minute', tags text[] DEFAULT NULL,
+                          expires_at timestamptz DEFAULT NULL)
     RETURNS timestamptz
     LANGUAGE sql AS $$
-        INSERT INTO naive VALUES ($1, $2, $4, clock_timestamp() + $3)
+        INSERT INTO naive VALUES ($1, $2, $4, coalesce($5, clock_timestamp() + $3))
         ON CONFLICT (key) DO UPDATE
         SET value = excluded.value, tags = excluded.tags, expires_at = excluded.expires_at
         RETURNING expires_at
@@ -27,11 +28,12 @@ CREATE FUNCTION cache_set(key text, value jsonb, ttl interval DEFAULT '1 minute'
 CREATE FUNCTION cache_set_many(entries jsonb, ttl interval) RETURNS bigint
     LANGUAGE sql AS 'SELECT count(cache_set(key, value, $2)) FROM jsonb_each($1)';
 
-CREATE FUNCTION cache_touch(key text, ttl interval) RETURNS boolean
+CREATE FUNCTION cache_touch(key text, ttl interval DEFAULT '1 minute', expires_at timestamptz DEFAULT NULL) RETURNS boolean
     LANGUAGE sql AS $$
         WITH touched AS (
-            UPDATE naive SET expires_at = clock_timestamp() + $2 WHERE key = $1 AND expires_at > clock_timestamp()
-            RETURNING key)
+            UPDATE naive AS n SET expires_at = coalesce($3, clock_timestamp() + $2)
+            WHERE n.key = $1 AND n.expires_at > clock_timestamp()
+            RETURNING n.key)
         SELECT count(*) > 0 FROM touched
     $$;
 
@@ -44,8 +46,11 @@ CREATE FUNCTION cache_delete(key text) RETURNS boolean
 CREATE FUNCTION cache_delete_many(keys text[]) RETURNS bigint
     LANGUAGE sql AS 'SELECT count(cache_take(key)) FROM unnest($1) AS key';
 
-CREATE FUNCTION cache_clear(namespace text) RETURNS bigint
-    LANGUAGE sql AS $$SELECT count(cache_take(key)) FROM naive WHERE $1 IS NULL OR starts_with(key, $1 || ':')$$;
+CREATE FUNCTION cache_clear(namespace text, prefix text) RETURNS bigint
+    LANGUAGE sql AS $$
+        SELECT count(cache_take(key)) FROM naive
+        WHERE ($1 IS NULL OR starts_with(key, $1 || ':')) AND starts_with(key, coalesce($2, ''))
+    $$;
 
 CREATE FUNCTION cache_invalidate_tags(VARIADIC tags text[]) RETURNS bigint
     LANGUAGE sql AS 'SELECT count(cache_take(key)) FROM naive WHERE tags && $1';

@@ -19,8 +19,8 @@ pub fn delete(session: &mut Session, rows: &[usize], versions: &[Version]) -> Ou
         0..=2 => return session.call::<i64>("SELECT cache_delete_many($1)", &[&keys]).map(drop),
         // Seldom: for a while after it nothing is stored that an old snapshot shows, and no other fault comes to light.
         3 if session.dice.percent(10) => {
-            let namespace = session.dice.pick(&[Some(ROW), None]);
-            return session.call::<i64>("SELECT cache_clear($1)", &[&namespace]).map(drop);
+            let (namespace, prefix) = session.dice.pick(&[(Some(ROW), None), (None, None), (None, Some(ROW))]);
+            return session.call::<i64>("SELECT cache_clear($1, $2)", &[&namespace, &prefix]).map(drop);
         }
         7 if versions.len() == rows.len() => return set(session, versions),
         _ => {}
@@ -35,6 +35,12 @@ pub fn delete(session: &mut Session, rows: &[usize], versions: &[Version]) -> Ou
                 let set = "SELECT cache_set($1, $2, $3::text::interval) IS NOT NULL";
                 session.blaming::<bool>(Blame::Caller, set, &[key, &value, &ttl])?;
             }
+            // A deadline that has come already.
+            (8, None) => {
+                let set = "SELECT cache_set($1, 'null', expires_at => '-infinity') IS NOT NULL";
+                session.blaming::<bool>(Blame::Caller, set, &[key])?;
+            }
+            (8, _) => drop(session.call::<bool>("SELECT cache_touch($1, expires_at => '-infinity')", &[key])?),
             _ => drop(session.call::<bool>("SELECT cache_delete($1)", &[key])?),
         }
         session.dice.pause();

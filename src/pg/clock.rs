@@ -13,6 +13,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// No timestamp can be computed for an interval that is estimated to exceed this (200,000 years), in microseconds.
 const BEYOND_CALENDAR: i128 = 200_000 * 366 * 86_400_000_000;
+/// A sum that is estimated to exceed this (the year 282,000) counts as beyond the calendar: a month may be longer than an
+/// estimate takes it for.
+const LAST_SUM: i128 = 280_000 * 365 * 86_400_000_000;
 /// The same backwards: the calendar begins 6,712 years before the year 2000.
 const BEFORE_CALENDAR: i128 = -6_600 * 365 * 86_400_000_000;
 
@@ -81,7 +84,7 @@ pub fn after(from: Timestamp, interval: Interval) -> Timestamp {
         return Timestamp::within_calendar(from.0.saturating_add(interval.micros()));
     }
     let estimate = interval.as_micros();
-    if estimate > BEYOND_CALENDAR {
+    if estimate > BEYOND_CALENDAR || i128::from(from.0) + estimate > LAST_SUM {
         return Timestamp::FOREVER;
     }
     if estimate < BEFORE_CALENDAR {

@@ -29,11 +29,12 @@ pub fn put(
     tags: Option<TextArray>,
     condition: Condition,
 ) -> Result<Option<Timestamp>, CacheError> {
-    if new.value.is_none() && matches!(condition, Condition::Live) {
+    if new.value.is_none() && matches!(condition, Condition::Always | Condition::Live) {
         // The deadline has come. What follows is as after a delete: values that were computed before are refused, also
-        // if no entry is live.
+        // if no entry is live, and a change since the caller's snapshot is no conflict.
         let deleted = super::delete::delete(access, vec![new.key])?;
-        return Ok((deleted > 0).then_some(new.deadline.expires_at));
+        let is_met = deleted > 0 || matches!(condition, Condition::Always);
+        return Ok(is_met.then_some(new.deadline.expires_at));
     }
     let announced = announce::row(new.key);
     let write = || {

@@ -9,7 +9,7 @@ use crate::pg::{Timestamp, Value, Xid8, backend, clock};
 use crate::statement::{IntoParam, Rows, Statement, statement};
 use crate::store::range::{self, Keys};
 use crate::store::types::{Condition, NewEntry};
-use crate::store::{fence, open, tags::Tagged};
+use crate::store::{fence, open, tags::Tagged, trial};
 use crate::{access::Access, catalog::ExtensionTables, error::CacheError, namespaces::Deadline};
 use cache_pg_rules::{key::Key, namespace::KeyRange};
 
@@ -57,7 +57,8 @@ pub fn put(
     };
     let keeps = new.deadline.keeps.param();
     let params: Vec<_> = entry::params(new, tagged).into_iter().chain([keeps]).chain(further).collect();
-    write_unremoved(access, [new.key], |tables| statement.write(tables, &params, |rows| rows.get(0, 1)))
+    let write = |tables: &ExtensionTables| statement.write(tables, &params, |rows| rows.get(0, 1));
+    write_unremoved(access, [new.key], write, Option::is_some)
 }
 
 /// # Errors
@@ -65,10 +66,11 @@ pub fn put(
 pub fn put_many(access: &Access, new: &[NewEntry], tagged: Option<Tagged>) -> Result<usize, CacheError> {
     // Whether the deadlines stay is one parameter of the statement. So entries that differ in it are written one by one.
     if new.chunk_by(|one, two| one.deadline.keeps == two.deadline.keeps).count() > 1 {
+        let mut written = 0;
         for new in new {
-            put(access, new, tagged, Condition::Always)?;
+            written += usize::from(put(access, new, tagged, Condition::Always)?.is_some());
         }
-        return Ok(new.len());
+        return Ok(written);
     }
     put_all(access, new, tagged, Rows::len)
 }
@@ -92,7 +94,7 @@ fn put_all<R>(
         tagged.map(|tagged| tagged.generations),
     ];
     let keys = new.iter().map(|new| new.key);
-    write_unremoved(access, keys, |tables| SET_MANY.write(tables, &params, &take))
+    write_unremoved(access, keys, |tables| SET_MANY.write(tables, &params, &take), |_| true)
 }
 
 /// # Errors
@@ -106,7 +108,7 @@ pub fn touch(
     let Deadline { expires_at, stale_until, keeps } = deadline;
     let params = [key.as_str().param(), expires_at.param(), stale_until.param(), keeps.param(), version.param()];
     let touched = |rows: &Rows| (rows.len() > 0).then(|| rows.value(0, 1));
-    write_unremoved(access, [key], |tables| TOUCH.write(tables, &params, touched))
+    write_unremoved(access, [key], |tables| TOUCH.write(tables, &params, touched), Option::is_some)
 }
 
 /// # Errors
@@ -127,22 +129,26 @@ pub fn incr(
         initial.param(),
     ];
     let sum = |rows: &Rows| (rows.len() > 0).then(|| rows.get(0, 1));
-    let sum = write_unremoved(access, [key], |tables| match initial {
+    let write = |tables: &ExtensionTables| match initial {
         Some(_) => INCR.write(tables, &params, sum),
         None => INCR_LIVE.write(tables, &params[..3], sum),
-    })?;
+    };
+    let sum = write_unremoved(access, [key], write, Option::is_some)?;
     sum.map(|sum| sum.ok_or_else(|| CacheError::NotAnInteger(key.as_str().into()))).transpose()
 }
 
 /// Runs a statement that writes rows of these keys. Under an old snapshot it fails if a version that the snapshot does
-/// not see was written and removed since. For versions that are still there the statement itself raises.
+/// not see was written and removed since. For versions that are still there the statement itself raises. Where policies
+/// apply, a statement that `wrote` says has written nothing does not fail: the caller must not learn of changes of rows
+/// that it may not see.
 fn write_unremoved<'a, R>(
     access: &Access,
     keys: impl IntoIterator<Item = Key<'a>>,
     write: impl Fn(&ExtensionTables) -> R,
+    wrote: impl FnOnce(&R) -> bool,
 ) -> Result<R, CacheError> {
     let written = access.run_with_retries(write);
-    if backend::has_old_snapshot() {
+    if backend::has_old_snapshot() && (!access.is_under_policies || wrote(&written)) {
         open::examining(access, |table| {
             let seen = Seen::by_statement();
             let has_all = |key| fence::nothing_was_removed(table, key, &seen);
@@ -216,7 +222,10 @@ pub fn clear(access: &Access, range: &KeyRange, (now, until): (Timestamp, Timest
         })
     };
     each(&|table, key| {
-        change(table, key, Contention::Wait, |_| Decision::Leave(()));
+        // A caller must not wait for rows of others: it would learn that they are there.
+        if Key::parse(key).is_ok_and(|key| trial::may_store(access, key, None)) {
+            change(table, key, Contention::Wait, |_| Decision::Leave(()));
+        }
     })?;
     let deleted = access.run_with_retries(|tables| CLEAR.write_blindly(tables, &params, |rows| rows.get(0, 1)));
     if backend::has_old_snapshot() {

@@ -12,7 +12,8 @@ import { bytes, json } from "./values.js";
 export interface CacheOptions {
   /**
    * The pool of node-postgres for every call without a client. Give it a `connectionTimeoutMillis` and a
-   * `query_timeout`: without them, a call waits for as long as the server does not answer.
+   * `query_timeout`: without them, a call waits for as long as the server does not answer. Listen to its `error` events:
+   * without a listener, node-postgres ends the program if the server ends an idle connection.
    */
   pool: Pool;
   /** The schema of the extension, if it is not in the search path. */

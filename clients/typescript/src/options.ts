@@ -11,7 +11,8 @@ export interface NamespaceOptions {
   tags?: readonly string[];
   /**
    * Keeps entries that are read often in the memory of this process. PostgreSQL tells it which to forget. The namespace
-   * needs `cache_configure(..., notify => true)`. Another process's change is seen a moment after its commit.
+   * needs `cache_configure(..., notify => true)`. A change in a transaction, or of another process, is seen a moment after its
+   * commit.
    */
   nearCache?: boolean | NearCacheOptions;
 }

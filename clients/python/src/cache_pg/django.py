@@ -19,12 +19,14 @@ the same database, a call has a connection of its own: it commits at once, and a
 
 - `NAMESPACE` (`"django"`): the namespace in the database. Keys are `namespace:prefix:version:key`. `clear()` removes
   the namespace and nothing else, whatever the prefix, so give a namespace to each cache that is cleared on its own.
+- `SCHEMA` (`None`): the schema of the extension, if it is not in the search path.
 - `PICKLE_PROTOCOL` (`pickle.HIGHEST_PROTOCOL`): 2 or higher.
 - `SAVEPOINTS` (`True`): put each call inside a transaction into a savepoint, so that an error of the cache reaches the
   caller and leaves the transaction usable. That costs two round trips. `False` suits a role with
   `ALTER ROLE ... SET cache_pg.errors = 'warn'`: there the server itself keeps errors away from the transaction.
 
 `MAX_ENTRIES` and `CULL_FREQUENCY` have no effect: `cache_configure(namespace, max_entries => ...)` limits a namespace.
+Only roles that you trust may write the entries: values are read with `pickle`, and reading a pickle runs code.
 A timeout of `None`, or one longer than `cache_pg.max_ttl`, lasts as long as that setting allows.
 """
 
@@ -35,12 +37,13 @@ import math
 import pickle
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
+from operator import itemgetter
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connections, router, transaction
+from django.db import DatabaseError, Error, connections, router, transaction
 
 from cache_pg._key import cache_key
 
@@ -86,6 +89,7 @@ class Cache(BaseCache):
         self._namespace = options.get("NAMESPACE", "django")
         self._pickle_protocol = options.get("PICKLE_PROTOCOL", pickle.HIGHEST_PROTOCOL)
         self._savepoints = options.get("SAVEPOINTS", True)
+        self._schema = _prefix(options.get("SCHEMA"))
         if (
             ":" in self._namespace
             or cache_key(self._namespace) != self._namespace
@@ -110,7 +114,7 @@ class Cache(BaseCache):
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         """Return the value, or the default on a miss."""
-        data = self._read("SELECT cache_get_bytes(%s)", [self._key(key, version)])
+        data = self._read(f"SELECT {self._schema}cache_get_bytes(%s)", [self._key(key, version)])
         return default if data is None else _loads(data)
 
     def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
@@ -125,15 +129,15 @@ class Cache(BaseCache):
         """Set a value unless the key has one. Return whether it was stored."""
         key, seconds, data = self._key(key, version), self.get_backend_timeout(timeout), self._dumps(value)
         if seconds:
-            return bool(self._write(f"SELECT {_call('cache_add', data)}", [key, data, seconds]))
-        return not self._write("SELECT cache_exists(%s)", [key])
+            return bool(self._write(f"SELECT {self._call('cache_add', data)}", [key, data, seconds]))
+        return not self._write(f"SELECT {self._schema}cache_exists(%s)", [key])
 
     def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         """Give an entry a new timeout. Return whether there was one."""
         key, seconds = self._key(key, version), self.get_backend_timeout(timeout)
         if not seconds:
             return self._delete(key)
-        return bool(self._write(f"SELECT cache_touch(%s, {_TTL})", [key, seconds]))
+        return bool(self._write(f"SELECT {self._schema}cache_touch(%s, {_TTL})", [key, seconds]))
 
     def delete(self, key: Any, version: int | None = None) -> bool:
         """Delete an entry. Return whether there was one."""
@@ -141,7 +145,7 @@ class Cache(BaseCache):
 
     def has_key(self, key: Any, version: int | None = None) -> bool:
         """Return whether the key has a value, without reading it."""
-        return bool(self._read("SELECT cache_exists(%s)", [self._key(key, version)]))
+        return bool(self._read(f"SELECT {self._schema}cache_exists(%s)", [self._key(key, version)]))
 
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
         """Add delta atomically and return the new value. The entry keeps its timeout.
@@ -155,7 +159,7 @@ class Cache(BaseCache):
         if int(delta) not in _BIGINT:
             raise OverflowError(f"delta has more than 64 bits: {delta}")
         try:
-            value = self._write("SELECT cache_incr(%s, %s, NULL::interval, NULL)", [name, int(delta)])
+            value = self._write(f"SELECT {self._schema}cache_incr(%s, %s, NULL::interval, NULL)", [name, int(delta)])
         except DatabaseError as error:
             if _sqlstate(error) == _INVALID_PARAMETER:
                 raise TypeError(f"Key '{key}' does not hold an integer") from error
@@ -173,14 +177,16 @@ class Cache(BaseCache):
             return {}
         rows = self._fetch(
             self._alias or router.db_for_read(_Entries),
-            "SELECT key, value FROM cache_get_many_bytes(%s::text[])",
+            f"SELECT key, value FROM {self._schema}cache_get_many_bytes(%s::text[])",
             [list(names)],
         )
         return {names[name]: _loads(data) for name, data in rows}
 
     def set_many(self, data: dict[Any, Any], timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> list[Any]:
-        """Set values: all integers in one statement, all others in another. Return the keys of too large values."""
-        names = {self._key(key, version): key for key in data}
+        """Set values in one statement, in the order of the keys. Return the keys of too large values."""
+        names = dict(sorted(((self._key(key, version), key) for key in data), key=itemgetter(0)))
+        if not names:
+            return []
         entries = {name: self._dumps(data[key]) for name, key in names.items()}
         seconds = self.get_backend_timeout(timeout)
         if not seconds:
@@ -211,7 +217,7 @@ class Cache(BaseCache):
 
     def clear(self) -> None:
         """Remove every entry of the namespace, and nothing of another."""
-        self._write("SELECT cache_clear(%s)", [self._namespace])
+        self._write(f"SELECT {self._schema}cache_clear(%s)", [self._namespace])
 
     # The defaults of these send one statement for each key, and that of aincr is not atomic.
 
@@ -250,32 +256,45 @@ class Cache(BaseCache):
     def _store(self, key: str, data: str | bytes, seconds: float) -> bool:
         stored = False
         try:
-            stored = self._write(f"SELECT {_call('cache_set', data)} IS NOT NULL", [key, data, seconds])
+            stored = self._write(f"SELECT {self._call('cache_set', data)} IS NOT NULL", [key, data, seconds])
         finally:
             if not stored:
                 # The error that the caller gets, if any, is the one of the set.
-                with suppress(DatabaseError):
+                with suppress(Error):
                     self._delete(key)
         return stored
 
     def _store_many(self, entries: dict[str, str | bytes], seconds: float) -> bool:
-        texts = {key: data for key, data in entries.items() if isinstance(data, str)}
-        pickles = {key: data for key, data in entries.items() if isinstance(data, bytes)}
-        return all(
-            self._write(f"SELECT {call}, ARRAY[{_TTL}])", [list(part), list(part.values()), seconds])
-            for call, part in (
-                ("cache_set_many(%s::text[], %s::jsonb[]", texts),
-                ("cache_set_many_bytes(%s::text[], %s::bytea[]", pickles),
-            )
-            if part
-        )
+        keys, values = list(entries), list(entries.values())
+        integers = [value if isinstance(value, str) else None for value in values]
+        pickles = [value if isinstance(value, bytes) else None for value in values]
+        if None not in integers:
+            sql = f"SELECT {self._schema}cache_set_many(%s::text[], %s::jsonb[], ARRAY[{_TTL}])"
+            return bool(self._write(sql, [keys, integers, seconds]))
+        if None not in pickles:
+            sql = f"SELECT {self._schema}cache_set_many_bytes(%s::text[], %s::bytea[], ARRAY[{_TTL}])"
+            return bool(self._write(sql, [keys, pickles, seconds]))
+        # Two statements would lock the keys in another order than those of another transaction: a deadlock.
+        sql = f"""
+            SELECT coalesce(bool_and(CASE WHEN integer IS NULL
+                THEN {self._schema}cache_set_bytes(key, pickle, {_TTL})
+                ELSE {self._schema}cache_set(key, integer, {_TTL})
+            END IS NOT NULL), false)
+            FROM unnest(%s::text[], %s::jsonb[], %s::bytea[]) AS entry(key, integer, pickle)
+        """
+        return bool(self._write(sql, [seconds, seconds, keys, integers, pickles]))
 
     def _delete(self, key: str) -> bool:
-        return bool(self._write("SELECT cache_delete(%s)", [key]))
+        return bool(self._write(f"SELECT {self._schema}cache_delete(%s)", [key]))
 
     def _delete_many(self, keys: list[str]) -> None:
         if keys:
-            self._write("SELECT cache_delete_many(%s::text[])", [keys])
+            self._write(f"SELECT {self._schema}cache_delete_many(%s::text[])", [keys])
+
+    def _call(self, verb: str, data: str | bytes) -> str:
+        """Return the SQL of a call that takes a key, a value and a ttl."""
+        form, cast = ("", "jsonb") if isinstance(data, str) else ("_bytes", "bytea")
+        return f"{self._schema}{verb}{form}(%s, %s::{cast}, {_TTL})"
 
     def _read(self, sql: str, parameters: list[Any]) -> Any:
         return self._fetch(self._alias or router.db_for_read(_Entries), sql, parameters)[0][0]
@@ -292,9 +311,9 @@ class Cache(BaseCache):
             return cursor.fetchall()
 
 
-def _call(verb: str, data: str | bytes) -> str:
-    """Return the SQL of a call that takes a key, a value and a ttl."""
-    return f"{verb}(%s, %s::jsonb, {_TTL})" if isinstance(data, str) else f"{verb}_bytes(%s, %s::bytea, {_TTL})"
+def _prefix(schema: str | None) -> str:
+    """Return what stands before the name of a function: the schema and a dot, or nothing."""
+    return "" if schema is None else '"{}".'.format(schema.replace('"', '""').replace("%", "%%"))
 
 
 def _loads(data: bytes | memoryview) -> Any:

@@ -124,6 +124,10 @@ class Values(Cleared):
                 else:
                     self.assertAlmostEqual(self.remaining("k"), seconds, delta=60)
 
+    def test_keys_that_are_the_same_text(self):
+        self.assertEqual(cache.set_many({1: "first", "1": 2}), [])
+        self.assertEqual(cache.get("1"), 2)
+
     def test_any_key(self):
         keys = ["with spaces", " led", "trailed ", "\n", "a\x00b", "a\x00c", "\x85", "a" * 251, "a" * 513, "a" * 514]
         keys += ["ü" * 300, "%s", "'", "", "{k}", 5, None]
@@ -178,10 +182,10 @@ class Values(Cleared):
         self.assertEqual(Poll.objects.count(), 0)
 
     def test_statements(self):
-        with self.assertNumQueries(2):
-            cache.set_many({"a": 1, "b": "b", "c": 3, "d": "d"})
         with self.assertNumQueries(1):
-            self.assertEqual(cache.get_many(["a", "b", "c", "e"]), {"a": 1, "b": "b", "c": 3})
+            cache.set_many({"d": "d", "b": "b", "c": 3, "a": 1})
+        with self.assertNumQueries(1):
+            self.assertEqual(cache.get_many(["a", "b", "c", "d", "e"]), {"a": 1, "b": "b", "c": 3, "d": "d"})
         with self.assertNumQueries(1):
             self.assertEqual(cache.incr("a"), 2)
         with self.assertNumQueries(1):
@@ -322,6 +326,30 @@ class Transactions(Cleared, TransactionTestCase):
             cache.set("k", 2)
             self.assertEqual(len(asked), 3)
 
+    def test_set_many_in_two_transactions_does_not_deadlock(self):
+        keys = [f"k{number}" for number in range(100)]
+        started, errors = threading.Barrier(2, timeout=20), []
+
+        def write(is_int):
+            try:
+                for _ in range(20):
+                    started.wait()
+                    with transaction.atomic():
+                        cache.set_many({key: 1 if (number % 2) == is_int else "1" for number, key in enumerate(keys)})
+            except Exception as error:
+                errors.append(error)
+                started.abort()
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=write, args=(is_int,)) for is_int in (False, True)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(errors, [])
+        self.assertEqual(len(cache.get_many(keys)), 100)
+
     def test_incr_is_atomic(self):
         cache.set("k", 0)
 
@@ -375,6 +403,29 @@ class Namespaces(Cleared, TestCase):
         out = io.StringIO()
         management.call_command("createcachetable", stdout=out)
         self.assertEqual(out.getvalue(), "")
+
+
+@over_cache_pg(own={**BACKEND, "OPTIONS": {"SCHEMA": "odd % schema"}})
+class Schema(TestCase):
+    def test_every_verb(self):
+        with connection.cursor() as cursor:
+            # The transaction of the test undoes it.
+            cursor.execute('DROP EXTENSION cache_pg; CREATE SCHEMA "odd % schema"')
+            cursor.execute('CREATE EXTENSION cache_pg SCHEMA "odd % schema"')
+        odd = caches["own"]
+        with self.assertRaises(DatabaseError):
+            cache.get("a")
+        odd.set("a", 1)
+        odd.set_many({"b": "b", "c": 3})
+        odd.set_many({"d": "d"})
+        odd.set_many({"e": 5})
+        self.assertEqual(odd.get_many("abcdef"), {"a": 1, "b": "b", "c": 3, "d": "d", "e": 5})
+        self.assertEqual((odd.get("a"), odd.incr("a"), odd.touch("a"), odd.has_key("a")), (1, 2, True, True))
+        self.assertEqual((odd.add("a", 1), odd.add("f", "f"), odd.add("g", 1, 0)), (False, True, True))
+        self.assertIs(odd.delete("a"), True)
+        odd.delete_many("bc")
+        odd.clear()
+        self.assertEqual(odd.get_many("abcdef"), {})
 
 
 class Options(SimpleTestCase):

@@ -182,3 +182,17 @@ def test_pipeline_mode(dsn, name, errors, autocommit):
         assert db.execute("SELECT count(*) FROM orders").fetchone() == (1,)
     assert errors == []
     cache.close()
+
+
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_encoding_in_which_no_key_would_be_found(dsn, name, errors, autocommit, monkeypatch):
+    monkeypatch.setenv("PGCLIENTENCODING", "SQL_ASCII")
+    cache = cache_pg.Cache(dsn, on_error=errors.append)
+    ns = cache.namespace(name)
+    ns.set("ü", "ü")
+    assert ns.get_many(["ü"]) == {"ü": "ü"}
+    assert list(ns.keys()) == ["ü"]
+    with psycopg.connect(dsn, autocommit=autocommit) as db, pytest.raises(ValueError, match="client_encoding"):
+        ns.get_many(["ü"], conn=db)
+    assert errors == []
+    cache.close()

@@ -67,7 +67,11 @@ class AsyncConnections:
     """Connections of the cache's own, one for each call at the same time. A server that is down is told at once."""
 
     def __init__(self, dsn: str) -> None:
-        self._parameters: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(dsn)}
+        self._parameters: dict[str, Any] = {
+            "connect_timeout": _CONNECT_TIMEOUT,
+            "client_encoding": "UTF8",
+            **conninfo_to_dict(dsn),
+        }
         self._free = AsyncSemaphore(_MAX_CONNECTIONS)
         self._idle: list[AsyncConnection[Any]] = []
         self._place: tuple[int, object] = (os.getpid(), None)
@@ -185,7 +189,14 @@ class AsyncRunner:
         return await _execute(connection, call)
 
 
+def _require_encoding(connection: AsyncConnection[Any]) -> None:
+    """Refuse an encoding in which the driver returns texts as bytes: no key would be found again."""
+    if connection.pgconn.parameter_status(b"client_encoding") == b"SQL_ASCII":
+        raise ValueError("a connection with the client_encoding SQL_ASCII: the cache needs UTF8")
+
+
 async def _execute(connection: AsyncConnection[Any], call: Call[T]) -> Rows:
+    _require_encoding(connection)
     # Not connection.cursor(): the application may have changed its rows and its placeholders.
     async with AsyncCursor(connection, row_factory=tuple_row) as cursor:
         await cursor.execute(call.query, call.params, binary=True)
@@ -204,6 +215,7 @@ async def _execute_in_savepoint(connection: AsyncConnection[Any], call: Call[T])
     `cache_pg.errors = warn` would not do: it covers no error outside the functions of the cache, such as a missing
     privilege to call one, and it would also be in force for what the application itself does in this transaction.
     """
+    _require_encoding(connection)
     try:
         # Only a cursor that puts the parameters into the text can send three statements at once.
         async with AsyncClientCursor(connection, row_factory=tuple_row) as cursor:

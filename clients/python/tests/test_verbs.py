@@ -176,6 +176,12 @@ async def test_any_text_is_a_key(ns, key):
     assert [await go(ns.get(found)) for found in await listed(ns.keys())] == [key]
 
 
+@pytest.mark.parametrize("bad", [None, 1.5, b"a", object(), ["a"], ("a", None)])
+async def test_bad_key(ns, bad):
+    with pytest.raises(TypeError, match="a key is"):
+        await go(ns.set(bad, 1))
+
+
 @pytest.mark.parametrize("bad", ["", "a:b", " a", "a\n", "x" * 600])
 def test_bad_name_of_a_namespace(open_cache, bad):
     with pytest.raises(ValueError, match="namespace"):

@@ -45,8 +45,15 @@ def cache_key(*parts: object) -> str:
 
 
 def parts_of(key: Key) -> tuple[Part, ...]:
-    """The parts of a key."""
-    return key if isinstance(key, tuple) else (key,)
+    """The parts of a key.
+
+    Raises `TypeError` for other types: the text of an object or of a float may not be the same in the next process.
+    """
+    parts = key if isinstance(key, tuple) else (key,)
+    for part in parts:
+        if not isinstance(part, (str, int, UUID)):
+            raise TypeError(f"a key is a text, an integer, a UUID, or a tuple of them, not {part!r}")
+    return parts
 
 
 def key_of_call(function: Callable[..., Any]) -> Callable[..., str]:

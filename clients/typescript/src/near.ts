@@ -154,7 +154,8 @@ export class NearCache {
 /** The near caches of a cache, and their one connection. */
 export class NearCaches {
   readonly #caches = new Set<NearCache>();
-  readonly #heard = new Set<string>();
+  /** The keys of the last probe whose messages have not come. */
+  #awaited = new Set<string>();
   readonly #id = randomUUID();
   readonly #closed = new AbortController();
   #running: Promise<void> | undefined;
@@ -232,10 +233,10 @@ export class NearCaches {
   async #probe(client: pg.Client): Promise<void> {
     const caches = [...this.#caches];
     const probe = (cache: NearCache) => cacheKey(cache.namespace, "near-cache-probe", this.#id);
-    this.#heard.clear();
-    await client.query(this.db.qualify("SELECT cache_delete_many($1::text[])"), [caches.map(probe)]);
+    this.#awaited = new Set(caches.map(probe));
+    await client.query(this.db.qualify("SELECT cache_delete_many($1::text[])"), [[...this.#awaited]]);
     for (const cache of caches) {
-      const heard = this.#heard.has(probe(cache));
+      const heard = !this.#awaited.has(probe(cache));
       if (heard === cache.listening) continue;
       cache.hears(heard);
       if (!heard) this.#report(noMessages(cache.namespace));
@@ -244,7 +245,7 @@ export class NearCaches {
 
   #hear(payload: string | undefined): void {
     const change = parseChange(payload);
-    if (change.key !== undefined) this.#heard.add(change.key);
+    if (change.key !== undefined) this.#awaited.delete(change.key);
     this.forget(change);
   }
 

@@ -39,4 +39,12 @@ test("the package installs into an empty folder, and works there", async () => {
   );
   const smoke = await run("node", ["smoke.js"], { cwd: folder, env: { ...process.env, DATABASE_URL: db.url } });
   assert.equal(smoke.stdout, '{"works":true}\n');
+
+  // CommonJS, from Node 20.19 and 22.12 on.
+  if ((process.features as { require_module?: boolean }).require_module) {
+    const names = ["cache-pg", "cache-pg/keyv", "cache-pg/package.json"];
+    const program = `for (const name of ${JSON.stringify(names)}) console.log(Object.keys(require(name)).length > 0)`;
+    const commonjs = await run("node", ["--input-type=commonjs", "--eval", program], { cwd: folder });
+    assert.equal(commonjs.stdout, "true\n".repeat(names.length));
+  }
 });

@@ -20,7 +20,8 @@ export interface CacheOptions {
   schema?: string;
   /**
    * `"report"`: an error of the cache is reported to `onError`, and is a miss, false or 0 for the caller. `"throw"`: the
-   * caller gets the error. Default: `"report"`.
+   * caller gets the error. Default: `"report"`. Both need `cache_pg.errors = raise`, the server's default: with another
+   * value, the server hides the errors of calls without a client.
    */
   errors?: "report" | "throw";
   /** Is told about errors that no caller gets. Default: `console.warn`, at most once a minute. */

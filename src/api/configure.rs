@@ -4,7 +4,8 @@
 //! Owns their signatures. Must never configure anything in a security-restricted operation, nor store a loader whose
 //! owner has rights that the caller lacks.
 
-use super::{answer_with_warning, namespace};
+use super::answer::answer_with_warning;
+use super::arguments::namespace;
 use crate::catalog::options::{Argument, CONFIGURE, Given, namespace_options};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Regprocedure, clock};

@@ -3,7 +3,9 @@
 //! Owns `cache_delete`, `cache_delete_many`, `cache_take` and `cache_clear`. Must never delete without a tombstone or a
 //! fence: after it the store refuses values that were computed before it.
 
-use super::{answer, formatted, key, keys, record_read};
+use super::answer::answer;
+use super::arguments::{key, keys};
+use super::{formatted, record_read};
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Bytea, Format, Jsonb, TextArray, Xid8};
@@ -78,7 +80,7 @@ fn cache_clear(
     prefix: default!(Option<&str>, "NULL"),
 ) -> Result<i64, ErrorReport> {
     answer(None, || {
-        let namespace = namespace.map(super::namespace).transpose()?;
+        let namespace = namespace.map(super::arguments::namespace).transpose()?;
         // The fence of a clear is that of one namespace or of all.
         let fenced = namespace.or_else(|| prefix.and_then(Namespace::of_prefix));
         let subject = prefix.unwrap_or_else(|| namespace.map_or("", Namespace::as_str));

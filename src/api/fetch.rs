@@ -2,7 +2,9 @@
 //!
 //! Owns `cache_fetch`, `cache_fill` and `cache_release`. Must never store a value without a token.
 
-use super::{answer, expiry, formatted, functions_with_ttl, key, tags};
+use super::answer::answer;
+use super::arguments::{expiry, functions_with_ttl, key, tags};
+use super::formatted;
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::namespaces::{self, Expiry};

@@ -4,7 +4,8 @@
 //! JSON string. So it ends at its deadline, whether its owner has finished or not. Must never take a lock from its
 //! owner before that.
 
-use super::{answer, expiry, functions_with_ttl, key};
+use super::answer::answer;
+use super::arguments::{expiry, functions_with_ttl, key};
 use crate::access::{self, Access, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Jsonb, Value, clock};

@@ -24,8 +24,6 @@ pub mod write_many;
 
 use crate::pg::{Format, Value};
 use crate::{error::CacheError, evict, stats};
-use answer::{answer, answer_with_warning, swallow};
-use arguments::{Ttl, expiry, functions_with_ttl, key, keys, namespace, tag_names, tags};
 use cache_pg_rules::key::Key;
 
 /// Records that a value was requested, and whether it was found.

@@ -3,7 +3,8 @@
 //! Owns the columns of these views, each with its name. Must never count another database. `sql/stats.sql` grants the
 //! functions to pg_monitor.
 
-use super::{answer_with_warning, namespace};
+use super::answer::answer_with_warning;
+use super::arguments::namespace;
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Steady, Timestamp, backend};
 use crate::shared::{directory, flags};

@@ -2,7 +2,9 @@
 //!
 //! Owns their signatures. Must never write: all are STABLE and PARALLEL SAFE, except the one that catches errors.
 
-use super::{answer, formatted, key, record_read, swallow};
+use super::answer::{answer, swallow};
+use super::arguments::key;
+use super::{formatted, record_read};
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Bytea, Format, Jsonb, TextArray, Timestamp, Xid8, clock};
@@ -153,7 +155,7 @@ fn cache_count(
 }
 
 fn range(namespace: Option<&str>, prefix: Option<&str>) -> Result<KeyRange, CacheError> {
-    Ok(KeyRange::of(namespace.map(super::namespace).transpose()?, prefix))
+    Ok(KeyRange::of(namespace.map(super::arguments::namespace).transpose()?, prefix))
 }
 
 /// Joins texts to a key: a valid one as it is, any other with a hash at its end. NULL if one of the texts is NULL.

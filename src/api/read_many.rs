@@ -2,7 +2,9 @@
 //!
 //! Owns their signatures. They return all rows at once ([`ResultSet`]). Must never write.
 
-use super::{answer, formatted, key};
+use super::answer::answer;
+use super::arguments::key;
+use super::formatted;
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Bytea, Format, Jsonb, ResultSet, TextArray};

@@ -2,7 +2,9 @@
 //!
 //! Owns `cache_get_or_set`. Must never call a loader before it has checked that the caller may store the value.
 
-use super::{Ttl, answer, formatted, functions_with_ttl, key, record_read, tags};
+use super::answer::answer;
+use super::arguments::{Ttl, functions_with_ttl, key, tags};
+use super::{formatted, record_read};
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Format, Jsonb, clock};
@@ -13,9 +15,9 @@ use pgrx::prelude::*;
 use std::{cell::Cell, time::Instant};
 
 functions_with_ttl! {
-    /// Returns the value of a live entry. On a miss it returns the one value of `query`, whose parameters `$1`, `$2`, ...
-    /// are `args` as text. Concurrent callers compute it once. It is stored unless it could be stale. Without a query the
-    /// loader of the namespace computes it.
+    /// Returns the value of a live entry. On a miss it returns the one value of `query`, whose parameters `$1`, `$2`,
+    /// ... are `args` as text. Concurrent callers compute it once. It is stored unless it could be stale. Without a
+    /// query the loader of the namespace computes it.
     fn cache_get_or_set, cache_get_or_set_text, cache_get_or_set_seconds as "cache_get_or_set"(
         key: [Option<&str>] | query: [Option<&str>] = "NULL";
         ttl;

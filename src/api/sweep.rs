@@ -3,7 +3,7 @@
 //! Owns `cache_sweep`. It is maintenance, like VACUUM: no trigger and no rule fires. Must never remove a row that the
 //! caller may not see, where row security applies to the caller.
 
-use super::answer_with_warning;
+use super::answer::answer_with_warning;
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{backend, clock, under_latest};

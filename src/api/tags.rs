@@ -2,7 +2,8 @@
 //!
 //! Owns their signatures and checks. Must never answer about entries that the caller may not see.
 
-use super::{answer, tag_names};
+use super::answer::answer;
+use super::arguments::tag_names;
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{BigintArray, TextArray};

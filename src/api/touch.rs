@@ -2,7 +2,9 @@
 //!
 //! Owns their signatures. Must never read an entry in order to increment it: the store does both in one step.
 
-use super::{Ttl, answer, expiry, formatted, functions_with_ttl, key, record_read};
+use super::answer::answer;
+use super::arguments::{Ttl, expiry, functions_with_ttl, key};
+use super::{formatted, record_read};
 use crate::access::{self, Access, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::namespaces::{self, Deadline};

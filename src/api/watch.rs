@@ -2,7 +2,7 @@
 //!
 //! Owns their signatures. Must never watch a table that the caller does not own: `watch` checks that.
 
-use super::answer_with_warning;
+use super::answer::answer_with_warning;
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::Regclass;
 use crate::watch::{self, Watch};

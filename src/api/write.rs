@@ -2,7 +2,8 @@
 //!
 //! Owns their signatures and the check of their arguments. Must never write a value that the namespace does not accept.
 
-use super::{Ttl, answer, expiry, functions_with_ttl, key, swallow, tags};
+use super::answer::{answer, swallow};
+use super::arguments::{Ttl, expiry, functions_with_ttl, key, tags};
 use crate::access::{self, Access, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::namespaces::{self, Expiry};
@@ -77,7 +78,7 @@ pub(super) fn new_entry<'a>(
     Ok(NewEntry { key, value: Some(value), set_at: now, deadline })
 }
 
-/// Declares functions that take an entry: one for JSON and one for bytes, what both return, and how they write the entry.
+/// Declares functions that take an entry: one for JSON and one for bytes, what both return, and how they write it.
 macro_rules! functions_of_entry {
     ($($(#[$doc:meta])* fn $json:tt $bytes:tt($($further:ident: $kind:ty)?) -> [$result:ty] |$given:ident, $name:ident| $body:expr;)+) => {$(
         functions_of_entry!(@one $(#[$doc])* $json, Jsonb, ($($further: $kind)?), [$result], $given, $name, $body);

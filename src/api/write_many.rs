@@ -3,8 +3,9 @@
 //! Owns their signatures, and how keys, values and ttls belong together. Must never write in another order than that of
 //! the keys: then two calls could wait for each other.
 
+use super::answer::answer;
+use super::arguments::{Ttl, functions_with_ttl, key, tags};
 use super::write::{count_written, new_entry};
-use super::{Ttl, answer, functions_with_ttl, key, tags};
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
 use crate::namespaces::Expiry;

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// No timestamp can be computed for an interval that is estimated to exceed this (200,000 years), in microseconds.
 const BEYOND_CALENDAR: i128 = 200_000 * 366 * 86_400_000_000;
-/// A sum that is estimated to exceed this (the year 282,000) counts as beyond the calendar: a month may be longer than an
-/// estimate takes it for.
+/// A sum that is estimated to exceed this (the year 282,000) counts as beyond the calendar: a month may be longer than
+/// an estimate takes it for.
 const LAST_SUM: i128 = 280_000 * 365 * 86_400_000_000;
 /// The same backwards: the calendar begins 6,712 years before the year 2000.
 const BEFORE_CALENDAR: i128 = -6_600 * 365 * 86_400_000_000;

@@ -1,7 +1,7 @@
 //! The rows that a function returns, all at once.
 //!
-//! Owns the way in which PostgreSQL's own functions do that: they fill a tuplestore. A call for each row would cost more
-//! than finding it. Must never be begun within a subtransaction that may be rolled back.
+//! Owns the way in which PostgreSQL's own functions do that: they fill a tuplestore. A call for each row would cost
+//! more than finding it. Must never be begun within a subtransaction that may be rolled back.
 
 use pgrx::pg_sys::{self, Datum, ffi::pg_guard_ffi_boundary};
 
@@ -41,8 +41,8 @@ impl ResultSet {
     /// The columns are those of the function, in their types.
     pub unsafe fn put_all<const N: usize>(&self, rows: &[[Datum; N]]) {
         let mut nulls = [false; N];
-        // SAFETY: as the caller promises; the store copies the columns, and does not change them. One guard suffices for
-        // all rows: an error passes over nothing that has to be dropped.
+        // SAFETY: as the caller promises; the store copies the columns, and does not change them. One guard suffices
+        // for all rows: an error passes over nothing that has to be dropped.
         unsafe {
             pg_guard_ffi_boundary(|| {
                 for row in rows {

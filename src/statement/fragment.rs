@@ -1,8 +1,8 @@
 //! The text that several statements share.
 //!
 //! Owns the fragments of `sql/fragments` and how a statement has them: `@live(CLOCK)` is `live.sql` with CLOCK for
-//! `@clock@`, `@valid@` is `valid.sql` and `@has_value@` is `has_value.sql`. In a statement that has one, the row of `cache_entries` is called `e`. Must
-//! never put a value into a statement.
+//! `@clock@`, `@valid@` is `valid.sql` and `@has_value@` is `has_value.sql`. In a statement that has one, the row of
+//! `cache_entries` is called `e`. Must never put a value into a statement.
 
 macro_rules! fragment {
     ($file:literal) => {

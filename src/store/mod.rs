@@ -4,8 +4,8 @@
 //! it, and a worker can call it too. Owns the meaning of the verbs and the order of locks. A verb that writes many keys
 //! writes them in byte order, so two transactions never deadlock on keys. Must never know an SQL function.
 //!
-//! An entry is live if it has a value, JSON or bytes, its deadline has not come and none of its tags has been invalidated. A
-//! delete writes a tombstone: a row without a value (DESIGN.md, "Freshness").
+//! An entry is live if it has a value, JSON or bytes, its deadline has not come and none of its tags has been
+//! invalidated. A delete writes a tombstone: a row without a value (DESIGN.md, "Freshness").
 //!
 //! | module | what it owns |
 //! |---|---|

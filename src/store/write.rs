@@ -170,8 +170,8 @@ fn touch_and_take(
     })
 }
 
-/// Adds `delta` to the integer of a live entry. Where there is none, it starts one from `initial`; None: then nothing is
-/// written, and the result is None.
+/// Adds `delta` to the integer of a live entry. Where there is none, it starts one from `initial`; None: then nothing
+/// is written, and the result is None.
 ///
 /// # Errors
 /// [`CacheError::NotAnInteger`], [`CacheError::CounterOverflow`], [`CacheError::Serialization`].

@@ -104,7 +104,8 @@ pub fn unwatch(oid: Oid) -> Result<bool, CacheError> {
     Ok(table.is_watched)
 }
 
-/// What both need. Refuses a call that may not write, and one in a security-restricted operation, such as ANALYZE that runs a function of an index.
+/// The needs of both. Refuses a call that may not write, and one in a security-restricted operation, such as ANALYZE
+/// that runs a function of an index.
 fn begin(caller: &'static CStr) -> Result<(std::rc::Rc<ExtensionTables>, TriggerFunction), CacheError> {
     configuring::refuse_if_read_only(caller);
     configuring::refuse_if_restricted(caller.to_str().unwrap_or_default())?;

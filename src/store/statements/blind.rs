@@ -64,7 +64,7 @@ pub fn put(
 /// # Errors
 /// [`CacheError::Serialization`].
 pub fn put_many(access: &Access, new: &[NewEntry], tagged: Option<Tagged>) -> Result<usize, CacheError> {
-    // Whether the deadlines stay is one parameter of the statement. So entries that differ in it are written one by one.
+    // Whether the deadlines stay is one parameter of the statement. Entries that differ in it are written one by one.
     if new.chunk_by(|one, two| one.deadline.keeps == two.deadline.keeps).count() > 1 {
         let mut written = 0;
         for new in new {

@@ -55,8 +55,7 @@ pub fn put(
         Condition::Version(version) => (&REPLACE, vec![version.param(), None]),
         Condition::Holds(value) => (&REPLACE, vec![None, json(value)]),
     };
-    let keeps = new.deadline.keeps.param();
-    let params: Vec<_> = entry::params(new, tagged).into_iter().chain([keeps]).chain(further).collect();
+    let params = [&entry::params(new, tagged)[..], &[new.deadline.keeps.param()], &further].concat();
     let write = |tables: &ExtensionTables| statement.write(tables, &params, |rows| rows.get(0, 1));
     write_unremoved(access, [new.key], write, Option::is_some)
 }
@@ -93,8 +92,7 @@ fn put_all<R>(
         new.first().map(|new| new.set_at).param(),
         tagged.map(|tagged| tagged.generations),
     ];
-    let keys = new.iter().map(|new| new.key);
-    write_unremoved(access, keys, |tables| SET_MANY.write(tables, &params, &take), |_| true)
+    write_unremoved(access, new.iter().map(|new| new.key), |tables| SET_MANY.write(tables, &params, &take), |_| true)
 }
 
 /// # Errors

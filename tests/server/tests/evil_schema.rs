@@ -71,15 +71,31 @@ fn functions(client: &mut Client) -> Result<Vec<Function>> {
 fn call(function: &Function, isolation: &str) -> Result<String> {
     let mut arguments = Vec::new();
     let mut before = String::new();
+    let is_of_bytes = function.name.ends_with("_bytes");
+    let is_of_tokens = |name: &str| name.starts_with("cache_fetch") || name.starts_with("cache_fill");
+    let takes_moment = function.arguments.iter().any(|(name, _)| name == "expires_at");
+    let takes_interval = function.arguments.iter().any(|(name, kind)| name == "ttl" && kind == "interval");
     for (name, kind) in &function.arguments {
         if name == "token" {
             before = format!("SELECT cache.cache_delete('n:computed'); COMMIT; BEGIN ISOLATION LEVEL {isolation};");
         }
         arguments.push(match (name.as_str(), kind.as_str()) {
             ("token", _) => "(SELECT token FROM cache.cache_fetch('n:computed'))",
-            ("key", _) if ["cache_fetch", "cache_fill", "cache_release"].contains(&function.name.as_str()) => {
+            ("key", _) if is_of_tokens(&function.name) || function.name == "cache_release" => {
                 "'n:computed'::pg_catalog.text"
             }
+            ("key", _) if function.name.contains("lock") => "'n:lock'::pg_catalog.text",
+            ("key", _) if is_of_bytes => "'n:bytes'::pg_catalog.text",
+            ("keys", _) if is_of_bytes => "'{n:b,n:c}'::pg_catalog._text",
+            // A deadline instead of a ttl, where both can be given.
+            ("expires_at", _) if takes_interval => "'infinity'::pg_catalog.timestamptz",
+            ("expires_at", _) => "NULL::pg_catalog.timestamptz",
+            ("ttl", "interval") if takes_moment => "NULL::pg_catalog.interval",
+            ("ttls", "text[]") => "'{1 hour,keep}'::pg_catalog._text",
+            ("ttls", "interval[]") => "'{1 hour,2 hours}'::pg_catalog._interval",
+            ("ttls", _) => "'{600,0.5}'::pg_catalog._float8",
+            ("entries", "text") => "'{\"n:k\": 1, \"n:l\": 2}'::pg_catalog.text",
+            ("prefix", _) => "'n:'::pg_catalog.text",
             ("ttl", "text") => "'1 hour'::pg_catalog.text",
             ("query", _) => "'SELECT 1'::pg_catalog.text",
             ("namespace", _) => "'n'::pg_catalog.text",
@@ -89,7 +105,9 @@ fn call(function: &Function, isolation: &str) -> Result<String> {
             (_, "bigint[]") => "'{0,0}'::pg_catalog._int8",
             (_, "jsonb") if function.name == "cache_set_many" => "'{\"n:k\": 1, \"n:l\": 2}'::pg_catalog.jsonb",
             (_, "jsonb") => "'1'::pg_catalog.jsonb",
-            (_, "interval") if function.name == "cache_fetch" => "'1 millisecond'::pg_catalog.interval",
+            (_, "jsonb[]") => "'{1,2}'::pg_catalog._jsonb",
+            (_, "bytea[]") => "ARRAY['\\x01', '\\x02']::pg_catalog._bytea",
+            (_, "interval") if function.name.starts_with("cache_fetch") => "'1 millisecond'::pg_catalog.interval",
             (_, "interval") => "'1 hour'::pg_catalog.interval",
             (_, "xid8") => "'3'::pg_catalog.xid8",
             (_, "integer" | "bigint") => "1000",

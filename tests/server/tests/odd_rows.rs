@@ -35,6 +35,7 @@ const VERSIONS: &[&str] =
     &["'0'", "'1'", "'3'", "'9223372036854775808'", "'18446744073709551615'", "pg_current_xact_id()", "'4294967296'"];
 const NUMBERS: &[&str] = &["NULL", "0", "1", "-1", "9223372036854775807", "(-9223372036854775807 - 1)", "86400000001"];
 const VALUES: &[&str] = &["NULL", "'null'", "'1'", "'\"x\"'", "to_jsonb(repeat('x', 3000))", "'{\"a\": [1, 2]}'"];
+const BYTES: &[&str] = &["NULL", "NULL", "NULL", "''", "'\\x00ff'", "convert_to(repeat('x', 3000), 'UTF8')"];
 const TAGS: &[&str] = &[
     "NULL",
     "'{}'",
@@ -126,7 +127,7 @@ fn odd(dice: &mut StdRng) -> String {
             };
             let moment_or_none = |dice: &mut StdRng| if dice.random() { "NULL" } else { one(MOMENTS, dice) };
             format!(
-                "INSERT INTO cache_entries VALUES ('{before}{}{after}', {}, {}, {}, {}, {}, {}, {}, {}, {}, {tags}, {generations})
+                "INSERT INTO cache_entries VALUES ('{before}{}{after}', {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {tags}, {generations})
                  ON CONFLICT DO NOTHING",
                 dice.random_range(0..1_000_000),
                 one(MOMENTS, dice),
@@ -137,7 +138,8 @@ fn odd(dice: &mut StdRng) -> String {
                 moment_or_none(dice),
                 one(NUMBERS, dice),
                 one(NUMBERS, dice),
-                one(VALUES, dice)
+                one(VALUES, dice),
+                one(BYTES, dice)
             )
         }
     }
@@ -149,7 +151,7 @@ const LEFT: &str = "
     WHERE octet_length(key) NOT BETWEEN 1 AND 512
        OR key ~ '[\\u0001-\\u001f\\u007f-\\u009f]|^\\s|\\s$'
        OR version >= pg_snapshot_xmax(pg_current_snapshot())
-       OR value IS NULL AND coalesce(stale_until, expires_at) > now() + interval '3 days'
+       OR num_nonnulls(value, bytes) = 0 AND coalesce(stale_until, expires_at) > now() + interval '3 days'
           AND (lease_until IS NULL OR lease_id IS NULL OR lease_until NOT BETWEEN now() AND now() + interval '1 day')
        OR tags IS NOT NULL AND NOT cache_tags_hold(tags, tag_generations)";
 
@@ -184,8 +186,8 @@ fn others_are_well(client: &mut Client) -> Result<()> {
 /// A look at each odd row by every function that reads, which says something or nothing.
 fn look_at_odd_rows(client: &mut Client) -> Result<()> {
     client.execute(
-        "SELECT cache_get(key), cache_exists(key), cache_ttl(key), cache_expires_at(key), (SELECT e FROM cache_entry(key) AS e),
-                cache_get_or_null(key), (SELECT f FROM cache_fetch(key) AS f)
+        "SELECT cache_get_bytes(key), cache_exists(key), cache_ttl(key), cache_expires_at(key), (SELECT e FROM cache_entry(key) AS e),
+                cache_get_or_null(key), (SELECT f FROM cache_fetch_bytes(key) AS f)
          FROM cache_entries WHERE key ~ '^odd:[0-9]+$' LIMIT 200",
         &[],
     )?;
@@ -231,7 +233,7 @@ fn survives(cluster: &Cluster, mut owner: Client, seed: u64) -> Result<()> {
     cluster.set_conf("cache_pg.max_entries", &LIMIT.to_string())?;
     cluster.reload()?;
     let full = format!(
-        "SELECT cache_set('good:last', '1', '1 hour') > now() AND count(*) <= {LIMIT} FROM cache_entries WHERE value IS NOT NULL"
+        "SELECT cache_set('good:last', '1', '1 hour') > now() AND count(*) <= {LIMIT} FROM cache_entries WHERE num_nonnulls(value, bytes) > 0"
     );
     wait_for(&mut owner, &full, PATIENCE)?;
     every_verb_works(&mut owner)?;

@@ -109,8 +109,10 @@ fn agrees_with_a_scan(owner: &mut Client) -> Result<()> {
     );
     let missing: String = get(owner, &missing)?;
     ensure!(missing.is_empty(), "cache_get does not find what is there: {missing}");
-    let invented = "SELECT coalesce(string_agg(key, ', '), '') FROM (SELECT key, value, expires_at, cache_get(key) AS got FROM cache_entries OFFSET 0) AS e
-                    WHERE got IS NOT NULL AND (value IS DISTINCT FROM got OR expires_at < now())";
+    let invented = "SELECT coalesce(string_agg(key, ', '), '') FROM (
+            SELECT key, coalesce(bytes, convert_to(value::text, 'UTF8')) AS held, expires_at, cache_get_bytes(key) AS got
+            FROM cache_entries OFFSET 0
+        ) AS e WHERE got IS NOT NULL AND (held IS DISTINCT FROM got OR expires_at < now())";
     let invented: String = get(owner, invented)?;
     ensure!(invented.is_empty(), "cache_get finds what is not there: {invented}");
     Ok(())

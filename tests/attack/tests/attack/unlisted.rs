@@ -210,7 +210,7 @@ fn no_object_that_was_there_before_is_taken_into_the_extension() -> Result<()> {
         "VIEW cache_stats AS SELECT 1 AS a",
         "FUNCTION cache_watch_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
         "FUNCTION cache_get(text) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'",
-        "FUNCTION cache_set(text, jsonb, interval, text[]) RETURNS timestamptz LANGUAGE sql AS 'SELECT now()'",
+        "FUNCTION cache_set(text, jsonb, interval, text[], timestamptz) RETURNS timestamptz LANGUAGE sql AS 'SELECT now()'",
         "FUNCTION cache_stats() RETURNS SETOF int LANGUAGE sql AS 'SELECT 1'",
         "FUNCTION cache_stats(int DEFAULT 1) RETURNS SETOF int LANGUAGE sql AS 'SELECT 1'",
     ] {

@@ -72,7 +72,7 @@ impl CacheError {
             Self::NullNamespace | Self::Namespace(..) => {
                 "Pass the part of the keys before the first \":\", without the \":\".".into()
             }
-            Self::NullValue => "Store a JSON null ('null'::jsonb) to cache that there is no value.".into(),
+            Self::NullValue => "Store a JSON null ('null'::jsonb), or empty bytes, to cache that there is no value.".into(),
             Self::ValueTooLarge { .. } => {
                 "Store a smaller value, or raise \"cache_pg.max_value_size\" or max_value_size of the namespace.".into()
             }

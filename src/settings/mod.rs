@@ -36,7 +36,7 @@ settings! {
     /// One megabyte, as in memcached: a larger value costs more to fetch than most values cost to compute.
     MAX_VALUE_SIZE: i32 = 1024 * 1024, 1 => i32::MAX; Suset, UNIT_BYTE; c"cache_pg.max_value_size",
         c"Sets the maximum size of a value.",
-        c"The size is that of the jsonb before compression. A larger value is rejected. A namespace can have its own limit.";
+        c"The size is that of the jsonb or of the bytes before compression. A larger value is rejected. A namespace can have its own limit.";
     /// Ten seconds, as the leases of "Scaling Memcache at Facebook" (NSDI '13).
     LEASE: i32 = 10_000, 100 => DAY_MS; Suset, UNIT_MS; c"cache_pg.lease",
         c"Sets how long one caller may compute a missing value before another caller may.",

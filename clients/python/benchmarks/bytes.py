@@ -40,10 +40,11 @@ def record(number: int) -> bytes:
 
 
 def main() -> None:
+    """Run all ways in turns, and print the table."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     db = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
     db.execute("CREATE EXTENSION IF NOT EXISTS cache_pg")
-    db.execute("CREATE TABLE hand_written (key text PRIMARY KEY, value bytea NOT NULL, expires_at timestamptz NOT NULL)")
+    db.execute("CREATE TABLE hand_written (key text PRIMARY KEY, value bytea NOT NULL, expires_at timestamptz)")
     values = [record(number) for number in range(KEYS)]
 
     def send(sql: str, *arguments: object) -> object:

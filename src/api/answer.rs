@@ -1,4 +1,4 @@
-//! What a function does about an error: the setting `cache_pg.errors`.
+//! How a function answers in spite of an error: the setting `cache_pg.errors`.
 //!
 //! Owns the one way in which functions answer in spite of an error. Must never swallow a cancel, a timeout of the
 //! statement or a shutdown.
@@ -8,6 +8,7 @@ use crate::pg::{backend, try_to};
 use crate::settings::{self, Errors};
 use crate::{error, stats};
 use cache_pg_rules::key::Key;
+use pgrx::PgLogLevel;
 
 /// The answer of a function about `key`. If its work fails and `cache_pg.errors` is not `raise`, the work is undone and
 /// the answer is the default: a miss, false, 0 or NULL.
@@ -40,7 +41,7 @@ pub fn swallow<R>(key: Option<&str>, errors: Errors, work: impl FnOnce() -> Resu
     };
     stats::count_error(key.and_then(|key| Key::parse(key).ok()));
     if errors == Errors::Warn {
-        error::warn_of(report);
+        error::report_and_go_on(report, PgLogLevel::WARNING);
     }
     None
 }

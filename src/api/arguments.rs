@@ -56,7 +56,7 @@ pub fn namespace(text: &str) -> Result<Namespace<'_>, CacheError> {
 #[derive(Debug, Clone, Copy)]
 pub enum Ttl<'a> {
     Interval(Option<Interval>),
-    /// What an interval is read from, `infinity`, or `keep`.
+    /// The text of an interval, `infinity`, or `keep`.
     Text(Option<&'a str>),
     Seconds(Option<f64>),
 }
@@ -80,7 +80,7 @@ impl From<Option<f64>> for Ttl<'_> {
 }
 
 impl Ttl<'_> {
-    /// What the caller asks for. Raises 22007 for a text that is malformed.
+    /// The lifetime that the caller asks for. Raises 22007 for a text that is malformed.
     pub fn expiry(self) -> Expiry {
         let expiry = match self {
             Self::Interval(ttl) => ttl.map(Expiry::For),
@@ -95,7 +95,7 @@ impl Ttl<'_> {
     }
 }
 
-/// What a caller asks for with a ttl or with `expires_at`.
+/// The lifetime that a caller asks for with a ttl or with `expires_at`.
 ///
 /// # Errors
 /// [`CacheError::TwoDeadlines`].

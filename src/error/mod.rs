@@ -13,6 +13,6 @@ mod wording;
 pub use cache_error::CacheError;
 pub use loading::LoadError;
 pub use pgrx::pg_sys::panic::ErrorReport;
-pub use report::{warn, warn_of};
+pub use report::{report_and_go_on, warn};
 pub use tag::TagVerb;
 pub use wording::silence_backtraces;

@@ -32,11 +32,11 @@ pub fn warn(code: PgSqlErrorCode, message: &'static str, detail: &str, hint: &st
     report.set_detail(detail).set_hint(hint).report(PgLogLevel::WARNING);
 }
 
-/// Reports as a warning what would have been an error. A cancel that is pending waits.
-pub fn warn_of(report: ErrorReport) {
+/// Reports below ERROR from the middle of a call. A cancel that is pending waits.
+pub fn report_and_go_on(report: ErrorReport, level: PgLogLevel) {
     // SAFETY: a variable of this backend. A cancel must not jump over our frames: PostgreSQL serves it later.
     unsafe { pg_sys::InterruptHoldoffCount += 1 };
-    report.report(PgLogLevel::WARNING);
+    report.report(level);
     // SAFETY: as above.
     unsafe { pg_sys::InterruptHoldoffCount -= 1 };
 }

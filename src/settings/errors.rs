@@ -6,7 +6,7 @@ use super::define::settings;
 use pgrx::GucContext::Userset;
 use pgrx::PostgresGucEnum;
 
-/// What a function does about an error.
+/// How a function treats an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
 pub enum Errors {
     /// It raises it.

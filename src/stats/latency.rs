@@ -7,7 +7,8 @@
 
 use super::database::{self, DatabaseStats};
 use super::histogram::Operation;
-use crate::{error::ErrorReport, settings};
+use crate::error::{self, ErrorReport};
+use crate::settings;
 use cache_pg_rules::trace::traceparent;
 use pgrx::prelude::*;
 use std::cell::Cell;
@@ -75,11 +76,7 @@ fn log(name: &str, subject: &str, took: Duration) {
     let message = format!("cache_pg: {name} took {:.3} ms", took.as_secs_f64() * 1e3);
     let report = ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "cache_pg")
         .set_detail(format!("\"{subject}\"{trace}"));
-    // SAFETY: a variable of this backend. A cancel must not jump over our frames: PostgreSQL serves it later.
-    unsafe { pg_sys::InterruptHoldoffCount += 1 };
-    report.report(PgLogLevel::LOG);
-    // SAFETY: as above.
-    unsafe { pg_sys::InterruptHoldoffCount -= 1 };
+    error::report_and_go_on(report, PgLogLevel::LOG);
 }
 
 /// The W3C traceparent of the call: in the `application_name`, else in a comment of the statement.

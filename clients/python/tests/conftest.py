@@ -89,7 +89,7 @@ def opened():
 
 @pytest.fixture
 def errors():
-    """What the cache has told `on_error`."""
+    """The errors that the cache has given to `on_error`."""
     return []
 
 

@@ -127,7 +127,7 @@ async def test_stale_value_if_load_fails(cache, name, errors, db):
         # The token was given back: the next caller loads.
         assert await go(ns.get_or_set("a", Load(ns, "fresh"))) == "fresh"
         assert await go(ns.get("a")) == "fresh"
-        # What is no Exception is never held back.
+        # An error that is no Exception is never held back.
         await go(ns.set("a", "stale", ttl=0.001))
         await eventually(lambda: gone(ns, "a"))
         with pytest.raises(KeyboardInterrupt):

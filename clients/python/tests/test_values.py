@@ -28,7 +28,7 @@ async def test_pickle(cache, name, db):
 
 
 def loaded(cache, value):
-    """What the loader of this kind of cache returns."""
+    """The value that the loader of this kind of cache returns."""
 
     async def coroutine():
         return value

@@ -34,7 +34,7 @@ test("withLock runs alone, and releases the lock in any case", async () => {
   const all = Array.from({ length: 5 }, () => cache.withLock("lock:a", work, { wait: 10 }));
   assert.deepEqual(await Promise.all(all), Array(5).fill("done"));
   assert.equal(most, 1);
-  await assert.rejects(cache.withLock("lock:a", () => Promise.reject(new Error("work"))), /work/);
+  await assert.rejects(cache.withLock("lock:a", () => Promise.reject(new Error("broken"))), /broken/);
   assert.equal(await cache.lockOwner("lock:a"), undefined);
 });
 

@@ -42,7 +42,7 @@ test("a second read asks the process alone", async () => {
   assert.equal(await near.get("a"), 1);
   assert.equal(await queries(() => near.getMany(["a"])), 0);
   assert.equal(await queries(() => near.getOrSet("a", () => assert.fail())), 0);
-  // What the server must answer.
+  // The calls that the server must answer.
   assert.equal(await queries(() => near.has("a")), 1);
   assert.equal(await queries(() => near.getEntry("a")), 1);
 });

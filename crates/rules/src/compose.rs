@@ -8,7 +8,7 @@ use crate::key::{Key, MAX_KEY_BYTES};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// What stands between the readable beginning of a key and its hash.
+/// The mark between the readable beginning of a key and its hash.
 const MARK: char = '#';
 /// How many bytes of the hash a key ends in: 128 bits.
 const HASH_BYTES: usize = 16;

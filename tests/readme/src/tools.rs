@@ -86,7 +86,7 @@ fn provide(
     attempt().map(|()| dir).map_err(|error| format!("{error:#}").replace('\n', " "))
 }
 
-/// What the package in `client` is built from, in the order of the paths.
+/// The files that the package in `client` is built from, in the order of their paths.
 fn files(client: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut found = Vec::new();
     let mut directories = vec![client.join("src")];

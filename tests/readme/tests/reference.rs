@@ -38,7 +38,7 @@ fn short_type(sql: &str) -> String {
 #[test]
 fn every_function_is_listed_with_its_arguments_and_its_type() -> Result<()> {
     let (_cluster, mut client) = server()?;
-    // What stands behind a view is not called. A function exists for each type of its ttl and is listed once: only the
+    // A function behind a view is not called. A function exists for each type of its ttl and is listed once: only the
     // one of intervals has a default for it.
     let query = "
         SELECT proname || '(' || coalesce(string_agg(

@@ -45,7 +45,7 @@ class Cleared:
 
 
 class Values(Cleared):
-    """What a value, a key and a timeout become, in autocommit and in a transaction."""
+    """Values, keys and timeouts, in autocommit and in a transaction."""
 
     def remaining(self, key):
         return sql("SELECT cache_ttl_seconds(%s)", f"django::1:{key}")
@@ -237,7 +237,7 @@ class ValuesInATransaction(Values, TestCase):
 
 @over_cache_pg(own={**BACKEND, "LOCATION": "own"}, routed={"BACKEND": BACKEND["BACKEND"]})
 class Transactions(Cleared, TransactionTestCase):
-    """What a transaction around a call means."""
+    """Calls within a transaction."""
 
     available_apps = ("cache",)
     databases = frozenset({"default", "own"})

@@ -335,7 +335,7 @@ describe("watched tables", () => {
   before(() => prisma.$cache.watch());
   after(() => pool.query(`SELECT cache_unwatch(source) FROM cache_watches WHERE source::text !~ 'pg_'`));
 
-  // What each query reads, and a change of it that must be seen.
+  // The rows that each query reads, and a change of them that must be seen.
   const changes = {
     tenant: "UPDATE tenants SET plan = 'PRO'",
     dish: "UPDATE dishes SET price = price + 1",

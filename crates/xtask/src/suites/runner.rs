@@ -44,7 +44,7 @@ fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> {
     let (oldest, newest) = (found().min(), found().max());
     for installation in &available.installations {
         let major = Some(installation.major);
-        // What differs between two majors shows in the golden tests. The suites that take minutes run at both ends.
+        // The golden tests show differences between majors. The suites that take minutes run at both ends.
         let is_between = majors.is_empty() && only.is_empty() && major != oldest && major != newest;
         let wanted_here = |suite| match suite {
             Suite::Clients | Suite::Bench => wanted(suite) && major == newest,

@@ -110,7 +110,7 @@ fn no_setting_of_a_session_changes_what_holds_for_others() -> Result<()> {
     let settings: Vec<String> = scene.get(
         "SELECT array_agg(name::text ORDER BY name) FROM pg_settings WHERE name LIKE 'cache_pg.%' AND context = 'user'",
     )?;
-    // What anybody may set, for its own session: how long what it writes lives, how it commits, how its own calls answer
+    // Anybody may set these, for its own session: how long what it writes lives, how it commits, how its own calls answer
     // when they fail, and thresholds of views.
     for name in &settings {
         let known = ["cache_pg.default_ttl", "cache_pg.async_commit", "cache_pg.errors"].contains(&name.as_str())

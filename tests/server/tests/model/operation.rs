@@ -81,7 +81,7 @@ pub enum Operation {
     Sweep,
 }
 
-/// What a function takes or returns: JSON, or bytes.
+/// The format that a function takes or returns: JSON or bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Format {
     Json,
@@ -93,7 +93,7 @@ impl Format {
         if random.random_bool(0.5) { Self::Json } else { Self::Bytes }
     }
 
-    /// What the names of its functions end in.
+    /// The end of the names of its functions.
     fn suffix(self) -> &'static str {
         match self {
             Self::Json => "",

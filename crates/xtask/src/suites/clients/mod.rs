@@ -53,7 +53,7 @@ fn test((name, run): Package, cluster: &Result<Cluster>, installation: &Installa
     (rows, Outcome { suite: name.to_owned(), postgres: Some(installation.name()), verdict, took: start.elapsed() })
 }
 
-/// What is unavailable here is left out, except where all must be there.
+/// A package whose tools are missing is left out, except where all must be there.
 fn verdict(error: &Error) -> Verdict {
     let said = format!("{error:#}");
     let must_have_all = std::env::var_os("CACHE_PG_ALL").is_some();

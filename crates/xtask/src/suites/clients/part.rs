@@ -20,7 +20,7 @@ use crate::{cluster::Cluster, paths, process};
 const DEADLINE: &str = "600";
 /// How many lines of a failed step are printed: from its beginning and its end.
 const PRINTED: (usize, usize) = (10, 80);
-/// What npm and pip say when they cannot reach a registry.
+/// The messages of npm and pip when they cannot reach a registry.
 const OFFLINE: [&str; 7] = [
     "EAI_AGAIN",
     "ENOTFOUND",

@@ -12,7 +12,7 @@ use super::part::{Part, Unavailable};
 use super::together::together;
 use crate::{files, paths, prerequisites::python, process};
 
-/// What the package needs.
+/// The oldest version that the package runs on.
 const OLDEST: (u16, u16) = (3, 10);
 /// Its source distribution has its tests.
 const DJANGO: &str = "Django==5.2.19";
@@ -20,7 +20,7 @@ const DJANGO: &str = "Django==5.2.19";
 const DOGPILE: &str = "dogpile.cache==1.5.0";
 /// Where its runners are, in the sources.
 const FRAMEWORKS: &str = "tests/frameworks";
-/// What its makers run on the sources, with the packages of the group `test`.
+/// The checks that run on the sources, with the packages of the group `test`.
 const CHECKS: [&[&str]; 4] = [
     &["-m", "mypy"],
     &["-m", "ruff", "check"],
@@ -29,7 +29,7 @@ const CHECKS: [&[&str]; 4] = [
 ];
 /// Compiling what is installed takes longer than to run it.
 const INSTALL: [&str; 3] = ["install", "--quiet", "--no-compile"];
-/// What a user writes first.
+/// The first program of a user.
 const SMOKE: &str = include_str!("smoke.py");
 
 /// Runs everything. Suites that fail are noted in `part`.

@@ -1,4 +1,4 @@
-// What a user writes first, compiled with the types of the installed package.
+// The first program of a user, compiled with the types of the installed package.
 import assert from "node:assert/strict";
 import { createCache } from "cache-pg";
 import pg from "pg";

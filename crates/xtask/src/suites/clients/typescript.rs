@@ -12,11 +12,11 @@ use super::part::{Part, Unavailable};
 use super::together::together;
 use crate::{files, paths, prerequisites::node};
 
-/// What the package needs.
+/// The oldest version that the package runs on.
 const OLDEST: node::Version = (20, 0);
 /// Packages whose install scripts would fetch more are not needed.
 const QUIET: [&str; 4] = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-/// What a user writes first.
+/// The first program of a user.
 const SMOKE: &str = include_str!("smoke.ts");
 
 /// A suite of others in a folder of its own. `pretest` fetches its packages, and a newer Node where it needs one.
@@ -25,7 +25,7 @@ struct Foreign {
     folder: &'static str,
     /// The package that it is for.
     package: &'static str,
-    /// What its runner needs to name the tests that it skips.
+    /// The arguments by which its runner names the tests that it skips.
     arguments: &'static [&'static str],
 }
 

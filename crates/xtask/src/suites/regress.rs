@@ -76,6 +76,11 @@ pub fn run(suite: Suite, installation: &Installation) -> Result<Verdict> {
     let output = results::of_this_run(&golden.name);
     let staged = golden.stage(&names, &output)?;
     let schedule = staged.join("schedule");
+    if let Ok(text) = fs::read_to_string(&schedule)
+        && let Some(unlisted) = unlisted(&names, &text)
+    {
+        bail!("{unlisted} is not in the schedule");
+    }
     // Golden output must not depend on when a worker removes rows.
     let cluster =
         Cluster::builder(installation).conf("cache_pg.max_workers", "0").lifetime(LIFETIME_IN_TESTS).start()?;
@@ -109,6 +114,12 @@ pub fn run(suite: Suite, installation: &Installation) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
+/// The first test that the schedule does not name.
+fn unlisted<'a>(names: &'a [String], schedule: &str) -> Option<&'a str> {
+    let listed: Vec<_> = schedule.lines().filter_map(|line| line.strip_prefix("test: ")).collect();
+    names.iter().map(String::as_str).find(|name| !listed.contains(name))
+}
+
 fn print_differences(file: &Path) {
     if let Ok(differences) = fs::read_to_string(file) {
         println!("{differences}");
@@ -128,6 +139,13 @@ fn names(dir: &Path, extension: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_that_the_schedule_does_not_name_is_found() {
+        let names = ["read", "write"].map(str::to_owned);
+        assert_eq!(unlisted(&names, "test: write\ntest: read\n"), None);
+        assert_eq!(unlisted(&names, "test: write\n"), Some("read"));
+    }
 
     #[test]
     fn tests_are_run_in_the_order_of_their_names() {

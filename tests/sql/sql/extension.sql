@@ -1,6 +1,8 @@
 -- In a schema of its own, renamed, dropped and made again within one session.
 DROP EXTENSION cache_pg;
+\set VERBOSITY terse
 SELECT cache_get('a');
+\set VERBOSITY default
 CREATE SCHEMA cache;
 CREATE EXTENSION cache_pg SCHEMA cache;
 SELECT cache.cache_set('ext:a', '1') IS NOT NULL;

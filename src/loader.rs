@@ -11,7 +11,7 @@
 //! caller, as they are in a function of an index.
 
 use crate::error::{CacheError, LoadError};
-use crate::pg::{AsOwner, ErrorDetails, Jsonb, LocalSettings, advisory, function_call};
+use crate::pg::{AsOwner, Jsonb, LocalSettings, advisory, function_call};
 use crate::statement;
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys::{self, Oid};
@@ -61,7 +61,6 @@ pub fn function(loader: &Loader, key: Key) -> Result<Option<Jsonb>, CacheError> 
     if !loader.is_settled && !function.role_has_owner_rights(unsafe { pg_sys::GetUserId() }) {
         return Err(LoadError::Unsettled(signature()).into());
     }
-    let _details = ErrorDetails::of(None);
     advisory::preserved(|| {
         let _owner = AsOwner::of_code(function.owner);
         // The owner's rights must not reach the caller's objects, on the search path or among the temporary tables.
@@ -91,7 +90,7 @@ impl Function {
     fn of(function: Oid) -> Option<Self> {
         // SAFETY: a look-up in the system caches; the row is released, its parts are copied.
         unsafe {
-            let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as i32, function.into_datum()?);
+            let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as _, function.into_datum()?);
             if tuple.is_null() {
                 return None;
             }

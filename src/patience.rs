@@ -6,7 +6,6 @@
 
 use crate::{pg::Steady, settings, shared::directory::attached};
 use cache_pg_rules::{key::Key, token::hash};
-use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -5,10 +5,8 @@
 //! Transaction-level locks end with the transaction. Must never wait.
 
 use crate::error::{CacheError, LoadError};
-use crate::pg::compat;
+use crate::pg::{catch, compat};
 use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG};
-use pgrx::{PgTryBuilder, pg_sys::panic::CaughtError};
-use std::panic::AssertUnwindSafe;
 
 /// A lock in one mode, and how often the session holds it.
 struct HeldLock {
@@ -30,8 +28,7 @@ impl HeldLock {
 /// [`LoadError::LockLost`] if `work` released a lock that another session has taken since.
 pub fn preserved<R>(work: impl FnOnce() -> R) -> Result<R, CacheError> {
     let before = held_locks();
-    let work = AssertUnwindSafe(|| Ok::<R, CaughtError>(work()));
-    match PgTryBuilder::new(work).catch_others(Err).catch_rust_panic(Err).execute() {
+    match catch(work) {
         Ok(result) => {
             if restore(&before) {
                 Ok(result)
@@ -47,7 +44,7 @@ pub fn preserved<R>(work: impl FnOnce() -> R) -> Result<R, CacheError> {
                 pg_sys::LockErrorCleanup();
             }
             restore(&before);
-            error.rethrow()
+            error.raise()
         }
     }
 }

@@ -7,7 +7,6 @@
 use crate::pg::{Steady, backend};
 use cache_pg_rules::{pace::Found, ranges::Scale};
 use pgrx::pg_sys::{self, Oid};
-use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgLwLock, pg_shmem_init};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{cell::Cell, time::Duration};

@@ -11,7 +11,6 @@
 use super::directory::{self, CAPACITY};
 use super::ranges;
 use crate::pg::transaction;
-use pgrx::prelude::*;
 use pgrx::{PgAtomic, pg_shmem_init, pg_sys};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -37,8 +37,7 @@
 use super::directory::{self, CAPACITY, Directory, Layout};
 use crate::pg::transaction;
 use cache_pg_rules::ranges::{Notes, RANGES, Scale, UNKNOWN};
-use pgrx::pg_sys::{self, Oid};
-use pgrx::prelude::*;
+use pgrx::pg_sys::Oid;
 use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};

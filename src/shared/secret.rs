@@ -9,7 +9,6 @@
 use super::directory::attached;
 use crate::pg::backend;
 use cache_pg_rules::secret::{BYTES, Secret};
-use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init, pg_sys};
 use std::cell::OnceCell;
 

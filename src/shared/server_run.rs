@@ -6,7 +6,6 @@
 
 use super::directory;
 use crate::pg::clock;
-use pgrx::prelude::*;
 use pgrx::{PgAtomic, pg_shmem_init, pg_sys};
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,14 +1,14 @@
 //! Statements whose plans are kept.
 //!
 //! Owns the plans of a backend. Must never build SQL from a value: only `@extschema@` and the fragments of
-//! `sql/fragments` are filled in.
+//! `sql/fragments` are filled in. Must never let an error show the text of a statement: users did not write it.
 
-use super::spi::{Connection, Param, prepare, values_and_nulls};
+use super::spi::{Connection, Param, prepare, text_of, values_and_nulls};
 use super::{fragment, rows::Rows, running::Running};
-use crate::pg::{LocalSettings, under_catalog};
+use crate::pg::{LocalSettings, catch, under_catalog};
 use crate::shared::ranges;
 use pgrx::pg_sys::{self, Oid};
-use std::{cell::RefCell, collections::HashMap, ffi::CString};
+use std::{cell::RefCell, collections::HashMap, ffi::CStr, ffi::CString};
 
 /// The schema of the tables that a statement names.
 pub trait Schema {
@@ -81,15 +81,16 @@ impl Statement {
         let running = Running::new();
         // SAFETY: the plan is kept, and has as many parameters as there are values and nulls. SPI copies the snapshot.
         unsafe {
-            match effect {
+            let execute = || match effect {
                 Effect::Reads | Effect::Writes | Effect::Rehearses => {
-                    pg_sys::SPI_execute_plan(plan, values, nulls, effect == Effect::Reads, 0);
+                    pg_sys::SPI_execute_plan(plan, values, nulls, effect == Effect::Reads, 0)
                 }
                 Effect::WritesBlindly => {
                     let (newest, no_crosscheck) = (pg_sys::GetLatestSnapshot(), std::ptr::null_mut());
-                    pg_sys::SPI_execute_snapshot(plan, values, nulls, newest, no_crosscheck, false, true, 0);
+                    pg_sys::SPI_execute_snapshot(plan, values, nulls, newest, no_crosscheck, false, true, 0)
                 }
-            }
+            };
+            unseen(|| text_of(plan), execute);
         }
         drop(running);
         // SAFETY: SPI has just set its globals for this connection.
@@ -103,7 +104,7 @@ impl Statement {
             return plan;
         }
         let sql = CString::new(fragment::filled(self.sql).replace("@extschema@", schema.name())).unwrap_or_default();
-        let plan = prepare(&sql, self.types);
+        let plan = unseen(|| &sql, || prepare(&sql, self.types));
         // SAFETY: the plan was made in the current connection.
         unsafe { pg_sys::SPI_keepplan(plan) };
         PLANS.with_borrow_mut(|plans| plans.insert(key, plan));
@@ -132,12 +133,20 @@ pub fn command(sql: &str) {
     run_once(sql, Effect::Writes, |_| ());
 }
 
+/// Runs a statement of the extension. Removes its text from the context of an error that it raises.
+fn unseen<'a, R>(sql: impl FnOnce() -> &'a CStr, run: impl FnOnce() -> R) -> R {
+    catch(run).unwrap_or_else(|error| error.without_statement(sql()).raise())
+}
+
 fn run_once<R>(sql: &str, effect: Effect, take: impl FnOnce(&Rows) -> R) -> R {
     let connection = Connection::open();
-    let plan = prepare(&CString::new(sql).unwrap_or_default(), &[]);
+    let sql = CString::new(sql).unwrap_or_default();
     let (values, nulls) = (std::ptr::null_mut(), std::ptr::null());
-    // SAFETY: the plan was made in the current connection and has no parameters.
-    unsafe { pg_sys::SPI_execute_plan(plan, values, nulls, effect == Effect::Reads, 0) };
+    // SAFETY: the plan is made in the current connection and has no parameters.
+    let execute = || unsafe {
+        pg_sys::SPI_execute_plan(prepare(&sql, &[]), values, nulls, effect == Effect::Reads, 0);
+    };
+    unseen(|| &sql, execute);
     // SAFETY: SPI has just set its globals for this connection.
     let rows = unsafe { Rows::current(connection.outer) };
     take(&rows)

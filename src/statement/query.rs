@@ -6,7 +6,7 @@
 
 use super::spi::{Connection, Param, prepare, values_and_nulls};
 use crate::error::{CacheError, LoadError};
-use crate::pg::{ErrorDetails, Jsonb};
+use crate::pg::{InnerQuery, Jsonb};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
 
@@ -19,7 +19,6 @@ const ROWS: i64 = 2;
 /// # Errors
 /// [`LoadError::NotAQuery`], [`LoadError::Columns`], [`LoadError::Rows`]. Raises what the query raises.
 pub fn query(sql: &CStr, args: &[Param]) -> Result<Option<Jsonb>, CacheError> {
-    let _details = ErrorDetails::of(Some(sql));
     parse(sql)?;
     let (mut values, nulls) = values_and_nulls(args);
     let connection = Connection::open();
@@ -37,6 +36,7 @@ pub fn query(sql: &CStr, args: &[Param]) -> Result<Option<Jsonb>, CacheError> {
 
 /// Checks that the text is one statement that only returns rows.
 fn parse(sql: &CStr) -> Result<(), CacheError> {
+    let _position = InnerQuery::of(sql);
     // SAFETY: the parser returns a list of RawStmt; a node is cast by its tag. The tree is in the current context.
     unsafe {
         let statements = pg_sys::pg_parse_query(sql.as_ptr());

@@ -41,6 +41,21 @@ pub(super) fn prepare(sql: &CStr, types: &[Oid]) -> pg_sys::SPIPlanPtr {
     }
 }
 
+/// The text of a plan.
+///
+/// # Safety
+/// The plan is kept or was made in the current connection, and the text is not used for longer.
+pub(super) unsafe fn text_of<'a>(plan: pg_sys::SPIPlanPtr) -> &'a CStr {
+    // SAFETY: as the caller promises. Each statement of a plan has the whole text.
+    unsafe {
+        let sources = pg_sys::SPI_plan_get_plan_sources(plan);
+        match sources.as_ref().map(|sources| sources.length) {
+            None | Some(0) => c"",
+            Some(_) => CStr::from_ptr((*pg_sys::list_nth(sources, 0).cast::<pg_sys::CachedPlanSource>()).query_string),
+        }
+    }
+}
+
 /// An open SPI connection. Drop closes it, also while an error unwinds.
 pub(super) struct Connection {
     /// The memory context of the caller, to which results must be copied.

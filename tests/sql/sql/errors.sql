@@ -144,6 +144,8 @@ ROLLBACK;
 BEGIN;
 CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN new; END';
 CREATE TRIGGER dawdle BEFORE INSERT ON cache_entries FOR EACH ROW EXECUTE FUNCTION dawdle();
+\set VERBOSITY terse
 SET LOCAL statement_timeout = '100ms';
 SELECT cache_try_set('dawdle', '1');
+\set VERBOSITY default
 ROLLBACK;

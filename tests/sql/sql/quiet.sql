@@ -133,8 +133,10 @@ SELECT cache_watch('quiet_source');
 SELECT cache_sweep(0);
 
 -- A cancel is no error of the cache.
+\set VERBOSITY terse
 SET statement_timeout = '100ms';
 SELECT cache_get_or_set('quiet:slow', 'SELECT to_jsonb(pg_sleep(60)::text)');
+\set VERBOSITY default
 DO $$
 BEGIN
     PERFORM cache_get_or_set('quiet:slow', 'SELECT to_jsonb(pg_sleep(60)::text)');

@@ -31,7 +31,7 @@ pub fn watch() {
     unsafe {
         pg_sys::CacheRegisterRelcacheCallback(Some(on_relation_change), Datum::null());
         pg_sys::CacheRegisterSyscacheCallback(
-            pg_sys::SysCacheIdentifier::NAMESPACEOID as i32,
+            pg_sys::SysCacheIdentifier::NAMESPACEOID as _,
             Some(on_schema_change),
             Datum::null(),
         );

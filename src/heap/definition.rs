@@ -14,7 +14,7 @@ use pgrx::pg_sys::{self, TransactionId};
 pub(super) unsafe fn last_writer(relation: pg_sys::Relation) -> Option<TransactionId> {
     // SAFETY: the cached row is released before anything else happens.
     unsafe {
-        let id = pg_sys::SysCacheIdentifier::RELOID as i32;
+        let id = pg_sys::SysCacheIdentifier::RELOID as _;
         let row = pg_sys::SearchSysCache1(id, (*relation).rd_id.into());
         if row.is_null() {
             return None;

@@ -8,11 +8,9 @@ use cache_pg_rules::hint::Spot;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::pg_sys::{self, Buffer, HeapTuple, HeapTupleData, Relation, SnapshotData};
 use std::cell::Cell;
-use std::ffi::c_int;
 
 unsafe extern "C-unwind" {
-    /// As those of `pg_sys`, without a guard for each call.
-    fn LockBuffer(buffer: Buffer, mode: c_int);
+    /// As that of `pg_sys`, without a guard for each call.
     fn HeapTupleSatisfiesVisibility(tuple: HeapTuple, snapshot: *mut SnapshotData, buffer: Buffer) -> bool;
 }
 
@@ -107,9 +105,9 @@ pub(super) unsafe fn visible(
     // SAFETY: as above. One guard suffices for all three calls: an error passes over nothing that has to be dropped.
     unsafe {
         pg_guard_ffi_boundary(|| {
-            LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
+            compat::lock_page(buffer);
             let found = tuple();
-            LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as i32);
+            compat::unlock_page(buffer);
             found
         })
     }
@@ -131,7 +129,7 @@ pub(super) unsafe fn prune_if_full(relation: Relation, spot: &Spot, buffer: Buff
         // An update that found no room on this page has set this flag.
         let is_full = (*page.cast::<pg_sys::PageHeaderData>()).pd_flags & pg_sys::PD_PAGE_FULL as u16 != 0;
         if is_full || pg_sys::PageGetHeapFreeSpace(page) < MIN_FREE.max(VERSIONS * length) {
-            pg_sys::heap_page_prune_opt(relation, buffer);
+            compat::prune_page(relation, buffer);
         }
     }
 }

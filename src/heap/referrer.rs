@@ -126,7 +126,7 @@ unsafe fn read_all(relation: Relation, column: i16, keys: &mut HashSet<String>) 
     // SAFETY: as the caller promises; scan and slot live until the end of this function.
     unsafe {
         let snapshot = pg_sys::GetActiveSnapshot();
-        let scan = pg_sys::table_beginscan(relation, snapshot, 0, std::ptr::null_mut());
+        let scan = compat::begin_scan(relation, snapshot);
         let slot = pg_sys::table_slot_create(relation, std::ptr::null_mut());
         while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
             let mut is_null = false;

@@ -8,6 +8,7 @@ use super::snapshot::{self, FullXid};
 use super::table::{Table, check_replica_identity};
 use super::write::{self, Updated};
 use super::{lock::Contention, row::Row};
+use crate::pg::compat;
 use pgrx::pg_sys::{self, Datum, ItemPointer, Relation, Snapshot};
 
 impl Table {
@@ -36,7 +37,7 @@ impl Table {
         // error in between ends the transaction, which releases what they hold.
         unsafe {
             let snapshot = pg_sys::GetActiveSnapshot();
-            let scan = pg_sys::table_beginscan(self.relation, snapshot, 0, std::ptr::null_mut());
+            let scan = compat::begin_scan(self.relation, snapshot);
             let slot = pg_sys::table_slot_create(self.relation, std::ptr::null_mut());
             while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
                 visit(&Visited { table: self, row: Row::in_slot(slot), snapshot });
@@ -80,16 +81,7 @@ pub unsafe fn remove(relation: Relation, row: &Row, snapshot: Snapshot, is_locke
     // A newer version makes the result TM_Updated, a lock TM_BeingModified.
     unsafe {
         let delete = |wait, failure: &mut pg_sys::TM_FailureData| {
-            pg_sys::table_tuple_delete(
-                relation,
-                &raw mut (*row.slot).tts_tid,
-                pg_sys::GetCurrentCommandId(true),
-                snapshot,
-                std::ptr::null_mut(),
-                wait,
-                failure,
-                false,
-            )
+            compat::delete_row(relation, &raw mut (*row.slot).tts_tid, snapshot, wait, failure)
         };
         let outcome = delete(is_locked, &mut failure);
         // This transaction may hold the row itself: an update through the executor locks the row first, and the new

@@ -5,7 +5,7 @@
 
 use super::lock::{self, Contention};
 use super::{row::Row, table::Table};
-use crate::pg::compat::UpdatedIndexes;
+use crate::pg::compat::{self, UpdatedIndexes};
 use pgrx::pg_sys::{self, Datum, TM_Result};
 
 /// The outcome of an update.
@@ -53,22 +53,18 @@ pub(super) fn lock_row(
 
 fn replace(table: &Table, row: &Row, columns: &[Option<Datum>], may_wait: bool) -> TM_Result::Type {
     let mut failure = pg_sys::TM_FailureData::default();
-    let mut lock_mode = pg_sys::LockTupleMode::LockTupleNoKeyExclusive;
     let mut update_indexes: UpdatedIndexes = Default::default();
     // SAFETY: the scan stands on the row. The slot has the table's shape. The columns may point into the row, which
-    // stays pinned until the scan moves on. There is no crosscheck snapshot, because the newest version counts.
+    // stays pinned until the scan moves on.
     unsafe {
         let slot = fill_slot(table, columns);
-        let outcome = pg_sys::table_tuple_update(
+        let outcome = compat::update_row(
             table.relation,
             &mut row.tid(),
             slot,
-            pg_sys::GetCurrentCommandId(true),
             pg_sys::GetActiveSnapshot(),
-            std::ptr::null_mut(),
             may_wait,
             &mut failure,
-            &mut lock_mode,
             &mut update_indexes,
         );
         if outcome == TM_Result::TM_Ok {

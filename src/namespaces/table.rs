@@ -6,7 +6,8 @@
 
 use super::{loader_owner::OF_NOBODY, namespace::NamespaceOptions};
 use crate::catalog::{ExtensionTables, namespace_column, options::Options};
-use crate::{heap::Row, loader::Loader, pg::under_latest};
+use crate::pg::{compat, under_latest};
+use crate::{heap::Row, loader::Loader};
 use pgrx::pg_sys::{self, LOCKMODE};
 use std::{collections::HashMap, rc::Rc};
 
@@ -24,7 +25,7 @@ pub(super) fn read(tables: &ExtensionTables) -> (HashMap<String, Rc<NamespaceOpt
         let relation = pg_sys::table_open(tables.namespaces, pg_sys::AccessShareLock as LOCKMODE);
         namespace_column::SHAPE.verify(relation);
         under_latest(|| {
-            let scan = pg_sys::table_beginscan(relation, pg_sys::GetActiveSnapshot(), 0, std::ptr::null_mut());
+            let scan = compat::begin_scan(relation, pg_sys::GetActiveSnapshot());
             let slot = pg_sys::table_slot_create(relation, std::ptr::null_mut());
             while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
                 let row = Row::in_slot(slot);

@@ -5,7 +5,7 @@
 
 use crate::entry::{due_at, is_damaged, may_be_evicted};
 use crate::heap::{Row, table::check_replica_identity};
-use crate::pg::{Timestamp, backend};
+use crate::pg::{Timestamp, backend, compat};
 use crate::store::{known_tags::KnownTags, tags};
 use crate::{catalog::ExtensionTables, evict::file};
 use pgrx::pg_sys::{self, BlockNumber};
@@ -155,7 +155,7 @@ impl Entries<'_> {
         // before that ends the transaction, which releases what they hold.
         unsafe {
             let snapshot = pg_sys::GetActiveSnapshot();
-            let scan = pg_sys::table_beginscan_tidrange(self.relation, snapshot, &mut least, &mut greatest);
+            let scan = compat::begin_tid_range_scan(self.relation, snapshot, &mut least, &mut greatest);
             let slot = pg_sys::table_slot_create(self.relation, std::ptr::null_mut());
             while pg_sys::table_scan_getnextslot_tidrange(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
                 if visit(&Row::in_slot(slot), &raw mut (*slot).tts_tid).is_break() {

@@ -9,26 +9,15 @@ use pgrx::prelude::*;
 use pgrx::{PgTryBuilder, pg_sys};
 use std::{ffi::CStr, panic::AssertUnwindSafe, time::Duration};
 
-/// Sets the signal handlers and unblocks signals. Called first in a process.
+/// Sets the signal handlers and unblocks signals. Called first in a process. SIGTERM ends it with exit code 1; the
+/// postmaster then restarts a launcher, unless it is itself stopping.
 pub fn start() {
     // SAFETY: the handlers are PostgreSQL's own, which set flags and the latch; they raise nothing in a worker.
     unsafe {
-        compat::set_signal_handler(pg_sys::SIGHUP as i32, Some(on_sighup));
-        compat::set_signal_handler(pg_sys::SIGTERM as i32, Some(on_sigterm));
+        compat::set_signal_handler(pg_sys::SIGHUP as i32, Some(compat::reload_at_signal));
+        compat::set_signal_handler(pg_sys::SIGTERM as i32, Some(compat::end_at_signal));
         pg_sys::BackgroundWorkerUnblockSignals();
     }
-}
-
-unsafe extern "C-unwind" fn on_sighup(signal: i32) {
-    // SAFETY: sets a flag and the latch.
-    unsafe { pg_sys::SignalHandlerForConfigReload(signal) };
-}
-
-/// Ends the process at the next check for interrupts, with exit code 1. The postmaster then restarts a launcher, unless
-/// it is itself stopping.
-unsafe extern "C-unwind" fn on_sigterm(signal: i32) {
-    // SAFETY: sets flags and the latch, as in every backend.
-    unsafe { pg_sys::die(signal) };
 }
 
 /// Connects to a database with the rights of the bootstrap superuser. None: to the shared catalogs only.

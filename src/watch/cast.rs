@@ -107,7 +107,7 @@ impl CatalogFunction {
     fn of(function: Oid) -> Option<Self> {
         // SAFETY: a look-up in the system caches; the row is released, its parts are copied.
         unsafe {
-            let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as i32, function.into_datum()?);
+            let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as _, function.into_datum()?);
             if row.is_null() {
                 return None;
             }
@@ -125,7 +125,7 @@ impl CatalogFunction {
 fn owner(of_type: Oid) -> Option<Oid> {
     // SAFETY: a look-up in the system caches; the row is released.
     unsafe {
-        let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::TYPEOID as i32, of_type.into_datum()?);
+        let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::TYPEOID as _, of_type.into_datum()?);
         if row.is_null() {
             return None;
         }

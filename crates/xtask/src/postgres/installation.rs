@@ -13,7 +13,7 @@ use crate::process;
 pub const UNDER_TEST: &str = "CACHE_PG_TEST_PG_CONFIG";
 
 /// The majors that the extension supports.
-pub const SUPPORTED: RangeInclusive<u16> = 15..=18;
+pub const SUPPORTED: RangeInclusive<u16> = 15..=19;
 
 /// A PostgreSQL server installation, as its `pg_config` describes it.
 #[derive(Clone, Debug)]

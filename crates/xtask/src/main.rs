@@ -60,6 +60,12 @@ enum Task {
         #[arg(long, value_delimiter = ',')]
         pg: Vec<u16>,
     },
+    /// Provide PostgreSQL, and print where: the major and its pg_config
+    Postgres {
+        /// PostgreSQL majors, such as 15,18 [default: all that are available here]
+        #[arg(long, value_delimiter = ',')]
+        pg: Vec<u16>,
+    },
     /// Build the extension and install it into your PostgreSQL
     Install {
         /// The pg_config of that PostgreSQL
@@ -114,6 +120,7 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Bless { pg } => bless(pg),
         Task::Build { pg } => build(&pg),
+        Task::Postgres { pg } => provide(&pg),
         Task::Install { pg_config, destdir } => package::install_into_server(&pg_config, destdir.as_deref()),
         Task::Bench { arguments } => suites::bench(&arguments),
         Task::Top { url, once } => top::run(url.as_deref(), once),
@@ -141,8 +148,21 @@ fn build(majors: &[u16]) -> Result<()> {
         package::install(&package::build(installation)?, installation)?;
         println!("installed into {}", installation.pkglibdir.display());
     }
+    tell_left_out(&available);
+    Ok(())
+}
+
+fn provide(majors: &[u16]) -> Result<()> {
+    let available = postgres::available(majors)?;
+    for installation in &available.installations {
+        println!("{} {}", installation.name(), installation.pg_config.display());
+    }
+    tell_left_out(&available);
+    Ok(())
+}
+
+fn tell_left_out(available: &postgres::Available) {
     for left_out in &available.left_out {
         println!("left out PostgreSQL {}: {}", left_out.major, left_out.why);
     }
-    Ok(())
 }

@@ -9,12 +9,11 @@ use std::{fs, process::Command};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::{installation::Installation, private};
-use crate::{files, paths, prerequisites::apt, process};
+use crate::prerequisites::{apt, archive::Archive};
+use crate::{files, paths, process};
 
-/// The source package and its archive. Debian's keyring has the keys.
+/// The source package.
 const PACKAGE: &str = "postgresql-18";
-const ARCHIVE: &str = "deb http://deb.debian.org/debian sid main";
-const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// The parts that tests use, besides the server and its programs.
 const PARTS: [&str; 5] =
@@ -80,27 +79,9 @@ fn programs() -> Result<()> {
 
 /// Fetches the source to `dir`, unpacks it there and returns its directory.
 fn source(dir: &Path) -> Result<PathBuf> {
-    if process::which("apt-get").is_none() {
-        bail!("fetching its source needs apt-get, which this system does not have");
-    }
-    if !Path::new(KEYS).is_file() {
-        apt::install(&["debian-archive-keyring"]).context("the keys of Debian's archive are missing")?;
-    }
-    let list = dir.join("source.list");
-    fs::write(&list, ARCHIVE.replacen("deb ", &format!("deb-src [signed-by={KEYS}] "), 1) + "\n")?;
-    fs::create_dir_all(dir.join("lists/partial"))?;
-    let apt_get = |arguments: &[&str]| {
-        let own = |name: &str, value: &Path| format!("{name}={}", value.display());
-        let mut command = Command::new("apt-get");
-        command.current_dir(dir).args(["-o", &own("Dir::Etc::SourceList", &list)]);
-        command.args(["-o", "Dir::Etc::SourceParts=/dev/null", "-o", &own("Dir::State::Lists", &dir.join("lists"))]);
-        command.args(["-o", &own("Dir::Cache", &dir.join("cache"))]);
-        // Without this, apt-get would become a user who cannot write there.
-        command.args(["-o", "APT::Sandbox::User="]);
-        process::output(command.args(arguments)).with_context(|| format!("its source cannot be fetched from {ARCHIVE}"))
-    };
-    apt_get(&["update", "-qq"])?;
-    apt_get(&["source", "--download-only", "-qq", PACKAGE])?;
+    let archive = Archive::open(dir, "deb-src", &["sid"], PACKAGE)?;
+    process::output(archive.command("apt-get").args(["source", "--download-only", "-qq", PACKAGE]))
+        .context("its source cannot be fetched from Debian's sid")?;
     let archive = files::entries(dir).into_iter().find(|path| files::name(path).ends_with(".orig.tar.bz2"));
     let archive = archive.context("the source package has no archive")?;
     process::output(Command::new("tar").args(["--extract", "--file"]).arg(archive).current_dir(dir))?;

@@ -6,12 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use super::installation::{Installation, UNDER_TEST};
-use super::{debian, private};
+use super::installation::{Installation, SUPPORTED, UNDER_TEST};
+use super::{debian, private, release};
 use crate::{paths, prerequisites::python};
-
-/// The majors to test against by default, besides those that the system has.
-const USUAL: [u16; 3] = [15, 16, 18];
 
 /// A Python package with a PostgreSQL: relocatable binaries with headers and test drivers, which need no root. The
 /// second text is the path of its `pg_config`.
@@ -54,8 +51,7 @@ pub fn available(wanted: &[u16]) -> Result<Available> {
     }
     let mut majors = wanted.to_vec();
     if majors.is_empty() {
-        majors.extend(USUAL);
-        majors.extend(debian::installed());
+        majors.extend(SUPPORTED);
     }
     majors.sort_unstable();
     majors.dedup();
@@ -115,7 +111,7 @@ fn provide(major: u16) -> Result<Installation> {
         _ if has_system => from_system(),
         16 => unpacked(SIXTEEN),
         15 => debian::install(15).and_then(|()| from_system()),
-        _ => bail!("PostgreSQL {major} is not installed with its server headers; set PG_CONFIG to its pg_config"),
+        _ => release::provide(major),
     }
 }
 

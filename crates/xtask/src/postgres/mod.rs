@@ -7,6 +7,7 @@ mod debian;
 mod discover;
 mod installation;
 mod private;
+mod release;
 
 pub use discover::{Available, LeftOut, available, preferred, under_test};
 pub use installation::{Installation, SUPPORTED, UNDER_TEST, locale};

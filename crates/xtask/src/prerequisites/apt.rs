@@ -2,8 +2,9 @@
 //!
 //! Must never remove or upgrade a package, nor wait for a password or an answer.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
-use std::{io::Write, sync::OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
@@ -23,6 +24,7 @@ pub fn usable() -> bool {
 /// # Errors
 /// When apt-get fails; its output is in the message.
 pub fn install(packages: &[&str]) -> Result<()> {
+    let _alone = alone();
     println!("installing the packages {}", packages.join(" "));
     let attempt = || {
         process::output(
@@ -37,6 +39,7 @@ pub fn install(packages: &[&str]) -> Result<()> {
 /// # Errors
 /// When it does not.
 pub fn find(package: &str) -> Result<()> {
+    let _alone = alone();
     let known =
         || process::output(Command::new("apt-cache").args(["show", package])).is_ok_and(|shown| !shown.is_empty());
     if known() || (update().is_ok() && known()) {
@@ -60,6 +63,12 @@ pub(crate) fn put(file: &str, content: &[u8]) -> Result<()> {
         bail!("cannot write {file}");
     }
     Ok(())
+}
+
+/// One thread at a time: apt-get fails where another one runs.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn update() -> Result<()> {

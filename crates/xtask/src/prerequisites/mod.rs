@@ -3,8 +3,10 @@
 //! Must never install something that is there, nor anything without a printed line.
 
 pub mod apt;
+pub mod archive;
 pub mod node;
 pub mod python;
+pub mod relocation;
 pub mod unpacked;
 
 use std::path::{Path, PathBuf};

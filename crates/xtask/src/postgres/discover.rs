@@ -2,9 +2,9 @@
 //!
 //! Must never fail because one major is not available: it is left out, with the reason.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, thread};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::installation::{Installation, SUPPORTED, UNDER_TEST};
 use super::{debian, private, release};
@@ -55,8 +55,16 @@ pub fn available(wanted: &[u16]) -> Result<Available> {
     }
     majors.sort_unstable();
     majors.dedup();
-    for major in majors {
-        match provide(major) {
+    // Side by side: each waits for another archive most of the time.
+    let provided = thread::scope(|scope| {
+        let fetching: Vec<_> = majors.iter().map(|&major| (major, scope.spawn(move || provide(major)))).collect();
+        let wait = |(major, thread): (_, thread::ScopedJoinHandle<'_, _>)| {
+            (major, thread.join().unwrap_or_else(|_| Err(anyhow!("its download ended unexpectedly"))))
+        };
+        fetching.into_iter().map(wait).collect::<Vec<_>>()
+    });
+    for (major, installation) in provided {
+        match installation {
             Ok(installation) => found.installations.push(installation),
             Err(error) => found.left_out.push(LeftOut { major, why: format!("{error:#}").replace('\n', " ") }),
         }

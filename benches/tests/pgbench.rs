@@ -1,6 +1,6 @@
 //! Owns the comparison of our client with pgbench: whether the client is the bottleneck.
 //!
-//! Run it yourself: `taskset -c 0 cargo test --release -p cache_pg_bench --test pgbench -- --ignored --nocapture`, so
+//! Run it yourself: `taskset -c 0 cargo t --release -p cache_pg_bench --test pgbench -- --ignored --nocapture`, so
 //! that clients and server share one processor.
 //!
 //! Must never fail because of a speed.

@@ -11,10 +11,14 @@ use nix::unistd::{Uid, User};
 
 use crate::paths;
 
-/// Cargo on the project.
-pub fn cargo() -> Command {
+/// A subcommand of cargo, on the project.
+pub fn cargo(subcommand: &str) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(paths::project());
+    command.current_dir(paths::project()).arg(subcommand);
+    // pgrx declares a newer Rust than it needs. `.cargo/config.toml` has the same for commands typed by hand.
+    if ["build", "clippy", "run", "rustc", "test"].contains(&subcommand) {
+        command.arg("--ignore-rust-version");
+    }
     command
 }
 
@@ -115,6 +119,12 @@ pub fn shown(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cargo_takes_a_rust_that_pgrx_does_not_declare_wherever_it_compiles() {
+        assert_eq!(shown(cargo("test").args(["-p", "xtask"])), "cargo test --ignore-rust-version -p xtask");
+        assert_eq!(shown(&cargo("fmt")), "cargo fmt");
+    }
 
     #[test]
     fn output_is_trimmed_at_the_end_only() {

@@ -173,7 +173,7 @@ fn size_and_expired_share_stay_bounded_under_a_steady_load() -> Result<()> {
     stays_within_bounds(&cluster, &load)
 }
 
-/// As above with default settings, for ten minutes: `cargo test --test steady -- --ignored --nocapture`.
+/// As above with default settings, for ten minutes: `cargo t --test steady -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes ten minutes"]
 fn size_and_expired_share_stay_bounded_for_ten_minutes_with_default_settings() -> Result<()> {

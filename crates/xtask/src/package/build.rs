@@ -57,9 +57,8 @@ pub fn build_with(installation: &Installation, arguments: &[&str]) -> Result<Pac
 /// When a prerequisite is missing.
 pub fn cargo(installation: &Installation, subcommand: &str) -> Result<Command> {
     let environment = prerequisites::for_build()?;
-    let mut command = process::cargo();
+    let mut command = process::cargo(subcommand);
     command
-        .arg(subcommand)
         .envs(environment)
         .env("PGRX_PG_CONFIG_PATH", &installation.pg_config)
         .env("CARGO_TARGET_DIR", paths::extension_target());
@@ -124,7 +123,7 @@ fn written_scripts(dir: &Path) -> Vec<PathBuf> {
 
 /// The version of the extension in its manifest.
 fn version() -> Result<String> {
-    let id = process::output(process::cargo().args(["pkgid", "--package", "cache_pg"]))?;
+    let id = process::output(process::cargo("pkgid").args(["--package", "cache_pg"]))?;
     match id.rsplit(['#', '@']).next() {
         Some(version) if version.starts_with(|c: char| c.is_ascii_digit()) => Ok(version.to_owned()),
         _ => bail!("cannot read a version from {id:?}"),

@@ -90,7 +90,7 @@ pub fn preferred() -> Result<Installation> {
 }
 
 /// The PostgreSQL for the server tests, with the extension installed: the one that `cargo xtask test` names, else
-/// [`preferred`], so that `cargo test` alone works too.
+/// [`preferred`], so that `cargo t` alone works too.
 ///
 /// # Errors
 /// When there is none, or the extension is not installed into it.

@@ -16,10 +16,10 @@ pub fn lint_tools() -> Result<Verdict> {
     statements::check()?;
     versions::check()?;
     releases::check()?;
-    process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
+    process::run(process::cargo("fmt").args(["--all", "--check"]))?;
     process::run(
-        process::cargo()
-            .args(["clippy", "--workspace", "--exclude", "cache_pg", "--all-targets"])
+        process::cargo("clippy")
+            .args(["--workspace", "--exclude", "cache_pg", "--all-targets"])
             .args(["--", "-D", "warnings"]),
     )?;
     Ok(Verdict::Passed)
@@ -39,15 +39,15 @@ pub fn lint_extension(installation: &Installation) -> Result<Verdict> {
 }
 
 pub fn unit() -> Result<Verdict> {
-    process::run(process::cargo().args(["test", "-p", "cache_pg_rules", "-p", "cache_pg_simulator", "-p", "xtask"]))?;
+    process::run(process::cargo("test").args(["-p", "cache_pg_rules", "-p", "cache_pg_simulator", "-p", "xtask"]))?;
     Ok(Verdict::Passed)
 }
 
 pub fn against(package: &str, arguments: &[&str], installation: &Installation) -> Result<Verdict> {
     prerequisites::pgbouncer();
     process::run(
-        process::cargo()
-            .args(["test", "--no-fail-fast", "--package", package])
+        process::cargo("test")
+            .args(["--no-fail-fast", "--package", package])
             .arg("--")
             .args(arguments)
             .env(postgres::UNDER_TEST, &installation.pg_config),
@@ -61,6 +61,6 @@ pub fn against(package: &str, arguments: &[&str], installation: &Installation) -
 /// When it fails.
 pub fn bench(arguments: &[String]) -> Result<()> {
     process::run(
-        process::cargo().args(["run", "--quiet", "--release", "--package", "cache_pg_bench", "--"]).args(arguments),
+        process::cargo("run").args(["--quiet", "--release", "--package", "cache_pg_bench", "--"]).args(arguments),
     )
 }

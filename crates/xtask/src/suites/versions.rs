@@ -44,7 +44,8 @@ pub fn check() -> Result<()> {
 
 /// The faults of one file.
 fn of(name: &str, text: &str) -> Vec<String> {
-    let is_refused = |line: &str| LISTS.iter().any(|it| line.contains(it)) || !name.starts_with(COMPAT) && line.contains(SINCE);
+    let is_refused =
+        |line: &str| LISTS.iter().any(|it| line.contains(it)) || !name.starts_with(COMPAT) && line.contains(SINCE);
     let lines = text.lines().enumerate().filter(|(_, line)| is_refused(line));
     let rule = format!("asks for a version of PostgreSQL: only {COMPAT} does, and with {SINCE}NN");
     lines.map(|(number, line)| format!("{name}:{}: {rule}: {}", number + 1, line.trim())).collect()

@@ -3,6 +3,8 @@
 //! Must never depend on `cargo pgrx` or its configuration: cargo and a `pg_config` are enough.
 
 mod build;
+pub mod deb;
+mod epoch;
 mod install;
 mod schema;
 

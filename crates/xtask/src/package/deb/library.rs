@@ -19,7 +19,7 @@ pub(super) fn without_names(library: &Path, scratch: &Path) -> Result<Vec<u8>> {
     let content = fs::read(library).with_context(|| format!("cannot read {}", library.display()))?;
     let copy = scratch.join("stripped");
     files::put(&content, &copy, 0o644)?;
-    process::output(Command::new("strip").args(["--strip-unneeded", "--enable-deterministic-archives"]).arg(&copy))?;
+    process::output(Command::new("strip").args(["--strip-unneeded", "--remove-section=.comment"]).arg(&copy))?;
     let stripped = fs::read(&copy)?;
     fs::remove_file(&copy)?;
     if sql(&content)? != sql(&stripped)? {

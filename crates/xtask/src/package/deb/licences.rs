@@ -104,7 +104,8 @@ fn holder(line: &str) -> Option<String> {
         let is_year = rest.starts_with(|first: char| first.is_ascii_digit());
         is_year.then_some(rest)
     })?;
-    Some(rest.to_owned())
+    // Some have the name on the next line.
+    rest.contains(char::is_alphabetic).then(|| rest.to_owned())
 }
 
 /// A text as a field of a control file has it: a space before each line, and a dot in an empty one.
@@ -140,6 +141,7 @@ mod tests {
         assert_eq!(holder("Copyright (c) 2018 Ann").as_deref(), Some("2018 Ann"));
         assert_eq!(holder("   Copyright 2014 Ann").as_deref(), Some("2014 Ann"));
         assert_eq!(holder("Copyright © 1991-2023 Unicode, Inc.").as_deref(), Some("1991-2023 Unicode, Inc."));
+        assert_eq!(holder("Copyright (c) 2016--2023"), None);
         assert_eq!(holder("Copyright [yyyy] [name of copyright owner]"), None);
         assert_eq!(holder("copyright notice that is included in"), None);
     }

@@ -25,7 +25,8 @@ use crate::{files, paths, postgres::Installation, process};
 /// layout of Debian's PostgreSQL, wherever `installation` has its files.
 ///
 /// # Errors
-/// When a program of Debian is missing, the library needs one that is not known here, or a crate has an unknown licence.
+/// When a program of Debian is missing, the library needs a package that is not known here, or a crate has an unknown
+/// licence.
 pub fn make(package: &Package, installation: &Installation, into: &Path) -> Result<PathBuf> {
     let time = epoch::of_sources()?;
     fs::create_dir_all(into).with_context(|| format!("cannot create {}", into.display()))?;

@@ -4,7 +4,7 @@ PG_CONFIG_GIVEN = $(if $(PG_CONFIG),--pg-config $(PG_CONFIG))
 XTASK = cargo xtask
 AS_ROOT = $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: help demo stop top test lint bench pictures install tools
+.PHONY: help demo stop top test lint bench pictures install package tools
 
 help: ## show this list
 	@echo 'make ...'
@@ -33,6 +33,9 @@ pictures: tools ## draw the pictures docs/demo.svg and docs/top.svg
 
 install: tools ## build, and install into your PostgreSQL (PG_CONFIG=/path/to/pg_config)
 	@$(XTASK) install $(PG_CONFIG_GIVEN) $(if $(DESTDIR),--destdir $(DESTDIR))
+
+package: tools ## build a package of Debian for each PostgreSQL, in target/package
+	@$(XTASK) package $(if $(PG),--pg $(PG))
 
 tools:
 	@command -v cargo >/dev/null || { echo 'Rust is needed: see https://rustup.rs' >&2; exit 1; }

@@ -75,6 +75,12 @@ enum Task {
         #[arg(long)]
         destdir: Option<PathBuf>,
     },
+    /// Build a package of Debian for each major into target/package
+    Package {
+        /// PostgreSQL majors, such as 15,18 [default: all that are available here]
+        #[arg(long, value_delimiter = ',')]
+        pg: Vec<u16>,
+    },
     /// Compare the extension with its alternatives: `cargo xtask bench -- --help`
     Bench {
         /// Arguments for the benchmark
@@ -122,6 +128,7 @@ fn run(task: Task) -> Result<()> {
         Task::Build { pg } => build(&pg),
         Task::Postgres { pg } => provide(&pg),
         Task::Install { pg_config, destdir } => package::install_into_server(&pg_config, destdir.as_deref()),
+        Task::Package { pg } => package::packages(&pg).map(drop),
         Task::Bench { arguments } => suites::bench(&arguments),
         Task::Top { url, once } => top::run(url.as_deref(), once),
         Task::Pictures => pictures::run(),

@@ -5,8 +5,11 @@
 mod build;
 pub mod deb;
 mod epoch;
+mod every;
+
 mod install;
 mod schema;
 
 pub use build::{Package, build, build_with, cargo, selection};
+pub use every::packages;
 pub use install::{install, install_into_server};

@@ -7,7 +7,7 @@ use std::{fs, process::Command};
 
 use anyhow::{Context, Result, bail};
 
-use super::schema;
+use super::{flags, schema};
 use crate::{files, paths, postgres::Installation, prerequisites, process};
 
 /// The files of the extension for one major.
@@ -61,7 +61,9 @@ pub fn cargo(installation: &Installation, subcommand: &str) -> Result<Command> {
     command
         .envs(environment)
         .env("PGRX_PG_CONFIG_PATH", &installation.pg_config)
-        .env("CARGO_TARGET_DIR", paths::extension_target());
+        .env("CARGO_TARGET_DIR", paths::extension_target())
+        .env(flags::VARIABLE, flags::encoded()?)
+        .env(flags::VARIABLE_OF_C, flags::of_c(installation));
     Ok(command)
 }
 

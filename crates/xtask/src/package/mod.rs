@@ -6,6 +6,7 @@ mod build;
 pub mod deb;
 mod epoch;
 mod every;
+mod flags;
 
 mod install;
 mod schema;

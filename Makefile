@@ -4,11 +4,15 @@ PG_CONFIG_GIVEN = $(if $(PG_CONFIG),--pg-config $(PG_CONFIG))
 XTASK = cargo xtask
 AS_ROOT = $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: help demo stop top test lint bench pictures install package tools
+.PHONY: help all demo stop top test lint bench pictures install package tools
 
 help: ## show this list
 	@echo 'make ...'
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+# The client of PGXN calls this before install.
+all: tools
+	@$(XTASK) install $(PG_CONFIG_GIVEN) --destdir target/installed
 
 demo: tools ## start a new server with the extension, and show a tour of the cache
 	@$(XTASK) demo

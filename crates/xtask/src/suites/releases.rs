@@ -1,6 +1,6 @@
-//! The rule for releases: the packages for other languages have the version of the extension.
+//! The rule for releases: every manifest of a package has the version of the extension, which is in `Cargo.toml`.
 //!
-//! Owns the check of their manifests. Must never write a version.
+//! Owns the check of these manifests. Must never write a version.
 
 use std::fs;
 
@@ -16,6 +16,9 @@ const NPM: &str = "clients/typescript/package.json";
 /// Its places with the version, as JSON pointers. npm writes it into both when it changes the file.
 const NPM_LOCK: (&str, [&str; 2]) = ("clients/typescript/package-lock.json", ["/version", "/packages//version"]);
 
+/// The manifest for PGXN, and its places with the version.
+const PGXN: (&str, [&str; 2]) = ("META.json", ["/version", "/provides/cache_pg/version"]);
+
 /// Compares every manifest with `Cargo.toml`.
 ///
 /// # Errors
@@ -25,8 +28,9 @@ pub fn check() -> Result<()> {
     let in_toml = |(name, part)| (name, in_toml(&text(name), part));
     let (_, wanted) = in_toml(EXTENSION);
     let mut found = vec![in_toml(PYTHON), (NPM, in_json(&text(NPM), "/version"))];
-    let (lock, places) = NPM_LOCK;
-    found.extend(places.map(|place| (lock, in_json(&text(lock), place))));
+    for (name, places) in [NPM_LOCK, PGXN] {
+        found.extend(places.map(|place| (name, in_json(&text(name), place))));
+    }
     let faults = faults(&wanted, &found);
     if faults.is_empty() { Ok(()) } else { bail!("{}", faults.join("\n")) }
 }
@@ -78,6 +82,29 @@ mod tests {
             ]
         );
         assert_eq!(faults(&None, &[("a", None)]).len(), 1);
+    }
+
+    fn meta() -> Value {
+        serde_json::from_str(&fs::read_to_string(paths::project().join(PGXN.0)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn pgxn_takes_its_manifest_whose_files_are_there() {
+        let meta = meta();
+        pgxn_meta::valid::Validator::new().validate(&meta).unwrap();
+        for file in ["file", "docfile"] {
+            let file = meta["provides"]["cache_pg"][file].as_str().unwrap();
+            assert!(paths::project().join(file).is_file(), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_pgxn_does_not_take_is_refused() {
+        for (pointer, wrong) in [("/version", "0.1"), ("/maintainer", ""), ("/release_status", "finished")] {
+            let mut meta = meta();
+            *meta.pointer_mut(pointer).unwrap() = Value::from(wrong);
+            assert!(pgxn_meta::valid::Validator::new().validate(&meta).is_err(), "{pointer}");
+        }
     }
 
     #[test]

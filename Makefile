@@ -4,7 +4,7 @@ PG_CONFIG_GIVEN = $(if $(PG_CONFIG),--pg-config $(PG_CONFIG))
 XTASK = cargo xtask
 AS_ROOT = $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: help all demo stop top test lint bench pictures install package tools
+.PHONY: help all demo stop top test lint bench pictures install package release tools
 
 help: ## show this list
 	@echo 'make ...'
@@ -40,6 +40,9 @@ install: tools ## build, and install into your PostgreSQL (PG_CONFIG=/path/to/pg
 
 package: tools ## build a package of Debian for each PostgreSQL, in target/package
 	@$(XTASK) package $(if $(PG),--pg $(PG))
+
+release: tools ## check that a release is ready, run every test, and make all its files (VERSION=... is what you expect)
+	@$(XTASK) release $(if $(VERSION),--version $(VERSION)) $(if $(PG),--pg $(PG)) $(if $(NO_TEST),--no-test)
 
 tools:
 	@command -v cargo >/dev/null || { echo 'Rust is needed: see https://rustup.rs' >&2; exit 1; }

@@ -16,5 +16,6 @@ pub mod pictures;
 pub mod postgres;
 pub mod prerequisites;
 pub mod process;
+pub mod release;
 pub mod suites;
 pub mod top;

@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::suites::{self, Suite};
-use xtask::{coverage, demo, house, package, pictures, postgres, top};
+use xtask::{coverage, demo, house, package, paths, pictures, postgres, release, top};
 
 /// The developer's tool of cache_pg.
 #[derive(Parser)]
@@ -81,6 +81,18 @@ enum Task {
         #[arg(long, value_delimiter = ',')]
         pg: Vec<u16>,
     },
+    /// Check that a release is ready, run every test, and make all its files in target/release-VERSION
+    Release {
+        /// The version that is expected [default: that of Cargo.toml]
+        #[arg(long)]
+        version: Option<String>,
+        /// PostgreSQL majors, such as 15,18 [default: all that are supported]
+        #[arg(long, value_delimiter = ',')]
+        pg: Vec<u16>,
+        /// Leave out the tests
+        #[arg(long)]
+        no_test: bool,
+    },
     /// Compare the extension with its alternatives: `cargo xtask bench -- --help`
     Bench {
         /// Arguments for the benchmark
@@ -128,7 +140,8 @@ fn run(task: Task) -> Result<()> {
         Task::Build { pg } => build(&pg),
         Task::Postgres { pg } => provide(&pg),
         Task::Install { pg_config, destdir } => package::install_into_server(&pg_config, destdir.as_deref()),
-        Task::Package { pg } => package::packages(&pg).map(drop),
+        Task::Package { pg } => package::packages(&pg, &paths::project().join("target/package")).map(drop),
+        Task::Release { version, pg, no_test } => release::run(&release::Options { version, majors: pg, no_test }),
         Task::Bench { arguments } => suites::bench(&arguments),
         Task::Top { url, once } => top::run(url.as_deref(), once),
         Task::Pictures => pictures::run(),

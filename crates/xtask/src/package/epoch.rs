@@ -30,7 +30,15 @@ pub fn of_sources() -> Result<u64> {
     process::output(Command::new("date").args(["--utc", "+%s", "--date", day]))?.parse().context("no time")
 }
 
-/// That time as mails and changelogs of Debian show it.
+/// That time as other tools read it: the name of their variable, and its value.
+///
+/// # Errors
+/// As [`of_sources`].
+pub fn variable() -> Result<(&'static str, String)> {
+    Ok((VARIABLE, of_sources()?.to_string()))
+}
+
+/// A time as mails and changelogs of Debian show it.
 ///
 /// # Errors
 /// When there is no `date` that knows how to.

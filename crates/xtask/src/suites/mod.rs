@@ -8,13 +8,14 @@ mod kind;
 mod pgspot;
 mod programs;
 mod regress;
-mod releases;
+pub mod releases;
 mod results;
 mod runner;
 mod statements;
 mod summary;
 mod versions;
 
+pub use clients::packages as client_packages;
 pub use kind::Suite;
 pub use programs::bench;
 pub use runner::{run_and_report, run_installed};

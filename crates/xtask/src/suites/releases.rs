@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::paths;
@@ -18,6 +18,15 @@ const NPM_LOCK: (&str, [&str; 2]) = ("clients/typescript/package-lock.json", ["/
 
 /// The manifest for PGXN, and its places with the version.
 const PGXN: (&str, [&str; 2]) = ("META.json", ["/version", "/provides/cache_pg/version"]);
+
+/// The version of the extension: the one place that says it.
+///
+/// # Errors
+/// When the manifest has none.
+pub fn version() -> Result<String> {
+    let (name, part) = EXTENSION;
+    in_toml(&fs::read_to_string(paths::project().join(name))?, part).with_context(|| format!("{name} has no version"))
+}
 
 /// Compares every manifest with `Cargo.toml`.
 ///

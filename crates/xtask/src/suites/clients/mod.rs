@@ -4,6 +4,7 @@
 //! cache_pg are as installed. Must never leave a package out without saying why.
 
 mod counts;
+mod packages;
 mod part;
 mod python;
 mod sources;
@@ -16,6 +17,7 @@ use std::time::Instant;
 
 use anyhow::{Error, Result};
 
+pub use self::packages::packages;
 use self::part::{Part, Unavailable};
 use self::table::{Row, Table};
 use super::summary::{Outcome, Verdict};

@@ -13,7 +13,7 @@ use super::together::together;
 use crate::{files, paths, prerequisites::python, process};
 
 /// The oldest version that the package runs on.
-const OLDEST: (u16, u16) = (3, 10);
+pub(super) const OLDEST: (u16, u16) = (3, 10);
 /// Its source distribution has its tests.
 const DJANGO: &str = "Django==5.2.19";
 /// Its wheel has its tests.
@@ -28,7 +28,7 @@ const CHECKS: [&[&str]; 4] = [
     &["tools/make_sync.py", "--check"],
 ];
 /// Compiling what is installed takes longer than to run it.
-const INSTALL: [&str; 3] = ["install", "--quiet", "--no-compile"];
+pub(super) const INSTALL: [&str; 3] = ["install", "--quiet", "--no-compile"];
 /// The first program of a user.
 const SMOKE: &str = include_str!("smoke.py");
 
@@ -128,14 +128,15 @@ fn version(requirement: &str) -> &str {
     requirement.rsplit('=').next().unwrap_or_default()
 }
 
-fn pip(environment: &Path) -> Result<Command> {
+/// pip on `environment`.
+pub(super) fn pip(environment: &Path) -> Result<Command> {
     let mut pip = python::pip_of(environment);
     keep(&mut pip)?;
     Ok(pip)
 }
 
 /// The Python of `environment`, in the folder `dir`.
-fn of(environment: &Path, dir: &Path) -> Result<Command> {
+pub(super) fn of(environment: &Path, dir: &Path) -> Result<Command> {
     let mut python = Command::new(environment.join("bin/python"));
     python.current_dir(dir);
     keep(&mut python)?;

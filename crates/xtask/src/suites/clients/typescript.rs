@@ -13,9 +13,9 @@ use super::together::together;
 use crate::{files, paths, prerequisites::node};
 
 /// The oldest version that the package runs on.
-const OLDEST: node::Version = (20, 0);
+pub(super) const OLDEST: node::Version = (20, 0);
 /// Packages whose install scripts would fetch more are not needed.
-const QUIET: [&str; 4] = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+pub(super) const QUIET: [&str; 4] = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
 /// The first program of a user.
 const SMOKE: &str = include_str!("smoke.ts");
 
@@ -104,7 +104,7 @@ fn one(part: &Part, sources: &Path, suite: &Foreign) -> Result<()> {
 }
 
 /// npm in the folder `dir`, with what it fetches kept in the tool's home.
-fn npm(dir: &Path) -> Result<Command> {
+pub(super) fn npm(dir: &Path) -> Result<Command> {
     let mut npm = Command::new("npm");
     npm.current_dir(dir).env("npm_config_cache", paths::home()?.join("npm")).env("npm_config_prefer_offline", "true");
     npm.env("npm_config_update_notifier", "false");

@@ -10,7 +10,7 @@ use super::{
     build::{Package, build},
     deb,
 };
-use crate::postgres;
+use crate::postgres::{self, Installation};
 
 /// Builds the extension for each of the `majors` (all that are available when empty), makes the packages in `into`, and
 /// prints their files and sizes.
@@ -24,12 +24,20 @@ pub fn packages(majors: &[u16], into: &Path) -> Result<Vec<Package>> {
         bail!("{}", left_out.join("\n"));
     }
     let mut built = Vec::new();
-    for installation in &available.installations {
-        let package = build(installation)?;
-        println!("\n{}\n", deb::describe(&deb::make(&package, installation, into)?)?);
+    for installation in available.installations {
+        let installation = of_debian(&installation).unwrap_or(installation);
+        let package = build(&installation)?;
+        println!("\n{}\n", deb::describe(&deb::make(&package, &installation, into)?)?);
         built.push(package);
     }
     println!("{} packages are in {}", built.len(), into.display());
     left_out.iter().for_each(|why| println!("no package for {why}"));
     Ok(built)
+}
+
+/// The PostgreSQL of the system of the same major, if it has headers: the package is for that one.
+fn of_debian(found: &Installation) -> Option<Installation> {
+    let pg_config = format!("/usr/lib/postgresql/{}/bin/pg_config", found.major);
+    let own = Installation::at(Path::new(&pg_config)).ok().filter(|own| own.require_buildable().is_ok());
+    own.filter(|_| std::env::var_os("PG_CONFIG").is_none())
 }

@@ -19,6 +19,9 @@ const NPM_LOCK: (&str, [&str; 2]) = ("clients/typescript/package-lock.json", ["/
 /// The manifest for PGXN, and its places with the version.
 const PGXN: (&str, [&str; 2]) = ("META.json", ["/version", "/provides/cache_pg/version"]);
 
+/// The specification for RPM, whose line with the version begins so.
+const RPM: (&str, &str) = ("packaging/rpm/cache_pg.spec", "Version:");
+
 /// The version of the extension: the one place that says it.
 ///
 /// # Errors
@@ -40,6 +43,8 @@ pub fn check() -> Result<()> {
     for (name, places) in [NPM_LOCK, PGXN] {
         found.extend(places.map(|place| (name, in_json(&text(name), place))));
     }
+    let (spec, tag) = RPM;
+    found.push((spec, in_spec(&text(spec), tag)));
     let faults = faults(&wanted, &found);
     if faults.is_empty() { Ok(()) } else { bail!("{}", faults.join("\n")) }
 }
@@ -60,6 +65,11 @@ fn in_toml(text: &str, part: &str) -> Option<String> {
     lines.into_iter().find_map(version)
 }
 
+/// The value of a tag in a specification for RPM.
+fn in_spec(text: &str, tag: &str) -> Option<String> {
+    text.lines().find_map(|line| line.strip_prefix(tag)).map(|value| value.trim().to_owned())
+}
+
 fn in_json(text: &str, pointer: &str) -> Option<String> {
     serde_json::from_str::<Value>(text).ok()?.pointer(pointer)?.as_str().map(str::to_owned)
 }
@@ -72,6 +82,7 @@ mod tests {
     fn the_version_is_that_of_the_part() {
         let text = "[build-system]\nversion = \"9\"\n\n[project]\nname = \"x\"\nversion = \"0.1.0\"\n\n[tool]\nversion = \"8\"\n";
         assert_eq!(in_toml(text, "[project]").as_deref(), Some("0.1.0"));
+        assert_eq!(in_spec("Name: x\nVersion:   0.1.0\n", "Version:").as_deref(), Some("0.1.0"));
         assert_eq!(in_toml("[project]\n[tool]\nversion = \"8\"\n", "[project]"), None);
         assert_eq!(
             in_json(r#"{"packages": {"": {"version": "0.1.0"}}}"#, "/packages//version").as_deref(),

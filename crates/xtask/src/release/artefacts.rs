@@ -63,6 +63,8 @@ mod tests {
         for name in ["cache_pg-0.1.0.tar.gz", "cache_pg-0.1.0.zip"] {
             assert!(fs::read(one.join(name)).unwrap() == fs::read(two.join(name)).unwrap(), "{name}");
         }
+        // The two were made in the same second, which must not be why they are the same: no name, no time.
+        assert_eq!(fs::read(one.join("cache_pg-0.1.0.tar.gz")).unwrap()[3..8], [0; 5]);
         let mut list = Command::new("tar");
         let listed = process::output(list.args(["--list", "--file"]).arg(one.join("cache_pg-0.1.0.tar.gz"))).unwrap();
         assert!(listed.lines().any(|line| line == "cache_pg-0.1.0/Cargo.toml"), "{listed}");

@@ -10,6 +10,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::process;
 
+/// How long apt-get waits while another program installs packages: five minutes.
+const PATIENCE: &str = "--option=DPkg::Lock::Timeout=300";
+
 /// Whether packages can be installed here.
 pub fn usable() -> bool {
     static USABLE: OnceLock<bool> = OnceLock::new();
@@ -28,7 +31,9 @@ pub fn install(packages: &[&str]) -> Result<()> {
     println!("installing the packages {}", packages.join(" "));
     let attempt = || {
         process::output(
-            as_root("apt-get").args(["install", "--yes", "--no-install-recommends", "--no-upgrade"]).args(packages),
+            as_root("apt-get")
+                .args(["install", "--yes", "--no-install-recommends", "--no-upgrade", PATIENCE])
+                .args(packages),
         )
     };
     attempt().or_else(|_| update().and_then(|()| attempt())).map(drop)
@@ -75,7 +80,8 @@ fn update() -> Result<()> {
     process::output(as_root("apt-get").arg("update")).map(drop)
 }
 
-fn as_root(program: &str) -> Command {
+/// A command that runs as root, without an answer on its standard input. It is for callers that have asked [`usable`].
+pub(crate) fn as_root(program: &str) -> Command {
     let mut command = if process::is_root() {
         Command::new(program)
     } else {

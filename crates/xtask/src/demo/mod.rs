@@ -6,17 +6,19 @@ mod durations;
 mod freshness;
 mod psql;
 mod screen;
+mod server;
 mod tour;
 
 use std::{fs, path::Path};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::postgres::{self, Installation};
 use crate::{cluster::Cluster, files, package, paths, paths::DEMO_DATABASE, process, top};
 pub use screen::CHAPTER;
 use screen::Screen;
-pub use tour::{STILL, filmed};
+pub use server::Server;
+pub use tour::{Part, STILL, filmed};
 
 /// What the demo keeps in its directory: the `pg_config` of its PostgreSQL, to stop it with.
 const INSTALLATION: &str = "pg_config";
@@ -35,7 +37,7 @@ pub fn run() -> Result<()> {
     files::put(installation.pg_config.display().to_string().as_bytes(), &dir.join(INSTALLATION), 0o644)?;
     create_database(&cluster)?;
     let screen = Screen::new(&cluster, DEMO_DATABASE);
-    tour::show(&screen)?;
+    tour::show(&screen, Part::Whole)?;
     screen.chapter("Statistics: make top");
     let frame = top::frame(None, &top::sample(&mut cluster.connect(DEMO_DATABASE)?)?, screen.ink());
     screen.print(&format!("{frame}\n"));
@@ -54,9 +56,22 @@ pub fn run() -> Result<()> {
 /// When a step fails.
 pub fn record(cluster: &Cluster) -> Result<String> {
     create_database(cluster)?;
-    let screen = Screen::recording(cluster, DEMO_DATABASE);
-    tour::show(&screen)?;
+    let screen = Screen::recording(cluster, DEMO_DATABASE, true);
+    tour::show(&screen, Part::Whole)?;
     Ok(screen.recorded())
+}
+
+/// Takes `part` of the tour in `database` of `server`, and prints it only if a step fails.
+///
+/// # Errors
+/// When a step fails.
+pub fn check(server: &dyn Server, database: &str, part: Part) -> Result<()> {
+    let screen = Screen::recording(server, database, false);
+    let shown = tour::show(&screen, part);
+    if shown.is_err() {
+        println!("{}", screen.recorded());
+    }
+    shown.context("the tour has stopped")
 }
 
 fn create_database(cluster: &Cluster) -> Result<String> {

@@ -4,20 +4,21 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use std::{collections::BTreeMap, io::IsTerminal, process::Output};
+use std::{collections::BTreeMap, fs::File, io::IsTerminal, process::Output};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::psql::{quoted, row, with};
-use crate::cluster::{self, Cluster};
+use super::server::Server;
 use crate::ink::{Ink, Style};
+use crate::{cluster, process};
 
 /// What stands before the title of a chapter.
 pub const CHAPTER: &str = "== ";
 
 /// The demo's terminal, and the database that it talks to.
 pub struct Screen<'a> {
-    cluster: &'a Cluster,
+    server: &'a dyn Server,
     database: &'a str,
     ink: Ink,
     /// What was printed, in place of a terminal.
@@ -28,15 +29,15 @@ pub struct Screen<'a> {
 
 impl<'a> Screen<'a> {
     /// The terminal that this process prints to.
-    pub fn new(cluster: &'a Cluster, database: &'a str) -> Self {
+    pub fn new(server: &'a dyn Server, database: &'a str) -> Self {
         let ink = Ink::new(std::io::stdout().is_terminal());
-        Self { cluster, database, ink, recording: None, variables: Mutex::default() }
+        Self { server, database, ink, recording: None, variables: Mutex::default() }
     }
 
-    /// A terminal with colours whose text is kept; [`recorded`](Self::recorded) returns it.
-    pub fn recording(cluster: &'a Cluster, database: &'a str) -> Self {
+    /// A terminal, with or without colours, whose text is kept; [`recorded`](Self::recorded) returns it.
+    pub fn recording(server: &'a dyn Server, database: &'a str, colours: bool) -> Self {
         let recording = Some(Mutex::default());
-        Self { cluster, database, ink: Ink::new(true), recording, variables: Mutex::default() }
+        Self { server, database, ink: Ink::new(colours), recording, variables: Mutex::default() }
     }
 
     /// All that was printed on a recording terminal; nothing on another.
@@ -158,7 +159,7 @@ impl<'a> Screen<'a> {
     }
 
     fn type_in(&self, statements: &[&str]) -> Result<Output> {
-        let mut psql = self.cluster.psql_command(self.database);
+        let mut psql = self.server.psql_command(self.database);
         psql.args(["--quiet", "--pset=footer=off"]);
         let variables = self.variables().clone();
         for statement in statements {
@@ -175,7 +176,7 @@ impl<'a> Screen<'a> {
     /// # Errors
     /// When it fails.
     pub fn value(&self, query: &str) -> Result<String> {
-        self.cluster.psql(self.database, &["-At", "-c", query])
+        process::output(self.server.psql_command(self.database).args(["-At", "-c", query]))
     }
 
     /// Runs a script and prints it with its answers.
@@ -183,8 +184,8 @@ impl<'a> Screen<'a> {
     /// # Errors
     /// When a statement in it fails.
     pub fn script(&self, file: &std::path::Path) -> Result<()> {
-        let mut psql = self.cluster.psql_command(self.database);
-        let printed = crate::process::output(psql.arg("--echo-queries").arg("--file").arg(file))?;
+        let mut psql = self.server.psql_command(self.database);
+        let printed = process::output(psql.args(["--echo-queries", "--file=-"]).stdin(File::open(file)?))?;
         self.print(&format!("{printed}\n"));
         Ok(())
     }
@@ -195,15 +196,15 @@ impl<'a> Screen<'a> {
     /// When it does not within `deadline`.
     pub fn wait(&self, query: &str, deadline: Duration) -> Result<Duration> {
         let start = Instant::now();
-        cluster::wait_for(&mut self.client()?, query, deadline)?;
+        cluster::poll(deadline, query, || Ok(self.value(query)? == "t"))?;
         Ok(start.elapsed())
     }
 
     /// A connection of its own to the demo's database.
     ///
     /// # Errors
-    /// When the server refuses it.
+    /// When the server refuses it, or none but psql reaches it.
     pub fn client(&self) -> Result<postgres::Client> {
-        self.cluster.connect(self.database)
+        self.server.connect(self.database)
     }
 }

@@ -44,12 +44,30 @@ const CHAPTERS: &[Chapter] = &[
     Chapter::new("How long a call takes, here and now", durations::show),
 ];
 
-/// Shows the whole tour.
+/// The part of the tour that is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// All but how long calls take, which needs a connection of a driver.
+    ByPsql,
+    /// As [`ByPsql`](Part::ByPsql), for a database that has the extension.
+    AfterCreate,
+}
+
+/// Shows a part of the tour.
 ///
 /// # Errors
 /// When a step fails that should not.
-pub fn show(screen: &Screen) -> Result<()> {
-    for chapter in CHAPTERS {
+pub fn show(screen: &Screen, part: Part) -> Result<()> {
+    let mut chapters = CHAPTERS;
+    if part != Part::Whole {
+        chapters = chapters.split_last().map_or(chapters, |(_, rest)| rest);
+    }
+    if part == Part::AfterCreate {
+        chapters = chapters.split_first().map_or(chapters, |(_, rest)| rest);
+    }
+    for chapter in chapters {
         screen.chapter(chapter.title);
         (chapter.show)(screen)?;
     }

@@ -4,6 +4,7 @@
 //! Must never write to a PostgreSQL that it did not provide, except in [`package::install_into_server`], which the user
 //! calls for that.
 
+pub mod chroot;
 pub mod cluster;
 pub mod coverage;
 pub mod demo;

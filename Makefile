@@ -4,11 +4,11 @@ PG_CONFIG_GIVEN = $(if $(PG_CONFIG),--pg-config $(PG_CONFIG))
 XTASK = cargo xtask
 AS_ROOT = $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: help all demo stop top test lint bench pictures install package release tools
+.PHONY: help all demo stop top test lint bench pictures install package package-test release tools
 
 help: ## show this list
 	@echo 'make ...'
-	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 # The client of PGXN calls this before install.
 all: tools
@@ -28,6 +28,9 @@ test: tools ## download PostgreSQL, build, and run every test (PG_CONFIG=... for
 
 lint: tools ## check formatting, compiler warnings and the rules of CONTRIBUTING.md
 	@$(XTASK) test --only lint
+
+package-test: tools ## install, use and remove the package of Debian on a clean Debian 12 (needs root)
+	@$(XTASK) test --only package
 
 bench: tools ## compare cache_pg with hand-written SQL, frameworks, Redis and memcached (QUICK=1: five minutes)
 	@$(XTASK) bench -- $(if $(QUICK),--quick) $(if $(DOCS),--docs)

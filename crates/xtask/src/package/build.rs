@@ -106,6 +106,20 @@ fn assemble(installation: &Installation) -> Result<Package> {
     Ok(Package { major: installation.major, version, library, scripts })
 }
 
+/// The package that was built last for `installation`.
+///
+/// # Errors
+/// When there is none.
+pub fn built(installation: &Installation) -> Result<Package> {
+    let dir = paths::package(installation.major);
+    let (libraries, mut scripts): (Vec<_>, Vec<_>) =
+        files::entries(&dir).into_iter().partition(|file| files::name(file) == "cache_pg.so");
+    let [library] = libraries.as_slice() else { bail!("the extension is not built in {}", dir.display()) };
+    // In the order in which they are built: the install script is the first of the SQL.
+    scripts.sort_by_key(|script| (files::name(script).matches("--").count(), files::name(script)));
+    Ok(Package { major: installation.major, version: version()?, library: library.clone(), scripts })
+}
+
 fn put_script(dir: &Path, name: &str, text: &str) -> Result<PathBuf> {
     let file = dir.join(name);
     files::put(text.as_bytes(), &file, 0o644)?;

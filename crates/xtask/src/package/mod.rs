@@ -11,7 +11,7 @@ mod flags;
 mod install;
 mod schema;
 
-pub use build::{Package, build, build_with, cargo, selection};
+pub use build::{Package, build, build_with, built, cargo, selection};
 pub(crate) use epoch::{git, variable as source_time};
 pub use every::packages;
 pub use install::{install, install_into_server};

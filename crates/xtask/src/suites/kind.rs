@@ -23,6 +23,8 @@ pub enum Suite {
     Readme,
     /// The packages for TypeScript and Python, built, installed and tested, on the newest PostgreSQL: `clients`.
     Clients,
+    /// The package of Debian on a clean Debian 12, on the PostgreSQL of that release.
+    Package,
     /// Whether the benchmark works, on the newest PostgreSQL: `benches`.
     Bench,
 }

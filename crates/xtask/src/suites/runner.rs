@@ -7,7 +7,8 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use super::summary::{Outcome, Summary, Verdict};
-use super::{clients, kind::Suite, pgspot, programs, regress};
+use super::{clients, kind::Suite, package as package_suite, pgspot, programs, regress};
+use crate::chroot::DEBIANS_MAJOR;
 use crate::postgres::{self, Available, Installation};
 use crate::{cluster, package, paths};
 
@@ -48,6 +49,7 @@ fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> {
         let is_between = majors.is_empty() && only.is_empty() && major != oldest && major != newest;
         let wanted_here = |suite| match suite {
             Suite::Clients | Suite::Bench => wanted(suite) && major == newest,
+            Suite::Package => wanted(suite) && major == Some(DEBIANS_MAJOR),
             Suite::Server | Suite::Attack | Suite::Oracle | Suite::Readme => wanted(suite) && !is_between,
             _ => wanted(suite),
         };
@@ -85,6 +87,7 @@ fn on(
         Suite::Oracle,
         Suite::Readme,
         Suite::Clients,
+        Suite::Package,
         Suite::Bench,
     ];
     if !on_server.iter().any(|&suite| wanted(suite)) {
@@ -133,6 +136,7 @@ fn on_one(suite: Suite, installation: &Installation, summary: &mut Summary) {
         // One after the other, because each uses the whole machine. Their counts are printed.
         Suite::Oracle => programs::against("cache_pg_oracle", &["--test-threads=1", "--nocapture"], installation),
         Suite::Readme => programs::against("cache_pg_readme_tests", &["--test-threads=2"], installation),
+        Suite::Package => package_suite::run(installation),
         Suite::Bench => programs::against("cache_pg_bench", &["--test-threads=2"], installation),
         _ => regress::run(suite, installation),
     }));

@@ -4,7 +4,7 @@ PG_CONFIG_GIVEN = $(if $(PG_CONFIG),--pg-config $(PG_CONFIG))
 XTASK = cargo xtask
 AS_ROOT = $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: help all demo stop top test lint bench pictures install package package-test release tools
+.PHONY: help all demo stop top test lint package-test image image-test bench pictures install package release tools
 
 help: ## show this list
 	@echo 'make ...'
@@ -31,6 +31,13 @@ lint: tools ## check formatting, compiler warnings and the rules of CONTRIBUTING
 
 package-test: tools ## install, use and remove the package of Debian on a clean Debian 12 (needs root)
 	@$(XTASK) test --only package
+
+image-test: tools ## build and run the images for Docker and CloudNativePG without an engine (needs Debian 12 and root)
+	@$(XTASK) test --only image
+
+image: ## build the image for Docker from the package in target/package (PG_MAJOR=18)
+	@docker build --build-arg PG_MAJOR=$(or $(PG_MAJOR),18) --tag postgres-cache_pg:$(or $(PG_MAJOR),18) \
+		--file packaging/docker/Dockerfile target/package
 
 bench: tools ## compare cache_pg with hand-written SQL, frameworks, Redis and memcached (QUICK=1: five minutes)
 	@$(XTASK) bench -- $(if $(QUICK),--quick) $(if $(DOCS),--docs)

@@ -25,6 +25,8 @@ pub enum Suite {
     Clients,
     /// The package of Debian on a clean Debian 12, on the PostgreSQL of that release.
     Package,
+    /// The images of `packaging`: that for Docker on Debian's PostgreSQL, that for CloudNativePG on PostgreSQL 18.
+    Image,
     /// Whether the benchmark works, on the newest PostgreSQL: `benches`.
     Bench,
 }

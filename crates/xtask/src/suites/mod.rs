@@ -4,6 +4,7 @@
 
 pub mod bless;
 mod clients;
+mod image;
 mod jailed;
 mod kind;
 mod package;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use super::summary::{Outcome, Summary, Verdict};
-use super::{clients, kind::Suite, package as package_suite, pgspot, programs, regress};
+use super::{clients, image, kind::Suite, package as package_suite, pgspot, programs, regress};
 use crate::chroot::DEBIANS_MAJOR;
 use crate::postgres::{self, Available, Installation};
 use crate::{cluster, package, paths};
@@ -50,6 +50,7 @@ fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> {
         let wanted_here = |suite| match suite {
             Suite::Clients | Suite::Bench => wanted(suite) && major == newest,
             Suite::Package => wanted(suite) && major == Some(DEBIANS_MAJOR),
+            Suite::Image => wanted(suite) && [Some(DEBIANS_MAJOR), Some(image::VOLUMES_MAJOR)].contains(&major),
             Suite::Server | Suite::Attack | Suite::Oracle | Suite::Readme => wanted(suite) && !is_between,
             _ => wanted(suite),
         };
@@ -88,6 +89,7 @@ fn on(
         Suite::Readme,
         Suite::Clients,
         Suite::Package,
+        Suite::Image,
         Suite::Bench,
     ];
     if !on_server.iter().any(|&suite| wanted(suite)) {
@@ -137,6 +139,7 @@ fn on_one(suite: Suite, installation: &Installation, summary: &mut Summary) {
         Suite::Oracle => programs::against("cache_pg_oracle", &["--test-threads=1", "--nocapture"], installation),
         Suite::Readme => programs::against("cache_pg_readme_tests", &["--test-threads=2"], installation),
         Suite::Package => package_suite::run(installation),
+        Suite::Image => image::run(installation),
         Suite::Bench => programs::against("cache_pg_bench", &["--test-threads=2"], installation),
         _ => regress::run(suite, installation),
     }));

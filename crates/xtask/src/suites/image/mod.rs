@@ -1,0 +1,36 @@
+//! Owns the suite `image`: the images of `packaging` are built and started without an engine for containers.
+//!
+//! The instructions of their Dockerfiles are interpreted. Must never accept an instruction that it does not carry out.
+
+mod build;
+mod dockerfile;
+mod official;
+mod volume;
+
+use anyhow::Result;
+
+use super::summary::Verdict;
+use crate::package::{self, deb};
+use crate::postgres::Installation;
+
+/// The first major that can load extensions from a volume.
+pub const VOLUMES_MAJOR: u16 = 18;
+
+/// Tests the image for users, or, on a major that can load extensions from a volume, that for CloudNativePG.
+///
+/// # Errors
+/// When an image does not do as its page says. A machine that cannot run the test is none.
+pub fn run(installation: &Installation) -> Result<Verdict> {
+    super::unless_unavailable(test(installation))
+}
+
+fn test(installation: &Installation) -> Result<()> {
+    let context = super::results::of_this_run(&format!("image-{}", installation.name()));
+    let file = deb::make(&package::built(installation)?, installation, &context)?;
+    println!("the context of the build has {}", file.display());
+    if installation.major < VOLUMES_MAJOR {
+        official::test(installation, &context)
+    } else {
+        volume::test(installation, &context)
+    }
+}

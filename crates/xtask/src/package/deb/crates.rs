@@ -66,11 +66,11 @@ impl Metadata {
     /// # Errors
     /// When cargo does not know them.
     pub fn read(major: u16) -> Result<Self> {
-        let printed = process::output(process::cargo().args(["--version", "--verbose"]))?;
+        let printed = process::output(process::cargo("--version").arg("--verbose"))?;
         let host = printed.lines().find_map(|line| line.strip_prefix("host: "));
         let host = host.context("cargo does not say what it builds for")?;
-        let mut command = process::cargo();
-        command.args(["metadata", "--format-version=1", "--no-default-features", "--filter-platform", host]);
+        let mut command = process::cargo("metadata");
+        command.args(["--format-version=1", "--no-default-features", "--filter-platform", host]);
         let printed = process::output(command.arg(format!("--features=pg{major}")))?;
         serde_json::from_str(&printed).context("cannot read what cargo metadata prints")
     }

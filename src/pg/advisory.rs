@@ -5,7 +5,7 @@
 //! Transaction-level locks end with the transaction. Must never wait.
 
 use crate::error::{CacheError, LoadError};
-use crate::pg::{catch, compat};
+use crate::pg::{caught::catch, compat};
 use pgrx::pg_sys::{self, LOCKMODE, LOCKTAG};
 
 /// A lock in one mode, and how often the session holds it.

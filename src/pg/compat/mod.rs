@@ -2,8 +2,8 @@
 //!
 //! Owns every condition on the version: `since_pgNN` is true for that major version and all later ones (`build.rs`), so
 //! the code for the newest version is also what the next one gets. Each function here has one meaning for all versions;
-//! those of tables and pages are in [`tables`] and [`pages`]. Must never hold anything else; `cargo xtask test --only lint` refuses such a
-//! condition outside of this folder.
+//! those of tables and pages are in [`tables`] and [`pages`]. Must never hold anything else; `cargo xtask test --only
+//! lint` refuses such a condition outside of this folder.
 
 mod pages;
 mod tables;

@@ -1,4 +1,4 @@
-//! Owns the test of the image for CloudNativePG, whose files a server of PostgreSQL 18 loads from where they are mounted.
+//! Owns the test of the image for CloudNativePG: PostgreSQL 18 loads its files from where they are mounted.
 //!
 //! Must never test with a server that has the extension in its own directories.
 

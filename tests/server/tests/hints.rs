@@ -41,7 +41,7 @@ fn who_reads_what_was_set_or_read_before_needs_no_index() -> Result<()> {
 fn updates(client: &mut Client) -> Result<[i64; 3]> {
     client.batch_execute("SELECT pg_stat_force_next_flush()")?;
     let row = client.query_one(
-        "SELECT n_tup_upd, n_tup_hot_upd, pg_total_relation_size(relid)
+        "SELECT n_tup_upd, n_tup_hot_upd, pg_relation_size(relid) + pg_indexes_size(relid)
          FROM pg_stat_user_tables WHERE relname = 'cache_entries'",
         &[],
     )?;

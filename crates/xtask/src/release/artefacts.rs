@@ -15,20 +15,21 @@ const SUMS: &str = "SHA256SUMS";
 /// The notes of the release; they are no artefact, so they have no checksum.
 const NOTES: &str = "NOTES.md";
 
-/// Writes the sources of the commit as `cache_pg-VERSION.tar.gz`, and as `cache_pg-VERSION.zip`, which PGXN takes.
+/// Writes the sources of the commit as `cache_pg-VERSION-source.tar.gz`, and for PGXN as `cache_pg-VERSION.zip`. The
+/// source distribution for PyPI has the name of the first without `-source`.
 ///
 /// # Errors
 /// When git or gzip fails.
 pub fn sources(version: &str, into: &Path) -> Result<()> {
     let name = format!("cache_pg-{version}");
-    for format in ["tar", "zip"] {
-        let file = into.join(format!("{name}.{format}"));
+    let tar = format!("{name}-source.tar");
+    for (format, file) in [("tar", &tar), ("zip", &format!("{name}.zip"))] {
         let mut archive = git();
-        archive.args(["archive", "--format", format, &format!("--prefix={name}/"), "--output"]).arg(file);
+        archive.args(["archive", "--format", format, &format!("--prefix={name}/"), "--output"]).arg(into.join(file));
         // The times in a zip are those of a time zone.
         process::output(archive.arg("HEAD").env("TZ", "UTC"))?;
     }
-    process::output(Command::new("gzip").args(["--best", "--no-name"]).arg(into.join(format!("{name}.tar")))).map(drop)
+    process::output(Command::new("gzip").args(["--best", "--no-name"]).arg(into.join(tar))).map(drop)
 }
 
 /// Writes the checksums and the notes, and returns one line for each file: its size in bytes, and its name.
@@ -60,13 +61,14 @@ mod tests {
             fs::create_dir(into).unwrap();
             sources("0.1.0", into).unwrap();
         }
-        for name in ["cache_pg-0.1.0.tar.gz", "cache_pg-0.1.0.zip"] {
+        for name in ["cache_pg-0.1.0-source.tar.gz", "cache_pg-0.1.0.zip"] {
             assert!(fs::read(one.join(name)).unwrap() == fs::read(two.join(name)).unwrap(), "{name}");
         }
         // The two were made in the same second, which must not be why they are the same: no name, no time.
-        assert_eq!(fs::read(one.join("cache_pg-0.1.0.tar.gz")).unwrap()[3..8], [0; 5]);
+        assert_eq!(fs::read(one.join("cache_pg-0.1.0-source.tar.gz")).unwrap()[3..8], [0; 5]);
         let mut list = Command::new("tar");
-        let listed = process::output(list.args(["--list", "--file"]).arg(one.join("cache_pg-0.1.0.tar.gz"))).unwrap();
+        let listed =
+            process::output(list.args(["--list", "--file"]).arg(one.join("cache_pg-0.1.0-source.tar.gz"))).unwrap();
         assert!(listed.lines().any(|line| line == "cache_pg-0.1.0/Cargo.toml"), "{listed}");
     }
 

@@ -68,7 +68,8 @@ SELECT pg_catalog.quote_ident(n.nspname),
               FROM pg_catalog.pg_index AS i
               JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
               JOIN pg_catalog.pg_opclass AS o ON o.oid OPERATOR(pg_catalog.=) i.indclass[0]
-              WHERE i.indrelid OPERATOR(pg_catalog.=) tags.oid AND i.indislive) AS of_tags (is_plain, finds_texts))
+              WHERE i.indrelid OPERATOR(pg_catalog.=) tags.oid AND i.indislive) AS of_tags (is_plain, finds_texts)),
+       e.extversion
 FROM pg_catalog.pg_extension AS e
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
 JOIN pg_catalog.pg_class AS entries

@@ -3,6 +3,7 @@
 //! Owns what CREATE EXTENSION checks, and what it says to the user. Must never fail because the library is not
 //! preloaded.
 
+use crate::catalog;
 use crate::error::{self, CacheError, ErrorReport};
 use crate::{shared::directory, stats::DatabaseStats};
 use pgrx::prelude::*;
@@ -16,6 +17,8 @@ fn cache_announce() -> Result<(), ErrorReport> {
     if unsafe { pg_sys::GetDatabaseEncoding() } != pg_sys::pg_enc::PG_UTF8 as i32 {
         Err(CacheError::Encoding)?;
     }
+    // A server that still has the old library can find the script of a newer version.
+    catalog::check_version()?;
     if let Some(database) = DatabaseStats::mine() {
         database.begin();
     }

@@ -26,6 +26,8 @@ macro_rules! view {
         #[allow(clippy::type_complexity, reason = "the row type of the function, spelled out for the generator")]
         fn $view() -> Result<TableIterator<'static, ($(name!($column, $($type)+),)+)>, ErrorReport> {
             let rows: Vec<_> = answer_with_warning(|| {
+                // In another version the view may have other columns.
+                catalog::check_version()?;
                 $($before)*
                 Ok($rows.into_iter().map(|$row| ($($value,)+)).collect())
             })?;
@@ -130,6 +132,7 @@ view! {
         // Altered tables are no error here: health says why nothing is swept.
         let tables = catalog::tables().ok_or_else(catalog::why_absent)?;
         let readings = Readings {
+            versions: (tables.version.clone(), catalog::LIBRARY.to_owned()),
             references: references::names(&tables),
             missing_columns: watch::missing_columns(&tables),
             unwatched_tables: watch::unwatched_tables(&tables),
@@ -163,6 +166,7 @@ view! {
 #[pg_extern(volatile, parallel_unsafe)]
 fn cache_stats_reset(namespace: default!(Option<&str>, "NULL")) -> Result<(), ErrorReport> {
     answer_with_warning(|| {
+        catalog::check_version()?;
         let namespace = namespace.map(self::namespace).transpose()?;
         let database = database()?;
         for (name, stats) in NamespaceStats::named() {

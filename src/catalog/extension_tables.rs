@@ -4,6 +4,7 @@
 //! [`super`] finds the facts and keeps them up to date.
 
 use crate::{error::CacheError, heap::shape::columns, statement::Schema};
+use cache_pg_rules::release::{Standing, standing};
 use pgrx::pg_sys::Oid;
 
 columns! {
@@ -35,9 +36,14 @@ columns! {
     ]
 }
 
+/// The version of the library.
+pub const LIBRARY: &str = env!("CARGO_PKG_VERSION");
+
 /// The facts that statements and checks need about the extension in this database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtensionTables {
+    /// The version of the extension in this database. It is older than [`LIBRARY`] until ALTER EXTENSION UPDATE.
+    pub version: String,
     /// The schema's name, quoted if necessary.
     pub schema: String,
     /// `cache_entries`.
@@ -70,15 +76,27 @@ pub struct ExtensionTables {
 }
 
 impl ExtensionTables {
-    /// Checks that the tables are as the extension made them.
+    /// Checks that the library knows this version of the extension, and that the tables are as the extension made them.
     ///
     /// # Errors
-    /// [`CacheError::Reshaped`].
+    /// [`CacheError::Version`], [`CacheError::Reshaped`].
     pub fn check(&self) -> Result<(), CacheError> {
+        check_version(&self.version)?;
         match &self.altered {
             None => Ok(()),
             Some((table, how)) => Err(CacheError::Reshaped { table, how: how.clone() }),
         }
+    }
+}
+
+/// Checks that the library knows a version of the extension: its own, or an older one.
+///
+/// # Errors
+/// [`CacheError::Version`].
+pub(super) fn check_version(version: &str) -> Result<(), CacheError> {
+    match standing(version, LIBRARY) {
+        Standing::Same | Standing::Older => Ok(()),
+        Standing::Newer | Standing::Unknown => Err(CacheError::Version { schema: version.into(), library: LIBRARY }),
     }
 }
 

@@ -6,7 +6,7 @@
 mod extension_tables;
 pub mod options;
 
-pub use extension_tables::{ExtensionTables, column, tag_column};
+pub use extension_tables::{ExtensionTables, LIBRARY, column, tag_column};
 pub use options::namespace_column;
 
 use crate::statement::{self, Statement, statement};
@@ -17,6 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 static EXTENSION_TABLES: Statement = statement!("extension_tables.sql", []);
+static EXTENSION_VERSION: Statement = statement!("extension_version.sql", []);
 
 thread_local! {
     static KNOWN: RefCell<Option<Rc<ExtensionTables>>> = const { RefCell::new(None) };
@@ -64,11 +65,42 @@ pub fn tables() -> Option<Rc<ExtensionTables>> {
 /// The tables of the extension, after the check that they are as the extension made them.
 ///
 /// # Errors
-/// [`CacheError::NotInstalled`], [`CacheError::Reshaped`].
+/// [`CacheError::NotInstalled`], [`CacheError::Version`], [`CacheError::Reshaped`].
 pub fn installed() -> Result<Rc<ExtensionTables>, CacheError> {
     let tables = tables().ok_or_else(why_absent)?;
     tables.check()?;
     Ok(tables)
+}
+
+/// Checks that the library knows the version of the extension in this database, if it is installed.
+///
+/// # Errors
+/// [`CacheError::Version`].
+pub fn check_version() -> Result<(), CacheError> {
+    match tables() {
+        Some(tables) => extension_tables::check_version(&tables.version),
+        None => match why_absent() {
+            error @ CacheError::Version { .. } => Err(error),
+            _ => Ok(()),
+        },
+    }
+}
+
+/// The version of the extension has changed: every backend reads it again, this one at once. PostgreSQL reports no
+/// change of `pg_extension`.
+///
+/// # Errors
+/// [`CacheError::Version`].
+pub fn version_changed() -> Result<(), CacheError> {
+    CHANGED.set(true);
+    if let Some(tables) = tables() {
+        // SAFETY: sends a message about a table by its OID.
+        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(tables.entries) };
+    }
+    let checked = check_version();
+    // An error rolls the change back, and PostgreSQL does not report that.
+    CHANGED.set(checked.is_err());
+    checked
 }
 
 /// Locks a table to the end of the transaction, if `allowed` permits it; `allowed` runs before each lock. The returned
@@ -101,10 +133,14 @@ pub fn extension() -> Option<Oid> {
     (extension != Oid::INVALID).then_some(extension)
 }
 
-/// Why [`tables`] returns None: the extension is not installed, or one of its tables is not where it was made.
+/// Why [`tables`] returns None: the extension is not installed, it has a version that the library does not know, or one
+/// of its tables is not where it was made.
 pub fn why_absent() -> CacheError {
-    if extension().is_none() {
+    let Some(version) = EXTENSION_VERSION.read_catalog(|rows| rows.get::<String>(0, 1)) else {
         return CacheError::NotInstalled;
+    };
+    if let Err(error) = extension_tables::check_version(&version) {
+        return error;
     }
     CacheError::Reshaped {
         table: column::SHAPE.table,
@@ -124,6 +160,7 @@ fn look_up() -> Option<ExtensionTables> {
                 .find_map(|(table, shape)| Some((shape.table, difference(table, shape)?)))
                 .or_else(|| (rows.get(0, 14) != Some(true)).then(|| (column::SHAPE.table, WRONG_KEY.into())))
                 .or_else(|| (rows.get(0, 15) != Some(true)).then(|| (tag_column::SHAPE.table, WRONG_INDEX.into()))),
+            version: rows.get(0, 16)?,
             schema: rows.get(0, 1)?,
             entries,
             owner: rows.get(0, 3)?,

@@ -180,6 +180,9 @@ pub enum CacheError {
     /// A column has another type than CREATE EXTENSION gave it.
     #[error("a table of the cache was altered")]
     Type { found: Oid, wanted: Oid },
+    /// The extension has a version in this database that the loaded library does not know.
+    #[error("library of cache_pg {library} does not support version \"{schema}\" of the extension")]
+    Version { schema: String, library: &'static str },
     /// The library is loaded, but the extension is not installed in this database.
     #[error("extension \"cache_pg\" is not installed in this database")]
     NotInstalled,
@@ -200,6 +203,7 @@ impl CacheError {
             Self::Encoding => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NotPreloaded
             | Self::NotInstalled
+            | Self::Version { .. }
             | Self::Altered(_)
             | Self::Type { .. }
             | Self::Reshaped { .. }

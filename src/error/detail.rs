@@ -4,6 +4,7 @@
 //! None where there is nothing to say or to do. Must never know another module: the values are parts of the error.
 
 use super::{cache_error::CacheError, wording::sentence};
+use cache_pg_rules::release::{Standing, standing};
 use cache_pg_rules::ttl::TtlError;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::CStr;
@@ -116,6 +117,11 @@ impl CacheError {
                     .into()
             }
             Self::NotPreloaded => "Add cache_pg to shared_preload_libraries in postgresql.conf and restart.".into(),
+            Self::Version { schema, library } if standing(schema, library) == Standing::Newer => format!(
+                "Restart the server if version {schema} of the package is installed, because this process still has the \
+                 old library. Otherwise install it first."
+            ),
+            Self::Version { .. } => "Undo the change of the version in pg_extension.".into(),
             Self::NotInstalled => "Run CREATE EXTENSION cache_pg.".into(),
             Self::NullTemplate | Self::Template(..) | Self::NoTemplate => {
                 "Pass a template such as 'tenant:{slug}'. A name in braces is a column; write {{ and }} for braces."

@@ -27,6 +27,7 @@ fn cache_entries_changed(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorRepo
     // SAFETY: the relation that the trigger fired on is open.
     let relation = unsafe { &*data.tg_relation };
     let Some(tables) = catalog::tables().filter(|tables| tables.entries == relation.rd_id) else { return Ok(()) };
+    catalog::check_version()?;
     if tables.altered.is_some() {
         return Ok(());
     }

@@ -5,7 +5,7 @@
 //! rights than the role that wrote it.
 
 use crate::error::{CacheError, ErrorReport};
-use crate::{loader, pg::trigger};
+use crate::{catalog, loader, pg::trigger};
 use pgrx::AnyElement;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
@@ -38,6 +38,7 @@ impl Drop for WrittenFor {
 fn cache_namespaces_checked(call: pg_sys::FunctionCallInfo) -> Result<AnyElement, ErrorReport> {
     // SAFETY: the argument of this call.
     let trigger = unsafe { trigger::of(call) }?;
+    catalog::check_version()?;
     let row = checked(&trigger)?.into_trigger_datum();
     Ok(trigger::returned(row.ok_or(CacheError::NotOwnTrigger)?)?)
 }

@@ -1,11 +1,12 @@
 //! Commands that change watched tables.
 //!
 //! Owns the event triggers. They watch a table that comes below a watched one, and refuse every command that drops or
-//! renames a column which a template names. They run inside the commands of all roles, so they must never run code of a
-//! user, and never raise an error about tables that are not watched. They must cost next to nothing if no table is
-//! watched, and must not change what a restore does, which creates the triggers of each table itself.
+//! renames a column which a template names. They also refuse ALTER EXTENSION cache_pg UPDATE to a version that the
+//! loaded library does not know. They run inside the commands of all roles, so they must never run code of a user, and
+//! never raise an error about tables that are not watched. They must cost next to nothing if no table is watched, and
+//! must not change what a restore does, which creates the triggers of each table itself.
 
-use super::{columns::Requirement, install::TriggerFunction, templates::Watch, tree};
+use super::{columns::Requirement, install::TriggerFunction, missing, templates::Watch, tree};
 use crate::catalog::{self, ExtensionTables};
 use crate::error::{CacheError, ErrorReport};
 use crate::statement::{IntoParam, Statement, statement};
@@ -30,9 +31,17 @@ struct Touched {
 fn cache_watch_ddl(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     // SAFETY: the arguments of the call; `Event::of` checks that they are those of an event trigger.
     let Some(event) = (unsafe { Event::of(call) }) else { return Ok(()) };
-    let Some(tables) = catalog::tables() else { return Ok(()) };
+    if matches!(event, Event::Updated) {
+        return Ok(catalog::version_changed()?);
+    }
+    let Some(tables) = catalog::tables() else { return Ok(catalog::check_version()?) };
     let Some(function) = TriggerFunction::find(&tables) else { return Ok(()) };
+    if let Err(error) = catalog::check_version() {
+        // The watches of another version are unknown. Where there are none, the command concerns none.
+        return if missing::has_watches(&tables, &function) { Err(error.into()) } else { Ok(()) };
+    }
     match event {
+        Event::Updated => {}
         Event::Dropped => dropped(&tables, &function)?,
         Event::Ended { puts_below, changes_types } => ended(&tables, &function, puts_below, changes_types)?,
     }
@@ -86,6 +95,8 @@ fn as_watched(error: CacheError) -> CacheError {
 
 /// What a command has done, if that can concern watched tables.
 enum Event {
+    /// ALTER EXTENSION cache_pg UPDATE has ended.
+    Updated,
     /// A command has dropped something.
     Dropped,
     /// A command that creates tables, or changes their columns, has ended.
@@ -128,6 +139,10 @@ impl Event {
             match (*command).type_ {
                 T_CreateStmt | T_CreateForeignTableStmt | T_CreateSchemaStmt | T_ImportForeignSchemaStmt => {
                     (true, true)
+                }
+                T_AlterExtensionStmt => {
+                    let name = CStr::from_ptr((*command.cast::<pg_sys::AlterExtensionStmt>()).extname);
+                    return (name == c"cache_pg").then_some(Self::Updated);
                 }
                 T_RenameStmt => {
                     let what = (*command.cast::<pg_sys::RenameStmt>()).renameType;

@@ -19,6 +19,11 @@ pub fn unwatched_tables(tables: &ExtensionTables) -> Vec<String> {
     UNWATCHED.read_newest(tables, &[function.oid.param()], |rows| rows.column(1))
 }
 
+/// Whether any table is watched.
+pub fn has_watches(tables: &ExtensionTables, function: &TriggerFunction) -> bool {
+    ALL.read_newest(tables, &[function.oid.param()], |rows| rows.len() > 0)
+}
+
 /// Each column that a template names but that does not exist or has no usable text, as "column of table".
 pub fn missing_columns(tables: &ExtensionTables) -> Vec<String> {
     let Some(function) = TriggerFunction::find(tables) else { return Vec::new() };

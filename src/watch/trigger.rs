@@ -9,7 +9,7 @@ use super::{rows::ChangedRows, templates::Watch, texts::SortedTexts};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Scratch, trigger};
 use crate::stats::{self, Counter};
-use crate::{access, store};
+use crate::{access, catalog, store};
 use cache_pg_rules::template::{Reach, Template};
 use cache_pg_rules::{key::Key, namespace::Namespace};
 use pgrx::prelude::*;
@@ -21,6 +21,8 @@ use std::collections::BTreeSet;
 fn cache_watch_trigger(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     // SAFETY: the argument of this call.
     let trigger = unsafe { trigger::of(call) }.map_err(|_| CacheError::NotAWatchTrigger)?;
+    // In another version the argument may have another form.
+    catalog::check_version()?;
     let arguments = trigger.extra_args().ok();
     let watch = arguments.and_then(|it| Watch::from_arguments(&it)).ok_or(CacheError::NotAWatchTrigger)?;
     if matches!(trigger.op(), Ok(PgTriggerOperation::Truncate)) {

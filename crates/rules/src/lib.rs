@@ -27,6 +27,7 @@
 //! | [`ranges`] | how a table is divided, so that the sweeper need not read where nothing expires |
 //! | [`histogram`] | how durations are counted, and quantiles computed |
 //! | [`health`], [`advice`] | whether a cache is in good health, and what to change |
+//! | [`release`] | how the version of a schema stands to that of the library |
 //! | [`quote`] | how a statement quotes a text |
 //! | [`trace`] | which trace a call belongs to |
 //! | [`backoff`] | how long to wait after failures |
@@ -53,6 +54,7 @@ pub mod places;
 pub mod quote;
 pub mod ranges;
 pub mod refresh;
+pub mod release;
 pub mod sample;
 pub mod secret;
 pub mod step;

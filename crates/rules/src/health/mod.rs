@@ -43,6 +43,7 @@ pub fn checks(now: &Readings, limit: &Thresholds) -> Vec<Check> {
         space::gauge(now),
         content::missing_columns(now),
         content::unwatched_tables(now),
+        work::version(now),
     ]
 }
 
@@ -102,6 +103,7 @@ mod tests {
             gauge: Some((70_000, 100_000)),
             missing_columns: vec!["id of public.dishes".into()],
             unwatched_tables: vec!["public.dishes_2026".into()],
+            versions: ("0.1.0".into(), "0.2.0".into()),
             ..Readings::default()
         };
         for check in checks(&ill, &LIMIT) {

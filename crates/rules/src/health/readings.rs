@@ -44,6 +44,8 @@ pub struct Thresholds {
 /// The state of the cache, as the extension read it.
 #[derive(Debug, Clone, Default)]
 pub struct Readings {
+    /// The version of the schema in this database, and that of the library.
+    pub versions: (String, String),
     /// Whether the library was preloaded. Otherwise most of what follows is unknown.
     pub is_preloaded: bool,
     /// Whether the launcher runs.

@@ -1,4 +1,4 @@
-//! The checks of what the cache does: reads and sweeps.
+//! The checks of what the cache does: which library works with which schema, reads, and sweeps.
 //!
 //! Owns these checks. Must never judge what the cache holds.
 
@@ -8,6 +8,14 @@ use super::units::time;
 
 /// This many failures in a row are critical.
 const CRITICAL_FAILURES: u32 = 3;
+
+pub(super) fn version(now: &Readings) -> Check {
+    let (schema, library) = &now.versions;
+    let status = if schema == library { Status::Ok } else { Status::Warning };
+    let advice = "The library is newer than the extension in this database, which lacks what later versions add. Run \
+                  ALTER EXTENSION cache_pg UPDATE;";
+    check("version", status, schema.clone(), library.clone(), advice)
+}
 
 pub(super) fn preload(now: &Readings) -> Check {
     let (status, value) = if now.is_preloaded { (Status::Ok, "yes") } else { (Status::Warning, "no") };

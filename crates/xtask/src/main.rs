@@ -66,6 +66,8 @@ enum Task {
         #[arg(long, value_delimiter = ',')]
         pg: Vec<u16>,
     },
+    /// Write the install script of the present version to sql/releases: the last step before its tag
+    Freeze,
     /// Build the extension and install it into your PostgreSQL
     Install {
         /// The pg_config of that PostgreSQL
@@ -139,6 +141,7 @@ fn run(task: Task) -> Result<()> {
         Task::Bless { pg } => bless(pg),
         Task::Build { pg } => build(&pg),
         Task::Postgres { pg } => provide(&pg),
+        Task::Freeze => freeze(),
         Task::Install { pg_config, destdir } => package::install_into_server(&pg_config, destdir.as_deref()),
         Task::Package { pg } => package::packages(&pg, &paths::project().join("target/package")).map(drop),
         Task::Release { version, pg, no_test } => release::run(&release::Options { version, majors: pg, no_test }),
@@ -160,6 +163,12 @@ fn bless(major: Option<u16>) -> Result<()> {
         println!("{changed} files of expected output changed");
     }
     Ok(())
+}
+
+fn freeze() -> Result<()> {
+    let package = package::build(&postgres::preferred()?)?;
+    println!("the install script of version {} is {}", package.version, package::release::freeze(&package)?.display());
+    package::release::check(&package)
 }
 
 fn build(majors: &[u16]) -> Result<()> {

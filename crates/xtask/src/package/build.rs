@@ -7,7 +7,7 @@ use std::{fs, process::Command};
 
 use anyhow::{Context, Result, bail};
 
-use super::{flags, schema};
+use super::{flags, release, schema};
 use crate::{files, paths, postgres::Installation, prerequisites, process};
 
 /// The files of the extension for one major.
@@ -100,6 +100,10 @@ fn assemble(installation: &Installation) -> Result<Package> {
     scripts.push(put_script(&dir, "cache_pg.control", &text)?);
     let sql = schema::generate(&content, &text)?;
     scripts.push(put_script(&dir, &format!("cache_pg--{version}.sql"), &sql)?);
+    // CREATE EXTENSION can install an older release, and ALTER EXTENSION updates it.
+    for (_, script) in release::released().into_iter().filter(|(released, _)| *released != version) {
+        scripts.push(put_script(&dir, &files::name(&script), &fs::read_to_string(&script)?)?);
+    }
     for script in written_scripts(&paths::project().join("sql")) {
         scripts.push(put_script(&dir, &files::name(&script), &fs::read_to_string(&script)?)?);
     }
@@ -127,7 +131,7 @@ fn put_script(dir: &Path, name: &str, text: &str) -> Result<PathBuf> {
 }
 
 /// The upgrade scripts: `sql/cache_pg--*--*.sql`.
-fn written_scripts(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn written_scripts(dir: &Path) -> Vec<PathBuf> {
     let mut scripts = files::entries(dir);
     scripts.retain(|script| {
         let name = files::name(script);
@@ -138,7 +142,7 @@ fn written_scripts(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// The version of the extension in its manifest.
-fn version() -> Result<String> {
+pub(super) fn version() -> Result<String> {
     let id = process::output(process::cargo("pkgid").args(["--package", "cache_pg"]))?;
     match id.rsplit(['#', '@']).next() {
         Some(version) if version.starts_with(|c: char| c.is_ascii_digit()) => Ok(version.to_owned()),

@@ -7,9 +7,10 @@ pub mod deb;
 mod epoch;
 mod every;
 mod flags;
-
 mod install;
+pub mod release;
 mod schema;
+mod symbols;
 
 pub use build::{Package, build, build_with, built, cargo, selection};
 pub(crate) use epoch::{git, variable as source_time};

@@ -1,7 +1,8 @@
 //! Owns the install script: the SQL that `CREATE EXTENSION` runs, extracted from the built library.
 //!
 //! pgrx writes a record of every SQL entity into a section of the library; its own crate decodes and orders them. Must
-//! never change what that crate generates, except for comments that say nothing to a reader.
+//! never change what that crate generates, except for comments: those that say where in the sources a function is would
+//! make a new script of every change.
 
 use anyhow::{Context, Result, anyhow};
 use object::{Object, ObjectSection};
@@ -30,10 +31,25 @@ pub fn generate(library: &[u8], control: &str) -> Result<String> {
 }
 
 fn without_comments(sql: &str) -> String {
-    let mut kept: String =
-        sql.lines().filter(|line| !line.contains(" connected objects> */")).collect::<Vec<_>>().join("\n");
+    let is_kept = |line: &&str| !line.contains(" connected objects> */") && !is_place(line);
+    let mut kept: String = sql.lines().filter(is_kept).map(without_type).collect::<Vec<_>>().join("\n");
     kept.push('\n');
     kept
+}
+
+/// Whether a line names a file of the sources, or a function in it.
+fn is_place(line: &str) -> bool {
+    line.strip_prefix("-- ").is_some_and(|rest| {
+        rest.starts_with("src/") && rest.contains(".rs:") || rest.starts_with("cache_pg::") && !rest.contains(' ')
+    })
+}
+
+/// Without the Rust type behind an argument.
+fn without_type(line: &str) -> &str {
+    match line.find(" /* ") {
+        Some(at) if line.ends_with("*/") => line[..at].trim_end(),
+        _ => line,
+    }
 }
 
 #[cfg(test)]

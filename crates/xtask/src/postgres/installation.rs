@@ -12,6 +12,9 @@ use crate::process;
 /// The environment variable that tells the server tests the `pg_config` of their PostgreSQL.
 pub const UNDER_TEST: &str = "CACHE_PG_TEST_PG_CONFIG";
 
+/// The environment variable that tells the tests of upgrades the `pg_config` of the oldest PostgreSQL under test.
+pub const OLDEST: &str = "CACHE_PG_TEST_OLDEST";
+
 /// The majors that the extension supports.
 pub const SUPPORTED: RangeInclusive<u16> = 15..=19;
 

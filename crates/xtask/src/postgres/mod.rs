@@ -10,4 +10,4 @@ mod private;
 mod release;
 
 pub use discover::{Available, LeftOut, available, preferred, under_test};
-pub use installation::{Installation, SUPPORTED, UNDER_TEST, locale};
+pub use installation::{Installation, OLDEST, SUPPORTED, UNDER_TEST, locale};

@@ -19,6 +19,8 @@ pub enum Suite {
     Attack,
     /// Random sessions, crashes, and a judge of every read: `tests/oracle`.
     Oracle,
+    /// Updates from every release and from the oldest PostgreSQL: `tests/upgrade`.
+    Upgrade,
     /// The README and the pages of docs, run and checked: `tests/readme`.
     Readme,
     /// The packages for TypeScript and Python, built, installed and tested, on the newest PostgreSQL: `clients`.

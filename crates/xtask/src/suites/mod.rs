@@ -24,6 +24,7 @@ use crate::chroot::Unavailable;
 pub use clients::packages as client_packages;
 pub use kind::Suite;
 pub use programs::bench;
+pub use regress::golden_under;
 pub use runner::{run_and_report, run_installed};
 pub use summary::{Outcome, Summary, Verdict};
 

@@ -2,6 +2,8 @@
 //!
 //! Must never build the extension: [`crate::package`] does. Must never change a file of the project.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use super::{releases, statements, summary::Verdict, versions};
@@ -16,6 +18,7 @@ pub fn lint_tools() -> Result<Verdict> {
     statements::check()?;
     versions::check()?;
     releases::check()?;
+    package::release::check_paths()?;
     process::run(process::cargo("fmt").args(["--all", "--check"]))?;
     process::run(
         process::cargo("clippy")
@@ -45,14 +48,24 @@ pub fn unit() -> Result<Verdict> {
 
 pub fn against(package: &str, arguments: &[&str], installation: &Installation) -> Result<Verdict> {
     prerequisites::pgbouncer();
-    process::run(
-        process::cargo("test")
-            .args(["--no-fail-fast", "--package", package])
-            .arg("--")
-            .args(arguments)
-            .env(postgres::UNDER_TEST, &installation.pg_config),
-    )?;
+    process::run(&mut tests(package, arguments, installation))?;
     Ok(Verdict::Passed)
+}
+
+/// The tests of updates, with `pg_upgrade` from the `oldest` PostgreSQL, which has the extension by then.
+pub fn upgrade(installation: &Installation, oldest: &Installation) -> Result<Verdict> {
+    let mut tests = tests("cache_pg_upgrade_tests", &["--test-threads=2"], installation);
+    process::run(tests.env(postgres::OLDEST, &oldest.pg_config))?;
+    Ok(Verdict::Passed)
+}
+
+fn tests(package: &str, arguments: &[&str], installation: &Installation) -> Command {
+    let mut command = process::cargo("test");
+    command
+        .args(["--no-fail-fast", "--package", package, "--"])
+        .args(arguments)
+        .env(postgres::UNDER_TEST, &installation.pg_config);
+    command
 }
 
 /// Runs the benchmark, an optimised program that is compiled only for this.

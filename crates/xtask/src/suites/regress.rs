@@ -66,52 +66,89 @@ impl Golden {
 /// Runs the golden tests of `suite` on a new server: in the order of the file `schedule` if there is one, else by name.
 pub fn run(suite: Suite, installation: &Installation) -> Result<Verdict> {
     let golden = Golden::of(suite, installation).context("not a golden suite")?;
-    let names = golden.names();
-    if names.is_empty() {
-        return Ok(Verdict::LeftOut(format!("there are no tests in {}", golden.input.display())));
-    }
-    let Some(driver) = &golden.driver else {
-        return Ok(Verdict::LeftOut(format!("PostgreSQL {} has no driver for them", installation.version)));
-    };
-    let output = results::of_this_run(&golden.name);
-    let staged = golden.stage(&names, &output)?;
-    let schedule = staged.join("schedule");
-    if let Ok(text) = fs::read_to_string(&schedule)
-        && let Some(unlisted) = unlisted(&names, &text)
-    {
-        bail!("{unlisted} is not in the schedule");
-    }
-    // Golden output must not depend on when a worker removes rows.
-    let cluster =
-        Cluster::builder(installation).conf("cache_pg.max_workers", "0").lifetime(LIFETIME_IN_TESTS).start()?;
-    let mut command = Command::new(driver);
-    command
-        .arg(format!("--inputdir={}", staged.display()))
-        .arg(format!("--outputdir={}", output.display()))
-        .arg(format!("--bindir={}", installation.bindir.display()))
-        .arg(format!("--host={}", cluster.dir().display()))
-        .arg(format!("--port={}", cluster.port()))
-        .args(["--user=postgres", "--encoding=UTF8", "--load-extension=cache_pg"])
-        .arg(format!("--dbname={}", golden.database))
-        .current_dir(&output)
-        // Scripts read them with `cat`.
-        .env("CACHE_PG_VECTORS", paths::project().join("tests/vectors"))
-        .env_remove("PGOPTIONS");
-    if schedule.is_file() {
-        command.arg(format!("--schedule={}", schedule.display()));
-    } else {
-        command.args(names);
-    }
-    if let Err(error) = process::run(&mut command) {
-        fs::write(output.join("server.log"), cluster.log())?;
-        let differences = output.join("regression.diffs");
-        if !differences.is_file() {
-            bail!("{error:#}: see server.log in {}", output.display());
+    golden.run(installation, &[], |_| Ok(vec!["--load-extension=cache_pg"]))
+}
+
+/// Runs the golden SQL tests but those of `without`, with an older `version` of the extension in the database.
+///
+/// # Errors
+/// When a test fails or cannot be run.
+pub fn golden_under(installation: &Installation, version: &str, without: &[&str]) -> Result<Verdict> {
+    let mut golden = Golden::of(Suite::Sql, installation).context("not a golden suite")?;
+    golden.name = format!("{}-under-{version}", golden.name);
+    let database = golden.database;
+    golden.run(installation, without, |cluster| {
+        // As the driver does it, which can only create the default version.
+        cluster.connect("postgres")?.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE template0"))?;
+        let settings =
+            ["lc_messages = 'C'", "lc_monetary = 'C'", "lc_numeric = 'C'", "lc_time = 'C'", "bytea_output = 'hex'"];
+        let mut client = cluster.connect(database)?;
+        for setting in settings {
+            client.batch_execute(&format!("ALTER DATABASE {database} SET {setting}"))?;
         }
-        print_differences(&differences);
-        bail!("see regression.diffs and server.log in {}", output.display());
+        client.batch_execute(&format!("CREATE EXTENSION cache_pg VERSION '{version}'"))?;
+        Ok(vec!["--use-existing"])
+    })
+}
+
+impl Golden {
+    fn run(
+        &self,
+        installation: &Installation,
+        without: &[&str],
+        prepare: impl FnOnce(&Cluster) -> Result<Vec<&'static str>>,
+    ) -> Result<Verdict> {
+        let names = self.names();
+        if names.is_empty() {
+            return Ok(Verdict::LeftOut(format!("there are no tests in {}", self.input.display())));
+        }
+        let Some(driver) = &self.driver else {
+            return Ok(Verdict::LeftOut(format!("PostgreSQL {} has no driver for them", installation.version)));
+        };
+        let output = results::of_this_run(&self.name);
+        let staged = self.stage(&names, &output)?;
+        let schedule = staged.join("schedule");
+        if let Ok(text) = fs::read_to_string(&schedule)
+            && let Some(unlisted) = unlisted(&names, &text)
+        {
+            bail!("{unlisted} is not in the schedule");
+        }
+        // Golden output must not depend on when a worker removes rows.
+        let cluster =
+            Cluster::builder(installation).conf("cache_pg.max_workers", "0").lifetime(LIFETIME_IN_TESTS).start()?;
+        let mut command = Command::new(driver);
+        command
+            .arg(format!("--inputdir={}", staged.display()))
+            .arg(format!("--outputdir={}", output.display()))
+            .arg(format!("--bindir={}", installation.bindir.display()))
+            .arg(format!("--host={}", cluster.dir().display()))
+            .arg(format!("--port={}", cluster.port()))
+            .args(["--user=postgres", "--encoding=UTF8"])
+            .args(prepare(&cluster)?)
+            .arg(format!("--dbname={}", self.database))
+            .current_dir(&output)
+            // Scripts read them with `cat`.
+            .env("CACHE_PG_VECTORS", paths::project().join("tests/vectors"))
+            .env_remove("PGOPTIONS");
+        if schedule.is_file() {
+            let is_wanted = |line: &&str| !without.iter().any(|test| *line == format!("test: {test}"));
+            let kept: Vec<_> = fs::read_to_string(&schedule)?.lines().filter(is_wanted).map(str::to_owned).collect();
+            fs::write(&schedule, kept.join("\n") + "\n")?;
+            command.arg(format!("--schedule={}", schedule.display()));
+        } else {
+            command.args(names.iter().filter(|name| !without.contains(&name.as_str())));
+        }
+        if let Err(error) = process::run(&mut command) {
+            fs::write(output.join("server.log"), cluster.log())?;
+            let differences = output.join("regression.diffs");
+            if !differences.is_file() {
+                bail!("{error:#}: see server.log in {}", output.display());
+            }
+            print_differences(&differences);
+            bail!("see regression.diffs and server.log in {}", output.display());
+        }
+        Ok(Verdict::Passed)
     }
-    Ok(Verdict::Passed)
 }
 
 /// The first test that the schedule does not name.

@@ -51,15 +51,19 @@ fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> {
             Suite::Clients | Suite::Bench => wanted(suite) && major == newest,
             Suite::Package => wanted(suite) && major == Some(DEBIANS_MAJOR),
             Suite::Image => wanted(suite) && [Some(DEBIANS_MAJOR), Some(image::VOLUMES_MAJOR)].contains(&major),
-            Suite::Server | Suite::Attack | Suite::Oracle | Suite::Readme => wanted(suite) && !is_between,
+            Suite::Server | Suite::Attack | Suite::Oracle | Suite::Upgrade | Suite::Readme => wanted(suite) && !is_between,
             _ => wanted(suite),
         };
         if is_between {
             let why = "a whole run takes them on the oldest and on the newest PostgreSQL";
-            summary.add(Outcome::left_out("server, attack, oracle, readme", Some(installation.name()), why.into()));
+            summary.add(Outcome::left_out(
+                "server, attack, oracle, upgrade, readme",
+                Some(installation.name()),
+                why.into(),
+            ));
         }
         let checked = checked.as_ref().filter(|_| checking(&installation));
-        on(installation, checked, &wanted_here, &mut summary);
+        on(installation, checked, &available.installations[0], &wanted_here, &mut summary);
     }
     for left_out in available.left_out {
         summary.add(Outcome::left_out("all", Some(left_out.major.to_string()), left_out.why));
@@ -73,6 +77,7 @@ fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> {
 fn on(
     installation: &Installation,
     checked: Option<&Installation>,
+    oldest: &Installation,
     wanted: &dyn Fn(Suite) -> bool,
     summary: &mut Summary,
 ) {
@@ -86,6 +91,7 @@ fn on(
         Suite::Server,
         Suite::Attack,
         Suite::Oracle,
+        Suite::Upgrade,
         Suite::Readme,
         Suite::Clients,
         Suite::Package,
@@ -111,6 +117,11 @@ fn on(
     {
         summary.add(timed("pgspot", name, || pgspot::run(package)));
     }
+    if wanted(Suite::Upgrade)
+        && let Some(package) = &built
+    {
+        summary.add(timed("release", name, || package::release::check(package).map(|()| Verdict::Passed)));
+    }
     for suite in on_server.into_iter().filter(|&suite| wanted(suite)) {
         let servers = match suite {
             Suite::Sql | Suite::Isolation => [Some(installation), checked],
@@ -118,7 +129,10 @@ fn on(
             _ => [Some(installation), None],
         };
         for server in servers.into_iter().flatten() {
-            if usable {
+            if usable && suite == Suite::Upgrade {
+                let run = || programs::upgrade(server, oldest);
+                summary.add(timed(&suite.name(), Some(server), run));
+            } else if usable {
                 on_one(suite, server, summary);
             } else {
                 summary.add(Outcome::left_out(&suite.name(), Some(server.name()), "it was not built".to_owned()));
@@ -137,6 +151,7 @@ fn on_one(suite: Suite, installation: &Installation, summary: &mut Summary) {
         Suite::Attack => programs::against("cache_pg_attack_tests", &["--test-threads=2", "--nocapture"], installation),
         // One after the other, because each uses the whole machine. Their counts are printed.
         Suite::Oracle => programs::against("cache_pg_oracle", &["--test-threads=1", "--nocapture"], installation),
+        Suite::Upgrade => programs::upgrade(installation, installation),
         Suite::Readme => programs::against("cache_pg_readme_tests", &["--test-threads=2"], installation),
         Suite::Package => package_suite::run(installation),
         Suite::Image => image::run(installation),

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod files;
 pub mod house;
 pub mod ink;
+pub mod output;
 pub mod package;
 pub mod paths;
 pub mod pictures;

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result, anyhow, bail};
 use nix::unistd::{Uid, User};
 
-use crate::paths;
+use crate::{output, paths};
 
 /// A subcommand of cargo, on the project.
 pub fn cargo(subcommand: &str) -> Command {
@@ -60,11 +60,12 @@ pub fn as_server_user(command: &mut Command) -> Result<&mut Command> {
     Ok(command.current_dir("/"))
 }
 
-/// Runs `command`; its output goes where the caller's goes.
+/// Runs `command`; its output goes where that of this thread goes: see [`output::line`](crate::output::line).
 ///
 /// # Errors
 /// When it cannot be started or fails.
 pub fn run(command: &mut Command) -> Result<()> {
+    output::of(command)?;
     let status = command.status().with_context(|| cannot_run(command))?;
     if !status.success() {
         bail!("{} failed: {status}", shown(command));

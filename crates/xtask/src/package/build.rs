@@ -8,7 +8,7 @@ use std::{fs, process::Command};
 use anyhow::{Context, Result, bail};
 
 use super::{flags, release, schema};
-use crate::{files, paths, postgres::Installation, prerequisites, process};
+use crate::{files, output, paths, postgres::Installation, prerequisites, process};
 
 /// The files of the extension for one major.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub fn build(installation: &Installation) -> Result<Package> {
 /// As [`build`].
 pub fn build_with(installation: &Installation, arguments: &[&str]) -> Result<Package> {
     installation.require_buildable()?;
-    println!("building cache_pg for PostgreSQL {}", installation.version);
+    output::line(&format!("building cache_pg for PostgreSQL {}", installation.version));
     // All majors are built to the same file: no other build may start before this one is packaged.
     fs::create_dir_all(paths::extension_target())?;
     let lock = fs::File::create(paths::extension_target().join("package.lock"))?;

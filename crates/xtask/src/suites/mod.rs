@@ -4,11 +4,13 @@
 
 pub mod bless;
 mod clients;
+mod execution;
 mod image;
 mod jailed;
 mod kind;
 mod package;
 mod pgspot;
+mod plan;
 mod programs;
 mod regress;
 pub mod releases;

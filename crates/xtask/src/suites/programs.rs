@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use super::kind::{Program, Suite};
 use super::{releases, statements, summary::Verdict, versions};
 use crate::postgres::{self, Installation};
 use crate::{house, package, prerequisites, process};
@@ -46,15 +47,32 @@ pub fn unit() -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-pub fn against(package: &str, arguments: &[&str], installation: &Installation) -> Result<Verdict> {
+/// Compiles the programs of the suites in `only`, of all when empty.
+///
+/// # Errors
+/// When one does not compile.
+pub fn compile(only: &[Suite]) -> Result<Verdict> {
+    let wanted = Suite::on_server().filter(|suite| only.is_empty() || only.contains(suite));
+    // One after the other: cargo would compile what they share for all of them, and differently for each alone.
+    for (package, _) in wanted.filter_map(Suite::program) {
+        process::run(process::cargo("test").args(["--no-run", "--package", package]))?;
+    }
+    Ok(Verdict::Passed)
+}
+
+/// Runs the programs of a suite on a server that has the extension.
+///
+/// # Errors
+/// When a test fails.
+pub fn against((package, arguments): Program, installation: &Installation) -> Result<Verdict> {
     prerequisites::pgbouncer();
     process::run(&mut tests(package, arguments, installation))?;
     Ok(Verdict::Passed)
 }
 
 /// The tests of updates, with `pg_upgrade` from the `oldest` PostgreSQL, which has the extension by then.
-pub fn upgrade(installation: &Installation, oldest: &Installation) -> Result<Verdict> {
-    let mut tests = tests("cache_pg_upgrade_tests", &["--test-threads=2"], installation);
+pub fn upgrade((package, arguments): Program, installation: &Installation, oldest: &Installation) -> Result<Verdict> {
+    let mut tests = tests(package, arguments, installation);
     process::run(tests.env(postgres::OLDEST, &oldest.pg_config))?;
     Ok(Verdict::Passed)
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{kind::Suite, results, summary::Verdict};
 use crate::cluster::{Cluster, LIFETIME_IN_TESTS};
-use crate::{files, paths, postgres::Installation, process};
+use crate::{files, output, paths, postgres::Installation, process};
 
 /// One of the two drivers and its tests.
 pub struct Golden {
@@ -159,7 +159,7 @@ fn unlisted<'a>(names: &'a [String], schedule: &str) -> Option<&'a str> {
 
 fn print_differences(file: &Path) {
     if let Ok(differences) = fs::read_to_string(file) {
-        println!("{differences}");
+        output::line(&differences);
     }
 }
 

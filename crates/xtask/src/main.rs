@@ -167,8 +167,8 @@ fn bless(major: Option<u16>) -> Result<()> {
 
 fn freeze() -> Result<()> {
     let package = package::build(&postgres::preferred()?)?;
-    println!("the install script of version {} is {}", package.version, package::release::freeze(&package)?.display());
-    package::release::check(&package)
+    println!("the install script of version {} is {}", package.version, package::released::freeze(&package)?.display());
+    package::released::check(&package)
 }
 
 fn build(majors: &[u16]) -> Result<()> {

@@ -13,7 +13,7 @@ pub use scene::{Scene, contents};
 use anyhow::{Context, Result};
 use postgres::Client;
 use xtask::cluster::Cluster;
-use xtask::package::release;
+use xtask::package;
 use xtask::postgres::Installation;
 
 /// The version of the library under test, which is the default of CREATE EXTENSION.
@@ -29,7 +29,7 @@ pub fn present(installation: &Installation) -> Result<String> {
 
 /// The released versions, oldest first.
 pub fn releases() -> Vec<String> {
-    release::released().into_iter().map(|(version, _)| version).collect()
+    package::released_scripts().into_iter().map(|(version, _)| version).collect()
 }
 
 /// Creates `database` with a version of the extension in it, and returns a connection to it.

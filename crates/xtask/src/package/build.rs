@@ -7,7 +7,7 @@ use std::{fs, process::Command};
 
 use anyhow::{Context, Result, bail};
 
-use super::{flags, release, schema};
+use super::{flags, schema, scripts as sources};
 use crate::{files, output, paths, postgres::Installation, prerequisites, process};
 
 /// The files of the extension for one major.
@@ -79,7 +79,7 @@ pub fn selection(installation: &Installation) -> [String; 5] {
 }
 
 fn assemble(installation: &Installation) -> Result<Package> {
-    let version = version()?;
+    let version = sources::version()?;
     let dir = paths::package(installation.major);
     if dir.exists() {
         fs::remove_dir_all(&dir)?;
@@ -101,10 +101,10 @@ fn assemble(installation: &Installation) -> Result<Package> {
     let sql = schema::generate(&content, &text)?;
     scripts.push(put_script(&dir, &format!("cache_pg--{version}.sql"), &sql)?);
     // CREATE EXTENSION can install an older release, and ALTER EXTENSION updates it.
-    for (_, script) in release::released().into_iter().filter(|(released, _)| *released != version) {
+    for (_, script) in sources::released().into_iter().filter(|(released, _)| *released != version) {
         scripts.push(put_script(&dir, &files::name(&script), &fs::read_to_string(&script)?)?);
     }
-    for script in written_scripts(&paths::project().join("sql")) {
+    for script in sources::upgrades() {
         scripts.push(put_script(&dir, &files::name(&script), &fs::read_to_string(&script)?)?);
     }
     Ok(Package { major: installation.major, version, library, scripts })
@@ -121,47 +121,11 @@ pub fn built(installation: &Installation) -> Result<Package> {
     let [library] = libraries.as_slice() else { bail!("the extension is not built in {}", dir.display()) };
     // In the order in which they are built: the install script is the first of the SQL.
     scripts.sort_by_key(|script| (files::name(script).matches("--").count(), files::name(script)));
-    Ok(Package { major: installation.major, version: version()?, library: library.clone(), scripts })
+    Ok(Package { major: installation.major, version: sources::version()?, library: library.clone(), scripts })
 }
 
 fn put_script(dir: &Path, name: &str, text: &str) -> Result<PathBuf> {
     let file = dir.join(name);
     files::put(text.as_bytes(), &file, 0o644)?;
     Ok(file)
-}
-
-/// The upgrade scripts: `sql/cache_pg--*--*.sql`.
-pub(super) fn written_scripts(dir: &Path) -> Vec<PathBuf> {
-    let mut scripts = files::entries(dir);
-    scripts.retain(|script| {
-        let name = files::name(script);
-        let versions = name.strip_prefix("cache_pg--").and_then(|rest| rest.strip_suffix(".sql"));
-        versions.is_some_and(|versions| versions.contains("--"))
-    });
-    scripts
-}
-
-/// The version of the extension in its manifest.
-pub(super) fn version() -> Result<String> {
-    let id = process::output(process::cargo("pkgid").args(["--package", "cache_pg"]))?;
-    match id.rsplit(['#', '@']).next() {
-        Some(version) if version.starts_with(|c: char| c.is_ascii_digit()) => Ok(version.to_owned()),
-        _ => bail!("cannot read a version from {id:?}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_upgrade_scripts_are_taken_from_the_sources() {
-        let dir = tempfile::tempdir().unwrap();
-        for name in ["cache_pg--0.1.0--0.2.0.sql", "cache_pg--0.1.0.sql", "schema.sql"] {
-            fs::write(dir.path().join(name), "").unwrap();
-        }
-        let found = written_scripts(dir.path());
-        assert_eq!(found, [dir.path().join("cache_pg--0.1.0--0.2.0.sql")]);
-        assert!(written_scripts(&dir.path().join("absent")).is_empty());
-    }
 }

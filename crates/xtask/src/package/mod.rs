@@ -8,11 +8,13 @@ mod epoch;
 mod every;
 mod flags;
 mod install;
-pub mod release;
+pub mod released;
 mod schema;
+mod scripts;
 mod symbols;
 
 pub use build::{Package, build, build_with, built, cargo, selection};
 pub(crate) use epoch::{git, variable as source_time};
 pub use every::packages;
 pub use install::{install, install_into_server};
+pub use scripts::released as released_scripts;

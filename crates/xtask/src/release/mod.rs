@@ -6,14 +6,13 @@ mod artefacts;
 mod rules;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::package::{self, Package, git};
+use crate::package::{self, git, released};
 use crate::postgres::SUPPORTED;
 use crate::suites::{self, releases};
-use crate::{files, paths, process};
+use crate::{paths, process};
 
 /// What the caller of `cargo xtask release` asks for.
 #[derive(Debug, Default)]
@@ -34,7 +33,7 @@ pub fn run(options: &Options) -> Result<()> {
     let version = releases::version()?;
     println!("== checks before the release of {version}");
     let mut faults = of_sources(&version, options)?;
-    faults.extend(releases::check().err().map(|error| format!("{error:#}")));
+    faults.extend([releases::check(), released::check_paths()].into_iter().filter_map(said));
     report(faults)?;
     let majors = if options.majors.is_empty() { SUPPORTED.collect() } else { options.majors.clone() };
     if !options.majors.is_empty() {
@@ -54,7 +53,7 @@ pub fn run(options: &Options) -> Result<()> {
     let built = package::packages(&majors, &into)?;
     let mut faults = rules::complete(&majors, &built.iter().map(|it| it.major).collect::<Vec<_>>());
     for package in &built {
-        faults.extend(of_build(&version, package)?);
+        faults.extend(said(released::check(package)));
     }
     report(faults)?;
     println!("== sources and clients");
@@ -78,34 +77,20 @@ fn report(faults: Vec<String>) -> Result<()> {
 /// The rules that the sources break.
 fn of_sources(version: &str, options: &Options) -> Result<Vec<String>> {
     let printed = |arguments: &[&str]| process::output(git().args(arguments));
-    let names = |dir: &Path| files::entries(dir).iter().map(|file| files::name(file)).collect::<Vec<_>>();
     let changelog = fs::read_to_string(paths::project().join("CHANGELOG.md"))?;
-    let mut faults: Vec<_> = [
+    let frozen = format!("sql/releases/cache_pg--{version}.sql");
+    let faults = [
         rules::asked(version, options.version.as_deref()),
         rules::clean(&printed(&["status", "--porcelain"])?),
         rules::tagged(version, &printed(&["tag", "--list"])?, &printed(&["tag", "--points-at", "HEAD"])?),
         rules::dated(&changelog, version),
         // What it says is compared after the build.
-        (!paths::project().join(frozen(version)).is_file()).then(|| format!("{} is missing", frozen(version))),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let sql = paths::project().join("sql");
-    faults.extend(rules::upgrades(version, &names(&sql.join("releases")), &names(&sql)));
-    Ok(faults)
+        (!paths::project().join(&frozen).is_file()).then(|| format!("{frozen} is missing: run cargo xtask freeze")),
+    ];
+    Ok(faults.into_iter().flatten().collect())
 }
 
-/// The rules that a built package breaks.
-fn of_build(version: &str, package: &Package) -> Result<Option<String>> {
-    let is_script = |file: &&PathBuf| files::name(file) == format!("cache_pg--{version}.sql");
-    let script = package.scripts.iter().find(is_script).context("the package has no install script")?;
-    let frozen = fs::read_to_string(paths::project().join(frozen(version))).ok();
-    let generated = fs::read_to_string(script)?;
-    Ok(rules::frozen(version, frozen.as_deref(), &generated, &format!("PostgreSQL {}", package.major)))
-}
-
-/// The install script of a released version, in the project.
-fn frozen(version: &str) -> String {
-    format!("sql/releases/cache_pg--{version}.sql")
+/// What a failed check says.
+fn said(checked: Result<()>) -> Option<String> {
+    checked.err().map(|error| format!("{error:#}"))
 }

@@ -2,8 +2,6 @@
 //!
 //! Must never read a file or run a program.
 
-use std::collections::BTreeSet;
-
 /// The version is the one that the caller asked for, if any.
 pub fn asked(version: &str, asked: Option<&str>) -> Option<String> {
     let asked = asked.filter(|asked| asked.trim_start_matches('v') != version)?;
@@ -55,41 +53,10 @@ fn is_date(text: &str) -> bool {
     }
 }
 
-/// The install script of the version is frozen, and is what the build generates. `place` names the build.
-pub fn frozen(version: &str, frozen: Option<&str>, generated: &str, place: &str) -> Option<String> {
-    let file = format!("sql/releases/cache_pg--{version}.sql");
-    match frozen {
-        None => Some(format!("{file} is missing")),
-        Some(frozen) if frozen != generated => {
-            let same = frozen.lines().zip(generated.lines()).take_while(|(old, new)| old == new).count();
-            Some(format!("{file} differs from line {} from what the build for {place} generates", same + 1))
-        }
-        Some(_) => None,
-    }
-}
-
 /// There is a package for each of the majors that are `wanted`.
 pub fn complete(wanted: &[u16], made: &[u16]) -> Vec<String> {
     let missing = wanted.iter().filter(|major| !made.contains(major));
     missing.map(|major| format!("there is no package for PostgreSQL {major}: is PG_CONFIG set?")).collect()
-}
-
-/// Every released version can be updated to `version`. `released`: the names of the frozen install scripts; `upgrades`:
-/// those of the upgrade scripts.
-pub fn upgrades(version: &str, released: &[String], upgrades: &[String]) -> Vec<String> {
-    let of = |name: &str| name.strip_prefix("cache_pg--")?.strip_suffix(".sql").map(str::to_owned);
-    let steps: Vec<_> = upgrades.iter().filter_map(|name| of(name)).collect();
-    let steps: Vec<_> = steps.iter().filter_map(|step| step.split_once("--")).collect();
-    let mut reached = BTreeSet::from([version]);
-    loop {
-        let before = reached.len();
-        reached.extend(steps.iter().filter(|(_, to)| reached.contains(to)).map(|(from, _)| *from).collect::<Vec<_>>());
-        if reached.len() == before {
-            break;
-        }
-    }
-    let stranded = released.iter().filter_map(|name| of(name)).filter(|from| !reached.contains(from.as_str()));
-    stranded.map(|from| format!("no upgrade script leads from the released version {from} to {version}")).collect()
 }
 
 #[cfg(test)]
@@ -134,29 +101,8 @@ mod tests {
     }
 
     #[test]
-    fn another_install_script_than_the_frozen_one_is_refused() {
-        assert_eq!(frozen("0.1.0", Some("a\nb\n"), "a\nb\n", "18"), None);
-        assert!(frozen("0.1.0", None, "a\n", "18").unwrap().contains("cache_pg--0.1.0.sql is missing"));
-        let differs = frozen("0.1.0", Some("a\nb\n"), "a\nc\n", "PostgreSQL 18").unwrap();
-        assert!(differs.contains("from line 2") && differs.contains("PostgreSQL 18"), "{differs}");
-        assert!(frozen("0.1.0", Some("a\n"), "a\nb\n", "18").unwrap().contains("from line 2"));
-    }
-
-    #[test]
     fn a_major_without_a_package_is_refused() {
         assert!(complete(&[15, 16], &[15, 16]).is_empty());
         assert!(complete(&[15, 16], &[15])[0].contains("PostgreSQL 16"));
-    }
-
-    #[test]
-    fn a_release_that_cannot_be_updated_is_refused() {
-        let names = |names: &[&str]| names.iter().map(|name| format!("cache_pg--{name}.sql")).collect::<Vec<_>>();
-        let released = names(&["0.1.0", "0.2.0", "0.3.0"]);
-        assert!(upgrades("0.3.0", &released, &names(&["0.1.0--0.2.0", "0.2.0--0.3.0"])).is_empty());
-        assert!(upgrades("0.3.0", &released, &names(&["0.1.0--0.3.0", "0.2.0--0.3.0"])).is_empty());
-        let missing = upgrades("0.3.0", &released, &names(&["0.1.0--0.2.0"]));
-        assert_eq!(missing.len(), 2, "{missing:?}");
-        assert!(missing[0].contains("0.1.0") && missing[1].contains("0.2.0"), "{missing:?}");
-        assert_eq!(upgrades("0.3.0", &released, &names(&["0.3.0--0.1.0", "0.2.0--0.3.0"])).len(), 1);
     }
 }

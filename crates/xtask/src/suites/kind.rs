@@ -2,8 +2,10 @@
 
 use clap::ValueEnum;
 
-use super::image::VOLUMES_MAJOR;
 use crate::chroot::DEBIANS_MAJOR;
+
+/// The first major that can load extensions from a volume.
+pub const VOLUMES_MAJOR: u16 = 18;
 
 /// A kind of test.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

@@ -20,21 +20,9 @@ mod statements;
 mod summary;
 mod versions;
 
-use anyhow::Result;
-
-use crate::chroot::Unavailable;
 pub use clients::packages as client_packages;
 pub use kind::Suite;
 pub use programs::bench;
 pub use regress::golden_under;
 pub use runner::{run_and_report, run_installed};
 pub use summary::{Outcome, Summary, Verdict};
-
-/// A suite that this machine cannot run is left out.
-fn unless_unavailable(tested: Result<()>) -> Result<Verdict> {
-    match tested {
-        Ok(()) => Ok(Verdict::Passed),
-        Err(error) if error.is::<Unavailable>() => Ok(Verdict::LeftOut(format!("{error:#}"))),
-        Err(error) => Err(error),
-    }
-}

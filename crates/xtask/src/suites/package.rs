@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// When it does not do as users expect. A machine that cannot run the test is none.
 pub fn run(installation: &Installation) -> Result<Verdict> {
-    super::unless_unavailable(test(installation))
+    Verdict::unless_unavailable(test(installation))
 }
 
 fn test(installation: &Installation) -> Result<()> {

@@ -19,7 +19,7 @@ pub fn lint_tools() -> Result<Verdict> {
     statements::check()?;
     versions::check()?;
     releases::check()?;
-    package::release::check_paths()?;
+    package::released::check_paths()?;
     process::run(process::cargo("fmt").args(["--all", "--check"]))?;
     process::run(
         process::cargo("clippy")

@@ -9,23 +9,20 @@ mod volume;
 
 use anyhow::Result;
 
-use super::summary::Verdict;
+use super::{kind::VOLUMES_MAJOR, results, summary::Verdict};
 use crate::package::{self, deb};
 use crate::postgres::Installation;
-
-/// The first major that can load extensions from a volume.
-pub const VOLUMES_MAJOR: u16 = 18;
 
 /// Tests the image for users, or, on a major that can load extensions from a volume, that for CloudNativePG.
 ///
 /// # Errors
 /// When an image does not do as its page says. A machine that cannot run the test is none.
 pub fn run(installation: &Installation) -> Result<Verdict> {
-    super::unless_unavailable(test(installation))
+    Verdict::unless_unavailable(test(installation))
 }
 
 fn test(installation: &Installation) -> Result<()> {
-    let context = super::results::of_this_run(&format!("image-{}", installation.name()));
+    let context = results::of_this_run(&format!("image-{}", installation.name()));
     let file = deb::make(&package::built(installation)?, installation, &context)?;
     println!("the context of the build has {}", file.display());
     if installation.major < VOLUMES_MAJOR {

@@ -10,31 +10,10 @@ use std::{fs, process::Command};
 use anyhow::{Context, Result, bail};
 use cache_pg_rules::release::numbers;
 
-use super::build::{self, Package};
+use super::build::Package;
+use super::scripts::{self, DIR, released, versions};
 use super::symbols;
 use crate::{files, paths, process};
-
-/// The directory of the released install scripts.
-const DIR: &str = "sql/releases";
-
-/// The released install scripts, oldest first: the version of each, and its file.
-pub fn released() -> Vec<(String, PathBuf)> {
-    released_in(&paths::project().join(DIR))
-}
-
-fn released_in(dir: &Path) -> Vec<(String, PathBuf)> {
-    let mut found: Vec<_> =
-        files::entries(dir).into_iter().filter_map(|file| Some((versions(&file)?.pop()?, file))).collect();
-    found.sort_by_key(|(version, _)| numbers(version));
-    found
-}
-
-/// The version of an install script, or the two of an upgrade script, from its name; None for other files.
-fn versions(file: &Path) -> Option<Vec<String>> {
-    let name = files::name(file);
-    let versions = name.strip_prefix("cache_pg--")?.strip_suffix(".sql")?;
-    Some(versions.split("--").map(str::to_owned).collect())
-}
 
 /// Writes the install script of `package` as that of its version, and returns the file.
 ///
@@ -132,9 +111,8 @@ fn misfits<'a>(
 /// When one has none; all faults are named.
 pub fn check_paths() -> Result<()> {
     let released: Vec<_> = released().into_iter().map(|(version, _)| version).collect();
-    let upgrades: Vec<_> =
-        build::written_scripts(&paths::project().join("sql")).iter().filter_map(|file| versions(file)).collect();
-    let faults = path_faults(&released, &upgrades, &build::version()?);
+    let upgrades: Vec<_> = scripts::upgrades().iter().filter_map(|file| versions(file)).collect();
+    let faults = path_faults(&released, &upgrades, &scripts::version()?);
     if faults.is_empty() { Ok(()) } else { bail!("{}", faults.join("\n")) }
 }
 
@@ -181,16 +159,6 @@ mod tests {
         assert_eq!(path_faults(&released, &upgrades[1..], "0.3.0").len(), 1);
         assert_eq!(path_faults(&all(&["next"]), &[], "0.3.0").len(), 2);
         assert_eq!(path_faults(&released, &upgrades, "0.2.0").len(), 3, "two names are newer, and one is stranded");
-    }
-
-    #[test]
-    fn releases_are_in_the_order_of_their_numbers() {
-        let dir = tempfile::tempdir().unwrap();
-        for name in ["cache_pg--0.10.0.sql", "cache_pg--0.9.0.sql", "README"] {
-            fs::write(dir.path().join(name), "").unwrap();
-        }
-        let versions: Vec<_> = released_in(dir.path()).into_iter().map(|(version, _)| version).collect();
-        assert_eq!(versions, ["0.9.0", "0.10.0"]);
     }
 
     #[test]

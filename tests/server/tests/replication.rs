@@ -40,8 +40,9 @@ const STATE: &str = "
         (SELECT jsonb_agg(to_jsonb(t) ORDER BY tag) FROM cache_tags AS t),
         (SELECT jsonb_agg(to_jsonb(n) ORDER BY namespace) FROM cache_namespaces AS n))";
 
-const ERRORS: &str =
-    "SELECT coalesce(sum(apply_error_count + sync_error_count), 0)::bigint FROM pg_stat_subscription_stats";
+/// PostgreSQL 19 counts errors of the first synchronisation in two columns.
+const ERRORS: &str = "SELECT coalesce(sum(value::bigint), 0)::bigint
+    FROM pg_stat_subscription_stats AS stats, jsonb_each_text(to_jsonb(stats)) WHERE key LIKE '%error_count'";
 
 /// Every way in which the publisher's cache changes, on keys, tags and namespaces that the subscriber has too.
 const CHANGES: &str = "

@@ -1,4 +1,4 @@
-//! Owns the SQL scripts that the sources have: the install scripts of releases, and the upgrade scripts; and the present
+//! Owns the SQL scripts that the sources have, the install scripts of releases and the upgrade scripts, and the present
 //! version.
 //!
 //! Must never write one.

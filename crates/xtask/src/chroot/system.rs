@@ -17,6 +17,10 @@ const RELEASE: &str = "bookworm";
 /// The major of PostgreSQL that this release has.
 pub const DEBIANS_MAJOR: u16 = 15;
 
+/// Runs a command whose temporary files are in memory: a disk takes minutes for them, and nothing is left of a command
+/// that is killed.
+const IN_MEMORY: &str = "mount -t tmpfs -o mode=1777 system /tmp && exec \"$@\"";
+
 /// Why this machine cannot have such a system.
 #[derive(Debug)]
 pub struct Unavailable(pub String);
@@ -74,14 +78,16 @@ fn make(package: &str, archive: &Path) -> Result<()> {
     }
     println!("making a clean Debian with {package}: {}", archive.display());
     let unfinished = archive.with_extension("unfinished");
-    let mut command = apt::as_root("mmdebstrap");
+    let mut command = apt::as_root("unshare");
     command
+        .args(["--mount", "sh", "-euc", IN_MEMORY, "make", "mmdebstrap"])
         .args(["--quiet", "--mode=root", "--variant=apt", "--format=tar"])
         .args(["--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\""])
         .arg("--dpkgopt=force-unsafe-io")
         .arg(format!("--include={package}"))
-        .arg(RELEASE)
-        .arg(&unfinished);
+        .args([RELEASE, "-"])
+        .env("TMPDIR", "/tmp")
+        .stdout(fs::File::create(&unfinished)?);
     process::output(&mut command)?;
     fs::rename(&unfinished, archive).with_context(|| format!("cannot write {}", archive.display()))
 }

@@ -1,4 +1,4 @@
-//! Owns the ways to a PostgreSQL server that runs in a jail: psql of the jail, through its socket.
+//! Owns what suites with a jail share: psql on a server in it, through its socket, and the result where there is none.
 //!
 //! Must never start or stop a server, nor pass a password: the socket asks for none.
 
@@ -7,7 +7,8 @@ use std::process::Command;
 use anyhow::{Result, bail, ensure};
 use postgres::Client;
 
-use crate::chroot::Jail;
+use super::summary::Verdict;
+use crate::chroot::{Jail, Unavailable};
 use crate::{demo, process};
 
 /// A server in a jail.
@@ -61,5 +62,17 @@ impl demo::Server for Jailed<'_> {
 
     fn connect(&self, _database: &str) -> Result<Client> {
         bail!("a server in a jail is reached by psql only")
+    }
+}
+
+/// The result of a suite, which is left out if this machine cannot run it.
+///
+/// # Errors
+/// Any other error of the suite.
+pub fn unless_unavailable(tested: Result<()>) -> Result<Verdict> {
+    match tested {
+        Ok(()) => Ok(Verdict::Passed),
+        Err(error) if error.is::<Unavailable>() => Ok(Verdict::LeftOut(format!("{error:#}"))),
+        Err(error) => Err(error),
     }
 }

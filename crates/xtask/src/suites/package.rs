@@ -7,7 +7,7 @@ use std::{process::Command, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::jailed::Jailed;
+use super::jailed::{Jailed, unless_unavailable};
 use super::{results, summary::Verdict};
 use crate::chroot::{self, Jail};
 use crate::package::{self, deb};
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// When it does not do as users expect. A machine that cannot run the test is none.
 pub fn run(installation: &Installation) -> Result<Verdict> {
-    Verdict::unless_unavailable(test(installation))
+    unless_unavailable(test(installation))
 }
 
 fn test(installation: &Installation) -> Result<()> {

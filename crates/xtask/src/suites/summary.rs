@@ -4,10 +4,6 @@
 
 use std::{fmt, time::Duration};
 
-use anyhow::Result;
-
-use crate::chroot::Unavailable;
-
 /// The result of one suite.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
@@ -17,20 +13,6 @@ pub enum Verdict {
     Failed(String),
     /// It did not run; the reason.
     LeftOut(String),
-}
-
-impl Verdict {
-    /// The verdict of a test; a machine that cannot run it is no failure.
-    ///
-    /// # Errors
-    /// When the test failed.
-    pub fn unless_unavailable(tested: Result<()>) -> Result<Self> {
-        match tested {
-            Ok(()) => Ok(Self::Passed),
-            Err(error) if error.is::<Unavailable>() => Ok(Self::LeftOut(format!("{error:#}"))),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 /// One suite on one PostgreSQL, or on none.

@@ -152,7 +152,8 @@ fn below(root: &Path, path: &str) -> PathBuf {
     root.join(path.trim_start_matches('/'))
 }
 
-/// The files that `pattern` stands for; its last part may have one `*`. Without one it is a file, which may be absent.
+/// The files that `pattern`, whose last part may have one `*`, stands for. Without a `*` it is one file, which may be
+/// absent.
 fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
     let name = files::name(pattern);
     let found = match name.split_once('*') {

@@ -9,7 +9,9 @@ mod volume;
 
 use anyhow::Result;
 
+use super::jailed::unless_unavailable;
 use super::{kind::VOLUMES_MAJOR, results, summary::Verdict};
+use crate::chroot::{self, DEBIANS_MAJOR};
 use crate::package::{self, deb};
 use crate::postgres::Installation;
 
@@ -18,16 +20,17 @@ use crate::postgres::Installation;
 /// # Errors
 /// When an image does not do as its page says. A machine that cannot run the test is none.
 pub fn run(installation: &Installation) -> Result<Verdict> {
-    Verdict::unless_unavailable(test(installation))
+    unless_unavailable(test(installation))
 }
 
 fn test(installation: &Installation) -> Result<()> {
+    let system = chroot::debian(&format!("postgresql-{DEBIANS_MAJOR}"))?;
     let context = results::of_this_run(&format!("image-{}", installation.name()));
     let file = deb::make(&package::built(installation)?, installation, &context)?;
     println!("the context of the build has {}", file.display());
     if installation.major < VOLUMES_MAJOR {
-        official::test(installation, &context)
+        official::test(&system, installation, &context)
     } else {
-        volume::test(installation, &context)
+        volume::test(&system, installation, &context)
     }
 }

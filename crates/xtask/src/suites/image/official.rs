@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::build::{self, Stage};
 use super::dockerfile::Variables;
-use crate::chroot::{self, Jail};
+use crate::chroot::{Jail, System};
 use crate::postgres::Installation;
 use crate::suites::{jailed::Jailed, package::healthy};
 use crate::{cluster, demo, paths, process};
@@ -24,10 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const DATABASE: &str = "shop";
 
 /// Builds the image from the package in `context`, and runs it as its page says.
-pub fn test(installation: &Installation, context: &Path) -> Result<()> {
+pub fn test(system: &System, installation: &Installation, context: &Path) -> Result<()> {
     let major = installation.major;
     let arguments = Variables::from([("PG_MAJOR".to_owned(), major.to_string())]);
-    let base = |image: &str| stand_in(image, major);
+    let base = |image: &str| stand_in(system, image, major);
     let built = build::image(&paths::project().join(DOCKERFILE), context, &arguments, &base)?;
     let Stage::System(mut jail) = built else { bail!("{DOCKERFILE} makes an image without a server") };
     println!("built from {DOCKERFILE}");
@@ -77,9 +77,9 @@ fn older_volume(jail: &mut Jail, log: &Path) -> Result<()> {
 }
 
 /// What stands in for `postgres:NN`: Debian's server, with the parts of the official image that ours relies on.
-fn stand_in(image: &str, major: u16) -> Result<Stage> {
+fn stand_in(system: &System, image: &str, major: u16) -> Result<Stage> {
     ensure!(image == format!("postgres:{major}"), "there is no stand-in for the image {image}");
-    let mut jail = Jail::start(&chroot::debian(&format!("postgresql-{major}"))?)?;
+    let mut jail = Jail::start(system)?;
     jail.sh(&format!(
         "mkdir /docker-entrypoint-initdb.d
          cd /usr/share/postgresql

@@ -1,4 +1,4 @@
-//! Owns the test of the image for CloudNativePG: PostgreSQL 18 loads its files from where they are mounted.
+//! Owns the test of the image for CloudNativePG, whose files PostgreSQL 18 loads from where they are mounted.
 //!
 //! Must never test with a server that has the extension in its own directories.
 
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::build::{self, Stage};
 use super::dockerfile::Variables;
-use crate::chroot::{self, DEBIANS_MAJOR, Jail};
+use crate::chroot::{Jail, System};
 use crate::cluster::{Cluster, LIFETIME_IN_TESTS};
 use crate::postgres::Installation;
 use crate::prerequisites::apt;
@@ -20,11 +20,11 @@ const DOCKERFILE: &str = "packaging/cloudnative-pg/Dockerfile";
 const DATABASE: &str = "app";
 
 /// Builds the image from the package in `context`, packs and unpacks it, and runs a server with it.
-pub fn test(installation: &Installation, context: &Path) -> Result<()> {
+pub fn test(system: &System, installation: &Installation, context: &Path) -> Result<()> {
     let arguments = Variables::from([("PG_MAJOR".to_owned(), installation.major.to_string())]);
     let base = |image: &str| {
         ensure!(image.starts_with("debian:"), "there is no stand-in for the image {image}");
-        Ok(Stage::System(Jail::start(&chroot::debian(&format!("postgresql-{DEBIANS_MAJOR}"))?)?))
+        Ok(Stage::System(Jail::start(system)?))
     };
     let built = build::image(&paths::project().join(DOCKERFILE), context, &arguments, &base)?;
     let Stage::Scratch(image) = built else { bail!("{DOCKERFILE} makes more than the files of the extension") };

@@ -11,14 +11,14 @@ use anyhow::{Context, Result};
 use super::plan::{Lane, Target, Task};
 use super::summary::{Outcome, Summary, Verdict};
 use super::{clients, image, kind::Suite, package as package_suite, pgspot, programs, regress};
-use crate::package::{self, Package};
+use crate::package::{self, Package, released};
 use crate::{output, postgres::Installation};
 
 /// A test run: its servers, what was built for them, and its results.
 pub struct Run<'a> {
     only: &'a [Suite],
     installations: BTreeMap<Target, Installation>,
-    built: Mutex<BTreeMap<u16, Arc<Package>>>,
+    packages: Mutex<BTreeMap<u16, Arc<Package>>>,
     summary: Mutex<Summary>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Run<'a> {
     /// when empty.
     pub fn new(installations: &[Installation], only: &'a [Suite]) -> Self {
         let targets = installations.iter().map(|installation| (target(installation), installation.clone()));
-        Self { only, installations: targets.collect(), built: Mutex::default(), summary: Mutex::default() }
+        Self { only, installations: targets.collect(), packages: Mutex::default(), summary: Mutex::default() }
     }
 
     /// The servers, oldest first.
@@ -88,10 +88,10 @@ impl<'a> Run<'a> {
             Task::Programs => vec![timed("programs", None, || programs::compile(self.only))],
             Task::Warnings(major) => vec![self.usual("lint", major, programs::lint_extension)],
             Task::Build(major) => vec![self.usual("build", major, |installation| self.build(installation))],
-            Task::Pgspot(major) => vec![match self.package(major) {
-                Some(package) => self.usual("pgspot", major, |_| pgspot::run(&package)),
-                None => not_built("pgspot", major.to_string()),
-            }],
+            Task::Pgspot(major) => vec![self.built("pgspot", major, pgspot::run)],
+            Task::Released(major) => {
+                vec![self.built("released", major, |package| released::check(package).map(|()| Verdict::Passed))]
+            }
             Task::On(suite, target) => match (self.package(target.major), self.installations.get(&target)) {
                 (Some(_), Some(installation)) => on(suite, installation, self.oldest().unwrap_or(installation)),
                 _ => vec![not_built(&suite.name(), target.name())],
@@ -107,6 +107,7 @@ impl<'a> Run<'a> {
             Task::Warnings(major) => title("lint", Some(&major.to_string())),
             Task::Build(major) => title("build", Some(&major.to_string())),
             Task::Pgspot(major) => title("pgspot", Some(&major.to_string())),
+            Task::Released(major) => title("released", Some(&major.to_string())),
             Task::On(suite, target) => title(&suite.name(), Some(&target.name())),
         }
     }
@@ -117,6 +118,14 @@ impl<'a> Run<'a> {
         timed(name, installation, || run(installation.context("it is not available")?))
     }
 
+    /// A check of what was built for this major.
+    fn built(&self, name: &str, major: u16, check: impl FnOnce(&Package) -> Result<Verdict>) -> Outcome {
+        match self.package(major) {
+            Some(package) => self.usual(name, major, |_| check(&package)),
+            None => not_built(name, major.to_string()),
+        }
+    }
+
     /// The oldest server that has the extension.
     fn oldest(&self) -> Option<&Installation> {
         self.installations.values().find(|installation| self.package(installation.major).is_some())
@@ -125,12 +134,12 @@ impl<'a> Run<'a> {
     fn build(&self, installation: &Installation) -> Result<Verdict> {
         let package = package::build(installation)?;
         package::install(&package, installation)?;
-        locked(&self.built).insert(installation.major, Arc::new(package));
+        locked(&self.packages).insert(installation.major, Arc::new(package));
         Ok(Verdict::Passed)
     }
 
     fn package(&self, major: u16) -> Option<Arc<Package>> {
-        locked(&self.built).get(&major).cloned()
+        locked(&self.packages).get(&major).cloned()
     }
 }
 

@@ -35,6 +35,8 @@ pub enum Task {
     Build(u16),
     /// A check of the SQL that was built for this major.
     Pgspot(u16),
+    /// A check of what was built for this major against the scripts of all releases.
+    Released(u16),
     /// A suite on a server.
     On(Suite, Target),
 }
@@ -118,18 +120,17 @@ pub fn tests(targets: &[Target], wishes: Wishes<'_>) -> Vec<Vec<Lane>> {
             .map(move |target| Task::On(suite, *target))
     };
     let mut golden = Lane::new();
-    if wishes.has(Suite::Sql) {
-        let usual = targets.iter().filter(|target| !target.has_assertions);
-        golden.extend(usual.map(|target| Task::Pgspot(target.major)));
+    for target in targets.iter().filter(|target| !target.has_assertions) {
+        golden.extend(wishes.has(Suite::Sql).then_some(Task::Pgspot(target.major)));
+        golden.extend(wishes.has(Suite::Upgrade).then_some(Task::Released(target.major)));
     }
     golden.extend([Suite::Sql, Suite::Isolation].into_iter().flat_map(on));
     let waiting = on(Suite::Server).map(|task| vec![task]).collect();
     let rest = Suite::on_server().filter(|suite| ![Suite::Sql, Suite::Isolation, Suite::Server].contains(suite));
     let alone = rest.flat_map(on).collect();
-    [vec![golden], waiting, vec![alone]]
-        .into_iter()
-        .filter(|lanes: &Vec<Lane>| lanes.iter().any(|lane| !lane.is_empty()))
-        .collect()
+    let mut stages = vec![vec![golden], waiting, vec![alone]];
+    stages.retain(|lanes: &Vec<Lane>| lanes.iter().any(|lane| !lane.is_empty()));
+    stages
 }
 
 /// The suites that a run of all tests does not take on a target.
@@ -236,8 +237,7 @@ mod tests {
         assert!(tests(&usual(&[16]), lint).is_empty());
         let sql = Wishes { majors: &[], only: &[Suite::Sql] };
         assert_eq!(preparation(&usual(&[16]), sql), [[Task::Build(16)]]);
-        let unit = Wishes { majors: &[], only: &[Suite::Unit] };
-        assert!(!unit.need_a_server() && lint.need_a_server());
+        assert!(!Wishes { majors: &[], only: &[Suite::Unit] }.need_a_server() && lint.need_a_server());
     }
 
     #[test]

@@ -78,15 +78,11 @@ fn parts(script: &str) -> Vec<&str> {
     parts
 }
 
-/// The first lines of the paragraphs that only one of two scripts has.
+/// The first lines that only one of two scripts has.
 fn difference(old: &str, new: &str) -> String {
-    let [old, new] = [old, new].map(|script| parts(script).into_iter().collect::<BTreeSet<_>>());
-    let shown = |sign: char, part: &str| {
-        let lines = part.lines().take(4).map(|line| format!("  {sign} {line}"));
-        lines.collect::<Vec<_>>().join("\n")
-    };
-    let gone = old.difference(&new).map(|part| shown('-', part));
-    gone.chain(new.difference(&old).map(|part| shown('+', part))).take(6).collect::<Vec<_>>().join("\n")
+    let [old, new] = [old, new].map(|script| script.lines().filter(|line| !line.is_empty()).collect::<BTreeSet<_>>());
+    let gone = old.difference(&new).map(|line| format!("  - {line}"));
+    gone.chain(new.difference(&old).map(|line| format!("  + {line}"))).take(12).collect::<Vec<_>>().join("\n")
 }
 
 /// How the functions of an old script do not fit a library that exports these symbols and has its own script.

@@ -6,8 +6,15 @@
 
 use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_char};
 use std::panic::AssertUnwindSafe;
+
+thread_local! {
+    /// Constants that errors have had. They are few, and are kept.
+    static CONSTANTS: RefCell<BTreeSet<&'static CStr>> = const { RefCell::new(BTreeSet::new()) };
+}
 
 /// An error that was caught.
 pub struct Caught {
@@ -28,10 +35,44 @@ pub fn catch<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
             pg_sys::MemoryContextSwitchTo(memory);
             let is_of_postgres = matches!(error, CaughtError::PostgresError(_));
             let original = if is_of_postgres { pg_sys::CopyErrorData() } else { std::ptr::null_mut() };
+            if let Some(original) = original.as_mut() {
+                let constants = [
+                    &mut original.filename,
+                    &mut original.funcname,
+                    &mut original.domain,
+                    &mut original.context_domain,
+                    &mut original.message_id,
+                ];
+                constants.into_iter().for_each(|constant| *constant = kept(*constant));
+            }
             Err(Caught { error, original })
         }
     };
     PgTryBuilder::new(AssertUnwindSafe(|| Ok(work()))).catch_others(handler).execute()
+}
+
+/// A copy of a text that is the same in all errors of its kind, such as the name of a source file. The copy stays.
+///
+/// `ReThrowError` copies only pointers to these texts. They need not be constants: since PostgreSQL 19 `CopyErrorData`
+/// copies them into the current memory context, and pgrx puts those of its own errors into memory that is freed once an
+/// error has been handled. The connection to SPI, and with it that context, ends before the error is reported.
+///
+/// # Safety
+/// The text ends with a zero, or is NULL.
+unsafe fn kept(text: *const c_char) -> *const c_char {
+    if text.is_null() {
+        return text;
+    }
+    // SAFETY: as the caller promises.
+    let text = unsafe { CStr::from_ptr(text) };
+    CONSTANTS.with_borrow_mut(|constants| match constants.get(text) {
+        Some(known) => known.as_ptr(),
+        None => {
+            let text: &'static CStr = Box::leak(text.into());
+            constants.insert(text);
+            text.as_ptr()
+        }
+    })
 }
 
 impl Caught {

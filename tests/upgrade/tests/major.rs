@@ -36,11 +36,13 @@ fn server(installation: &Installation) -> Builder {
 
 /// Runs pg_upgrade; returns what both servers have logged meanwhile.
 fn pg_upgrade(old: &Cluster, new: &Cluster, mode: &str) -> Result<String> {
-    // The newest initdb writes checksums, the oldest does not, and pg_upgrade wants both alike.
-    let mut checksums = new.installation().command("pg_checksums");
-    checksums.arg("--disable").arg("-D").arg(new.data_dir());
-    // Where there are none, it says so and fails.
-    let _ = process::output(process::as_server_user(&mut checksums)?);
+    // The initdb of some versions writes checksums, and pg_upgrade wants both clusters alike.
+    for cluster in [old, new] {
+        let mut checksums = cluster.installation().command("pg_checksums");
+        checksums.arg("--disable").arg("-D").arg(cluster.data_dir());
+        // Where there are none, it says so and fails.
+        let _ = process::output(process::as_server_user(&mut checksums)?);
+    }
     let mut upgrade = new.installation().command("pg_upgrade");
     upgrade.arg("-b").arg(&old.installation().bindir).arg("-B").arg(&new.installation().bindir);
     upgrade.arg("-d").arg(old.data_dir()).arg("-D").arg(new.data_dir());

@@ -29,14 +29,14 @@ test: tools ## download PostgreSQL, build, and run every test (PG_CONFIG=... for
 lint: tools ## check formatting, compiler warnings and the rules of CONTRIBUTING.md
 	@$(XTASK) test --only lint
 
-package-test: tools ## install, use and remove the package of Debian on a clean Debian 12 (needs root)
+package-test: tools ## install, use and remove the Debian package on a clean Debian 12 (needs root)
 	@$(XTASK) test --only package
 
 image-test: tools ## build and run the images for Docker and CloudNativePG without an engine (needs Debian 12 and root)
 	@$(XTASK) test --only image
 
-image: ## build the image for Docker from the package in target/package (PG_MAJOR=18)
-	@docker build --build-arg PG_MAJOR=$(or $(PG_MAJOR),18) --tag postgres-cache_pg:$(or $(PG_MAJOR),18) \
+image: ## build the image for Docker from the package in target/package (PG=18)
+	@docker build --build-arg PG_MAJOR=$(or $(PG),18) --tag postgres-cache_pg:$(or $(PG),18) \
 		--file packaging/docker/Dockerfile target/package
 
 bench: tools ## compare cache_pg with hand-written SQL, frameworks, Redis and memcached (QUICK=1: five minutes)
@@ -45,13 +45,13 @@ bench: tools ## compare cache_pg with hand-written SQL, frameworks, Redis and me
 pictures: tools ## draw the pictures docs/demo.svg and docs/top.svg
 	@$(XTASK) pictures
 
-install: tools ## build, and install into your PostgreSQL (PG_CONFIG=/path/to/pg_config)
+install: tools ## build, and install into your PostgreSQL (PG_CONFIG=/path/to/pg_config; DESTDIR=... for a package)
 	@$(XTASK) install $(PG_CONFIG_GIVEN) $(if $(DESTDIR),--destdir $(DESTDIR))
 
-package: tools ## build a package of Debian for each PostgreSQL, in target/package
+package: tools ## build a Debian package for each PostgreSQL, or for one (PG=18), in target/package
 	@$(XTASK) package $(if $(PG),--pg $(PG))
 
-release: tools ## check that a release is ready, run every test, and make all its files (VERSION=... is what you expect)
+release: tools ## check that a release is ready, run every test, and make all its files (VERSION=... is what you expect; NO_TEST=1)
 	@$(XTASK) release $(if $(VERSION),--version $(VERSION)) $(if $(PG),--pg $(PG)) $(if $(NO_TEST),--no-test)
 
 tools:

@@ -30,7 +30,7 @@ pub fn packages(majors: &[u16], into: &Path) -> Result<Vec<Package>> {
         println!("\n{}\n", deb::describe(&deb::make(&package, &installation, into)?)?);
         built.push(package);
     }
-    println!("{} packages are in {}", built.len(), into.display());
+    println!("{} {} in {}", built.len(), if built.len() == 1 { "package is" } else { "packages are" }, into.display());
     left_out.iter().for_each(|why| println!("no package for {why}"));
     Ok(built)
 }

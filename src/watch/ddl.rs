@@ -3,8 +3,10 @@
 //! Owns the event triggers. They watch a table that comes below a watched one, and refuse every command that drops or
 //! renames a column which a template names. They also refuse ALTER EXTENSION cache_pg UPDATE to a version that the
 //! loaded library does not know. They run inside the commands of all roles, so they must never run code of a user, and
-//! never raise an error about tables that are not watched. They must cost next to nothing if no table is watched, and
-//! must not change what a restore does, which creates the triggers of each table itself.
+//! never raise an error about tables that are not watched. Under a version that the library does not know, watched
+//! tables cannot be told from others: there they refuse commands if any table is watched. They must cost next to
+//! nothing if no table is watched, and must not change what a restore does, which creates the triggers of each table
+//! itself.
 
 use super::{columns::Requirement, install::TriggerFunction, missing, templates::Watch, tree};
 use crate::catalog::{self, ExtensionTables};
@@ -34,12 +36,12 @@ fn cache_watch_ddl(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     if matches!(event, Event::Updated) {
         return Ok(catalog::version_changed()?);
     }
-    let Some(tables) = catalog::tables() else { return Ok(catalog::check_version()?) };
-    let Some(function) = TriggerFunction::find(&tables) else { return Ok(()) };
     if let Err(error) = catalog::check_version() {
         // The watches of another version are unknown. Where there are none, the command concerns none.
-        return if missing::has_watches(&tables, &function) { Err(error.into()) } else { Ok(()) };
+        return if missing::is_any_table_watched() { Err(error.into()) } else { Ok(()) };
     }
+    let Some(tables) = catalog::tables() else { return Ok(()) };
+    let Some(function) = TriggerFunction::find(&tables) else { return Ok(()) };
     match event {
         Event::Updated => {}
         Event::Dropped => dropped(&tables, &function)?,

@@ -10,6 +10,7 @@ use crate::catalog::ExtensionTables;
 use crate::statement::{IntoParam, Statement, statement};
 use std::collections::HashMap;
 
+static ANY: Statement = statement!("watch_any.sql", []);
 static ALL: Statement = statement!("watch_all.sql", [OIDOID]);
 static UNWATCHED: Statement = statement!("watch_unwatched.sql", [OIDOID]);
 
@@ -19,9 +20,9 @@ pub fn unwatched_tables(tables: &ExtensionTables) -> Vec<String> {
     UNWATCHED.read_newest(tables, &[function.oid.param()], |rows| rows.column(1))
 }
 
-/// Whether any table is watched.
-pub fn has_watches(tables: &ExtensionTables, function: &TriggerFunction) -> bool {
-    ALL.read_newest(tables, &[function.oid.param()], |rows| rows.len() > 0)
+/// Whether any table is watched, also under a schema that the library does not know.
+pub fn is_any_table_watched() -> bool {
+    ANY.read_catalog(|rows| rows.get(0, 1) == Some(true))
 }
 
 /// Each column that a template names but that does not exist or has no usable text, as "column of table".

@@ -123,9 +123,9 @@ pub fn parts_of(error: &CaughtError) -> &ErrorReportWithLevel {
     report
 }
 
-/// The context without the last of its entries that shows the statement; NULL if nothing is left. The innermost entry
-/// is the first, so the last one is that of the statement which has just failed. An entry has as many lines as its
-/// statement, and words of PostgreSQL's language around it.
+/// The context without the first of its entries that shows the statement; NULL if nothing is left. The innermost entry
+/// is the first: a statement within the same statement fails and is removed before the outer one. An entry has as many
+/// lines as its statement, and words of PostgreSQL's language around it.
 ///
 /// # Safety
 /// The context ends with a zero, or is NULL.
@@ -136,7 +136,7 @@ unsafe fn without_line(context: *mut c_char, sql: &CStr) -> *mut c_char {
     // SAFETY: as the caller promises.
     let text = unsafe { CStr::from_ptr(context) }.to_bytes();
     let sql = sql.to_bytes();
-    let Some(start) = text.windows(sql.len().max(1)).rposition(|part| part == sql) else { return context };
+    let Some(start) = text.windows(sql.len().max(1)).position(|part| part == sql) else { return context };
     let line_start = text[..start].iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
     let after = &text[start + sql.len()..];
     let line_end = after.iter().position(|&byte| byte == b'\n').unwrap_or(after.len());

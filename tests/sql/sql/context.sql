@@ -26,8 +26,26 @@ $$;
 CREATE TRIGGER store_another BEFORE INSERT ON cache_entries FOR EACH ROW WHEN (new.key = 'nested')
     EXECUTE FUNCTION store_another();
 SELECT cache_set('nested', '1', '1 hour');
+-- A handler within a statement of the extension sees none of an inner one, even if both are the same.
+CREATE FUNCTION store_deeper() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    context text;
+BEGIN
+    PERFORM cache_set('refused:c', '1', '1 hour');
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+    RAISE NOTICE '%', split_part(context, 'SQL statement', 2);
+    RETURN new;
+END
+$$;
+CREATE TRIGGER store_deeper BEFORE INSERT ON cache_entries FOR EACH ROW WHEN (new.key = 'outer')
+    EXECUTE FUNCTION store_deeper();
+\set VERBOSITY terse
+SELECT cache_set('outer', '1', '1 hour') IS NOT NULL AS stored;
+\set VERBOSITY default
 DROP TRIGGER refuse ON cache_entries;
 DROP TRIGGER store_another ON cache_entries;
+DROP TRIGGER store_deeper ON cache_entries;
 
 -- Not a statement that cannot be planned, nor a position in it.
 BEGIN;

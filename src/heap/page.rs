@@ -19,8 +19,9 @@ unsafe extern "C-unwind" {
 const VERSIONS: usize = 2;
 /// A page is also nearly full if fewer bytes than these are free; `heap_page_prune_opt` has the same limit.
 const MIN_FREE: usize = pg_sys::BLCKSZ as usize / 10;
-/// `ReadRecentBuffer` does not raise the usage count of a buffer, so a page that is read only by hints would soon be
-/// evicted. One in this many reads by hint uses `ReadBuffer` instead, which costs some 600 instructions.
+/// Before PostgreSQL 19 `ReadRecentBuffer` does not raise the usage count of a buffer, so a page that is read only by
+/// hints would soon be evicted. One in this many reads by hint uses `ReadBuffer` instead, which costs some 600
+/// instructions.
 const USED_EVERY: u32 = 16;
 
 thread_local! {
@@ -46,7 +47,9 @@ pub(super) unsafe fn pin(relation: Relation, spot: &Spot) -> Option<Buffer> {
         if !is_there {
             return None;
         }
-        if READS_BY_HINT.replace(READS_BY_HINT.get().wrapping_add(1)).is_multiple_of(USED_EVERY) {
+        if !compat::READING_A_RECENT_BUFFER_COUNTS
+            && READS_BY_HINT.replace(READS_BY_HINT.get().wrapping_add(1)).is_multiple_of(USED_EVERY)
+        {
             // The usage count rises only for a backend that has not pinned the buffer yet.
             pg_sys::ReleaseBuffer(buffer);
             return Some(pg_sys::ReadBuffer(relation, spot.page));

@@ -15,6 +15,9 @@ unsafe extern "C-unwind" {
     fn UnlockBuffer(buffer: Buffer);
 }
 
+/// Whether `ReadRecentBuffer` raises the usage count of the buffer, as `ReadBuffer` does.
+pub const READING_A_RECENT_BUFFER_COUNTS: bool = cfg!(since_pg19);
+
 /// Counts a page that was found in a buffer in the statistics of a table.
 pub fn count_page(statistics: &mut pg_sys::PgStat_TableStatus) {
     #[cfg(not(since_pg16))]

@@ -6,7 +6,8 @@
 //! delete, or any write of the caller, before or after.
 //!
 //! It takes the extension's WAL records out of the variable XactLastRecEnd, by which RecordTransactionCommit in xact.c
-//! decides whether to flush, the same in PostgreSQL 15 to 19. Why this is exact: DESIGN.md, "Commits that do not wait".
+//! decides whether to flush, the same in PostgreSQL 15 to 18; on 19 `tests/server` durability, acknowledged and
+//! synchronous show it. Why this is exact: DESIGN.md, "Commits that do not wait".
 
 use crate::{access::Access, settings};
 use pgrx::pg_sys;

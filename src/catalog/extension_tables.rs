@@ -44,6 +44,8 @@ pub const LIBRARY: &str = env!("CARGO_PKG_VERSION");
 pub struct ExtensionTables {
     /// The version of the extension in this database. It is older than [`LIBRARY`] until ALTER EXTENSION UPDATE.
     pub version: String,
+    /// Whether the library knows this version.
+    pub is_supported: bool,
     /// The schema's name, quoted if necessary.
     pub schema: String,
     /// `cache_entries`.
@@ -81,11 +83,21 @@ impl ExtensionTables {
     /// # Errors
     /// [`CacheError::Version`], [`CacheError::Reshaped`].
     pub fn check(&self) -> Result<(), CacheError> {
-        check_version(&self.version)?;
+        self.check_version()?;
         match &self.altered {
             None => Ok(()),
             Some((table, how)) => Err(CacheError::Reshaped { table, how: how.clone() }),
         }
+    }
+}
+
+impl ExtensionTables {
+    /// Checks that the library knows this version of the extension.
+    ///
+    /// # Errors
+    /// [`CacheError::Version`].
+    pub fn check_version(&self) -> Result<(), CacheError> {
+        if self.is_supported { Ok(()) } else { check_version(&self.version) }
     }
 }
 

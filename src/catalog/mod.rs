@@ -10,7 +10,7 @@ pub use extension_tables::{ExtensionTables, LIBRARY, column, tag_column};
 pub use options::namespace_column;
 
 use crate::statement::{self, Statement, statement};
-use crate::{error::CacheError, heap::shape::Shape};
+use crate::{error::CacheError, heap::shape::Shape, pg::compat};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
@@ -36,6 +36,7 @@ pub fn watch() {
             Some(on_schema_change),
             Datum::null(),
         );
+        compat::watch_extensions(on_extension_change);
     }
 }
 
@@ -78,7 +79,7 @@ pub fn installed() -> Result<Rc<ExtensionTables>, CacheError> {
 /// [`CacheError::Version`].
 pub fn check_version() -> Result<(), CacheError> {
     match tables() {
-        Some(tables) => extension_tables::check_version(&tables.version),
+        Some(tables) => tables.check_version(),
         None => match why_absent() {
             error @ CacheError::Version { .. } => Err(error),
             _ => Ok(()),
@@ -86,8 +87,8 @@ pub fn check_version() -> Result<(), CacheError> {
     }
 }
 
-/// The version of the extension has changed: every backend reads it again, this one at once. PostgreSQL reports no
-/// change of `pg_extension`.
+/// The version of the extension has changed: every backend reads it again, this one at once. Before PostgreSQL 18 no
+/// change of `pg_extension` is reported.
 ///
 /// # Errors
 /// [`CacheError::Version`].
@@ -98,8 +99,8 @@ pub fn version_changed() -> Result<(), CacheError> {
         unsafe { pg_sys::CacheInvalidateRelcacheByRelid(tables.entries) };
     }
     let checked = check_version();
-    // An error rolls the change back, and PostgreSQL does not report that.
-    CHANGED.set(checked.is_err());
+    // A rollback takes the change back, and PostgreSQL does not report that.
+    CHANGED.set(true);
     checked
 }
 
@@ -154,13 +155,15 @@ fn look_up() -> Option<ExtensionTables> {
     EXTENSION_TABLES.read_catalog(|rows| {
         let [entries, tags, namespaces] = [rows.get(0, 2)?, rows.get(0, 7)?, rows.get(0, 5)?];
         let shapes = [(entries, &column::SHAPE), (tags, &tag_column::SHAPE), (namespaces, &namespace_column::SHAPE)];
+        let version: String = rows.get(0, 16)?;
         Some(ExtensionTables {
             altered: shapes
                 .into_iter()
                 .find_map(|(table, shape)| Some((shape.table, difference(table, shape)?)))
                 .or_else(|| (rows.get(0, 14) != Some(true)).then(|| (column::SHAPE.table, WRONG_KEY.into())))
                 .or_else(|| (rows.get(0, 15) != Some(true)).then(|| (tag_column::SHAPE.table, WRONG_INDEX.into()))),
-            version: rows.get(0, 16)?,
+            is_supported: extension_tables::check_version(&version).is_ok(),
+            version,
             schema: rows.get(0, 1)?,
             entries,
             owner: rows.get(0, 3)?,
@@ -220,6 +223,11 @@ unsafe extern "C-unwind" fn on_relation_change(_argument: Datum, relation: Oid) 
         CHANGED.set(true);
         NAMESPACES_CHANGED.set(true);
     }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_extension_change(_argument: Datum, _cache: compat::CacheOfCatalog, _hash: u32) {
+    CHANGED.set(true);
 }
 
 #[pg_guard]

@@ -40,6 +40,32 @@ unsafe extern "C-unwind" {
     pub fn end_at_signal(signal: c_int, info: *const pg_sys::pg_signal_info);
 }
 
+/// The number of a cache of the system catalogs, as a callback gets it.
+#[cfg(not(since_pg19))]
+pub type CacheOfCatalog = c_int;
+/// The number of a cache of the system catalogs, as a callback gets it.
+#[cfg(since_pg19)]
+pub type CacheOfCatalog = pg_sys::SysCacheIdentifier::Type;
+
+/// Has `callback` called when a row of `pg_extension` changes. Before PostgreSQL 18 it is not: there only some minor
+/// releases have a cache of that catalog.
+///
+/// # Safety
+/// The callback lives as long as the process, and does nothing that can raise.
+pub unsafe fn watch_extensions(callback: unsafe extern "C-unwind" fn(Datum, CacheOfCatalog, u32)) {
+    #[cfg(not(since_pg18))]
+    let _ = callback;
+    #[cfg(since_pg18)]
+    // SAFETY: as the caller promises.
+    unsafe {
+        pg_sys::CacheRegisterSyscacheCallback(
+            pg_sys::SysCacheIdentifier::EXTENSIONOID as _,
+            Some(callback),
+            Datum::null(),
+        );
+    }
+}
+
 /// The settings that end a transaction which takes too long.
 #[cfg(not(since_pg17))]
 pub const TIMEOUTS: &[&CStr] = &[c"statement_timeout", c"lock_timeout", c"idle_in_transaction_session_timeout"];

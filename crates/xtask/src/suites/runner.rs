@@ -32,7 +32,7 @@ fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> {
     if let Some(building) = building {
         let built = building.and_then(postgres::assertions::Building::wait);
         if let Err(error) = built.and_then(|installation| run.add(installation)) {
-            let why = format!("{error:#}").replace('\n', " ") + "; the usual 18 replaces it";
+            let why = format!("{error:#}").replace('\n', " ") + "; the suites run without it";
             run.tell(Outcome::left_out("all", Some("18-asserts".into()), why));
         }
     }
@@ -43,6 +43,10 @@ fn run(majors: &[u16], only: &[Suite], assertions: bool) -> Result<Summary> {
         let suites: Vec<_> = suites.into_iter().map(Suite::name).collect();
         let why = "a whole run takes them on the oldest and on the newest PostgreSQL";
         run.tell(Outcome::left_out(&suites.join(", "), Some(target.name()), why.into()));
+    }
+    for suite in plan::nowhere(&run.targets(), wishes) {
+        let why = "there is no PostgreSQL for it among these: CONTRIBUTING.md says which it runs on";
+        run.tell(Outcome::left_out(&suite.name(), None, why.into()));
     }
     for left_out in available.left_out {
         run.tell(Outcome::left_out("all", Some(left_out.major.to_string()), left_out.why));
@@ -76,6 +80,9 @@ pub fn run_and_report(majors: &[u16], only: &[Suite], assertions: bool) -> Resul
     print!("\n{summary}");
     if summary.failed() > 0 {
         bail!("a suite failed");
+    }
+    if summary.passed() == 0 {
+        bail!("no suite ran");
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! Must never run anything, nor know more of this machine than which PostgreSQL majors it has.
 
-use super::kind::{Place, Suite};
+use crate::suites::kind::{Place, Suite};
 
 /// A PostgreSQL to test on.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -70,6 +70,7 @@ impl Wishes<'_> {
     /// Whether `suite` runs on `target`, one of all `targets`.
     fn have(self, suite: Suite, target: Target, targets: &[Target]) -> bool {
         let has_twin = targets.contains(&Target { has_assertions: !target.has_assertions, ..target });
+        let is_usual = is_usual(target, targets);
         // A user who names some gets them on each major.
         let is_named = !self.majors.is_empty() || !self.only.is_empty();
         let is_end = is_named || is_end(target.major, targets);
@@ -77,12 +78,17 @@ impl Wishes<'_> {
             Place::NoServer => false,
             Place::Every => true,
             Place::Concurrent => target.has_assertions || is_end && !has_twin,
-            Place::Ends => !target.has_assertions && (is_end || has_twin),
-            Place::Fixed(majors) => !target.has_assertions && majors.contains(&target.major),
-            Place::Newest => !target.has_assertions && is_newest(target.major, targets),
+            Place::Ends => is_usual && (is_end || has_twin),
+            Place::Fixed(majors) => is_usual && majors.contains(&target.major),
+            Place::Newest => is_usual && is_newest(target.major, targets),
         };
         self.has(suite) && here
     }
+}
+
+/// Whether a target is the usual one of its major: the one without assertions, if there is one.
+fn is_usual(target: Target, targets: &[Target]) -> bool {
+    !target.has_assertions || !targets.contains(&Target { has_assertions: false, ..target })
 }
 
 fn is_newest(major: u16, targets: &[Target]) -> bool {
@@ -95,7 +101,7 @@ fn is_end(major: u16, targets: &[Target]) -> bool {
 
 /// The lanes before the tests on servers. Compilers use all processors, so no such test runs beside them.
 pub fn preparation(targets: &[Target], wishes: Wishes<'_>) -> Vec<Lane> {
-    let usual = targets.iter().filter(|target| !target.has_assertions).map(|target| target.major);
+    let usual = targets.iter().filter(|target| is_usual(**target, targets)).map(|target| target.major);
     let mut tools = Lane::new();
     tools.extend(wishes.has(Suite::Lint).then_some(Task::Tools));
     tools.extend(wishes.has(Suite::Unit).then_some(Task::Unit));
@@ -120,7 +126,7 @@ pub fn tests(targets: &[Target], wishes: Wishes<'_>) -> Vec<Vec<Lane>> {
             .map(move |target| Task::On(suite, *target))
     };
     let mut golden = Lane::new();
-    for target in targets.iter().filter(|target| !target.has_assertions) {
+    for target in targets.iter().filter(|target| is_usual(**target, targets)) {
         golden.extend(wishes.has(Suite::Sql).then_some(Task::Pgspot(target.major)));
         golden.extend(wishes.has(Suite::Upgrade).then_some(Task::Released(target.major)));
     }
@@ -135,7 +141,7 @@ pub fn tests(targets: &[Target], wishes: Wishes<'_>) -> Vec<Vec<Lane>> {
 
 /// The suites that a run of all tests does not take on a target.
 pub fn left_out(targets: &[Target], wishes: Wishes<'_>) -> Vec<(Target, Vec<Suite>)> {
-    let usual = targets.iter().filter(|target| !target.has_assertions);
+    let usual = targets.iter().filter(|target| is_usual(**target, targets));
     let missing = usual.map(|&target| {
         let of_major = targets.iter().filter(|other| other.major == target.major);
         let runs = |suite| of_major.clone().any(|other| wishes.have(suite, *other, targets));
@@ -145,106 +151,11 @@ pub fn left_out(targets: &[Target], wishes: Wishes<'_>) -> Vec<(Target, Vec<Suit
     missing.filter(|(_, suites): &(_, Vec<_>)| !suites.is_empty()).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: Wishes<'static> = Wishes { majors: &[], only: &[] };
-
-    fn usual(majors: &[u16]) -> Vec<Target> {
-        majors.iter().map(|&major| Target { major, has_assertions: false }).collect()
-    }
-
-    fn checked(majors: &[u16]) -> Vec<Target> {
-        let mut targets = usual(majors);
-        targets.push(Target { major: 18, has_assertions: true });
-        targets.sort();
-        targets
-    }
-
-    /// The names of the servers on which a suite runs.
-    fn places(suite: Suite, targets: &[Target], wishes: Wishes<'_>) -> String {
-        let on = |task: &Task| match task {
-            Task::On(other, target) if *other == suite => Some(target.name()),
-            _ => None,
-        };
-        tests(targets, wishes).iter().flatten().flatten().filter_map(on).collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn a_whole_run_takes_the_long_suites_at_both_ends_and_with_assertions() {
-        for (suite, servers) in [
-            (Suite::Sql, "15 16 17 18 18-asserts 19"),
-            (Suite::Isolation, "15 16 17 18 18-asserts 19"),
-            (Suite::Server, "15 18-asserts 19"),
-            (Suite::Oracle, "15 18-asserts 19"),
-            (Suite::Attack, "15 18 19"),
-            (Suite::Readme, "15 18 19"),
-            (Suite::Upgrade, "19"),
-            (Suite::Package, "15"),
-            (Suite::Image, "15 18"),
-        ] {
-            assert_eq!(places(suite, &checked(&[15, 16, 17, 18, 19]), ALL), servers, "{suite:?}");
-        }
-    }
-
-    #[test]
-    fn without_assertions_the_usual_one_replaces_them() {
-        assert_eq!(places(Suite::Server, &usual(&[15, 16, 18]), ALL), "15 18");
-        assert_eq!(places(Suite::Server, &usual(&[15, 18, 19]), ALL), "15 19");
-    }
-
-    #[test]
-    fn with_assertions_the_newest_runs_nothing_twice_but_the_quick_suites() {
-        let targets = checked(&[15, 18]);
-        assert_eq!(places(Suite::Sql, &targets, ALL), "15 18 18-asserts");
-        assert_eq!(places(Suite::Oracle, &targets, ALL), "15 18-asserts");
-        assert_eq!(places(Suite::Bench, &targets, ALL), "18");
-    }
-
-    #[test]
-    fn suites_that_are_named_run_on_each_major() {
-        let (targets, only) = (usual(&[15, 16, 17]), [Suite::Server, Suite::Sql]);
-        let named = Wishes { majors: &[], only: &only };
-        assert_eq!(places(Suite::Server, &targets, named), "15 16 17");
-        assert_eq!(places(Suite::Oracle, &targets, named), "");
-        let majors = Wishes { majors: &[15, 16, 17], only: &[] };
-        assert_eq!(places(Suite::Readme, &targets, majors), "15 16 17");
-        assert!(left_out(&targets, named).is_empty() && left_out(&targets, majors).is_empty());
-    }
-
-    #[test]
-    fn the_majors_between_leave_out_the_long_suites_with_a_word() {
-        let long = vec![Suite::Server, Suite::Attack, Suite::Oracle, Suite::Readme];
-        let between = |major| (Target { major, has_assertions: false }, long.clone());
-        assert_eq!(left_out(&checked(&[15, 16, 17, 18, 19]), ALL), [between(16), between(17)]);
-        assert_eq!(left_out(&usual(&[15, 18, 19]), ALL), [between(18)]);
-    }
-
-    #[test]
-    fn each_major_is_built_once_and_the_warnings_are_asked_for_at_both_ends() {
-        let targets = checked(&[15, 16, 18]);
-        let [tools, extension] = &preparation(&targets, ALL)[..] else { panic!("not two lanes") };
-        assert_eq!(tools[..], [Task::Tools, Task::Unit, Task::Programs]);
-        let (warnings, build) = (Task::Warnings, Task::Build);
-        assert_eq!(extension[..], [warnings(15), build(15), build(16), warnings(18), build(18)]);
-    }
-
-    #[test]
-    fn a_lint_builds_nothing_and_sql_compiles_no_programs() {
-        let lint = Wishes { majors: &[16], only: &[Suite::Lint] };
-        assert_eq!(preparation(&usual(&[16]), lint), [[Task::Tools], [Task::Warnings(16)]]);
-        assert!(tests(&usual(&[16]), lint).is_empty());
-        let sql = Wishes { majors: &[], only: &[Suite::Sql] };
-        assert_eq!(preparation(&usual(&[16]), sql), [[Task::Build(16)]]);
-        assert!(!Wishes { majors: &[], only: &[Suite::Unit] }.need_a_server() && lint.need_a_server());
-    }
-
-    #[test]
-    fn what_runs_side_by_side_is_the_same_suite_on_several_servers() {
-        let stages = tests(&checked(&[15, 18, 19]), ALL);
-        let side_by_side: Vec<_> = stages.iter().filter(|lanes| lanes.len() > 1).flatten().flatten().collect();
-        assert_eq!(side_by_side.len(), 3);
-        assert!(side_by_side.iter().all(|task| matches!(task, Task::On(Suite::Server, _))));
-    }
+/// The suites that are wished for and have no target.
+pub fn nowhere(targets: &[Target], wishes: Wishes<'_>) -> Vec<Suite> {
+    let runs = |suite| targets.iter().any(|target| wishes.have(suite, *target, targets));
+    Suite::on_server().filter(|&suite| wishes.has(suite) && !runs(suite)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,9 +81,10 @@ fn of_sources(version: &str, options: &Options) -> Result<Vec<String>> {
     let frozen = format!("sql/releases/cache_pg--{version}.sql");
     let faults = [
         rules::asked(version, options.version.as_deref()),
-        rules::clean(&printed(&["status", "--porcelain"])?),
+        rules::clean(&printed(&["status", "--porcelain", "--untracked-files=all"])?),
         rules::tagged(version, &printed(&["tag", "--list"])?, &printed(&["tag", "--points-at", "HEAD"])?),
         rules::dated(&changelog, version),
+        rules::collected(&changelog),
         // What it says is compared after the build.
         (!paths::project().join(&frozen).is_file()).then(|| format!("{frozen} is missing: run cargo xtask freeze")),
     ];

@@ -53,6 +53,12 @@ fn is_date(text: &str) -> bool {
     }
 }
 
+/// The changelog has nothing under `Unreleased`.
+pub fn collected(changelog: &str) -> Option<String> {
+    let (_, changes) = section(changelog, "Unreleased")?;
+    (!changes.is_empty()).then(|| "CHANGELOG.md has changes under Unreleased: move them into the release".to_owned())
+}
+
 /// There is a package for each of the majors that are `wanted`.
 pub fn complete(wanted: &[u16], made: &[u16]) -> Vec<String> {
     let missing = wanted.iter().filter(|major| !made.contains(major));
@@ -98,6 +104,13 @@ mod tests {
         assert!(dated("## [0.1.0] - 2026-11-30\n\n\n## [0.0.9]\n", "0.1.0").unwrap().contains("empty"));
         assert_eq!(section(changelog, "0.1.0").unwrap(), ("2026-11-30", "- New."));
         assert_eq!(section(changelog, "0.0.9").unwrap(), ("", "- Old."));
+    }
+
+    #[test]
+    fn changes_that_belong_to_no_release_are_refused() {
+        assert_eq!(collected("## [0.1.0] - 2026-11-30\n\n- New.\n"), None);
+        assert_eq!(collected("## [Unreleased]\n\n## [0.1.0] - 2026-11-30\n\n- New.\n"), None);
+        assert!(collected("## [Unreleased]\n\n- New.\n\n## [0.1.0] - 2026-11-30\n").is_some());
     }
 
     #[test]

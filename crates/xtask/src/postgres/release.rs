@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::{fs, process::Command};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::{installation::Installation, private};
 use crate::prerequisites::{archive, archive::Archive, relocation};
@@ -36,12 +36,22 @@ pub fn provide(major: u16) -> Result<Installation> {
     let lock = fs::File::create(parent.join(format!("debian-{major}.lock")))?;
     lock.lock().context("cannot wait for another download")?;
     let root = parent.join(format!("debian-{major}"));
-    let ready = || private::check(Installation::at(&root.join(bin(major)).join("pg_config"))?);
+    let ready = || {
+        let found = private::check(Installation::at(&root.join(bin(major)).join("pg_config"))?)?;
+        ensure!(found.major == major, "{} is PostgreSQL {}", root.display(), found.version);
+        Ok(found)
+    };
     if let Ok(installation) = ready() {
         return Ok(installation);
     }
     println!("fetching PostgreSQL {major} from Debian's {}", suites[0]);
-    let scratch = tempfile::tempdir_in(&parent)?;
+    // What an interrupted download has left.
+    let partial = parent.join(format!("debian-{major}.partial"));
+    if partial.exists() {
+        fs::remove_dir_all(&partial)?;
+    }
+    fs::create_dir(&partial)?;
+    let scratch = tempfile::tempdir_in(&partial)?;
     let unpacked = scratch.path().join("unpacked");
     fetch(major, suites, scratch.path(), &unpacked)?;
     let tests = ["regress", "isolation"].map(|test| pgxs(major).replace("@test", test));
@@ -52,6 +62,7 @@ pub fn provide(major: u16) -> Result<Installation> {
         fs::remove_dir_all(&root)?;
     }
     fs::rename(&unpacked, &root).with_context(|| format!("cannot create {}", root.display()))?;
+    fs::remove_dir_all(&partial)?;
     ready()
 }
 

@@ -129,10 +129,7 @@ const ADDITIONS: &[(&str, &str)] = &[
         "a type that is left behind",
         "CREATE TYPE @extschema@.cache_left AS ENUM (); ALTER EXTENSION cache_pg DROP TYPE @extschema@.cache_left",
     ),
-    (
-        "extended statistics",
-        "CREATE STATISTICS @extschema@.cache_left ON tag, generation FROM @extschema@.cache_tags",
-    ),
+    ("extended statistics", "CREATE STATISTICS @extschema@.cache_left ON tag, generation FROM @extschema@.cache_tags"),
     ("a grant on the schema", "GRANT CREATE ON SCHEMA @extschema@ TO pg_monitor"),
     ("the comment of the schema", "COMMENT ON SCHEMA @extschema@ IS 'cache'"),
     ("a grant on a row type", "REVOKE ALL ON TYPE @extschema@.cache_tags FROM PUBLIC"),
@@ -141,7 +138,8 @@ const ADDITIONS: &[(&str, &str)] = &[
     ("a publication of the schema", "CREATE PUBLICATION cache_changes FOR TABLES IN SCHEMA @extschema@"),
     (
         "a setting of the database",
-        "DO $$ BEGIN EXECUTE pg_catalog.format('ALTER DATABASE %I SET cache_pg.default_ttl = 60', pg_catalog.current_database());
+        "DO $$ BEGIN EXECUTE pg_catalog.format('ALTER DATABASE %I SET cache_pg.default_ttl = 60',
+                                               pg_catalog.current_database());
          END $$",
     ),
     (
@@ -150,7 +148,11 @@ const ADDITIONS: &[(&str, &str)] = &[
                                                pg_catalog.current_database()); END $$",
     ),
     ("a row of cache_namespaces", "INSERT INTO @extschema@.cache_namespaces (namespace) VALUES ('left')"),
-    ("a row of cache_tags", "INSERT INTO @extschema@.cache_tags (tag, generation, version) VALUES ('left', 0, pg_catalog.pg_current_xact_id())"),
+    (
+        "a row of cache_tags",
+        "INSERT INTO @extschema@.cache_tags (tag, generation, version)
+         VALUES ('left', 0, pg_catalog.pg_current_xact_id())",
+    ),
 ];
 
 /// The made-up old release that the script of a fault updates; 0 is that of the right script.

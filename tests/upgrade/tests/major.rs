@@ -60,15 +60,18 @@ fn logs(dir: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// Databases whose caches are logged, unlogged, and in a tablespace.
-fn caches(old: &Cluster, tablespace: &Path) -> Result<Vec<(Scene, String)>> {
+/// Databases whose caches are logged, unlogged, and in a tablespace. pg_upgrade moves tablespaces to `another_major` only.
+fn caches(old: &Cluster, tablespace: &Path, another_major: bool) -> Result<Vec<(Scene, String)>> {
     std::fs::create_dir(tablespace)?;
     files::set_owner(tablespace, process::server_user()?.as_ref())?;
     let mut client = old.connect("postgres")?;
-    client.batch_execute(&format!("CREATE TABLESPACE elsewhere LOCATION '{}'", tablespace.display()))?;
+    if another_major {
+        client.batch_execute(&format!("CREATE TABLESPACE elsewhere LOCATION '{}'", tablespace.display()))?;
+    }
+    let moved = another_major.then_some(("moved", "logged", "TABLESPACE elsewhere"));
     let mut scenes = Vec::new();
     for (database, persistence, options) in
-        [("logged", "logged", ""), ("unlogged", "unlogged", ""), ("moved", "logged", "TABLESPACE elsewhere")]
+        [("logged", "logged", ""), ("unlogged", "unlogged", "")].into_iter().chain(moved)
     {
         client.batch_execute(&format!("CREATE DATABASE {database} {options}"))?;
         let mut client = old.connect(database)?;
@@ -114,7 +117,7 @@ fn upgraded(mode: &str) -> Result<()> {
     let Some([oldest, newest]) = ends()? else { return left_out("pg_upgrade") };
     println!("pg_upgrade {mode} from {} to {}", oldest.version, newest.version);
     let old = server(&oldest).start()?;
-    let scenes = caches(&old, &old.dir().join("elsewhere"))?;
+    let scenes = caches(&old, &old.dir().join("elsewhere"), oldest.major != newest.major)?;
     let next = next_transaction(&mut old.connect("logged")?)?;
     let new = server(&newest).start()?;
     if !marks_columns(&mut new.connect("postgres")?)? {

@@ -173,14 +173,16 @@ def test_calls_at_the_same_time_share_ten_connections(dsn, name, db):
 
 async def test_statement_timeout_is_a_miss(open_cache, dsn, db, name, errors):
     ns = open_cache(psycopg.conninfo.make_conninfo(dsn, options="-c statement_timeout=100")).namespace(name)
-    await go(ns.set("a", 1))
+    # Without the timeout: a busy machine may need longer.
+    patient = open_cache(dsn).namespace(name)
+    await go(patient.set("a", 1))
     with db.transaction():
         db.execute("LOCK cache_entries IN ACCESS EXCLUSIVE MODE")
         started = time.monotonic()
         assert await go(ns.get("a")) is None
         assert time.monotonic() - started < 10
     assert [type(error) for error in errors] == [psycopg.errors.QueryCanceled]
-    assert await go(ns.get("a")) == 1
+    assert await go(patient.get("a")) == 1
 
 
 def test_one_async_cache_in_several_event_loops(dsn, name):

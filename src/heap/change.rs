@@ -168,15 +168,13 @@ impl DirtySnapshot {
 }
 
 fn wait_for(table: &Table, holder: Holder) {
+    let mut nowhere = pg_sys::ItemPointerData::default();
     // SAFETY: waits on heavyweight locks, as the executor does; a cancel or a deadlock raises.
     unsafe {
         match holder {
-            Holder::Transaction(writer) => pg_sys::XactLockTableWait(
-                writer,
-                table.relation,
-                &mut pg_sys::ItemPointerData::default(),
-                pg_sys::XLTW_Oper::XLTW_None,
-            ),
+            Holder::Transaction(writer) => {
+                pg_sys::XactLockTableWait(writer, table.relation, &raw mut nowhere, pg_sys::XLTW_Oper::XLTW_None)
+            }
             Holder::Inserter(writer, token) => pg_sys::SpeculativeInsertionWait(writer, token),
             Holder::Locker(tid) => {
                 write::lock_row(table, tid, pg_sys::LockWaitPolicy::LockWaitBlock);

@@ -9,7 +9,7 @@ use std::{fmt, fs};
 use anyhow::{Context, Result, bail};
 
 use crate::prerequisites::apt;
-use crate::{files, paths, process};
+use crate::{files, output, paths, process};
 
 /// The release of Debian that packages are built and tested on.
 const RELEASE: &str = "bookworm";
@@ -76,7 +76,7 @@ fn make(package: &str, archive: &Path) -> Result<()> {
     if process::which("mmdebstrap").is_none() {
         apt::install(&["mmdebstrap"])?;
     }
-    println!("making a clean Debian with {package}: {}", archive.display());
+    output::line(&format!("making a clean Debian with {package}: {}", archive.display()));
     let unfinished = archive.with_extension("unfinished");
     let mut command = apt::as_root("unshare");
     command

@@ -12,7 +12,7 @@ use super::{results, summary::Verdict};
 use crate::chroot::{self, Jail};
 use crate::package::{self, deb};
 use crate::postgres::Installation;
-use crate::{cluster, demo, files, process};
+use crate::{cluster, demo, files, output, process};
 
 /// The cluster of the test.
 const CLUSTER: &str = "cache";
@@ -34,7 +34,7 @@ fn test(installation: &Installation) -> Result<()> {
     let server = format!("postgresql-{major}");
     let system = chroot::debian(&server)?;
     let file = deb::make(&package::built(installation)?, installation, &results::of_this_run("package"))?;
-    println!("{}", deb::describe(&file)?.trim_end());
+    output::line(deb::describe(&file)?.trim_end());
     let jail = Jail::start(&system)?;
     let deb = format!("/root/{}", files::name(&file));
     jail.put(&file, deb.as_ref())?;
@@ -44,16 +44,16 @@ fn test(installation: &Installation) -> Result<()> {
     let before = tree(&jail)?;
     jail.sh(&format!("dpkg --install {deb}"))?;
     check_files(&jail, &name, major, &before)?;
-    println!("installed: exactly the files of the list");
+    output::line("installed: exactly the files of the list");
     refuses(&jail, &format!("dpkg --remove {server}"), &name)?;
 
     jail.sh(&format!("pg_createcluster --locale=C.UTF-8 {major} {CLUSTER} && pg_ctlcluster {major} {CLUSTER} start"))?;
     let place = vec![format!("--cluster={major}/{CLUSTER}")];
     let server = Jailed { jail: &jail, superuser: "postgres", place };
     without_preload(&server)?;
-    println!("without the preload: values are stored and read, and cache_health says that there is no worker");
+    output::line("without the preload: values are stored and read, and cache_health says that there is no worker");
     with_preload(&server, major)?;
-    println!("with the preload: the tour, the sweeper, and a role without and with the privilege to read");
+    output::line("with the preload: the tour, the sweeper, and a role without and with the privilege to read");
 
     jail.sh(&format!("dpkg --purge {name}"))?;
     let after = tree(&jail)?;
@@ -64,11 +64,13 @@ fn test(installation: &Installation) -> Result<()> {
     ))?;
     server.expect("tour", "SELECT count(*) FROM dishes", "1")?;
     server.ask("tour", "DROP EXTENSION cache_pg CASCADE")?;
-    println!("removed: no file is left, the server starts without the preload, and the extension can be dropped");
+    output::line("removed: no file is left, the server starts without the preload, and the extension can be dropped");
 
     jail.sh(&format!("pg_ctlcluster {major} {CLUSTER} stop && dpkg --purge postgresql-{major}"))?;
     refuses(&jail, &format!("dpkg --install {deb}"), &format!("{name} depends on postgresql-{major}"))?;
-    println!("refused: neither is the server removed before the package, nor the package installed without the server");
+    output::line(
+        "refused: neither is the server removed before the package, nor the package installed without the server",
+    );
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use anyhow::Result;
 use super::jailed::unless_unavailable;
 use super::{kind::VOLUMES_MAJOR, results, summary::Verdict};
 use crate::chroot::{self, DEBIANS_MAJOR};
+use crate::output;
 use crate::package::{self, deb};
 use crate::postgres::Installation;
 
@@ -27,7 +28,7 @@ fn test(installation: &Installation) -> Result<()> {
     let system = chroot::debian(&format!("postgresql-{DEBIANS_MAJOR}"))?;
     let context = results::of_this_run(&format!("image-{}", installation.name()));
     let file = deb::make(&package::built(installation)?, installation, &context)?;
-    println!("the context of the build has {}", file.display());
+    output::line(&format!("the context of the build has {}", file.display()));
     if installation.major < VOLUMES_MAJOR {
         official::test(&system, installation, &context)
     } else {

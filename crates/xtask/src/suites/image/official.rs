@@ -14,7 +14,7 @@ use super::dockerfile::Variables;
 use crate::chroot::{Jail, System};
 use crate::postgres::Installation;
 use crate::suites::{jailed::Jailed, package::healthy};
-use crate::{cluster, demo, paths, process};
+use crate::{cluster, demo, output, paths, process};
 
 const DOCKERFILE: &str = "packaging/docker/Dockerfile";
 const ENTRYPOINT: &str = include_str!("entrypoint.sh");
@@ -30,7 +30,7 @@ pub fn test(system: &System, installation: &Installation, context: &Path) -> Res
     let base = |image: &str| stand_in(system, image, major);
     let built = build::image(&paths::project().join(DOCKERFILE), context, &arguments, &base)?;
     let Stage::System(mut jail) = built else { bail!("{DOCKERFILE} makes an image without a server") };
-    println!("built from {DOCKERFILE}");
+    output::line(&format!("built from {DOCKERFILE}"));
 
     for (name, value) in [("POSTGRES_PASSWORD", "secret"), ("POSTGRES_DB", DATABASE)] {
         jail.set_env(name, value);
@@ -44,7 +44,7 @@ pub fn test(system: &System, installation: &Installation, context: &Path) -> Res
     demo::check(&server, DATABASE, demo::Part::AfterCreate)?;
     healthy(&server, DATABASE)?;
     container.stop(&jail)?;
-    println!("a new volume: the extension is there in {DATABASE}, preloaded; the tour, the sweeper");
+    output::line(&format!("a new volume: the extension is there in {DATABASE}, preloaded; the tour, the sweeper"));
 
     let mut container = Container::run(&jail, &log, &["postgres", "-c", "work_mem=8MB"])?;
     container.wait(&server)?;
@@ -52,7 +52,7 @@ pub fn test(system: &System, installation: &Installation, context: &Path) -> Res
     server.expect(DATABASE, "SELECT cache_get('kept')", "1")?;
     healthy(&server, DATABASE)?;
     container.stop(&jail)?;
-    println!("a command of one's own: still preloaded, and the data are kept");
+    output::line("a command of one's own: still preloaded, and the data are kept");
     older_volume(&mut jail, &log)
 }
 
@@ -72,7 +72,7 @@ fn older_volume(jail: &mut Jail, log: &Path) -> Result<()> {
     server.ask("postgres", "CREATE EXTENSION cache_pg")?;
     healthy(&server, "postgres")?;
     container.stop(jail)?;
-    println!("a volume of another image: ALTER SYSTEM, a restart and CREATE EXTENSION are enough");
+    output::line("a volume of another image: ALTER SYSTEM, a restart and CREATE EXTENSION are enough");
     Ok(())
 }
 

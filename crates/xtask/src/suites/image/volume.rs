@@ -14,7 +14,7 @@ use crate::chroot::{Jail, System};
 use crate::cluster::{Cluster, LIFETIME_IN_TESTS};
 use crate::postgres::Installation;
 use crate::prerequisites::apt;
-use crate::{demo, files, paths, process};
+use crate::{demo, files, output, paths, process};
 
 const DOCKERFILE: &str = "packaging/cloudnative-pg/Dockerfile";
 const DATABASE: &str = "app";
@@ -53,7 +53,7 @@ pub fn test(system: &System, installation: &Installation, context: &Path) -> Res
         cluster.psql(DATABASE, &["-At", "-c", "SELECT DISTINCT probin FROM pg_proc WHERE probin ~ 'cache_pg'"])?;
     ensure!(named == "$libdir/cache_pg", "functions name the library {named:?}");
     check_mapped(&cluster, &volume.join("lib/cache_pg.so"))?;
-    println!("the tour has passed with the library and the scripts of the volume");
+    output::line("the tour has passed with the library and the scripts of the volume");
     Ok(())
 }
 
@@ -64,7 +64,7 @@ fn check_layout(image: &Path) -> Result<()> {
         .filter_map(|file| Some((file.strip_prefix(image).ok()?.display().to_string(), fs::metadata(file).ok()?.len())))
         .collect();
     for (file, bytes) in &found {
-        println!("{bytes:>9}  /{file}");
+        output::line(&format!("{bytes:>9}  /{file}"));
     }
     let has = |wanted: &str| found.iter().any(|(file, _)| file == wanted);
     ensure!(has("lib/cache_pg.so") && has("share/extension/cache_pg.control"), "a file is missing");

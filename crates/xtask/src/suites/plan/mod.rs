@@ -2,6 +2,8 @@
 //!
 //! Must never run anything, nor know more of this machine than which PostgreSQL majors it has.
 
+use std::collections::BTreeMap;
+
 use crate::suites::kind::{Place, Suite};
 
 /// A PostgreSQL to test on.
@@ -125,18 +127,31 @@ pub fn tests(targets: &[Target], wishes: Wishes<'_>) -> Vec<Vec<Lane>> {
             .filter(move |target| wishes.have(suite, **target, targets))
             .map(move |target| Task::On(suite, *target))
     };
-    let mut golden = Lane::new();
+    let mut scripts = Lane::new();
     for target in targets.iter().filter(|target| is_usual(**target, targets)) {
-        golden.extend(wishes.has(Suite::Sql).then_some(Task::Pgspot(target.major)));
-        golden.extend(wishes.has(Suite::Upgrade).then_some(Task::Released(target.major)));
+        scripts.extend(wishes.has(Suite::Sql).then_some(Task::Pgspot(target.major)));
+        scripts.extend(wishes.has(Suite::Upgrade).then_some(Task::Released(target.major)));
     }
-    golden.extend([Suite::Sql, Suite::Isolation].into_iter().flat_map(on));
+    let golden = side_by_side(on(Suite::Sql).chain(on(Suite::Isolation)));
     let waiting = on(Suite::Server).map(|task| vec![task]).collect();
-    let rest = Suite::on_server().filter(|suite| ![Suite::Sql, Suite::Isolation, Suite::Server].contains(suite));
-    let alone = rest.flat_map(on).collect();
-    let mut stages = vec![vec![golden], waiting, vec![alone]];
-    stages.retain(|lanes: &Vec<Lane>| lanes.iter().any(|lane| !lane.is_empty()));
+    let of = |suites: &[Suite]| suites.iter().copied().flat_map(on).collect::<Lane>();
+    let installed = vec![of(&[Suite::Attack, Suite::Readme]), of(&[Suite::Upgrade, Suite::Package, Suite::Image])];
+    let alone = of(&[Suite::Oracle, Suite::Clients, Suite::Bench]);
+    let mut stages = vec![vec![scripts], golden, waiting, installed, vec![alone]];
+    stages.iter_mut().for_each(|lanes: &mut Vec<Lane>| lanes.retain(|lane| !lane.is_empty()));
+    stages.retain(|lanes| !lanes.is_empty());
     stages
+}
+
+/// One lane for each server: the golden tests wait for most of their time.
+fn side_by_side(tasks: impl Iterator<Item = Task>) -> Vec<Lane> {
+    let mut lanes: BTreeMap<Target, Lane> = BTreeMap::new();
+    for task in tasks {
+        if let Task::On(_, target) = task {
+            lanes.entry(target).or_default().push(task);
+        }
+    }
+    lanes.into_values().collect()
 }
 
 /// The suites that a run of all tests does not take on a target.

@@ -96,11 +96,30 @@ fn a_lint_builds_nothing_and_sql_compiles_no_programs() {
 }
 
 #[test]
-fn what_runs_side_by_side_is_the_same_suite_on_several_servers() {
-    let stages = tests(&checked(&[15, 18, 19]), ALL);
-    let side_by_side: Vec<_> = stages.iter().filter(|lanes| lanes.len() > 1).flatten().flatten().collect();
-    assert_eq!(side_by_side.len(), 3);
-    assert!(side_by_side.iter().all(|task| matches!(task, Task::On(Suite::Server, _))));
+fn no_two_lanes_that_run_side_by_side_have_the_same_suite_on_one_server() {
+    for lanes in tests(&checked(&[15, 18, 19]), ALL).iter().filter(|lanes| lanes.len() > 1) {
+        for (number, lane) in lanes.iter().enumerate() {
+            let mut others = lanes.iter().enumerate().filter(|(other, _)| *other != number).flat_map(|(_, lane)| lane);
+            assert!(others.all(|task| !lane.contains(task)), "{lanes:?}");
+        }
+    }
+}
+
+#[test]
+fn what_measures_or_uses_the_whole_machine_runs_alone() {
+    for suite in [Suite::Oracle, Suite::Clients, Suite::Bench] {
+        let stages = tests(&checked(&[15, 18, 19]), ALL);
+        let has = |lane: &Lane| lane.iter().any(|task| matches!(task, Task::On(other, _) if *other == suite));
+        let stage = stages.iter().find(|lanes| lanes.iter().any(has)).unwrap();
+        assert_eq!(stage.len(), 1, "{suite:?}");
+    }
+}
+
+#[test]
+fn every_suite_is_in_the_plan() {
+    for suite in Suite::on_server() {
+        assert!(!places(suite, &checked(&[15, 18, 19]), ALL).is_empty(), "{suite:?}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::system::System;
 use crate::process::output;
 use crate::{cluster, files, prerequisites::apt};
 
-/// What runs first in it.
+/// The first program in it.
 const ENTER: &str = include_str!("enter.sh");
 /// The namespaces that it does not share with the machine.
 const APART: [&str; 5] = ["--mount", "--pid", "--net", "--ipc", "--uts"];
@@ -87,7 +87,7 @@ impl Jail {
         command
     }
 
-    /// What a shell of it prints for `script` as root.
+    /// The output of a shell that runs `script` in it as root.
     ///
     /// # Errors
     /// When the script fails; the message has its output.

@@ -40,7 +40,7 @@ pub(super) fn of_c(installation: &Installation) -> String {
     given + &renamed.iter().map(renaming).collect::<String>()
 }
 
-/// What cargo itself would take of the two variables, and the new names of paths.
+/// The flags that cargo itself would take from the two variables, and those for the new names of paths.
 fn joined(encoded: Option<String>, plain: Option<String>, renamed: &[(&Path, &str)]) -> String {
     let mut flags: Vec<String> = match (encoded, plain) {
         (Some(encoded), _) => encoded.split(SEPARATOR).filter(|flag| !flag.is_empty()).map(str::to_owned).collect(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 use object::{Object, ObjectSymbol};
 
-/// What precedes the symbol in a script.
+/// The text before the symbol in a script.
 const IN_LIBRARY: &str = "'MODULE_PATHNAME'";
 /// The words that end the arguments and the result of a function.
 const ATTRIBUTES: [&str; 9] =

@@ -45,7 +45,7 @@ pub fn provide(major: u16) -> Result<Installation> {
         return Ok(installation);
     }
     println!("fetching PostgreSQL {major} from Debian's {}", suites[0]);
-    // What an interrupted download has left.
+    // An interrupted download may have left it.
     let partial = parent.join(format!("debian-{major}.partial"));
     if partial.exists() {
         fs::remove_dir_all(&partial)?;

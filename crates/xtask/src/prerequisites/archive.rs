@@ -78,7 +78,7 @@ impl Archive {
         command
     }
 
-    /// What apt installs for `package` on a system where nothing is installed.
+    /// The packages that apt installs for `package` on a system where nothing is installed.
     ///
     /// # Errors
     /// When the package, or one that it needs, is not served today; the message is one line.

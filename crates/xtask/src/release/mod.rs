@@ -14,7 +14,7 @@ use crate::postgres::SUPPORTED;
 use crate::suites::{self, releases};
 use crate::{paths, process};
 
-/// What the caller of `cargo xtask release` asks for.
+/// The wishes of the caller of `cargo xtask release`.
 #[derive(Debug, Default)]
 pub struct Options {
     /// The version that is expected, such as `0.1.0`.
@@ -85,13 +85,13 @@ fn of_sources(version: &str, options: &Options) -> Result<Vec<String>> {
         rules::tagged(version, &printed(&["tag", "--list"])?, &printed(&["tag", "--points-at", "HEAD"])?),
         rules::dated(&changelog, version),
         rules::collected(&changelog),
-        // What it says is compared after the build.
+        // Its text is compared after the build.
         (!paths::project().join(&frozen).is_file()).then(|| format!("{frozen} is missing: run cargo xtask freeze")),
     ];
     Ok(faults.into_iter().flatten().collect())
 }
 
-/// What a failed check says.
+/// The message of a failed check.
 fn said(checked: Result<()>) -> Option<String> {
     checked.err().map(|error| format!("{error:#}"))
 }

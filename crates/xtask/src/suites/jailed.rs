@@ -16,7 +16,7 @@ pub struct Jailed<'a> {
     pub jail: &'a Jail,
     /// The user of the jail that runs psql as a superuser.
     pub superuser: &'static str,
-    /// What psql needs to find the server.
+    /// The arguments by which psql finds the server.
     pub place: Vec<String>,
 }
 
@@ -28,7 +28,7 @@ impl Jailed<'_> {
         command
     }
 
-    /// What the superuser gets for `sql`, as `psql -At` prints it.
+    /// The result of `sql` for the superuser, as `psql -At` prints it.
     ///
     /// # Errors
     /// When it fails.

@@ -10,7 +10,7 @@ const CONTROL: &str = include_str!("../../../../../packaging/debian/control");
 const README: &str = include_str!("../../../../../packaging/debian/README.Debian");
 const MAINTAINER: &str = "cache_pg contributors <cache_pg@users.noreply.github.com>";
 
-/// What the texts say of one package.
+/// The facts about one package that the texts have.
 pub(super) struct Facts {
     /// The major version of PostgreSQL.
     pub major: u16,

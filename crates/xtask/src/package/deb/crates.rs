@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::process;
 
-/// What cargo says of all crates.
+/// The metadata of all crates, from cargo.
 #[derive(Deserialize)]
 pub(super) struct Metadata {
     packages: Vec<Crate>,

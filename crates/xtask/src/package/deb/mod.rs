@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(layout(&debian("")), usual);
         assert_eq!(layout(&debian("/var/cache/copies/18")), usual);
         assert_eq!(layout(&installation("/wheel/bin", "/wheel/lib/postgresql", "/wheel/share")), usual);
-        let said = installation("/root/usr/lib/postgresql/18/bin", "/root/usr/lib/x", "/root/usr/share/y");
+        let said = installation("/unpacked/usr/lib/postgresql/18/bin", "/unpacked/usr/lib/x", "/unpacked/usr/share/y");
         assert_eq!(layout(&said), ("usr/lib/x".into(), "usr/share/y".into()));
     }
 

@@ -76,7 +76,7 @@ fn older_volume(jail: &mut Jail, log: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What stands in for `postgres:NN`: Debian's server, with the parts of the official image that ours relies on.
+/// The stand-in for `postgres:NN`: Debian's server, with the parts of the official image that ours relies on.
 fn stand_in(system: &System, image: &str, major: u16) -> Result<Stage> {
     ensure!(image == format!("postgres:{major}"), "there is no stand-in for the image {image}");
     let mut jail = Jail::start(system)?;

@@ -1,12 +1,12 @@
 //! The worker passes over pages in which nothing is due, and finds what is due all the same.
 //!
-//! Every wait but one is shorter than the minute after which a page is read whatever is known of it: what only that
-//! finds has been overlooked.
+//! A turn that counts the entries reads every page, whatever is known of it. What only such a turn finds has been
+//! overlooked: [`found_by_its_range`].
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use cache_pg_server_tests::{PATIENCE, Shared, create_database, get, rows, swift_server};
 use postgres::Client;
 use xtask::cluster::{Cluster, wait_for};
@@ -15,6 +15,10 @@ static SHARED: Shared = Shared::new();
 
 /// Entries that stay, on more than a thousand pages.
 const LIVE: i64 = 40_000;
+
+/// No turn counts the entries for so long after a count has ended, in seconds: six sweep intervals,
+/// `rules::pace::count_every`.
+const COUNT_EVERY: i64 = 6;
 
 /// A database of its own on the server of this file, with many entries that are not due for long, all of which the
 /// worker has read.
@@ -53,58 +57,121 @@ fn turn(client: &mut Client, key: &str) -> Result<()> {
 }
 
 fn gone(client: &mut Client, key: &str, patience: Duration) -> Result<()> {
-    wait_for(client, &format!("SELECT NOT EXISTS (SELECT FROM cache_entries WHERE key = '{key}')"), patience)
+    wait_for(client, &is_gone(key), patience)
+}
+
+/// When the last count ended, in microseconds since 1970.
+fn counted_at(client: &mut Client) -> Result<i64> {
+    get(
+        client,
+        "SELECT coalesce((extract(epoch FROM counted_at) * 1000000)::bigint, 0) FROM cache_stats WHERE scope = 'total'",
+    )
+}
+
+/// Waits for the end of a count. Returns when it ended.
+fn after_a_count(client: &mut Client) -> Result<i64> {
+    let last = counted_at(client)?;
+    for _ in 0..10 * COUNT_EVERY {
+        // The sweeper stays away while nothing is due.
+        turn(client, "counted")?;
+        let now = counted_at(client)?;
+        if now > last {
+            return Ok(now);
+        }
+    }
+    bail!("no turn counts the entries")
+}
+
+/// Waits until a row is gone that a turn has found which did not count the entries.
+///
+/// `write` makes the row due after a count. It returns when that count ended, and the query that says whether the row
+/// is gone. If this takes so long that a count may have found the row, `write` is called again, with the number of the
+/// attempt.
+fn found_by_its_range(
+    client: &mut Client,
+    mut write: impl FnMut(&mut Client, i64) -> Result<(i64, String)>,
+) -> Result<()> {
+    for attempt in 1..=8 {
+        let (counted_at, is_gone) = write(client, attempt)?;
+        wait_for(client, &is_gone, PATIENCE)?;
+        let next_count = format!("SELECT clock_timestamp() >= to_timestamp({counted_at} / 1e6) + '{COUNT_EVERY} s'");
+        if !get::<bool>(client, &next_count)? {
+            return Ok(());
+        }
+    }
+    bail!("only turns that count the entries have found it")
+}
+
+fn is_gone(key: &str) -> String {
+    format!("SELECT NOT EXISTS (SELECT FROM cache_entries WHERE key = '{key}')")
 }
 
 #[test]
 fn turns_over_a_table_where_nothing_is_due_read_next_to_none_of_it() -> Result<()> {
     const TURNS: i64 = 8;
     let (_cluster, mut client) = database("idle")?;
-    let (before, pages) = (pages_read(&mut client)?, pages(&mut client)?);
+    let (start, before, pages) = (Instant::now(), pages_read(&mut client)?, pages(&mut client)?);
     for number in 0..TURNS {
         turn(&mut client, &format!("due:{number}"))?;
     }
     let read = pages_read(&mut client)? - before;
     assert!(get::<bool>(&mut client, "SELECT pages_skipped > 0 AND pages_read > 0 FROM cache_sweeps")?);
-    // One range of 64 pages or two each time, and our own reading. Once round the table is allowed: a minute may have
-    // passed.
+    // A turn that counts the entries reads every page. One may have begun before, and another one at once.
+    let counts = 2 + start.elapsed().as_secs() as i64 / COUNT_EVERY;
+    // One range of 64 pages or two each time, and our own reading.
     assert!(pages > 1_000, "{pages} pages");
-    assert!(read < pages + TURNS * 64 * 3, "{TURNS} turns have read {read} of {pages} pages");
+    assert!(read < counts * pages + TURNS * 64 * 3, "{TURNS} turns have read {read} of {pages} pages");
     Ok(())
 }
 
 #[test]
 fn an_entry_that_falls_due_among_others_that_do_not_is_found() -> Result<()> {
     let (_cluster, mut client) = database("due")?;
-    for key in ["live:1", "live:20000", "live:40000"] {
-        client.execute("SELECT cache_touch($1, '3 seconds')", &[&key])?;
+    for before in [0, LIVE / 2, LIVE - 8] {
+        found_by_its_range(&mut client, |client, attempt| {
+            let key = format!("live:{}", before + attempt);
+            let counted_at = after_a_count(client)?;
+            client.execute("SELECT cache_touch($1, '1 second')", &[&key])?;
+            Ok((counted_at, is_gone(&key)))
+        })?;
     }
-    client.batch_execute("SELECT cache_set_many('{\"a\": 1, \"b\": 2}', '2 seconds')")?;
-    wait_for(&mut client, &format!("SELECT count(*) = {LIVE} - 3 FROM cache_entries"), PATIENCE)
+    found_by_its_range(&mut client, |client, _| {
+        let counted_at = after_a_count(client)?;
+        client.batch_execute("SELECT cache_set_many('{\"a\": 1, \"b\": 2}', '1 second')")?;
+        Ok((counted_at, "SELECT NOT EXISTS (SELECT FROM cache_entries WHERE key IN ('a', 'b'))".to_owned()))
+    })
 }
 
 #[test]
 fn what_a_transaction_wrote_that_was_open_during_turns_is_found() -> Result<()> {
     let (cluster, mut client) = database("late")?;
     let mut writer = cluster.connect("late")?;
-    let mut open = writer.transaction()?;
-    open.execute("SELECT cache_touch('live:20000', '1 millisecond')", &[])?;
-    open.execute("SELECT cache_set('late', '1', '1 millisecond')", &[])?;
-    for key in ["one", "two", "three"] {
-        turn(&mut client, key)?;
-    }
-    open.commit()?;
-    wait_for(&mut client, &format!("SELECT count(*) = {LIVE} - 1 FROM cache_entries"), PATIENCE)
+    found_by_its_range(&mut client, |client, attempt| {
+        let key = format!("live:{}", LIVE / 2 + attempt);
+        let mut open = writer.transaction()?;
+        open.execute("SELECT cache_touch($1, '1 millisecond')", &[&key])?;
+        open.execute("SELECT cache_set('late', '1', '1 millisecond')", &[])?;
+        for key in ["one", "two"] {
+            turn(client, key)?;
+        }
+        let counted_at = after_a_count(client)?;
+        open.commit()?;
+        Ok((counted_at, format!("SELECT NOT EXISTS (SELECT FROM cache_entries WHERE key IN ('{key}', 'late'))")))
+    })
 }
 
 #[test]
 fn what_a_savepoint_took_back_does_no_harm_and_what_it_kept_is_found() -> Result<()> {
     let (_cluster, mut client) = database("savepoint")?;
-    client.batch_execute(
-        "BEGIN; SELECT cache_touch('live:1', '1 millisecond'); SAVEPOINT s;
-         SELECT cache_touch('live:20000', '1 millisecond'); ROLLBACK TO s; COMMIT",
-    )?;
-    wait_for(&mut client, &format!("SELECT count(*) = {LIVE} - 1 FROM cache_entries"), PATIENCE)?;
+    found_by_its_range(&mut client, |client, attempt| {
+        let key = format!("live:{attempt}");
+        let counted_at = after_a_count(client)?;
+        client.batch_execute(&format!(
+            "BEGIN; SELECT cache_touch('{key}', '1 millisecond'); SAVEPOINT s;
+             SELECT cache_touch('live:20000', '1 millisecond'); ROLLBACK TO s; COMMIT",
+        ))?;
+        Ok((counted_at, is_gone(&key)))
+    })?;
     assert!(get::<bool>(&mut client, "SELECT cache_exists('live:20000')")?);
     Ok(())
 }
@@ -113,21 +180,28 @@ fn what_a_savepoint_took_back_does_no_harm_and_what_it_kept_is_found() -> Result
 fn what_statements_have_written_is_found() -> Result<()> {
     let (_cluster, mut client) = database("statements")?;
     client.batch_execute("CREATE INDEX ON cache_entries (version)")?;
-    client.batch_execute(
-        "SELECT cache_touch('live:20000', '1 millisecond'); SELECT cache_set('late', '1', '2 seconds')",
-    )?;
-    wait_for(&mut client, &format!("SELECT count(*) = {LIVE} - 1 FROM cache_entries"), PATIENCE)
+    found_by_its_range(&mut client, |client, attempt| {
+        let key = format!("live:{}", LIVE / 2 + attempt);
+        let counted_at = after_a_count(client)?;
+        client.execute("SELECT cache_touch($1, '1 millisecond'), cache_set('late', '1', '1 second')", &[&key])?;
+        Ok((counted_at, format!("SELECT NOT EXISTS (SELECT FROM cache_entries WHERE key IN ('{key}', 'late'))")))
+    })
 }
 
 #[test]
 fn entries_whose_tag_was_invalidated_are_found() -> Result<()> {
     let (_cluster, mut client) = database("tagged")?;
-    client.batch_execute(
-        "SELECT cache_set('live:' || n, '1', '1 hour', tags => '{t}') FROM unnest('{1,20000,40000}'::int[]) AS n",
-    )?;
-    turn(&mut client, "between")?;
-    client.batch_execute("SELECT cache_invalidate_tags('t')")?;
-    wait_for(&mut client, &format!("SELECT count(*) = {LIVE} - 3 FROM cache_entries"), PATIENCE)
+    found_by_its_range(&mut client, |client, attempt| {
+        client.batch_execute(
+            "SELECT cache_set('live:' || n, '1', '1 hour', tags => '{t}') FROM unnest('{1,20000,40000}'::int[]) AS n",
+        )?;
+        turn(client, &format!("between:{attempt}"))?;
+        let counted_at = after_a_count(client)?;
+        client.batch_execute("SELECT cache_invalidate_tags('t')")?;
+        let tagged =
+            "SELECT NOT EXISTS (SELECT FROM cache_entries WHERE key IN ('live:1', 'live:20000', 'live:40000'))";
+        Ok((counted_at, tagged.to_owned()))
+    })
 }
 
 #[test]

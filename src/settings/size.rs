@@ -3,8 +3,9 @@
 //! Owns these settings with their defaults. Must never judge whether a limit is reached.
 
 use super::define::{memory_context, settings};
+use cache_pg_rules::hint;
 use cache_pg_rules::limit::{Limit, Limits};
-use pgrx::{GucContext::Suset, GucSetting};
+use pgrx::{GucContext::Suset, GucSetting, pg_sys};
 
 settings! {
     /// Defines these settings.
@@ -26,10 +27,10 @@ settings! {
     RECENCY_MEMORY: i32 = 8192, 0 => 1024 * 1024; memory_context(), UNIT_KB; c"cache_pg.recency_memory",
         c"Sets the shared memory that records which entries were read recently, so that eviction keeps them.",
         c"Eight bytes for each entry of the server are enough; with fewer, many keys share a byte. With 0, nothing is recorded.";
-    /// Sixteen megabytes: 16 bytes for each of a million entries.
-    HINT_MEMORY: i32 = 16 * 1024, 0 => 1024 * 1024; memory_context(), UNIT_KB; c"cache_pg.hint_memory",
+    /// A share of `shared_buffers`: only rows whose page is in a buffer are found without the index.
+    HINT_MEMORY: i32 = -1, -1 => 1024 * 1024; memory_context(), UNIT_KB; c"cache_pg.hint_memory",
         c"Sets the shared memory that records where rows are, so that reads do not need the index.",
-        c"Sixteen bytes for each frequently read entry of the server are enough. With 0, every read uses the index.";
+        c"Sixteen bytes for each frequently read entry of the server are enough. With -1, it is a sixteenth of shared_buffers, from 16MB to 1GB. With 0, every read uses the index.";
 }
 
 /// `cache_pg.max_entries`, and `cache_pg.max_size` in bytes; None: no limit.
@@ -50,5 +51,9 @@ pub fn recency_memory() -> usize {
 
 /// `cache_pg.hint_memory` in bytes.
 pub fn hint_memory() -> usize {
-    HINT_MEMORY.get().max(0) as usize * 1024
+    match usize::try_from(HINT_MEMORY.get()) {
+        Ok(kilobytes) => kilobytes * 1024,
+        // SAFETY: the number of buffers, which never changes once the configuration was read.
+        Err(_) => hint::memory_for(unsafe { pg_sys::NBuffers }.max(0) as usize * pg_sys::BLCKSZ as usize),
+    }
 }

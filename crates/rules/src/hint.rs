@@ -10,6 +10,13 @@
 /// How many hints are searched for a key: as many as fit into one cache line.
 pub const WAYS: usize = 4;
 
+/// The least and the most memory that [`memory_for`] gives hints, in bytes.
+const MEMORY: (usize, usize) = (16 << 20, 1 << 30);
+
+/// How many bytes of buffers there are for each byte of hints. A hint of 16 bytes finds a row of at least 200 bytes,
+/// and those of a cache are rarely as small.
+const BUFFERS_A_BYTE: usize = 16;
+
 const BUFFER_BITS: u32 = 23;
 const ROW_BITS: u32 = 9;
 
@@ -39,6 +46,11 @@ impl Spot {
         let page = (word >> (BUFFER_BITS + ROW_BITS)) as u32;
         (buffer > 0 && row > 0).then_some(Self { page, row, buffer })
     }
+}
+
+/// The memory for hints, in bytes, where PostgreSQL has so many bytes of buffers: enough for the rows that they hold.
+pub fn memory_for(buffers: usize) -> usize {
+    (buffers / BUFFERS_A_BYTE).clamp(MEMORY.0, MEMORY.1)
 }
 
 /// The tag of a key's hints.
@@ -103,6 +115,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn memory_grows_with_the_buffers_within_bounds() {
+        let memory = |megabytes: usize| memory_for(megabytes << 20) >> 20;
+        assert_eq!([0, 128, 256, 512, 4096, 16_384, 65_536].map(memory), [16, 16, 16, 32, 256, 1024, 1024]);
     }
 
     #[test]

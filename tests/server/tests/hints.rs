@@ -155,6 +155,16 @@ fn a_page_that_is_read_by_hints_stays_in_its_buffer_as_long_as_it_is_used() -> R
 }
 
 #[test]
+fn memory_for_hints_grows_with_the_buffers_unless_it_is_set() -> Result<()> {
+    for (buffers, set, megabytes) in [("128MB", "-1", 16), ("512MB", "-1", 32), ("512MB", "17MB", 17)] {
+        let cluster = server()?.conf("shared_buffers", buffers).conf("cache_pg.hint_memory", set).start()?;
+        let size = "SELECT size FROM pg_shmem_allocations WHERE name = 'cache_pg hints'";
+        assert_eq!(get::<i64>(&mut cluster.connect("postgres")?, size)?, megabytes << 20, "{buffers}, {set}");
+    }
+    Ok(())
+}
+
+#[test]
 fn without_memory_for_hints_every_read_goes_through_the_index() -> Result<()> {
     let without = server()?.conf("cache_pg.hint_memory", "0").start()?;
     // Before PostgreSQL 17 a look for many keys counts as one for each.

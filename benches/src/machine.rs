@@ -21,11 +21,13 @@ pub fn described(postgres: &Postgres) -> String {
     )
 }
 
-/// The average number of processes that ran or wanted to run over the last minute, per processor. Times from a busy
-/// machine mean little; counts are still right.
-pub fn busy() -> f64 {
-    let loadavg = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load: f64 = loadavg.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default();
+/// The load average of the last minute: how many processes ran or wanted to run. None: the system does not say.
+pub fn load() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}
+
+/// A load average for each processor. Times from a busy machine mean little; counts are still right.
+pub fn busy(load: f64) -> f64 {
     load / std::thread::available_parallelism().map_or(1, usize::from) as f64
 }
 

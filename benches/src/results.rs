@@ -26,8 +26,8 @@ pub struct Results {
     pub plan: Plan,
     /// The machine.
     pub machine: String,
-    /// How busy the machine was when the run began: [`machine::busy`].
-    pub busy: f64,
+    /// The load averages of the minutes before the run began and before it ended, in which it was its own load.
+    pub load: [Option<f64>; 2],
     /// How long it took.
     pub took: Duration,
     /// The contenders, in the order of the tables.
@@ -54,7 +54,7 @@ pub struct Results {
 /// When PostgreSQL does not start, or a request fails or gets a wrong answer.
 pub fn run(installation: &Installation, plan: Plan, say: &dyn Fn(&str)) -> Result<Results> {
     let start = Instant::now();
-    let busy = machine::busy();
+    let load_before = machine::load();
     let buffers = plan.buffers.min(machine::memory_megabytes() / 4).max(128);
     let postgres = Arc::new(Postgres::start(installation, buffers)?);
     let machine = machine::described(&postgres);
@@ -81,7 +81,7 @@ pub fn run(installation: &Installation, plan: Plan, say: &dyn Fn(&str)) -> Resul
     Ok(Results {
         plan,
         machine,
-        busy,
+        load: [load_before, machine::load()],
         took: start.elapsed(),
         contenders: names,
         left_out,

@@ -4,7 +4,7 @@
 
 use super::{table::Table, tables};
 use crate::plan::{Plan, clients as clients_of};
-use crate::{results::Results, targets};
+use crate::{machine, results::Results, targets};
 
 /// The most running processes for each processor with which the times of a machine are shown.
 const BUSY: f64 = 0.5;
@@ -29,7 +29,11 @@ pub fn page(results: &Results) -> String {
 /// Whether the times of a run may stand in the documents: those of the full form, on a quiet machine. Counts always
 /// may.
 pub fn times_count(results: &Results) -> bool {
-    results.plan.name == "full" && results.busy <= BUSY
+    results.plan.name == "full" && !was_busy(results)
+}
+
+fn was_busy(results: &Results) -> bool {
+    results.load[0].is_none_or(|load| machine::busy(load) > BUSY)
 }
 
 fn body(results: &Results, times: bool) -> String {
@@ -92,13 +96,16 @@ fn origin(results: &Results, times: bool) -> String {
             results.machine
         );
     }
-    let warning = if results.busy > BUSY {
+    let warning = if was_busy(results) {
         " **The machine was busy with other things: trust the counts, not the times.**"
     } else {
         ""
     };
+    let [before, after] =
+        results.load.map(|load| load.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}")));
     format!(
-        "Measured by `{form}` in {:.0} minutes on {}: medians of {} interleaved rounds.{warning}",
+        "Measured by `{form}` in {:.0} minutes on {}: medians of {} interleaved rounds. The load average was {before} \
+         before it began, and {after} at its end, with its own load.{warning}",
         results.took.as_secs_f64() / 60.0,
         results.machine,
         results.plan.rounds

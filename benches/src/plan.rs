@@ -90,8 +90,8 @@ impl Plan {
         let base = Setting { keys: 100_000, value: 120, distribution: Distribution::Uniform };
         Self {
             name: "full",
-            buffers: 4096,
-            rounds: 9,
+            buffers: 8192,
+            rounds: 7,
             turn: Duration::from_millis(300),
             turn_alone: Duration::from_millis(600),
             clients: [1, 4, 16].map(|clients| (clients, Operation::ALL.to_vec())).to_vec(),
@@ -104,7 +104,7 @@ impl Plan {
                 // As many bytes as 100,000 keys of 2 KB: a dozen contenders must fit on a disk.
                 Setting { keys: 10_000, value: 20_480, ..base },
             ],
-            counted: 100_000,
+            counted: 20_000,
             instructions: 500,
             swept: 1_000_000,
             watched: 100_000,

@@ -1,12 +1,12 @@
 //! Owns the cost of a read as the cache grows.
 //!
-//! Must never measure one size after the other: all caches exist at once, and take turns.
+//! Must never measure one size after the other: all caches of a contender exist at once, and take turns.
 
 use std::{sync::Arc, sync::atomic::AtomicBool, time::Duration};
 
 use anyhow::Result;
 
-use crate::contender::{self, Session};
+use crate::contender::{self, Contender, Session};
 use crate::keys::{Distribution, Keys};
 use crate::load::{self, Fresh, Turn};
 use crate::plan::{Plan, grouped};
@@ -34,36 +34,44 @@ pub struct Growth {
 /// When a request fails or gets a wrong answer.
 pub fn measure(postgres: &Arc<Postgres>, plan: &Plan, say: &dyn Fn(&str)) -> Result<Vec<Growth>> {
     let values = Values::new(plan.main_setting().value);
-    let contenders = contender::on_postgres(postgres);
     // The contenders are also compared by pages.
     postgres.configure("cache_pg.max_workers", "0")?;
-    let mut players = Vec::new();
-    for &entries in &plan.growth {
-        for contender in &contenders {
-            say(&format!("filling {} with {} entries", contender.name(), grouped(entries)));
-            let space = format!("growth {entries}");
-            let mut session = super::filled(contender.as_ref(), &space, entries, &values)?;
-            let keys = Keys::new(entries, Distribution::Uniform);
-            let pages = pages(postgres, contender.as_ref(), &space, &keys)?;
-            // Every page has been in memory once.
-            turn(&mut session, &keys, &values, plan.turn)?;
-            let growth = Growth { contender: contender.name(), entries, rates: Vec::new(), pages };
-            players.push((growth, keys, session, space));
-        }
+    let mut measured = Vec::new();
+    for contender in contender::on_postgres(postgres) {
+        measured.extend(of(postgres, contender.as_ref(), plan, &values, say)?);
     }
     postgres.configure("cache_pg.max_workers", "3")?;
+    Ok(measured)
+}
+
+/// Measures all sizes of one contender. The caches of one fit into the shared buffers, and those of two may not.
+fn of(
+    postgres: &Postgres,
+    contender: &dyn Contender,
+    plan: &Plan,
+    values: &Values,
+    say: &dyn Fn(&str),
+) -> Result<Vec<Growth>> {
+    let name = contender.name();
+    let mut players = Vec::new();
+    for &entries in &plan.growth {
+        say(&format!("filling {name} with {} entries", grouped(entries)));
+        let space = format!("growth {entries}");
+        let session = super::filled(contender, &space, entries, values)?;
+        let keys = Keys::new(entries, Distribution::Uniform);
+        let pages = pages(postgres, contender, &space, &keys)?;
+        players.push((Growth { contender: name, entries, rates: Vec::new(), pages }, keys, session, space));
+    }
     for round in 0..plan.rounds {
-        say(&format!("reading caches of every size, round {} of {}", round + 1, plan.rounds));
+        say(&format!("reading from {name} of every size, round {} of {}", round + 1, plan.rounds));
         for (growth, keys, session, _) in &mut players {
-            growth.rates.push(turn(session, keys, &values, plan.turn)?);
+            growth.rates.push(turn(session, keys, values, plan.turn_alone)?);
         }
     }
     let mut measured = Vec::new();
     for (growth, _, session, space) in players {
         drop(session);
-        for contender in contenders.iter().filter(|contender| contender.name() == growth.contender) {
-            contender.remove(&space)?;
-        }
+        contender.remove(&space)?;
         measured.push(growth);
     }
     Ok(measured)
@@ -76,7 +84,7 @@ fn turn(session: &mut Box<dyn Session>, keys: &Keys, values: &Values, limit: Dur
 }
 
 /// How many pages one read accesses. A session reports its counts when it ends.
-fn pages(postgres: &Postgres, contender: &dyn contender::Contender, space: &str, keys: &Keys) -> Result<f64> {
+fn pages(postgres: &Postgres, contender: &dyn Contender, space: &str, keys: &Keys) -> Result<f64> {
     let Some((database, table)) = contender.table(space) else { return Ok(0.0) };
     let looked_at = || -> Result<i64> {
         let sql = "SELECT coalesce(heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read, 0)

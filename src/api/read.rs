@@ -10,7 +10,7 @@ use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Bytea, Format, Jsonb, TextArray, Timestamp, Xid8, clock};
 use crate::settings::Errors;
 use crate::stats::{Operation, observe};
-use crate::store;
+use crate::{evict, store};
 use cache_pg_rules::{compose::compose, namespace::KeyRange};
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -30,6 +30,7 @@ fn cache_get_bytes(key: Option<&str>) -> Result<Option<Bytea>, ErrorReport> {
 fn get<F: Format>(name: &str, key: Option<&str>) -> Result<Option<F>, CacheError> {
     let key = self::key(key)?;
     observe(Operation::Get, name, key.as_str(), || {
+        evict::expect_read(key);
         let value = store::get(&access::check(Verb::Read)?, key);
         record_read(key, value);
         formatted(key, value)

@@ -7,6 +7,7 @@ use super::arguments::key;
 use super::formatted;
 use crate::access::{self, Verb};
 use crate::error::{CacheError, ErrorReport};
+use crate::pg::prefetch::GROUP;
 use crate::pg::{Bytea, Format, Jsonb, ResultSet, TextArray};
 use crate::stats::{self, Operation, observe};
 use crate::{evict, store};
@@ -62,10 +63,13 @@ fn get_many<F: Format + IntoDatum>(name: &str, keys: Option<&TextArray>) -> Resu
         stats::count_reads(namespace(reads[0].0), reads.iter().map(|&(_, value)| value));
     }
     let mut rows = Vec::with_capacity(found.len());
-    for (number, value) in found {
-        evict::record_read(keys[number], value.is_some());
-        let value = formatted::<F>(keys[number], value)?.and_then(IntoDatum::into_datum);
-        rows.extend(texts[number].zip(value).map(|(key, value)| [key.datum, value]));
+    for group in found.chunks(GROUP) {
+        group.iter().for_each(|&(number, _)| evict::expect_read(keys[number]));
+        for &(number, value) in group {
+            evict::record_read(keys[number], value.is_some());
+            let value = formatted::<F>(keys[number], value)?.and_then(IntoDatum::into_datum);
+            rows.extend(texts[number].zip(value).map(|(key, value)| [key.datum, value]));
+        }
     }
     Ok(rows)
 }

@@ -25,6 +25,11 @@ pub use growth::Growth;
 use crate::shared::array;
 use cache_pg_rules::key::Key;
 
+/// Prepares for [`record_read`], where other work comes first.
+pub fn expect_read(key: Key) {
+    recency::expect(key.as_str());
+}
+
 /// Records a read of a key and whether it found a live entry.
 pub fn record_read(key: Key, is_hit: bool) {
     if is_hit { recency::touch(key.as_str()) } else { ghosts::missed(key) }

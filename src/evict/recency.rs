@@ -4,6 +4,7 @@
 //! then they are kept together. A read stores only if the byte changes, so a hot key costs a load. [`eviction`] defines
 //! the meaning of the byte. Must never be locked, nor need to be exact: a lost update costs a hit.
 
+use crate::pg::prefetch::prefetch;
 use crate::shared::array::{Shareable, SharedArray};
 use crate::{settings, stats::DatabaseStats};
 use cache_pg_rules::eviction::{self, Level, Place, Use};
@@ -18,6 +19,13 @@ pub struct Byte(AtomicU8);
 unsafe impl Shareable for Byte {}
 
 pub(super) static BYTES: SharedArray<Byte> = SharedArray::new(c"cache_pg recency", settings::recency_memory);
+
+/// Asks for the memory that [`touch`] will read.
+pub fn expect(key: &str) {
+    if let Some((byte, _)) = DatabaseStats::mine().and_then(|database| of(database, key)) {
+        prefetch(byte);
+    }
+}
 
 /// Records that a live entry was read.
 pub fn touch(key: &str) {

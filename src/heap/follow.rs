@@ -6,9 +6,11 @@
 //! never be called under an old snapshot (REPEATABLE READ, SERIALIZABLE): it may see two rows of a key, and
 //! SERIALIZABLE has to track reads of the index.
 
-use super::hints::{self, spot_of};
+use super::ahead::{ask_for_page, ask_for_row};
+use super::hints::{self, spot_of, spots_of};
 use super::page::{pin, prune_if_full, visible};
 use super::{row::Row, shape::FIRST, table::Table};
+use crate::pg::prefetch::GROUP;
 use cache_pg_rules::hint::Spot;
 use pgrx::pg_sys::{self, Datum, HeapTupleData, LOCKMODE, Oid, Relation, SnapshotData};
 
@@ -20,7 +22,11 @@ const MOST_COLUMNS: usize = 16;
 /// `take` returns None. The caller has locked the table.
 pub fn follow<R>(table: Oid, key: &str, take: impl FnOnce(&Row) -> Option<R>) -> Option<R> {
     let spot = spot_of(key)?;
-    opened(table, |relation| follow_in(relation, &spot, key, take))
+    ask_for_page(&spot);
+    opened(table, |relation| {
+        ask_for_row(&spot);
+        follow_in(relation, &spot, key, take)
+    })
 }
 
 /// The same for many keys: `take` gets the index in `keys` of each key whose row was found, and the row.
@@ -29,11 +35,13 @@ pub fn follow_many(table: Oid, keys: &[&str], mut take: impl FnMut(usize, &Row))
         return;
     }
     opened(table, |relation| {
-        for (number, key) in keys.iter().enumerate() {
-            if let Some(spot) = spot_of(key) {
-                follow_in(relation, &spot, key, |row| {
-                    take(number, row);
-                    Some(())
+        for (group, first) in keys.chunks(GROUP).zip((0..).step_by(GROUP)) {
+            for ((key, spot), number) in group.iter().zip(spots_of(group)).zip(first..) {
+                spot.and_then(|spot| {
+                    follow_in(relation, &spot, key, |row| {
+                        take(number, row);
+                        Some(())
+                    })
                 });
             }
         }

@@ -4,9 +4,12 @@
 //! its buffer, and its place on the page. [`super::follow`] checks the row that it finds there. So no hint has to be
 //! withdrawn, and a wrong hint does no harm. Must never take a lock, neither to read nor to write.
 
+use super::ahead::{ask_for_page, ask_for_row};
 use super::table::{Table, block_of};
+use crate::pg::backend;
+use crate::pg::prefetch::{GROUP, prefetch};
+use crate::settings;
 use crate::shared::array::{self, Shareable, SharedArray};
-use crate::{pg::backend, settings};
 use cache_pg_rules::hint::{Hint, Spot, Tag, WAYS};
 use cache_pg_rules::token::hash;
 use pgrx::FromDatum;
@@ -62,7 +65,22 @@ pub(super) fn are_kept() -> bool {
 /// Where the row of a key was last seen; None if no hint says so.
 pub(super) fn spot_of(key: &str) -> Option<Spot> {
     let (tag, bucket) = bucket_of(key)?;
-    bucket.get().into_iter().find_map(|hint| tag.spot(hint))
+    bucket.spot_of(tag)
+}
+
+/// The same for each key of a group, in its order. It asks for what the hints lead to.
+pub(super) fn spots_of(group: &[&str]) -> [Option<Spot>; GROUP] {
+    let mut buckets = [None; GROUP];
+    for (place, key) in buckets.iter_mut().zip(group) {
+        *place = bucket_of(key);
+        place.inspect(|&(_, bucket)| prefetch(bucket));
+    }
+    let spots = buckets.map(|place| {
+        let (tag, bucket) = place?;
+        bucket.spot_of(tag).inspect(ask_for_page)
+    });
+    spots.iter().flatten().for_each(ask_for_row);
+    spots
 }
 
 fn bucket_of(key: &str) -> Option<(Tag, &'static Bucket)> {
@@ -76,6 +94,10 @@ fn bucket_of(key: &str) -> Option<(Tag, &'static Bucket)> {
 }
 
 impl Bucket {
+    fn spot_of(&self, tag: Tag) -> Option<Spot> {
+        self.get().into_iter().find_map(|hint| tag.spot(hint))
+    }
+
     fn get(&self) -> [Hint; WAYS] {
         self.0
             .each_ref()

@@ -14,6 +14,7 @@ mod datum;
 pub mod function_call;
 mod inner_query;
 mod local_settings;
+pub mod prefetch;
 mod result_set;
 mod scratch;
 mod subtransaction;

@@ -155,6 +155,19 @@ fn a_page_that_is_read_by_hints_stays_in_its_buffer_as_long_as_it_is_used() -> R
 }
 
 #[test]
+fn many_keys_at_once_are_each_found_by_their_own_hint() -> Result<()> {
+    let (_cluster, mut client) = with_extension()?;
+    client.batch_execute("SELECT cache_set('k:' || n, to_jsonb(n)) FROM generate_series(1, 100) AS n")?;
+    let before = index_scans(&mut client)?;
+    let right = "SELECT count(*) FROM cache_get_many(ARRAY(SELECT 'k:' || n FROM generate_series(100, 1, -1) AS n))
+                     WITH ORDINALITY AS found (key, value, number)
+                 WHERE key = 'k:' || 101 - number AND value = to_jsonb(101 - number)";
+    assert_eq!(get::<i64>(&mut client, right)?, 100);
+    assert_eq!(index_scans(&mut client)?, before);
+    Ok(())
+}
+
+#[test]
 fn memory_for_hints_grows_with_the_buffers_unless_it_is_set() -> Result<()> {
     for (buffers, set, megabytes) in [("128MB", "-1", 16), ("512MB", "-1", 32), ("512MB", "17MB", 17)] {
         let cluster = server()?.conf("shared_buffers", buffers).conf("cache_pg.hint_memory", set).start()?;

@@ -30,7 +30,7 @@ fn cache_get_bytes(key: Option<&str>) -> Result<Option<Bytea>, ErrorReport> {
 fn get<F: Format>(name: &str, key: Option<&str>) -> Result<Option<F>, CacheError> {
     let key = self::key(key)?;
     observe(Operation::Get, name, key.as_str(), || {
-        evict::expect_read(key);
+        evict::prefetch(key);
         let value = store::get(&access::check(Verb::Read)?, key);
         record_read(key, value);
         formatted(key, value)

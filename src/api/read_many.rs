@@ -64,7 +64,7 @@ fn get_many<F: Format + IntoDatum>(name: &str, keys: Option<&TextArray>) -> Resu
     }
     let mut rows = Vec::with_capacity(found.len());
     for group in found.chunks(GROUP) {
-        group.iter().for_each(|&(number, _)| evict::expect_read(keys[number]));
+        group.iter().for_each(|&(number, _)| evict::prefetch(keys[number]));
         for &(number, value) in group {
             evict::record_read(keys[number], value.is_some());
             let value = formatted::<F>(keys[number], value)?.and_then(IntoDatum::into_datum);

@@ -25,9 +25,9 @@ pub use growth::Growth;
 use crate::shared::array;
 use cache_pg_rules::key::Key;
 
-/// Prepares for [`record_read`], where other work comes first.
-pub fn expect_read(key: Key) {
-    recency::expect(key.as_str());
+/// Prefetches what [`record_read`] will read.
+pub fn prefetch(key: Key) {
+    recency::prefetch(key.as_str());
 }
 
 /// Records a read of a key and whether it found a live entry.

@@ -4,7 +4,7 @@
 //! then they are kept together. A read stores only if the byte changes, so a hot key costs a load. [`eviction`] defines
 //! the meaning of the byte. Must never be locked, nor need to be exact: a lost update costs a hit.
 
-use crate::pg::prefetch::prefetch;
+use crate::pg::prefetch;
 use crate::shared::array::{Shareable, SharedArray};
 use crate::{settings, stats::DatabaseStats};
 use cache_pg_rules::eviction::{self, Level, Place, Use};
@@ -20,10 +20,13 @@ unsafe impl Shareable for Byte {}
 
 pub(super) static BYTES: SharedArray<Byte> = SharedArray::new(c"cache_pg recency", settings::recency_memory);
 
-/// Asks for the memory that [`touch`] will read.
-pub fn expect(key: &str) {
+/// Prefetches the byte of a key.
+pub fn prefetch(key: &str) {
+    if BYTES.all().is_empty() {
+        return;
+    }
     if let Some((byte, _)) = DatabaseStats::mine().and_then(|database| of(database, key)) {
-        prefetch(byte);
+        prefetch::prefetch(byte);
     }
 }
 

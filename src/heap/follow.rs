@@ -6,9 +6,9 @@
 //! never be called under an old snapshot (REPEATABLE READ, SERIALIZABLE): it may see two rows of a key, and
 //! SERIALIZABLE has to track reads of the index.
 
-use super::ahead::{ask_for_page, ask_for_row};
 use super::hints::{self, spot_of, spots_of};
 use super::page::{pin, prune_if_full, visible};
+use super::prefetch::{prefetch_page, prefetch_row};
 use super::{row::Row, shape::FIRST, table::Table};
 use crate::pg::prefetch::GROUP;
 use cache_pg_rules::hint::Spot;
@@ -22,9 +22,9 @@ const MOST_COLUMNS: usize = 16;
 /// `take` returns None. The caller has locked the table.
 pub fn follow<R>(table: Oid, key: &str, take: impl FnOnce(&Row) -> Option<R>) -> Option<R> {
     let spot = spot_of(key)?;
-    ask_for_page(&spot);
+    prefetch_page(&spot);
     opened(table, |relation| {
-        ask_for_row(&spot);
+        prefetch_row(&spot);
         follow_in(relation, &spot, key, take)
     })
 }

@@ -4,7 +4,7 @@
 //! its buffer, and its place on the page. [`super::follow`] checks the row that it finds there. So no hint has to be
 //! withdrawn, and a wrong hint does no harm. Must never take a lock, neither to read nor to write.
 
-use super::ahead::{ask_for_page, ask_for_row};
+use super::prefetch::{prefetch_page, prefetch_row};
 use super::table::{Table, block_of};
 use crate::pg::backend;
 use crate::pg::prefetch::{GROUP, prefetch};
@@ -68,7 +68,7 @@ pub(super) fn spot_of(key: &str) -> Option<Spot> {
     bucket.spot_of(tag)
 }
 
-/// The same for each key of a group, in its order. It asks for what the hints lead to.
+/// The same for each key of a group, in its order. It prefetches what the hints lead to.
 pub(super) fn spots_of(group: &[&str]) -> [Option<Spot>; GROUP] {
     let mut buckets = [None; GROUP];
     for (place, key) in buckets.iter_mut().zip(group) {
@@ -77,9 +77,9 @@ pub(super) fn spots_of(group: &[&str]) -> [Option<Spot>; GROUP] {
     }
     let spots = buckets.map(|place| {
         let (tag, bucket) = place?;
-        bucket.spot_of(tag).inspect(ask_for_page)
+        bucket.spot_of(tag).inspect(prefetch_page)
     });
-    spots.iter().flatten().for_each(ask_for_row);
+    spots.iter().flatten().for_each(prefetch_row);
     spots
 }
 

@@ -15,8 +15,8 @@
 //! | [`shape`] | the columns of a table, and their types |
 //! | [`hints`] | where the row of a key was last seen |
 //! | [`follow`] | reading a row by a hint, without the index |
-//! | [`ahead`] | asking for what a hint leads to, before it is read |
 //! | [`page`] | the page that a hint names, in its buffer |
+//! | [`prefetch`] | prefetching what a hint leads to |
 //! | [`change`] | writing over the newest version of a key's row, by waiting or by giving up |
 //! | [`write`] | storing one version of a row, and its index entry |
 //! | [`lock`] | locks on single rows |
@@ -27,13 +27,13 @@
 //! The protocol is that of `INSERT ... ON CONFLICT` (ExecInsert in nodeModifyTable.c) and of the apply worker of
 //! logical replication (execReplication.c).
 
-mod ahead;
 pub mod change;
 mod definition;
 pub mod follow;
 pub mod hints;
 mod lock;
 mod page;
+mod prefetch;
 pub mod referrer;
 mod row;
 mod scan;

@@ -1,4 +1,4 @@
-//! Asking for what a hint leads to, before it is read.
+//! Prefetching what a hint leads to.
 //!
 //! Owns which places these are: the descriptor of the buffer, the head of its page and the line pointer, and then the
 //! row, whose place only the line pointer tells. Must never decide what is read: it looks at pages without a lock.
@@ -7,11 +7,11 @@ use crate::pg::prefetch::{LINE, prefetch};
 use cache_pg_rules::hint::Spot;
 use pgrx::pg_sys;
 
-/// How many lines of a row are asked for. The processor itself fetches those that follow.
+/// How many lines of a row are prefetched. The processor itself fetches those that follow.
 const ROW_LINES: usize = 4;
 
-/// Asks for what finds the row on its page.
-pub(super) fn ask_for_page(spot: &Spot) {
+/// Prefetches what finds the row on its page.
+pub(super) fn prefetch_page(spot: &Spot) {
     if let Some(page) = page_of(spot) {
         // SAFETY: the descriptor of a buffer that exists; only its address is computed.
         prefetch(unsafe { pg_sys::BufferDescriptors.add(spot.buffer as usize - 1) });
@@ -20,8 +20,8 @@ pub(super) fn ask_for_page(spot: &Spot) {
     }
 }
 
-/// Asks for the row, some time after [`ask_for_page`].
-pub(super) fn ask_for_row(spot: &Spot) {
+/// Prefetches the row, some time after [`prefetch_page`].
+pub(super) fn prefetch_row(spot: &Spot) {
     if let Some(page) = page_of(spot) {
         // SAFETY: the line pointer lies within the buffer, whose memory exists as long as the server runs. It may
         // change meanwhile: then these are the wrong lines.

@@ -30,12 +30,15 @@ pub fn server() -> Result<Builder> {
     Ok(Cluster::builder(&xtask::postgres::under_test()?).lifetime(LIFETIME_IN_TESTS))
 }
 
+/// `cache_pg.sweep_interval` of [`swift_server`].
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
 /// A new server whose worker comes round every second.
 ///
 /// # Errors
 /// As [`server`].
 pub fn swift_server() -> Result<Builder> {
-    Ok(server()?.conf("cache_pg.sweep_interval", "1s"))
+    Ok(server()?.conf("cache_pg.sweep_interval", &format!("{}ms", SWEEP_INTERVAL.as_millis())))
 }
 
 /// Says that a test could not be made for want of `what`, also where the output of tests that pass is not shown.

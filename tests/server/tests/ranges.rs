@@ -1,13 +1,14 @@
 //! The worker passes over pages in which nothing is due, and finds what is due all the same.
 //!
-//! A turn that counts the entries reads every page, whatever is known of it. What only such a turn finds has been
-//! overlooked: [`found_by_its_range`].
+//! A turn that counts the entries reads every page, whatever is known of it. A row that only such a turn finds has been
+//! overlooked: [`found_by_its_range`]. In the last three tests a count may help.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use cache_pg_server_tests::{PATIENCE, Shared, create_database, get, rows, swift_server};
+use cache_pg_rules::pace;
+use cache_pg_server_tests::{PATIENCE, SWEEP_INTERVAL, Shared, create_database, get, rows, swift_server};
 use postgres::Client;
 use xtask::cluster::{Cluster, wait_for};
 
@@ -16,9 +17,10 @@ static SHARED: Shared = Shared::new();
 /// Entries that stay, on more than a thousand pages.
 const LIVE: i64 = 40_000;
 
-/// No turn counts the entries for so long after a count has ended, in seconds: six sweep intervals,
-/// `rules::pace::count_every`.
-const COUNT_EVERY: i64 = 6;
+/// No turn counts the entries for so long after a count has ended, in seconds.
+fn count_every() -> i64 {
+    pace::count_every(SWEEP_INTERVAL).as_secs() as i64
+}
 
 /// A database of its own on the server of this file, with many entries that are not due for long, all of which the
 /// worker has read.
@@ -71,7 +73,7 @@ fn counted_at(client: &mut Client) -> Result<i64> {
 /// Waits for the end of a count. Returns when it ended.
 fn after_a_count(client: &mut Client) -> Result<i64> {
     let last = counted_at(client)?;
-    for _ in 0..10 * COUNT_EVERY {
+    for _ in 0..10 * count_every() {
         // The sweeper stays away while nothing is due.
         turn(client, "counted")?;
         let now = counted_at(client)?;
@@ -82,7 +84,7 @@ fn after_a_count(client: &mut Client) -> Result<i64> {
     bail!("no turn counts the entries")
 }
 
-/// Waits until a row is gone that a turn has found which did not count the entries.
+/// Waits until a turn that does not count the entries has removed a row.
 ///
 /// `write` makes the row due after a count. It returns when that count ended, and the query that says whether the row
 /// is gone. If this takes so long that a count may have found the row, `write` is called again, with the number of the
@@ -94,12 +96,13 @@ fn found_by_its_range(
     for attempt in 1..=8 {
         let (counted_at, is_gone) = write(client, attempt)?;
         wait_for(client, &is_gone, PATIENCE)?;
-        let next_count = format!("SELECT clock_timestamp() >= to_timestamp({counted_at} / 1e6) + '{COUNT_EVERY} s'");
+        let next_count =
+            format!("SELECT clock_timestamp() >= to_timestamp({counted_at} / 1e6) + '{} s'", count_every());
         if !get::<bool>(client, &next_count)? {
             return Ok(());
         }
     }
-    bail!("only turns that count the entries have found it")
+    bail!("each time a turn that counts the entries may have found it: the others are too slow, or overlook it")
 }
 
 fn is_gone(key: &str) -> String {
@@ -117,7 +120,7 @@ fn turns_over_a_table_where_nothing_is_due_read_next_to_none_of_it() -> Result<(
     let read = pages_read(&mut client)? - before;
     assert!(get::<bool>(&mut client, "SELECT pages_skipped > 0 AND pages_read > 0 FROM cache_sweeps")?);
     // A turn that counts the entries reads every page. One may have begun before, and another one at once.
-    let counts = 2 + start.elapsed().as_secs() as i64 / COUNT_EVERY;
+    let counts = 2 + start.elapsed().as_secs() as i64 / count_every();
     // One range of 64 pages or two each time, and our own reading.
     assert!(pages > 1_000, "{pages} pages");
     assert!(read < counts * pages + TURNS * 64 * 3, "{TURNS} turns have read {read} of {pages} pages");

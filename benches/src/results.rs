@@ -26,7 +26,7 @@ pub struct Results {
     pub plan: Plan,
     /// The machine.
     pub machine: String,
-    /// The load averages of the minutes before the run began and before it ended, in which it was its own load.
+    /// The load averages before the run and at its end; the second includes the load of the run.
     pub load: [Option<f64>; 2],
     /// How long it took.
     pub took: Duration,

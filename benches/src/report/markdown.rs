@@ -3,7 +3,7 @@
 //! Must never hold a measured number: only words.
 
 use super::{table::Table, tables};
-use crate::plan::{Plan, clients as clients_of};
+use crate::plan::{Plan, Setting, clients as clients_of};
 use crate::{machine, results::Results, targets};
 
 /// The most running processes for each processor with which the times of a machine are shown.
@@ -96,16 +96,19 @@ fn origin(results: &Results, times: bool) -> String {
             results.machine
         );
     }
+    let load = match results.load {
+        [Some(before), Some(after)] => {
+            format!(" The load average was {before:.2} before it began, and {after:.2} at its end, with its own load.")
+        }
+        _ => " The load of the machine is unknown.".to_owned(),
+    };
     let warning = if was_busy(results) {
-        " **The machine was busy with other things: trust the counts, not the times.**"
+        " **The machine may have been busy with other things: trust the counts, not the times.**"
     } else {
         ""
     };
-    let [before, after] =
-        results.load.map(|load| load.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}")));
     format!(
-        "Measured by `{form}` in {:.0} minutes on {}: medians of {} interleaved rounds. The load average was {before} \
-         before it began, and {after} at its end, with its own load.{warning}",
+        "Measured by `{form}` in {:.0} minutes on {}: medians of {} interleaved rounds.{load}{warning}",
         results.took.as_secs_f64() / 60.0,
         results.machine,
         results.plan.rounds
@@ -136,7 +139,7 @@ pub fn readme(results: &Results) -> String {
         return format!(
             "{} {REST}\n\nThe table shows ten sets of each key ({}): {COUNTED}.\n\n{}",
             origin(results, false),
-            setting.described(),
+            Setting { keys: plan.counted, ..setting }.described(),
             tables::counted(results)
         );
     }

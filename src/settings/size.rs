@@ -30,7 +30,7 @@ settings! {
     /// A share of `shared_buffers`: only rows whose page is in a buffer are found without the index.
     HINT_MEMORY: i32 = -1, -1 => 1024 * 1024; memory_context(), UNIT_KB; c"cache_pg.hint_memory",
         c"Sets the shared memory that records where rows are, so that reads do not need the index.",
-        c"Sixteen bytes for each frequently read entry of the server are enough. With -1, it is a sixteenth of shared_buffers, from 16MB to 1GB. With 0, every read uses the index.";
+        c"Sixteen bytes for each frequently read entry of the server are enough for most of them. With -1, it is a sixteenth of shared_buffers, from 16MB to 1GB. With 0, every read uses the index.";
 }
 
 /// `cache_pg.max_entries`, and `cache_pg.max_size` in bytes; None: no limit.

@@ -13,8 +13,8 @@ pub const WAYS: usize = 4;
 /// The least and the most memory that [`memory_for`] gives hints, in bytes.
 const MEMORY: (usize, usize) = (16 << 20, 1 << 30);
 
-/// How many bytes of buffers there are for each byte of hints. A hint of 16 bytes finds a row of at least 200 bytes,
-/// and those of a cache are rarely as small.
+/// How many bytes of buffers there are for each byte of hints: a hint of 16 bytes for each 256 bytes of buffers. The
+/// rows of a cache are rarely smaller.
 const BUFFERS_A_BYTE: usize = 16;
 
 const BUFFER_BITS: u32 = 23;
@@ -48,7 +48,8 @@ impl Spot {
     }
 }
 
-/// The memory for hints, in bytes, where PostgreSQL has so many bytes of buffers: enough for the rows that they hold.
+/// The memory for hints, in bytes, where PostgreSQL has so many bytes of buffers: enough for most of the rows that they
+/// hold.
 pub fn memory_for(buffers: usize) -> usize {
     (buffers / BUFFERS_A_BYTE).clamp(MEMORY.0, MEMORY.1)
 }

@@ -36,7 +36,7 @@ fn test(installation: &Installation) -> Result<()> {
     let file = deb::make(&package::built(installation)?, installation, &results::of_this_run("package"))?;
     output::line(deb::describe(&file)?.trim_end());
     let jail = Jail::start(&system)?;
-    let deb = format!("/root/{}", files::name(&file));
+    let deb = format!("/tmp/{}", files::name(&file));
     jail.put(&file, deb.as_ref())?;
     let name = process::output(Command::new("dpkg-deb").arg("--field").arg(&file).arg("Package"))?;
 

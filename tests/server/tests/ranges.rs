@@ -17,6 +17,9 @@ static SHARED: Shared = Shared::new();
 /// Entries that stay, on more than a thousand pages.
 const LIVE: i64 = 40_000;
 
+/// How often [`found_by_its_range`] tries.
+const ATTEMPTS: i64 = 8;
+
 /// No turn counts the entries for so long after a count has ended, in seconds.
 fn count_every() -> i64 {
     pace::count_every(SWEEP_INTERVAL).as_secs() as i64
@@ -93,7 +96,7 @@ fn found_by_its_range(
     client: &mut Client,
     mut write: impl FnMut(&mut Client, i64) -> Result<(i64, String)>,
 ) -> Result<()> {
-    for attempt in 1..=8 {
+    for attempt in 1..=ATTEMPTS {
         let (counted_at, is_gone) = write(client, attempt)?;
         wait_for(client, &is_gone, PATIENCE)?;
         let next_count =
@@ -130,7 +133,7 @@ fn turns_over_a_table_where_nothing_is_due_read_next_to_none_of_it() -> Result<(
 #[test]
 fn an_entry_that_falls_due_among_others_that_do_not_is_found() -> Result<()> {
     let (_cluster, mut client) = database("due")?;
-    for before in [0, LIVE / 2, LIVE - 8] {
+    for before in [0, LIVE / 2, LIVE - ATTEMPTS] {
         found_by_its_range(&mut client, |client, attempt| {
             let key = format!("live:{}", before + attempt);
             let counted_at = after_a_count(client)?;

@@ -38,14 +38,14 @@ pub fn measure(postgres: &Arc<Postgres>, plan: &Plan, say: &dyn Fn(&str)) -> Res
     postgres.configure("cache_pg.max_workers", "0")?;
     let mut measured = Vec::new();
     for contender in contender::on_postgres(postgres) {
-        measured.extend(of(postgres, contender.as_ref(), plan, &values, say)?);
+        measured.extend(sizes_of(postgres, contender.as_ref(), plan, &values, say)?);
     }
     postgres.configure("cache_pg.max_workers", "3")?;
     Ok(measured)
 }
 
-/// Measures all sizes of one contender. The caches of one fit into the shared buffers, and those of two may not.
-fn of(
+/// Measures all sizes of one contender. With those of another they might not fit into the shared buffers.
+fn sizes_of(
     postgres: &Postgres,
     contender: &dyn Contender,
     plan: &Plan,

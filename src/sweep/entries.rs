@@ -7,7 +7,10 @@ use crate::entry::{due_at, is_damaged, may_be_evicted};
 use crate::heap::{Row, table::check_replica_identity};
 use crate::pg::{Timestamp, backend, compat};
 use crate::store::{known_tags::KnownTags, tags};
-use crate::{catalog::ExtensionTables, evict::file};
+use crate::{
+    catalog::{ExtensionTables, column},
+    evict::file,
+};
 use pgrx::pg_sys::{self, BlockNumber};
 use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
@@ -99,9 +102,9 @@ impl Entries<'_> {
         if self.by == By::Commit { KnownTags::nothing() } else { KnownTags::default() }
     }
 
-    /// Whether the caller may remove the row of this key.
-    pub(super) fn may_remove(&self, key: &str) -> bool {
-        self.only.is_none_or(|only| only.contains(key))
+    /// Whether the caller may remove the row.
+    pub(super) fn may_remove(&self, row: &Row) -> bool {
+        self.only.is_none_or(|only| row.text(column::KEY).is_some_and(|key| only.contains(key)))
     }
 
     /// Why a row is to be removed. None: it stays.

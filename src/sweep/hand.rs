@@ -70,7 +70,7 @@ impl Entries<'_> {
                 return ControlFlow::Break(());
             }
             step.found.rows += 1;
-            if !row.text(column::KEY).is_some_and(|key| self.may_remove(key)) {
+            if !self.may_remove(row) {
                 return ControlFlow::Continue(());
             }
             let fate = match &unreferenced {
@@ -98,38 +98,45 @@ impl Entries<'_> {
         rows: &mut StatsOfRows,
         row: &Row,
         now: Timestamp,
-        what: (Option<Fate>, bool),
+        (fate, is_removed): (Option<Fate>, bool),
     ) {
-        let Some(key) = row.text(column::KEY) else { return };
-        let stats = rows.of(key);
-        let has_value = has_value(row);
-        let (fate, is_removed) = what;
-        if fate == Some(Fate::Due) {
-            step.found.due += 1;
+        let is_due = fate == Some(Fate::Due);
+        step.found.due += u64::from(is_due);
+        if is_removed {
+            record_removal(step, rows, row, now, is_due);
+        } else if self.by == By::Sweeper {
+            // Only the sweeper asks what remains. Nearly every row remains, so another caller saves this.
+            record_remaining(step, rows, row, now, is_due);
         }
-        if !is_removed {
-            let is_due = fate == Some(Fate::Due);
-            // A row that a foreign key points at is looked at again with its range.
-            if let Some(again) = if is_due { Some(now.0) } else { Some(due_at(row, now)).filter(|&at| at > now.0) } {
-                step.leave(again);
-            }
-            if let Some(stats) = stats.filter(|_| self.by == By::Sweeper) {
-                stats.rows.count(!is_due && has_value, footprint(row));
-            }
-            return;
-        }
-        step.removed += 1;
-        wake::at_end(key);
-        if has_value {
-            growth::record_removal(key, row);
-        }
-        step.evicted += u32::from(fate == Some(Fate::Evicted));
-        if fate == Some(Fate::Due) {
-            // A row cannot be due before it was written. If the time of the write is unknown, so is the lag.
-            let due_since = written_at(row, now).0.max(due_at(row, now));
-            let lag = if due_since < 0 { 0 } else { now.0.saturating_sub(due_since) };
-            step.lag = step.lag.max(bounded(lag, LONGEST) as i64);
-            stats.inspect(|stats| stats.counters.add(Counter::Expired, has_value.into()));
-        }
+    }
+}
+
+/// Records a row that stays: when its range is to be read again, and its share of the counts.
+fn record_remaining(step: &mut Step, rows: &mut StatsOfRows, row: &Row, now: Timestamp, is_due: bool) {
+    // A row that a foreign key points at is looked at again with its range.
+    if let Some(again) = if is_due { Some(now.0) } else { Some(due_at(row, now)).filter(|&at| at > now.0) } {
+        step.leave(again);
+    }
+    if let Some(stats) = row.text(column::KEY).and_then(|key| rows.of(key)) {
+        stats.rows.count(!is_due && has_value(row), footprint(row));
+    }
+}
+
+/// Records a row that was removed.
+fn record_removal(step: &mut Step, rows: &mut StatsOfRows, row: &Row, now: Timestamp, is_due: bool) {
+    step.removed += 1;
+    step.evicted += u32::from(!is_due);
+    let Some(key) = row.text(column::KEY) else { return };
+    let has_value = has_value(row);
+    wake::at_end(key);
+    if has_value {
+        growth::record_removal(key, row);
+    }
+    if is_due {
+        // A row cannot be due before it was written. If the time of the write is unknown, so is the lag.
+        let due_since = written_at(row, now).0.max(due_at(row, now));
+        let lag = if due_since < 0 { 0 } else { now.0.saturating_sub(due_since) };
+        step.lag = step.lag.max(bounded(lag, LONGEST) as i64);
+        rows.of(key).inspect(|stats| stats.counters.add(Counter::Expired, has_value.into()));
     }
 }

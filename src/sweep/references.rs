@@ -78,8 +78,9 @@ impl Entries<'_> {
         let mut known = self.known_tags();
         let mut candidates = Vec::new();
         self.each_row((from, end - 1), |row: &Row, tid| {
-            if let Some(key) = row.text(column::KEY).filter(|key| self.may_remove(key))
+            if self.may_remove(row)
                 && let Some(fate) = self.fate(row, now, &mut known, evicting)
+                && let Some(key) = row.text(column::KEY)
             {
                 // SAFETY: the scan stands on the row.
                 candidates.push((key.to_owned(), unsafe { *tid }, fate));

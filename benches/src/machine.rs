@@ -2,7 +2,9 @@
 //!
 //! Must never contain its name, a path or an address.
 
-use std::fs;
+use std::{fs, time::Duration};
+
+use xtask::cluster;
 
 use crate::servers::postgres::Postgres;
 
@@ -26,9 +28,23 @@ pub fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
-/// A load average for each processor. Times from a busy machine mean little; counts are still right.
-pub fn busy(load: f64) -> f64 {
-    load / std::thread::available_parallelism().map_or(1, usize::from) as f64
+/// The highest load average for each processor of a quiet machine. Times from a busy one mean little; counts are still
+/// right.
+const QUIET: f64 = 0.5;
+
+/// Whether this load average is that of a quiet machine. None: the system does not say, so it may be busy.
+pub fn is_quiet(load: Option<f64>) -> bool {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    load.is_some_and(|load| load <= QUIET * processors as f64)
+}
+
+/// Waits until the machine is quiet, for at most `most`: to build the benchmark raises the load average, which falls
+/// within a minute or two. Says nothing of a machine that stays busy, because the report does.
+pub fn await_quiet(most: Duration, load: impl Fn() -> Option<f64>) {
+    let _ = cluster::poll(most, "a quiet machine", || {
+        let load = load();
+        Ok(load.is_none() || is_quiet(load))
+    });
 }
 
 /// The memory of this machine.
@@ -47,6 +63,24 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn the_load_of_the_build_passes_before_the_benchmark_begins() {
+        let loads = Cell::new(1000.0);
+        await_quiet(Duration::from_secs(60), || {
+            loads.set(loads.get() / 100.0);
+            Some(loads.get())
+        });
+        assert!(is_quiet(Some(loads.get())));
+        assert!(!is_quiet(Some(1000.0)) && !is_quiet(None));
+    }
+
+    #[test]
+    fn a_machine_that_stays_busy_and_one_that_does_not_say_are_measured_all_the_same() {
+        await_quiet(Duration::ZERO, || Some(1000.0));
+        await_quiet(Duration::MAX, || None);
+    }
 
     #[test]
     fn fields_are_found_by_name() {

@@ -113,6 +113,11 @@ impl Plan {
         }
     }
 
+    /// Whether this is the full form.
+    pub fn is_full(&self) -> bool {
+        self.name == "full"
+    }
+
     /// The same in less than five minutes.
     pub fn quick() -> Self {
         let base = Setting { keys: 100_000, value: 120, distribution: Distribution::Uniform };

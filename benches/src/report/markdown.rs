@@ -6,9 +6,6 @@ use super::{table::Table, tables};
 use crate::plan::{Plan, Setting, clients as clients_of};
 use crate::{machine, results::Results, targets};
 
-/// The most running processes for each processor with which the times of a machine are shown.
-const BUSY: f64 = 0.5;
-
 /// The method of measurement, which does not change.
 const METHOD: &str = include_str!("method.md");
 
@@ -29,11 +26,11 @@ pub fn page(results: &Results) -> String {
 /// Whether the times of a run may stand in the documents: those of the full form, on a quiet machine. Counts always
 /// may.
 pub fn times_count(results: &Results) -> bool {
-    results.plan.name == "full" && !was_busy(results)
+    results.plan.is_full() && !was_busy(results)
 }
 
 fn was_busy(results: &Results) -> bool {
-    results.load[0].is_none_or(|load| machine::busy(load) > BUSY)
+    !machine::is_quiet(results.load[0])
 }
 
 fn body(results: &Results, times: bool) -> String {
@@ -88,7 +85,7 @@ fn timed(results: &Results) -> Vec<String> {
 
 /// Where the numbers come from.
 fn origin(results: &Results, times: bool) -> String {
-    let form = if results.plan.name == "full" { "make bench" } else { "make bench QUICK=1" };
+    let form = if results.plan.is_full() { "make bench" } else { "make bench QUICK=1" };
     if !times {
         return format!(
             "Counted by `{form}` on {}. The load of the machine changes these counts little. Run `make bench` for the \

@@ -2,18 +2,13 @@
 //!
 //! Must never hold logic: it reads arguments and calls the library.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use anyhow::Result;
 use cache_pg_bench::plan::Plan;
-use cache_pg_bench::{machine, report, results};
+use cache_pg_bench::{report, results};
 use clap::Parser;
 use xtask::{cluster, package, paths, postgres};
-
-/// How long to wait for a quiet machine. The load average falls to a third within a minute.
-const QUIET_WITHIN: Duration = Duration::from_secs(5 * 60);
 
 /// Compares cache_pg with its alternatives.
 #[derive(Parser)]
@@ -52,10 +47,6 @@ fn run(arguments: &Arguments) -> Result<()> {
     cluster::remove_leftovers()?;
     let installation = postgres::preferred()?;
     package::install(&package::build(&installation)?, &installation)?;
-    if plan.is_full() {
-        println!("waiting for the machine to be quiet, {} minutes at most", QUIET_WITHIN.as_secs() / 60);
-        machine::await_quiet(QUIET_WITHIN, machine::load);
-    }
     let start = Instant::now();
     let results = results::run(&installation, plan, &|what| {
         let seconds = start.elapsed().as_secs();

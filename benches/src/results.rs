@@ -48,11 +48,20 @@ pub struct Results {
     pub growth: Vec<Growth>,
 }
 
+/// How long to wait for a quiet machine. The load average falls to a third within a minute.
+const QUIET_WITHIN: Duration = Duration::from_secs(5 * 60);
+
 /// Starts everything, measures it, and stops it.
 ///
 /// # Errors
 /// When PostgreSQL does not start, or a request fails or gets a wrong answer.
 pub fn run(installation: &Installation, plan: Plan, say: &dyn Fn(&str)) -> Result<Results> {
+    if plan.is_full() && !machine::is_quiet(machine::load()) {
+        say("waiting for the load of the build to pass");
+        if !machine::await_quiet(QUIET_WITHIN, machine::load) {
+            say("the machine is busy: only the counts will be right");
+        }
+    }
     let start = Instant::now();
     let load_before = machine::load();
     let buffers = plan.buffers.min(machine::memory_megabytes() / 4).max(128);

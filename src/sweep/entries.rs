@@ -3,14 +3,12 @@
 //! Owns the walk over the table below the executor, a TID range scan. Like VACUUM it checks no policy and fires no
 //! trigger and no rule, whatever role calls it. Must never wait.
 
+use crate::catalog::{ExtensionTables, column};
 use crate::entry::{due_at, is_damaged, may_be_evicted};
+use crate::evict::file;
 use crate::heap::{Row, table::check_replica_identity};
 use crate::pg::{Timestamp, backend, compat};
 use crate::store::{known_tags::KnownTags, tags};
-use crate::{
-    catalog::{ExtensionTables, column},
-    evict::file,
-};
 use pgrx::pg_sys::{self, BlockNumber};
 use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
@@ -33,7 +31,7 @@ pub struct Entries<'a> {
 /// The caller of a walk.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum By {
-    /// The sweeper of the database. It alone counts the rows that stay.
+    /// The sweeper of the database. It alone counts the rows that stay, and asks when they are due.
     Sweeper,
     /// Another session or process.
     Other,

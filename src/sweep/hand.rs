@@ -103,7 +103,7 @@ impl Entries<'_> {
         let is_due = fate == Some(Fate::Due);
         step.found.due += u64::from(is_due);
         if is_removed {
-            record_removal(step, rows, row, now, is_due);
+            record_removed(step, rows, row, now, is_due);
         } else if self.by == By::Sweeper {
             // Only the sweeper asks what remains. Nearly every row remains, so another caller saves this.
             record_remaining(step, rows, row, now, is_due);
@@ -123,11 +123,12 @@ fn record_remaining(step: &mut Step, rows: &mut StatsOfRows, row: &Row, now: Tim
 }
 
 /// Records a row that was removed.
-fn record_removal(step: &mut Step, rows: &mut StatsOfRows, row: &Row, now: Timestamp, is_due: bool) {
-    step.removed += 1;
-    step.evicted += u32::from(!is_due);
+fn record_removed(step: &mut Step, rows: &mut StatsOfRows, row: &Row, now: Timestamp, is_due: bool) {
+    // The primary key is never NULL.
     let Some(key) = row.text(column::KEY) else { return };
     let has_value = has_value(row);
+    step.removed += 1;
+    step.evicted += u32::from(!is_due);
     wake::at_end(key);
     if has_value {
         growth::record_removal(key, row);

@@ -21,7 +21,7 @@ pub struct Step {
     pub removed: u32,
     /// How many of the rows that it removed were live.
     pub evicted: u32,
-    /// The earliest deadline of what it left; None if the sweeper did not ask.
+    /// The earliest deadline of what it left. None: it left nothing, or was not the sweeper's.
     pub next_due: Option<i64>,
     /// The longest time that a row which it removed had been due for, in microseconds.
     pub lag: i64,

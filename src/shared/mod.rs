@@ -5,6 +5,7 @@
 pub mod array;
 pub mod directory;
 pub mod flags;
+pub mod kept;
 pub mod ranges;
 pub mod secret;
 pub mod server_run;

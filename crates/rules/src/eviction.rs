@@ -89,6 +89,11 @@ impl Use {
         self.is_mark().then_some(Self(0))
     }
 
+    /// One byte in place of two: the higher credit, rather than a mark, rather than nothing.
+    pub fn merged(self, other: Self) -> Self {
+        if other.credit() > self.credit() || self.0 == 0 { other } else { self }
+    }
+
     fn mark(place: Place) -> Self {
         Self(Self::MARK | place.tag)
     }

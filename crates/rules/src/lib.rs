@@ -17,6 +17,7 @@
 //! | [`pace`] | how fast the sweeper reads the table |
 //! | [`step`] | what one step of a sweep has done |
 //! | [`eviction`] | which entries go when there is no room |
+//! | [`recency`] | how the memory of reads is kept while the server is down |
 //! | [`ghost`] | what a larger cache would gain |
 //! | [`correction`] | how far a full sweep corrects a gauge |
 //! | [`ledger`] | which changes of a transaction are left when its subtransactions end |
@@ -53,6 +54,7 @@ pub mod pace;
 pub mod places;
 pub mod quote;
 pub mod ranges;
+pub mod recency;
 pub mod refresh;
 pub mod release;
 pub mod sample;

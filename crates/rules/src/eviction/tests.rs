@@ -170,3 +170,12 @@ proptest! {
         prop_assert!(low_water(limit) < limit);
     }
 }
+
+#[test]
+fn of_two_bytes_the_higher_credit_stays_and_then_a_mark() {
+    let [none, low, high] = [Use(0), Use(5), Use(9)];
+    let mark = Use::mark(HERE);
+    for (one, other, merged) in [(none, none, none), (low, high, high), (mark, low, low), (none, mark, mark)] {
+        assert_eq!((one.merged(other), other.merged(one)), (merged, merged));
+    }
+}

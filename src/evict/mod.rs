@@ -3,6 +3,8 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`recency`] | shared memory: which keys were read lately |
+//! | [`position`] | how far eviction has come: the credit of a read, and the page on which it goes on |
+//! | [`recency_file`], [`saver`] | the file that keeps both while the server is down, and when it is written |
 //! | [`growth`], [`by_sql`] | how much a write adds; the same for plain SQL |
 //! | [`pending`] | what the current transaction has added, until it commits |
 //! | [`file`] | the file in which the entries lie, and whether the gauges belong to it |
@@ -18,11 +20,15 @@ pub mod file;
 pub mod ghosts;
 pub mod growth;
 pub mod pending;
+mod position;
 pub mod recency;
+mod recency_file;
+mod saver;
 
 pub use growth::Growth;
+pub use saver::Saver;
 
-use crate::shared::array;
+use crate::shared::{array, kept};
 use cache_pg_rules::key::Key;
 
 /// Prefetches what [`record_read`] will read.
@@ -38,5 +44,7 @@ pub fn record_read(key: Key, is_hit: bool) {
 /// Reserves shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
     array::reserve(&recency::BYTES);
+    array::reserve(&position::SAVED);
     array::reserve(&ghosts::GHOST_SLOTS);
+    kept::register(&recency_file::FILE);
 }

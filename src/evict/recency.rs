@@ -7,7 +7,7 @@
 use crate::pg::prefetch;
 use crate::shared::array::{Shareable, SharedArray};
 use crate::{settings, stats::DatabaseStats};
-use cache_pg_rules::eviction::{self, Level, Place, Use};
+use cache_pg_rules::eviction::{self, Place, Use};
 use cache_pg_rules::token::hash;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -84,21 +84,5 @@ impl Byte {
     /// Stores another state.
     pub fn set(&self, used: Use) {
         self.0.store(used.bits(), Ordering::Relaxed);
-    }
-}
-
-impl DatabaseStats {
-    /// The credit of a read: how many CLOCK passes it survives.
-    pub fn level(&self) -> Level {
-        // The memory starts as zeroes.
-        match self.level.load(Ordering::Relaxed) {
-            0 => Level::LEAST,
-            level => Level::from_meetings(level - 1),
-        }
-    }
-
-    /// Sets the credit of a read.
-    pub fn set_level(&self, level: Level) {
-        self.level.store(level.meetings() + 1, Ordering::Relaxed);
     }
 }

@@ -11,7 +11,7 @@ mod size;
 mod stats;
 
 pub use errors::{Errors, errors};
-pub use size::{eviction_factor, hint_memory, limits, recency_memory};
+pub use size::{eviction_factor, hint_memory, limits, recency_memory, recency_save_interval};
 pub use stats::{log_min_duration, track, track_namespaces};
 
 use define::settings;

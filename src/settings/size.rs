@@ -5,7 +5,9 @@
 use super::define::{memory_context, settings};
 use cache_pg_rules::hint;
 use cache_pg_rules::limit::{Limit, Limits};
-use pgrx::{GucContext::Suset, GucSetting, pg_sys};
+use pgrx::GucContext::{Sighup, Suset};
+use pgrx::{GucSetting, pg_sys};
+use std::time::Duration;
 
 settings! {
     /// Defines these settings.
@@ -27,6 +29,10 @@ settings! {
     RECENCY_MEMORY: i32 = 8192, 0 => 1024 * 1024; memory_context(), UNIT_KB; c"cache_pg.recency_memory",
         c"Sets the shared memory that records which entries were read recently, so that eviction keeps them.",
         c"Eight bytes for each entry of the server are enough; with fewer, many keys share a byte. With 0, nothing is recorded.";
+    /// Five minutes, as `pg_prewarm.autoprewarm_interval`: a crash costs what was learnt since.
+    RECENCY_SAVE_INTERVAL: i32 = 300, 0 => 86_400; Sighup, UNIT_S; c"cache_pg.recency_save_interval",
+        c"Sets how often the record of which entries were read recently is saved to disk; 0 means only at a clean stop.",
+        c"After a restart or a crash, eviction goes on with the record that was saved last.";
     /// A share of `shared_buffers`: only rows whose page is in a buffer are found without the index.
     HINT_MEMORY: i32 = -1, -1 => 1024 * 1024; memory_context(), UNIT_KB; c"cache_pg.hint_memory",
         c"Sets the shared memory that records where rows are, so that reads do not need the index.",
@@ -47,6 +53,11 @@ pub fn eviction_factor() -> f64 {
 /// `cache_pg.recency_memory` in bytes.
 pub fn recency_memory() -> usize {
     RECENCY_MEMORY.get().max(0) as usize * 1024
+}
+
+/// `cache_pg.recency_save_interval`; None: only at a clean stop.
+pub fn recency_save_interval() -> Option<Duration> {
+    u64::try_from(RECENCY_SAVE_INTERVAL.get()).ok().filter(|&seconds| seconds > 0).map(Duration::from_secs)
 }
 
 /// `cache_pg.hint_memory` in bytes.

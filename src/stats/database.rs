@@ -15,7 +15,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// How many databases have statistics: the first that use the extension.
-const MAX_DATABASES: usize = 64;
+pub const MAX_DATABASES: usize = 64;
 
 /// What is counted for one namespace, or for several together.
 #[repr(C)]
@@ -67,7 +67,7 @@ pub struct DatabaseStats {
     pub believed: [AtomicI64; 2],
     /// The page on which the next eviction goes on.
     pub evict_page: AtomicU32,
-    /// How many meetings with the sweeper a read is worth, and one: [`Self::level`].
+    /// How many meetings with the sweeper a read is worth, and one; 0: not known yet. [`Self::level`] reads it.
     pub level: AtomicU8,
     /// What was met since there was room: judged, evicted, and in vain; in entries or bytes.
     pub met: [AtomicU64; 3],
@@ -126,7 +126,7 @@ impl DatabaseStats {
     }
 
     /// All of them, also those of no database.
-    pub(super) fn every() -> &'static [Self] {
+    pub fn every() -> &'static [Self] {
         DATABASES.all()
     }
 

@@ -31,7 +31,7 @@ mod sweeper;
 pub mod turns;
 
 pub use counter::Counter;
-pub use database::{DatabaseStats, NamespaceStats, attached};
+pub use database::{DatabaseStats, MAX_DATABASES, NamespaceStats, attached};
 pub use histogram::Operation;
 pub use latency::{observe, untimed};
 pub use lookup::StatsOfRows;

@@ -1,12 +1,13 @@
 //! The launcher: one process that starts a sweeper where a visit is due.
 //!
 //! Owns the schedule of visits. It is connected to the shared catalogs only, so it holds no database open, and learns
-//! from the directory what the sweepers found. Must never sweep itself, nor wait for a sweeper.
+//! from the directory what the sweepers found. In each round it also saves a part of the memory of reads, if that is
+//! due. Must never sweep itself, nor wait for a sweeper.
 
 use super::process;
 use crate::pg::{Steady, backend, clock};
 use crate::shared::{Presence, directory, flags};
-use crate::{settings, stats};
+use crate::{evict, settings, stats};
 use cache_pg_rules::{backoff, drift::Drift};
 use pgrx::PgMemoryContexts;
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker};
@@ -44,6 +45,7 @@ extern "C-unwind" fn cache_pg_launcher_main(_argument: pg_sys::Datum) {
         interval: settings::sweep_interval(),
         list_at: Steady::PAST,
         drift: Drift::default(),
+        saver: evict::Saver::new(),
         no_process: false,
         no_slot: false,
         handles: PgMemoryContexts::new("cache_pg sweepers"),
@@ -64,6 +66,8 @@ struct Launcher {
     list_at: Steady,
     /// Detects that the clock was set.
     drift: Drift,
+    /// Saves the memory of reads.
+    saver: evict::Saver,
     /// Whether the log already says that no process could be started; that there are too many databases.
     no_process: bool,
     no_slot: bool,
@@ -98,7 +102,7 @@ impl Launcher {
             self.start(database, now);
         }
         // The end of a sweeper wakes the launcher, which then starts another.
-        next.min(self.list_at).since(now).max(SHORTEST_NAP)
+        next.min(self.list_at).min(self.saver.step(now)).since(now).max(SHORTEST_NAP)
     }
 
     /// Brings forward visits that were planned with a longer `sweep_interval`.

@@ -20,6 +20,9 @@
 //! 6. Where bytes are limited, a meeting costs an entry in proportion to its size.
 //! 7. A whole turn that frees too little halves the level, so the hand comes to an end however fast others read.
 //!
+//! The byte also tells whether an entry was read since it was stored, for refresh ahead: only a read gives the full
+//! credit, and where it matters a store takes a quarter of a meeting away.
+//!
 //! Every constant was chosen by replaying traces: `docs/eviction.md`.
 
 /// The share of the entries it meets that the hand aims to evict: the part of the table for entries that were
@@ -75,6 +78,16 @@ impl Use {
     /// The byte to store after a read that found the entry; None in the usual case: nothing to store.
     pub fn touched(self, level: Level) -> Option<Self> {
         (self.credit() < level.credit()).then_some(Self(level.credit()))
+    }
+
+    /// Whether its entry was read since [`Use::unread`] was stored.
+    pub fn is_read(self, level: Level) -> bool {
+        self.credit() >= level.credit()
+    }
+
+    /// The byte that tells a later read from those until now; None: nothing to store.
+    pub fn unread(self, level: Level) -> Option<Self> {
+        self.is_read(level).then_some(Self(level.credit() - 1))
     }
 
     /// The byte to store after writing an entry that was not there; None: nothing to store. The key uses its own mark

@@ -11,7 +11,8 @@
 //! | [`ttl`] | how long an entry may live, and how jitter spreads deadlines |
 //! | [`token`] | what a miss returns and a fill sends back |
 //! | [`secret`] | what only the server can compute |
-//! | [`refresh`] | when to compute a value anew before its deadline |
+//! | [`refresh`] | when a reader computes a value anew before its deadline |
+//! | [`ahead`] | when a worker does, for which entries first |
 //! | [`counter`] | what counts as an integer |
 //! | [`near`] | which messages near caches get |
 //! | [`pace`] | how fast the sweeper reads the table |
@@ -35,6 +36,7 @@
 //! | [`drift`] | whether the clock was set |
 
 pub mod advice;
+pub mod ahead;
 pub mod backoff;
 pub mod compose;
 pub mod correction;

@@ -58,11 +58,21 @@ pub fn step_pages(pages: u32, turn: Duration) -> u32 {
 /// How long to rest after a step that read `walked` of `pages` pages in `took` and found `found`.
 pub fn rest(pages: u32, walked: u32, turn: Duration, took: Duration, found: Found) -> Duration {
     let at_least = |duty: f64| took.mul_f64(1.0 / duty - 1.0);
-    if found.due_share() > TARGET_SHARE * 2.0 {
+    if is_behind(found) {
         return at_least(HURRIED_DUTY);
     }
     let share_of_turn = f64::from(walked.min(pages)) / f64::from(pages.max(1));
     turn.mul_f64(share_of_turn).saturating_sub(took).max(at_least(DUTY))
+}
+
+/// Whether so much has expired that the sweeper hurries.
+pub fn is_behind(found: Found) -> bool {
+    found.due_share() > TARGET_SHARE * 2.0
+}
+
+/// How long to rest at least after a step, so that the sweeper keeps to its share of the time.
+pub fn shortest_rest(took: Duration) -> Duration {
+    took.mul_f64(1.0 / DUTY - 1.0)
 }
 
 /// How long to rest after a step while room is needed.

@@ -23,6 +23,8 @@ pub struct Step {
     pub evicted: u32,
     /// The earliest deadline of what it left. None: it left nothing, or was not the sweeper's.
     pub next_due: Option<i64>,
+    /// The earliest moment at which an entry that it left must be looked at for a refresh. None: there is none.
+    pub next_look: Option<i64>,
     /// The longest time that a row which it removed had been due for, in microseconds.
     pub lag: i64,
 }
@@ -31,6 +33,11 @@ impl Step {
     /// Something that is due at `deadline` stays behind.
     pub fn leave(&mut self, deadline: i64) {
         self.next_due = Some(self.next_due.map_or(deadline, |earliest| earliest.min(deadline)));
+    }
+
+    /// An entry that must be looked at again `at` this moment stays behind.
+    pub fn look_again(&mut self, at: i64) {
+        self.next_look = Some(self.next_look.map_or(at, |earliest| earliest.min(at)));
     }
 
     /// Goes on with `part`, where this one ended.

@@ -172,6 +172,19 @@ proptest! {
 }
 
 #[test]
+fn a_read_is_told_from_those_before_a_store() {
+    for level in (0..=15).map(Level::from_meetings) {
+        let read = Use::default().touched(level).expect("a first read");
+        assert!(read.is_read(level) && !Use::default().is_read(level));
+        let stored = read.unread(level).expect("a store after a read");
+        assert!(!stored.is_read(level) && stored.unread(level).is_none());
+        // The next read gives the full credit again, and counts once.
+        assert_eq!(stored.touched(level), Some(read));
+        assert!(!Use::mark(Place::of(7, 1)).is_read(level), "an evicted key was not read");
+    }
+}
+
+#[test]
 fn of_two_bytes_the_higher_credit_stays_and_then_a_mark() {
     let [none, low, high] = [Use(0), Use(5), Use(9)];
     let mark = Use::mark(HERE);

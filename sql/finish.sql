@@ -90,7 +90,7 @@ COMMENT ON FUNCTION @extschema@.cache_fetch(text, interval) IS 'returns the valu
 COMMENT ON FUNCTION @extschema@.cache_release(text, text) IS 'gives up the lease of a token; returns whether the caller still had it';
 COMMENT ON FUNCTION @extschema@.cache_invalidate_tags(text[]) IS 'makes every entry with one of the tags a miss, at constant cost; returns the number of tags';
 COMMENT ON FUNCTION @extschema@.cache_tags_hold(text[], bigint[]) IS 'returns whether no tag of an entry has been invalidated since it was written; for queries on cache_entries';
-COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint) IS 'creates or changes a namespace; options that are not given stay as they are';
+COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint, interval) IS 'creates or changes a namespace; options that are not given stay as they are';
 COMMENT ON FUNCTION @extschema@.cache_unconfigure(text) IS 'removes the options of a namespace, but not its entries; returns whether there were any';
 COMMENT ON FUNCTION @extschema@.cache_persistence(text) IS 'makes all tables of the cache logged or unlogged, under an exclusive lock; returns which they are';
 COMMENT ON FUNCTION @extschema@.cache_sweep(integer) IS 'removes up to this many expired entries; never waits; returns how many, 0 if there are none';
@@ -100,7 +100,7 @@ REVOKE ALL ON @extschema@.cache_entries, @extschema@.cache_tags, @extschema@.cac
 
 -- The functions that read or write entries check privileges on cache_entries. Only the owner calls those that configure.
 REVOKE ALL ON FUNCTION
-    @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint),
+    @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint, interval),
     @extschema@.cache_unconfigure(text),
     @extschema@.cache_persistence(text)
 FROM PUBLIC;

@@ -15,14 +15,15 @@ SELECT scope, namespace, hits, misses,
             THEN evicted_age_us::double precision OPERATOR(pg_catalog./) evicted OPERATOR(pg_catalog./) 1000000
        END AS evicted_age,
        errors, bytes_in, bytes_out, entries, bytes, expired_entries, expired_bytes, largest_entry,
-       counted_at, reset_at, namespaces
+       counted_at, reset_at, namespaces, refreshes, refreshes_refused, refreshes_null, refresh_errors
 FROM @extschema@.cache_stats(),
      LATERAL pg_catalog.json_to_record(figures::pg_catalog.json) AS figure (
          hits bigint, misses bigint, stale_hits bigint, sets bigint, deletes bigint, invalidations bigint,
          tag_invalidations bigint, touches bigint, fills bigint, fills_refused bigint, fills_barred bigint,
          loads bigint, load_us bigint, waits bigint, wait_us bigint, expired bigint, evicted bigint,
          evicted_age_us bigint, errors bigint, bytes_in bigint, bytes_out bigint, entries bigint, bytes bigint,
-         expired_entries bigint, expired_bytes bigint, largest_entry bigint
+         expired_entries bigint, expired_bytes bigint, largest_entry bigint, refreshes bigint,
+         refreshes_refused bigint, refreshes_null bigint, refresh_errors bigint
      );
 
 -- The hit ratio of a larger cache: a miss for an evicted entry would be a hit in it.
@@ -47,6 +48,7 @@ WHERE scope OPERATOR(pg_catalog.<>) 'rest' AND scope OPERATOR(pg_catalog.<>) 'me
 
 CREATE VIEW @extschema@.cache_latency AS SELECT * FROM @extschema@.cache_latency();
 CREATE VIEW @extschema@.cache_sweeps AS SELECT * FROM @extschema@.cache_sweeps();
+CREATE VIEW @extschema@.cache_loads AS SELECT * FROM @extschema@.cache_loads();
 CREATE VIEW @extschema@.cache_health AS SELECT * FROM @extschema@.cache_health();
 CREATE VIEW @extschema@.cache_advice AS SELECT * FROM @extschema@.cache_advice();
 
@@ -84,6 +86,11 @@ COMMENT ON COLUMN @extschema@.cache_stats.reset_at IS 'start of the counting: ca
 
 COMMENT ON COLUMN @extschema@.cache_stats.namespaces IS 'number of namespaces that the row counts; a namespace that lost its counters and got new ones counts twice; NULL: unknown';
 
+COMMENT ON COLUMN @extschema@.cache_stats.refreshes IS 'values that workers computed and stored before the deadline (refresh_ahead); they count in loads and fills too';
+COMMENT ON COLUMN @extschema@.cache_stats.refreshes_refused IS 'values that workers computed and that were rejected, because they could have been stale';
+COMMENT ON COLUMN @extschema@.cache_stats.refreshes_null IS 'loads of workers for which the loader returned NULL; the entry stays until its deadline';
+COMMENT ON COLUMN @extschema@.cache_stats.refresh_errors IS 'loads of workers that failed; cache_loads shows the last error';
+
 COMMENT ON VIEW @extschema@.cache_sizes IS 'hit ratio that a larger cache would have had since reset_at';
 COMMENT ON COLUMN @extschema@.cache_sizes.size IS 'multiple of the current size';
 
@@ -100,29 +107,42 @@ COMMENT ON COLUMN @extschema@.cache_sweeps.pages_skipped IS 'pages skipped becau
 COMMENT ON COLUMN @extschema@.cache_sweeps.lag_ms IS 'longest time between a deadline and the removal, in the last full sweep';
 COMMENT ON COLUMN @extschema@.cache_sweeps.next_visit_at IS 'time when the next sweeper starts; NULL: one is at work, or the extension is new here';
 
+COMMENT ON VIEW @extschema@.cache_loads IS 'loads by workers, before the deadline (refresh_ahead): one row for each namespace that has refresh_ahead, or had loads';
+COMMENT ON COLUMN @extschema@.cache_loads.waiting IS 'entries in line for a load';
+COMMENT ON COLUMN @extschema@.cache_loads.running IS 'loads under way';
+COMMENT ON COLUMN @extschema@.cache_loads.done IS 'values that were computed and stored, since the reset_at of cache_stats';
+COMMENT ON COLUMN @extschema@.cache_loads.failed IS 'loads that failed, since then';
+COMMENT ON COLUMN @extschema@.cache_loads.failures_in_a_row IS 'loads that failed since the last one that did not';
+COMMENT ON COLUMN @extschema@.cache_loads.paused_until IS 'time until which nothing of the namespace is loaded, after failures; NULL: it is not paused';
+COMMENT ON COLUMN @extschema@.cache_loads.load_ms IS 'average time of a load of the namespace by workers and callers, in milliseconds; NULL: none yet';
+COMMENT ON COLUMN @extschema@.cache_loads.failed_at IS 'time of the last failure that is known';
+COMMENT ON COLUMN @extschema@.cache_loads.failed_key IS 'key of that load';
+COMMENT ON COLUMN @extschema@.cache_loads.last_error IS 'its error';
+
 COMMENT ON VIEW @extschema@.cache_health IS 'state of the cache: ok, warning or critical, and what to do; the settings cache_pg.health_* are the thresholds';
 COMMENT ON VIEW @extschema@.cache_advice IS 'recommended changes, the figures behind them, and the statements that make them';
 
 COMMENT ON FUNCTION @extschema@.cache_stats() IS 'the rows of the view cache_stats';
 COMMENT ON FUNCTION @extschema@.cache_latency() IS 'the rows of the view cache_latency';
 COMMENT ON FUNCTION @extschema@.cache_sweeps() IS 'the rows of the view cache_sweeps';
+COMMENT ON FUNCTION @extschema@.cache_loads() IS 'the rows of the view cache_loads';
 COMMENT ON FUNCTION @extschema@.cache_health() IS 'the rows of the view cache_health';
 COMMENT ON FUNCTION @extschema@.cache_advice() IS 'the rows of the view cache_advice';
 COMMENT ON FUNCTION @extschema@.cache_stats_reset(text) IS 'starts counting from zero, for a namespace or for all';
 
 REVOKE ALL ON
     @extschema@.cache_stats, @extschema@.cache_latency, @extschema@.cache_sweeps, @extschema@.cache_health, @extschema@.cache_advice,
-    @extschema@.cache_sizes
+    @extschema@.cache_sizes, @extschema@.cache_loads
 FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     @extschema@.cache_stats(), @extschema@.cache_latency(), @extschema@.cache_sweeps(), @extschema@.cache_health(),
-    @extschema@.cache_advice(), @extschema@.cache_stats_reset(text)
+    @extschema@.cache_advice(), @extschema@.cache_loads(), @extschema@.cache_stats_reset(text)
 FROM PUBLIC;
 GRANT SELECT ON
     @extschema@.cache_stats, @extschema@.cache_latency, @extschema@.cache_sweeps, @extschema@.cache_health, @extschema@.cache_advice,
-    @extschema@.cache_sizes
+    @extschema@.cache_sizes, @extschema@.cache_loads
 TO pg_monitor;
 GRANT EXECUTE ON FUNCTION
     @extschema@.cache_stats(), @extschema@.cache_latency(), @extschema@.cache_sweeps(), @extschema@.cache_health(),
-    @extschema@.cache_advice()
+    @extschema@.cache_advice(), @extschema@.cache_loads()
 TO pg_monitor;

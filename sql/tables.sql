@@ -96,7 +96,8 @@ CREATE TABLE @extschema@.cache_namespaces (
     notify         boolean,
     max_entries    bigint CHECK (max_entries OPERATOR(pg_catalog.>) 0),
     max_size       bigint CHECK (max_size OPERATOR(pg_catalog.>) 0),
-    loader_owner   oid
+    loader_owner   oid,
+    refresh_ahead  interval CHECK (refresh_ahead OPERATOR(pg_catalog.>=) '0'::pg_catalog.interval)
 );
 
 COMMENT ON TABLE @extschema@.cache_namespaces IS 'options set by cache_configure, one row for each namespace; NULL: as for the whole cache. Dumped by pg_dump.';
@@ -114,5 +115,6 @@ COMMENT ON COLUMN @extschema@.cache_namespaces.notify IS 'whether near caches ar
 
 COMMENT ON COLUMN @extschema@.cache_namespaces.max_entries IS 'maximum number of live entries; beyond it the least used are evicted; NULL: no limit of its own';
 COMMENT ON COLUMN @extschema@.cache_namespaces.max_size IS 'maximum size of live entries in bytes, with their share of index and TOAST table; NULL: no limit of its own';
+COMMENT ON COLUMN @extschema@.cache_namespaces.refresh_ahead IS 'time before the deadline from which on a worker computes entries anew with the loader, if they were read since they were stored; NULL or 0: never';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.cache_namespaces', '');

@@ -8,7 +8,7 @@
 //! for INSERT and UPDATE to delete, and for SELECT to write. With the owner's rights the grants mean what they say.
 
 use crate::catalog::{self, ExtensionTables};
-use crate::error::CacheError;
+use crate::error::{CacheError, LoadError};
 use crate::pg::{AsOwner, LocalSettings, attempt_despite_contention, backend};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, AclMode, Oid};
@@ -99,6 +99,14 @@ impl Access {
     /// Whether rows may be written below the executor.
     pub fn writes_directly(&self) -> bool {
         self.is_unrestricted && self.tables.has_own_columns && self.tables.has_only_own_constraints
+    }
+
+    /// Checks that rows may be written below the executor.
+    ///
+    /// # Errors
+    /// [`LoadError::ByExecutor`].
+    pub fn check_direct(&self) -> Result<(), CacheError> {
+        if self.writes_directly() { Ok(()) } else { Err(LoadError::ByExecutor(current_role()).into()) }
     }
 
     /// The errors by which policies refuse to store a value that the caller may compute.

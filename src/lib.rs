@@ -11,6 +11,7 @@
 //! | [`replication`] | rows that a subscription applies to the tables of the cache |
 //! | [`persistence`] | whether the tables of the cache are logged |
 //! | [`store`] | looking up, writing and deleting entries, as a plain Rust interface |
+//! | [`ahead`] | refresh ahead: which entries are computed anew before their deadline, and in which order |
 //! | [`evict`] | the accounts of entries: how many there are, which were read lately, which were evicted |
 //! | [`wake`] | waiting for a value that another session computes |
 //! | [`patience`] | how long a caller waits |
@@ -34,6 +35,7 @@
 //! in `sql/*.sql`, the statements that the functions run are in `sql/statements/*.sql`. DESIGN.md says why.
 
 mod access;
+mod ahead;
 mod api;
 mod catalog;
 mod configuring;
@@ -70,7 +72,7 @@ extension_sql_file!("../sql/watch.sql", name = "watch", requires = [cache_watch,
 extension_sql_file!(
     "../sql/stats.sql",
     name = "stats",
-    requires = [cache_stats, cache_latency, cache_sweeps, cache_health, cache_advice, cache_stats_reset]
+    requires = [cache_stats, cache_latency, cache_sweeps, cache_loads, cache_health, cache_advice, cache_stats_reset]
 );
 extension_sql_file!("../sql/finish.sql", name = "finish", finalize);
 
@@ -93,6 +95,7 @@ extern "C-unwind" fn _PG_init() {
         patience::register();
         shared::register();
         evict::register();
+        ahead::register();
         sweep::register();
     }
 }

@@ -38,6 +38,14 @@ pub struct Loader {
     pub is_settled: bool,
 }
 
+/// The owner of a loader function, as it was configured.
+///
+/// # Errors
+/// [`LoadError::ChangedOwner`]: no trigger of the extension has checked it.
+pub fn owner(loader: &Loader) -> Result<Oid, CacheError> {
+    loader.owner.ok_or_else(|| LoadError::ChangedOwner(loader.signature.clone()).into())
+}
+
 /// Calls the loader function for a key.
 ///
 /// # Errors

@@ -6,15 +6,18 @@
 mod expiry;
 mod loader_owner;
 mod namespace;
+mod refresh;
 mod table;
 
 pub use expiry::{Expiry, lifetime};
 pub use loader_owner::WrittenFor;
 pub use namespace::{Deadline, NamespaceOptions};
 
-use crate::catalog::{self, ExtensionTables};
+use crate::catalog::{self, ExtensionTables, column};
+use crate::heap::Row;
+use cache_pg_rules::ahead::Timing;
 use cache_pg_rules::namespace::Namespace as Name;
-use cache_pg_rules::{key::Key, limit::Limits};
+use cache_pg_rules::{key::Key, limit::Limits, token::hash};
 use std::collections::{HashMap, HashSet};
 use std::{cell::RefCell, rc::Rc, sync::OnceLock};
 
@@ -25,6 +28,8 @@ struct Known {
     someone_listens: bool,
     /// Whether one of them has a limit of its own.
     has_limits: bool,
+    /// Whether one of them has [`NamespaceOptions::refresh_ahead`].
+    someone_refreshes: bool,
 }
 
 thread_local! {
@@ -74,6 +79,35 @@ pub fn listening(tables: &ExtensionTables) -> Vec<String> {
     known.namespaces.iter().filter(|(_, options)| options.notifies()).map(|(name, _)| name.clone()).collect()
 }
 
+/// Whether some namespace refreshes ahead.
+pub fn someone_refreshes(tables: &ExtensionTables) -> bool {
+    known(tables).someone_refreshes
+}
+
+/// The times of an entry that may be refreshed ahead: see [`NamespaceOptions::timing`].
+pub fn timing(
+    tables: &ExtensionTables,
+    key: Key,
+    (written_at, expires_at): (i64, i64),
+    load: Option<i64>,
+) -> Option<Timing> {
+    let known = known(tables);
+    let options = known.namespaces.get(key.namespace().as_str()).filter(|_| known.someone_refreshes)?;
+    options.timing(written_at, expires_at, load)
+}
+
+/// The hash of the key of a row, and the times of its entry. None: it may not be refreshed ahead. Only JSON may.
+pub fn row_timing(tables: &ExtensionTables, row: &Row) -> Option<(u64, Timing)> {
+    if !someone_refreshes(tables) || !row.has(column::VALUE) {
+        return None;
+    }
+    let key = Key::parse(row.text(column::KEY)?).ok()?;
+    let moment = |column| row.datum(column).map(|datum| datum.value() as i64);
+    let load = row.datum(column::LOAD_US).map(|datum| datum.value() as i64);
+    let timing = timing(tables, key, (moment(column::UPDATED_AT)?, moment(column::EXPIRES_AT)?), load)?;
+    Some((hash(key.as_str()), timing))
+}
+
 fn known(tables: &ExtensionTables) -> Rc<Known> {
     if !catalog::namespaces_changed()
         && let Some(known) = KNOWN.with_borrow(Clone::clone)
@@ -96,5 +130,6 @@ fn load(tables: &ExtensionTables) -> (Known, bool) {
     let any = |has: fn(&NamespaceOptions) -> bool| namespaces.values().any(|options| has(options));
     let someone_listens = any(NamespaceOptions::notifies);
     let has_limits = any(|options| options.limits() != Limits::default());
-    (Known { someone_listens, has_limits, namespaces }, is_settled)
+    let someone_refreshes = any(|options| options.refresh_ahead().is_some());
+    (Known { someone_listens, has_limits, someone_refreshes, namespaces }, is_settled)
 }

@@ -103,7 +103,8 @@ CREATE TABLE @extschema@.cache_namespaces (
     notify         boolean,
     max_entries    bigint CHECK (max_entries OPERATOR(pg_catalog.>) 0),
     max_size       bigint CHECK (max_size OPERATOR(pg_catalog.>) 0),
-    loader_owner   oid
+    loader_owner   oid,
+    refresh_ahead  interval CHECK (refresh_ahead OPERATOR(pg_catalog.>=) '0'::pg_catalog.interval)
 );
 
 COMMENT ON TABLE @extschema@.cache_namespaces IS 'options set by cache_configure, one row for each namespace; NULL: as for the whole cache. Dumped by pg_dump.';
@@ -121,6 +122,7 @@ COMMENT ON COLUMN @extschema@.cache_namespaces.notify IS 'whether near caches ar
 
 COMMENT ON COLUMN @extschema@.cache_namespaces.max_entries IS 'maximum number of live entries; beyond it the least used are evicted; NULL: no limit of its own';
 COMMENT ON COLUMN @extschema@.cache_namespaces.max_size IS 'maximum size of live entries in bytes, with their share of index and TOAST table; NULL: no limit of its own';
+COMMENT ON COLUMN @extschema@.cache_namespaces.refresh_ahead IS 'time before the deadline from which on a worker computes entries anew with the loader, if they were read since they were stored; NULL or 0: never';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.cache_namespaces', '');
 
@@ -294,7 +296,8 @@ CREATE  FUNCTION "cache_configure"(
 	"loader" regprocedure DEFAULT NULL,
 	"notify" bool DEFAULT NULL,
 	"max_entries" bigint DEFAULT NULL,
-	"max_size" bigint DEFAULT NULL
+	"max_size" bigint DEFAULT NULL,
+	"refresh_ahead" interval DEFAULT NULL
 ) RETURNS VOID
 VOLATILE PARALLEL UNSAFE
 LANGUAGE c
@@ -642,6 +645,23 @@ STRICT VOLATILE PARALLEL RESTRICTED
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'cache_latency_wrapper';
 
+CREATE  FUNCTION "cache_loads"() RETURNS TABLE (
+	"namespace" TEXT,
+	"waiting" INT,
+	"running" INT,
+	"done" bigint,
+	"failed" bigint,
+	"failures_in_a_row" INT,
+	"paused_until" timestamp with time zone,
+	"load_ms" double precision,
+	"failed_at" timestamp with time zone,
+	"failed_key" TEXT,
+	"last_error" TEXT
+)
+STRICT VOLATILE PARALLEL RESTRICTED
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'cache_loads_wrapper';
+
 CREATE  FUNCTION "cache_lock"(
 	"key" TEXT,
 	"owner" TEXT,
@@ -983,6 +1003,7 @@ AS 'MODULE_PATHNAME', 'cache_sweeps_wrapper';
 --   cache_stats
 --   cache_latency
 --   cache_sweeps
+--   cache_loads
 --   cache_health
 --   cache_advice
 --   cache_stats_reset
@@ -1004,14 +1025,15 @@ SELECT scope, namespace, hits, misses,
             THEN evicted_age_us::double precision OPERATOR(pg_catalog./) evicted OPERATOR(pg_catalog./) 1000000
        END AS evicted_age,
        errors, bytes_in, bytes_out, entries, bytes, expired_entries, expired_bytes, largest_entry,
-       counted_at, reset_at, namespaces
+       counted_at, reset_at, namespaces, refreshes, refreshes_refused, refreshes_null, refresh_errors
 FROM @extschema@.cache_stats(),
      LATERAL pg_catalog.json_to_record(figures::pg_catalog.json) AS figure (
          hits bigint, misses bigint, stale_hits bigint, sets bigint, deletes bigint, invalidations bigint,
          tag_invalidations bigint, touches bigint, fills bigint, fills_refused bigint, fills_barred bigint,
          loads bigint, load_us bigint, waits bigint, wait_us bigint, expired bigint, evicted bigint,
          evicted_age_us bigint, errors bigint, bytes_in bigint, bytes_out bigint, entries bigint, bytes bigint,
-         expired_entries bigint, expired_bytes bigint, largest_entry bigint
+         expired_entries bigint, expired_bytes bigint, largest_entry bigint, refreshes bigint,
+         refreshes_refused bigint, refreshes_null bigint, refresh_errors bigint
      );
 
 -- The hit ratio of a larger cache: a miss for an evicted entry would be a hit in it.
@@ -1036,6 +1058,7 @@ WHERE scope OPERATOR(pg_catalog.<>) 'rest' AND scope OPERATOR(pg_catalog.<>) 'me
 
 CREATE VIEW @extschema@.cache_latency AS SELECT * FROM @extschema@.cache_latency();
 CREATE VIEW @extschema@.cache_sweeps AS SELECT * FROM @extschema@.cache_sweeps();
+CREATE VIEW @extschema@.cache_loads AS SELECT * FROM @extschema@.cache_loads();
 CREATE VIEW @extschema@.cache_health AS SELECT * FROM @extschema@.cache_health();
 CREATE VIEW @extschema@.cache_advice AS SELECT * FROM @extschema@.cache_advice();
 
@@ -1073,6 +1096,11 @@ COMMENT ON COLUMN @extschema@.cache_stats.reset_at IS 'start of the counting: ca
 
 COMMENT ON COLUMN @extschema@.cache_stats.namespaces IS 'number of namespaces that the row counts; a namespace that lost its counters and got new ones counts twice; NULL: unknown';
 
+COMMENT ON COLUMN @extschema@.cache_stats.refreshes IS 'values that workers computed and stored before the deadline (refresh_ahead); they count in loads and fills too';
+COMMENT ON COLUMN @extschema@.cache_stats.refreshes_refused IS 'values that workers computed and that were rejected, because they could have been stale';
+COMMENT ON COLUMN @extschema@.cache_stats.refreshes_null IS 'loads of workers for which the loader returned NULL; the entry stays until its deadline';
+COMMENT ON COLUMN @extschema@.cache_stats.refresh_errors IS 'loads of workers that failed; cache_loads shows the last error';
+
 COMMENT ON VIEW @extschema@.cache_sizes IS 'hit ratio that a larger cache would have had since reset_at';
 COMMENT ON COLUMN @extschema@.cache_sizes.size IS 'multiple of the current size';
 
@@ -1089,31 +1117,44 @@ COMMENT ON COLUMN @extschema@.cache_sweeps.pages_skipped IS 'pages skipped becau
 COMMENT ON COLUMN @extschema@.cache_sweeps.lag_ms IS 'longest time between a deadline and the removal, in the last full sweep';
 COMMENT ON COLUMN @extschema@.cache_sweeps.next_visit_at IS 'time when the next sweeper starts; NULL: one is at work, or the extension is new here';
 
+COMMENT ON VIEW @extschema@.cache_loads IS 'loads by workers, before the deadline (refresh_ahead): one row for each namespace that has refresh_ahead, or had loads';
+COMMENT ON COLUMN @extschema@.cache_loads.waiting IS 'entries in line for a load';
+COMMENT ON COLUMN @extschema@.cache_loads.running IS 'loads under way';
+COMMENT ON COLUMN @extschema@.cache_loads.done IS 'values that were computed and stored, since the reset_at of cache_stats';
+COMMENT ON COLUMN @extschema@.cache_loads.failed IS 'loads that failed, since then';
+COMMENT ON COLUMN @extschema@.cache_loads.failures_in_a_row IS 'loads that failed since the last one that did not';
+COMMENT ON COLUMN @extschema@.cache_loads.paused_until IS 'time until which nothing of the namespace is loaded, after failures; NULL: it is not paused';
+COMMENT ON COLUMN @extschema@.cache_loads.load_ms IS 'average time of a load of the namespace by workers and callers, in milliseconds; NULL: none yet';
+COMMENT ON COLUMN @extschema@.cache_loads.failed_at IS 'time of the last failure that is known';
+COMMENT ON COLUMN @extschema@.cache_loads.failed_key IS 'key of that load';
+COMMENT ON COLUMN @extschema@.cache_loads.last_error IS 'its error';
+
 COMMENT ON VIEW @extschema@.cache_health IS 'state of the cache: ok, warning or critical, and what to do; the settings cache_pg.health_* are the thresholds';
 COMMENT ON VIEW @extschema@.cache_advice IS 'recommended changes, the figures behind them, and the statements that make them';
 
 COMMENT ON FUNCTION @extschema@.cache_stats() IS 'the rows of the view cache_stats';
 COMMENT ON FUNCTION @extschema@.cache_latency() IS 'the rows of the view cache_latency';
 COMMENT ON FUNCTION @extschema@.cache_sweeps() IS 'the rows of the view cache_sweeps';
+COMMENT ON FUNCTION @extschema@.cache_loads() IS 'the rows of the view cache_loads';
 COMMENT ON FUNCTION @extschema@.cache_health() IS 'the rows of the view cache_health';
 COMMENT ON FUNCTION @extschema@.cache_advice() IS 'the rows of the view cache_advice';
 COMMENT ON FUNCTION @extschema@.cache_stats_reset(text) IS 'starts counting from zero, for a namespace or for all';
 
 REVOKE ALL ON
     @extschema@.cache_stats, @extschema@.cache_latency, @extschema@.cache_sweeps, @extschema@.cache_health, @extschema@.cache_advice,
-    @extschema@.cache_sizes
+    @extschema@.cache_sizes, @extschema@.cache_loads
 FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     @extschema@.cache_stats(), @extschema@.cache_latency(), @extschema@.cache_sweeps(), @extschema@.cache_health(),
-    @extschema@.cache_advice(), @extschema@.cache_stats_reset(text)
+    @extschema@.cache_advice(), @extschema@.cache_loads(), @extschema@.cache_stats_reset(text)
 FROM PUBLIC;
 GRANT SELECT ON
     @extschema@.cache_stats, @extschema@.cache_latency, @extschema@.cache_sweeps, @extschema@.cache_health, @extschema@.cache_advice,
-    @extschema@.cache_sizes
+    @extschema@.cache_sizes, @extschema@.cache_loads
 TO pg_monitor;
 GRANT EXECUTE ON FUNCTION
     @extschema@.cache_stats(), @extschema@.cache_latency(), @extschema@.cache_sweeps(), @extschema@.cache_health(),
-    @extschema@.cache_advice()
+    @extschema@.cache_advice(), @extschema@.cache_loads()
 TO pg_monitor;
 
 CREATE  FUNCTION "cache_tags_hold"(
@@ -1435,7 +1476,7 @@ COMMENT ON FUNCTION @extschema@.cache_fetch(text, interval) IS 'returns the valu
 COMMENT ON FUNCTION @extschema@.cache_release(text, text) IS 'gives up the lease of a token; returns whether the caller still had it';
 COMMENT ON FUNCTION @extschema@.cache_invalidate_tags(text[]) IS 'makes every entry with one of the tags a miss, at constant cost; returns the number of tags';
 COMMENT ON FUNCTION @extschema@.cache_tags_hold(text[], bigint[]) IS 'returns whether no tag of an entry has been invalidated since it was written; for queries on cache_entries';
-COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint) IS 'creates or changes a namespace; options that are not given stay as they are';
+COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint, interval) IS 'creates or changes a namespace; options that are not given stay as they are';
 COMMENT ON FUNCTION @extschema@.cache_unconfigure(text) IS 'removes the options of a namespace, but not its entries; returns whether there were any';
 COMMENT ON FUNCTION @extschema@.cache_persistence(text) IS 'makes all tables of the cache logged or unlogged, under an exclusive lock; returns which they are';
 COMMENT ON FUNCTION @extschema@.cache_sweep(integer) IS 'removes up to this many expired entries; never waits; returns how many, 0 if there are none';
@@ -1445,7 +1486,7 @@ REVOKE ALL ON @extschema@.cache_entries, @extschema@.cache_tags, @extschema@.cac
 
 -- The functions that read or write entries check privileges on cache_entries. Only the owner calls those that configure.
 REVOKE ALL ON FUNCTION
-    @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint),
+    @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint, interval),
     @extschema@.cache_unconfigure(text),
     @extschema@.cache_persistence(text)
 FROM PUBLIC;

@@ -10,7 +10,7 @@ use crate::catalog::options::{Argument, CONFIGURE, Given, namespace_options};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Regprocedure, clock};
 use crate::statement::{IntoParam, Param, Statement, statement};
-use crate::{catalog, configuring, loader, namespaces, persistence, settings};
+use crate::{ahead, catalog, configuring, loader, namespaces, persistence, settings};
 use cache_pg_rules::namespace::Namespace;
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
@@ -45,7 +45,9 @@ fn configure(namespace: Namespace, given: Given) -> Result<(), CacheError> {
     }
     given.check(settings::max_ttl().unwrap_or(i64::MAX - 1))?;
     let params = given.params(namespace.as_str())?;
-    configuring::write_namespaces(|tables| CONFIGURE.write(tables, &params, |_| ()))
+    configuring::write_namespaces(|tables| CONFIGURE.write(tables, &params, |_| ()))?;
+    ahead::record_configured(namespace);
+    Ok(())
 }
 
 impl Argument for Regprocedure {

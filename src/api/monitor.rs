@@ -9,7 +9,7 @@ use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Steady, Timestamp, backend};
 use crate::shared::{directory, flags};
 use crate::stats::{DatabaseStats, NamespaceStats, Operation, readings, rows};
-use crate::{catalog, settings, sweep::references, watch};
+use crate::{ahead::loads, catalog, settings, sweep::references, watch};
 use cache_pg_rules::{advice, health, health::Readings, histogram};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
@@ -127,6 +127,27 @@ view! {
 }
 
 view! {
+    /// The loads by workers, one namespace after another.
+    fn cache_loads() {
+        database()?;
+        let tables = catalog::installed()?;
+    }
+    for it in loads::of_namespaces(&tables) => {
+        namespace: [String] = it.namespace,
+        waiting: [i32] = it.standing.waiting,
+        running: [i32] = it.standing.running,
+        done: [i64] = it.done as i64,
+        failed: [i64] = it.failed as i64,
+        failures_in_a_row: [i32] = it.standing.failures as i32,
+        paused_until: [Option<TimestampWithTimeZone>] = it.standing.rests_until.map(|at| at.by_the_server().into()),
+        load_ms: [Option<f64>] = it.mean_us.map(|us| us / 1e3),
+        failed_at: [Option<TimestampWithTimeZone>] = it.last.as_ref().map(|last| last.at.into()),
+        failed_key: [Option<String>] = it.last.as_ref().map(|last| last.key.clone()),
+        last_error: [Option<String>] = it.last.map(|last| last.message),
+    }
+}
+
+view! {
     /// The state of each check, and what to do.
     fn cache_health() {
         // Altered tables are no error here: health says why nothing is swept.
@@ -136,6 +157,7 @@ view! {
             references: references::names(&tables),
             missing_columns: watch::missing_columns(&tables),
             unwatched_tables: watch::unwatched_tables(&tables),
+            refreshing: loads::readings(&tables),
             ..readings::readings(&tables)
         };
     }

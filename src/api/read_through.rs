@@ -46,7 +46,7 @@ fn get_or_set(
         namespace.check_size(key, value)?;
         namespace.deadline(expiry, now)
     };
-    let storing = Storing { key, tags, deadline: &deadline };
+    let storing = Storing { key, tags, deadline: &deadline, replaces: None };
     let was_loaded = Cell::new(false);
     let load = || {
         was_loaded.set(true);

@@ -28,6 +28,7 @@ macro_rules! namespace_options {
             9 MAX_ENTRIES max_entries: i64 = 9 i64 "1 or more" is_positive;
             10 MAX_SIZE max_size: i64 = 10 i64 "1 byte or more" is_positive;
             11 LOADER_OWNER loader_owner: Oid;
+            12 REFRESH_AHEAD refresh_ahead: Interval = 11 Interval "from 0 to cache_pg.max_ttl, and finite" is_grace;
         }
     };
 }

@@ -31,6 +31,9 @@ pub enum LoadError {
     /// A loader was configured in this transaction, and its caller lacks the privileges of its owner; its signature.
     #[error("loader function {0} was configured in this transaction")]
     Unsettled(String),
+    /// A worker would have to store a value through the executor, as this role.
+    #[error("triggers, rules, policies, or indexes on cache_entries keep workers from storing values for role {0}")]
+    ByExecutor(String),
     /// A loader released an advisory lock of its caller, and another session has taken it.
     #[error("loader released an advisory lock of its caller")]
     LockLost,
@@ -44,7 +47,7 @@ impl LoadError {
             Self::Rows => ERRCODE_CARDINALITY_VIOLATION,
             Self::Volatile(_) => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Retyped(_) => ERRCODE_DATATYPE_MISMATCH,
-            Self::BecameVolatile(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::BecameVolatile(_) | Self::ByExecutor(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::ChangedOwner(_) | Self::Unsettled(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::LockLost => ERRCODE_LOCK_NOT_AVAILABLE,
         }
@@ -74,6 +77,9 @@ impl LoadError {
             Self::Retyped(_) => "Configure a function that takes the key as text and returns jsonb.".into(),
             Self::ChangedOwner(_) => "Call cache_configure again to confirm the loader.".into(),
             Self::Unsettled(_) => "Commit the transaction before you call the loader.".into(),
+            Self::ByExecutor(_) => {
+                "Drop them, or set refresh_ahead to 0: callers of cache_get_or_set then compute the values.".into()
+            }
             Self::LockLost => return None,
         })
     }

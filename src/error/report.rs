@@ -6,6 +6,11 @@ use super::cache_error::CacheError;
 use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys, pg_sys::panic::ErrorReport};
 
 impl CacheError {
+    /// The message, and what to do, in one line for a view.
+    pub fn explained(&self) -> String {
+        self.hint().map_or_else(|| self.to_string(), |hint| format!("{self}: {hint}"))
+    }
+
     /// Raises the error from within any code, as PostgreSQL raises its own.
     pub fn raise(self) -> ! {
         ErrorReport::from(self).report(PgLogLevel::ERROR);

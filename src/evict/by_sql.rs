@@ -9,8 +9,8 @@ use super::growth::{self, Growth};
 use crate::catalog::{self, ExtensionTables, column};
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{clock, trigger};
-use crate::shared::{flags, ranges};
-use crate::{entry::due_at, heap::Row};
+use crate::shared::{flags, ranges, refreshes};
+use crate::{entry::due_at, heap::Row, namespaces::row_timing};
 use cache_pg_rules::key::Key;
 use pgrx::prelude::*;
 
@@ -50,6 +50,9 @@ fn record(tables: &ExtensionTables, before: Option<&Row>, after: Option<&Row>) {
     flags::record_write();
     if let Some(row) = after {
         ranges::record(row.page(), due_at(row, clock::now()));
+        if let Some((hash, timing)) = row_timing(tables, row) {
+            refreshes::record(row.page(), timing.from(hash));
+        }
     }
     let key_of = |row: Option<&Row>| row.and_then(|row| row.text(column::KEY)).map(str::to_owned);
     let (old, new) = (key_of(before), key_of(after));

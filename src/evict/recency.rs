@@ -52,10 +52,45 @@ pub fn insert(key: &str) {
 
 /// The byte of a key of this database. None: there is no memory for it.
 pub fn of(database: &DatabaseStats, key: &str) -> Option<(&'static Byte, Place)> {
+    of_hash(database, hash(key))
+}
+
+fn of_hash(database: &DatabaseStats, hash: u64) -> Option<(&'static Byte, Place)> {
     let bytes = BYTES.all();
     let salt = u64::from(database.owner()).rotate_left(32);
-    let place = Place::of(hash(key) ^ salt, bytes.len());
+    let place = Place::of(hash ^ salt, bytes.len());
     bytes.get(place.byte).map(|byte| (byte, place))
+}
+
+/// Whether there is a memory of reads.
+pub fn is_kept() -> bool {
+    !BYTES.all().is_empty()
+}
+
+/// Whether the key with this hash was read since [`mark_unread`], or another key that shares its byte.
+pub fn is_read(hash: u64) -> bool {
+    let byte = DatabaseStats::mine().and_then(|database| Some((database.level(), of_hash(database, hash)?.0)));
+    byte.is_some_and(|(level, byte)| byte.get().is_read(level))
+}
+
+/// From now on tells later reads of the key from earlier ones.
+pub fn mark_unread(hash: u64) {
+    if let Some(database) = DatabaseStats::mine()
+        && let Some((byte, _)) = of_hash(database, hash)
+        && let Some(unread) = byte.get().unread(database.level())
+    {
+        byte.set(unread);
+    }
+}
+
+/// Takes [`mark_unread`] back.
+pub fn mark_read(hash: u64) {
+    if let Some(database) = DatabaseStats::mine()
+        && let Some((byte, _)) = of_hash(database, hash)
+        && let Some(read) = byte.get().touched(database.level())
+    {
+        byte.set(read);
+    }
 }
 
 /// Forgets the marks of other evicted keys after `evicted` evictions, with `left` entries left. It goes on where the

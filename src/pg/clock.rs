@@ -61,6 +61,11 @@ impl Steady {
         Self::from_now(Duration::from_micros(moment.0.saturating_sub(now().0).max(0) as u64))
     }
 
+    /// The same; for a moment that has passed, the moment at which it was.
+    pub fn at(moment: Timestamp) -> Self {
+        Self(Self::now().0.saturating_add(moment.0.saturating_sub(now().0)))
+    }
+
     /// The time since `earlier`; zero if that is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0).max(0) as u64)

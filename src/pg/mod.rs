@@ -17,7 +17,9 @@ mod local_settings;
 pub mod prefetch;
 mod result_set;
 mod scratch;
+mod session_user;
 mod subtransaction;
+mod time_limit;
 pub mod transaction;
 pub mod trigger;
 mod value;
@@ -32,5 +34,9 @@ pub use inner_query::InnerQuery;
 pub use local_settings::{LocalSettings, SAFE_PATH};
 pub use result_set::ResultSet;
 pub use scratch::Scratch;
-pub use subtransaction::{attempt_despite_contention, contain, is_cancel, message_of, rehearse, try_to};
+pub use session_user::SessionUser;
+pub use subtransaction::{
+    attempt_despite_contention, contain, is_cancel, is_lock_timeout, message_of, rehearse, try_to,
+};
+pub use time_limit::{TimeLimit, forget_cancel};
 pub use value::{Format, Value};

@@ -115,6 +115,11 @@ pub fn is_cancel(error: &CaughtError) -> bool {
     parts_of(error).sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
 }
 
+/// Whether the error is that a lock was not to be had in time.
+pub fn is_lock_timeout(error: &CaughtError) -> bool {
+    parts_of(error).sql_error_code() == PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE
+}
+
 fn must_pass(error: &Caught) -> bool {
     matches!(
         error.sqlstate(),

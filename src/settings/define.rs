@@ -6,6 +6,9 @@
 use crate::pg::backend;
 use pgrx::GucContext;
 
+/// A day, in milliseconds: the largest value of several settings.
+pub(super) const DAY_MS: i32 = 86_400_000;
+
 /// Postmaster, if the library is being preloaded. Otherwise these settings have no effect, and with that context
 /// PostgreSQL would warn in each session that a value from the configuration file cannot be changed without a restart.
 pub(super) fn memory_context() -> GucContext {

@@ -7,19 +7,18 @@
 mod define;
 mod errors;
 pub mod health;
+mod loads;
 mod size;
 mod stats;
 
 pub use errors::{Errors, errors};
+pub use loads::{load_timeout, loader_share, max_loaders};
 pub use size::{eviction_factor, hint_memory, limits, recency_memory, recency_save_interval};
 pub use stats::{log_min_duration, track, track_namespaces};
 
-use define::settings;
+use define::{DAY_MS, settings};
 use pgrx::GucContext::{Sighup, Suset, Userset};
 use std::time::Duration;
-
-/// The largest `sweep_interval` and `lease`: a day, in milliseconds.
-const DAY_MS: i32 = 86_400_000;
 
 settings! {
     /// Defines these settings.
@@ -64,6 +63,7 @@ pub fn register() {
     register_own();
     errors::register();
     health::register();
+    loads::register();
     size::register();
     stats::register();
     // SAFETY: the name is a literal; called when all settings of the prefix are defined.

@@ -36,6 +36,8 @@ pub struct Slot {
     pub visit_at: Steady,
     /// While nothing is written there, the sweeper does not visit before this moment.
     pub quiet_until: Steady,
+    /// Nor does it for a refresh before this moment.
+    pub not_before: Steady,
     /// Failures in a row, counting a visit that has begun and not ended.
     pub failures: u32,
     /// When the launcher started a sweeper that has not arrived yet. [`Steady::PAST`]: it started none.
@@ -55,7 +57,7 @@ pub struct Slot {
 }
 
 /// One turn of the sweeper round the table, as far as it has got.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Turn {
     /// The next page. 0: a turn begins.
     pub page: u32,
@@ -65,6 +67,8 @@ pub struct Turn {
     pub read: u32,
     /// How many pages it has skipped because nothing could be due there.
     pub skipped: u32,
+    /// When it began.
+    pub began_at: Steady,
     /// How long the turn should last. Zero: not known yet.
     pub length: Duration,
     /// The rows that it has found.
@@ -91,6 +95,12 @@ impl Layout {
     }
 }
 
+impl Default for Turn {
+    fn default() -> Self {
+        FREE.turn
+    }
+}
+
 const FREE: Slot = Slot {
     database: Oid::INVALID,
     connectable: true,
@@ -98,6 +108,7 @@ const FREE: Slot = Slot {
     sweeper: 0,
     visit_at: Steady::PAST,
     quiet_until: Steady::PAST,
+    not_before: Steady::PAST,
     failures: 0,
     started_at: Steady::PAST,
     announced: 0,
@@ -109,6 +120,7 @@ const FREE: Slot = Slot {
         pages: 0,
         read: 0,
         skipped: 0,
+        began_at: Steady::PAST,
         length: Duration::ZERO,
         found: Found { rows: 0, due: 0 },
         next_due: None,

@@ -9,7 +9,7 @@
 //!   clears it before it looks how much room is needed.
 
 use super::directory::{self, CAPACITY};
-use super::ranges;
+use super::{ranges, refreshes};
 use crate::pg::transaction;
 use pgrx::{PgAtomic, pg_shmem_init, pg_sys};
 use std::cell::Cell;
@@ -48,6 +48,7 @@ pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
             if let Some(slot) = TO_FLAG.take() {
                 // Before the flag: a sweeper that sees the flag must find the lowered bounds.
                 ranges::lower_bounds(slot);
+                refreshes::lower(slot);
                 let flag = &WRITTEN.get()[slot];
                 if !flag.load(Ordering::Relaxed) {
                     flag.store(true, Ordering::SeqCst);
@@ -58,6 +59,7 @@ pub fn at_end_of_transaction(event: pg_sys::XactEvent::Type) {
         _ => return,
     }
     ranges::drop_notes();
+    refreshes::drop_notes();
 }
 
 /// Discards all knowledge of deadlines, in every database: the next turn of each reads every page.

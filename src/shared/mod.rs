@@ -7,6 +7,7 @@ pub mod directory;
 pub mod flags;
 pub mod kept;
 pub mod ranges;
+pub mod refreshes;
 pub mod secret;
 pub mod server_run;
 
@@ -17,6 +18,7 @@ pub fn register() {
     directory::register();
     flags::register();
     ranges::register();
+    refreshes::register();
     server_run::register();
     secret::register();
 }

@@ -43,7 +43,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
 /// The number of maps. Each belongs to one database.
-const MAPS: usize = 64;
+pub(super) const MAPS: usize = 64;
 
 /// The bounds of a table. [`Layout`] says which map holds them.
 type Bounds = [AtomicI64; RANGES];
@@ -82,6 +82,12 @@ pub fn register() {
 fn bounds(word: u32) -> Option<(&'static Bounds, Scale)> {
     let [bits, map, ..] = word.to_le_bytes();
     Some((SHARED.get().maps.get(usize::from(map).checked_sub(1)?)?, Scale::from_bits(bits)))
+}
+
+/// The map and the range of a page of the table of a slot's database. None: the table has no ranges.
+pub(super) fn place_of(slot: usize, page: u32) -> Option<(usize, usize)> {
+    let [bits, map, ..] = SHARED.get().layouts[slot].load(Ordering::Relaxed).to_le_bytes();
+    Some((usize::from(map).checked_sub(1)?, Scale::from_bits(bits).range_of(page)?))
 }
 
 /// Notes that the current transaction has written a row with this deadline into this page.

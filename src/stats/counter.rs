@@ -74,6 +74,14 @@ counters! {
     BytesOut = "bytes_out",
     /// Computed values that were refused because an open transaction had cleared their namespace, or the whole cache.
     FillsBarred = "fills_barred",
+    /// Values that workers computed and stored before their deadline: loads and fills too.
+    Refreshes = "refreshes",
+    /// Values that workers computed, and that were refused because they could have been stale.
+    RefreshesRefused = "refreshes_refused",
+    /// Loads of workers for which the loader returned NULL.
+    RefreshesNull = "refreshes_null",
+    /// Loads of workers that failed.
+    RefreshErrors = "refresh_errors",
 }
 
 /// How many counters there are.

@@ -225,6 +225,8 @@ pub fn of_namespaces(tables: &ExtensionTables) -> Vec<NamespaceUsage> {
             waits: get(Counter::Waits),
             expired: get(Counter::Expired),
             has_grace: options.as_ref().is_some_and(|options| options.has_grace()),
+            has_loader: options.as_ref().is_some_and(|options| options.loader.is_some()),
+            refreshes: options.as_ref().is_some_and(|options| options.refresh_ahead().is_some()),
             ttl: options.map_or(Duration::ZERO, |options| options.usual_ttl()),
             room: room_of(std::iter::once(stats), limits),
             name,

@@ -16,10 +16,10 @@ fn tracked(namespace: Namespace, claim: Claim) -> Option<&'static NamespaceStats
 /// Counts `more` for the namespace of a key. A call that stores or removes nothing gets no slot for its namespace,
 /// because any role can ask for any name.
 pub fn count(key: Key, counter: Counter, more: u64) {
-    use Counter::{Deletes, Fills, Invalidations, Loads, Sets, Touches, WaitTime, Waits};
+    use Counter::{Deletes, Fills, Invalidations, Loads, Refreshes, Sets, Touches, WaitTime, Waits};
     // A role that loads a value, or waits for one, may store it.
-    let is_write =
-        more > 0 && matches!(counter, Sets | Deletes | Invalidations | Touches | Fills | Loads | Waits | WaitTime);
+    let is_write = more > 0
+        && matches!(counter, Sets | Deletes | Invalidations | Touches | Fills | Loads | Refreshes | Waits | WaitTime);
     if let Some(stats) = tracked(key.namespace(), if is_write { Claim::Used } else { Claim::Missed }) {
         stats.counters.add(counter, more);
     }

@@ -3,7 +3,7 @@
 //! Owns the list of them: the sweeper, the backends that wait for the key, and the near caches. Opening the table for a
 //! change takes an [`Announced`], so no verb can forget one. Must never write.
 
-use crate::{catalog::ExtensionTables, near, shared::flags, wake};
+use crate::{ahead, catalog::ExtensionTables, near, shared::flags, wake};
 use cache_pg_rules::{key::Key, namespace::Namespace};
 
 /// The proof that a change was announced.
@@ -41,8 +41,9 @@ pub fn namespace(tables: &ExtensionTables, namespace: Option<Namespace>) -> Anno
 }
 
 impl Announced {
-    /// The value was stored after [`row`] was announced. Tells the near caches too.
+    /// The computed value was stored after [`row`] was announced. Tells the near caches too, and refresh ahead.
     pub fn stored(&self, tables: &ExtensionTables, key: Key) {
         near::key(tables, key);
+        ahead::record_stored(tables, key);
     }
 }

@@ -15,6 +15,7 @@
 //! | [`read`], [`look`], [`range`] | looking up: live entries, entries past their deadline, the keys of a namespace |
 //! | [`announce`], [`open`] | announcing a change; opening the table for it |
 //! | [`write`], [`delete`] | the blind verbs |
+//! | [`reload`] | computing a live value anew before its deadline |
 //! | [`fetch`], [`fill`], [`read_through`] | computing a missing value once, and storing it only if it cannot be stale |
 //! | [`fence`], [`flight`] | the fence, which refuses stale values; single flight: the locks of claims and fills |
 //! | [`trial`] | asking the caller's policies before any work is done |
@@ -38,6 +39,7 @@ mod open;
 mod range;
 mod read;
 mod read_through;
+mod reload;
 mod statements;
 mod tag_policies;
 pub mod tags;
@@ -51,6 +53,7 @@ pub use fetch::fetch;
 pub use fill::{fill, release};
 pub use read::{count, entry, expires_at, get, get_many, keys};
 pub use read_through::{Storing, get_or_load};
+pub use reload::{Reloaded, reload};
 pub use tag_policies::{check_clear, check_tags, hold as tags_hold};
 pub use trial::check_key;
 pub use types::{Condition, NewEntry};

@@ -7,8 +7,10 @@ use super::{announce::Announced, image::Image};
 use crate::catalog::{ExtensionTables, column};
 use crate::evict::{Growth, file, growth};
 use crate::heap::{Contention, Decision, Purpose, Row, Table, change, hints, table::block_of};
-use crate::{access::Access, entry::removable_at, error::CacheError, shared::ranges};
-use cache_pg_rules::key::Key;
+use crate::shared::{ranges, refreshes};
+use crate::{access::Access, catalog, entry::removable_at, error::CacheError, namespaces};
+use cache_pg_rules::{key::Key, token::hash};
+use pgrx::FromDatum;
 use pgrx::pg_sys::{Datum, ItemPointerData};
 
 /// Opens the table for a change that was announced.
@@ -30,7 +32,8 @@ pub fn changing<R>(
 pub fn examining<R>(access: &Access, work: impl FnOnce(&Table) -> Result<R, CacheError>) -> Result<R, CacheError> {
     let noted = |table: &Table| {
         // Only in a table with an observer do hints lead to rows: without one even a look would need the index.
-        table.observe(record_written);
+        let refreshes = namespaces::someone_refreshes(&access.tables);
+        table.observe(if refreshes { record_written_and_refresh } else { record_written });
         // SAFETY: the relation is open.
         unsafe { file::set_current(table.relation) };
         work(table)
@@ -68,5 +71,25 @@ fn record_written(table: &Table, tid: &ItemPointerData, columns: &[Option<Datum>
     if let (Some(key), Some(_)) = (of(column::KEY.number()), of(column::VALUE.number()).or(of(column::BYTES.number())))
     {
         hints::record_written(table, key, tid);
+    }
+}
+
+/// As [`record_written`], where some namespace refreshes ahead: also records when the sweeper must look at the entry.
+fn record_written_and_refresh(table: &Table, tid: &ItemPointerData, columns: &[Option<Datum>]) {
+    record_written(table, tid, columns);
+    let moment = |number: usize| columns[number - 1].map(|datum| datum.value() as i64);
+    let timing = || {
+        columns[column::VALUE.number() - 1]?;
+        // SAFETY: the column is a text.
+        let key = unsafe { <&str>::from_datum(columns[column::KEY.number() - 1]?, false) };
+        let key = Key::parse(key?).ok()?;
+        let [written_at, expires_at] = [moment(column::UPDATED_AT.number())?, moment(column::EXPIRES_AT.number())?];
+        let load = moment(column::LOAD_US.number());
+        let tables = catalog::tables()?;
+        let timing = namespaces::timing(&tables, key, (written_at, expires_at), load)?;
+        Some(timing.from(hash(key.as_str())))
+    };
+    if let Some(at) = timing() {
+        refreshes::record(block_of(tid), at);
     }
 }

@@ -10,7 +10,7 @@
 use super::types::{Look, NewEntry};
 use super::{announce, fence, fill, flight, image::is_live, look, open, statements, trial};
 use crate::access::{self, Access, Verb};
-use crate::heap::{Contention, Decision, Seen, View, change, table::kept_open};
+use crate::heap::{Contention, Decision, Row, Seen, View, change, table::kept_open};
 use crate::pg::{Steady, TextArray, Timestamp, Value, backend, clock, under_latest, under_transaction};
 use crate::stats::{self, Operation};
 use crate::wake::{self, Waiter};
@@ -30,6 +30,9 @@ pub struct Storing<'a> {
     pub tags: Option<TextArray>,
     /// The deadline of a value that is stored at this moment; an error if the value may not be stored at all.
     pub deadline: &'a dyn Fn(Value, Timestamp) -> Result<Deadline, CacheError>,
+    /// Recognizes the row of the entry that is to be replaced. Then the value is stored over this row or not at all,
+    /// and never through the executor.
+    pub replaces: Option<&'a dyn Fn(&Row) -> bool>,
 }
 
 /// The live value of the key. On a miss, the value that `load` returns, which is stored if it cannot be stale. `load`
@@ -76,7 +79,7 @@ pub fn get_or_load(
                 let loaded = stats::untimed(|| load_and_store(access, storing, load));
                 flight::release(key);
                 wake::now(key);
-                return loaded;
+                return loaded.map(|(value, _)| value);
             }
             Action::LoadOnly => return stats::untimed(load),
             Action::Wait(until) => (until, patience),
@@ -168,11 +171,13 @@ fn wait_or_load(until: Steady) -> Action {
     if wake::may_wait() { Action::Wait(until) } else { Action::LoadOnly }
 }
 
-fn load_and_store(
+/// Loads the value under a snapshot of its own, and stores it under that; returns the value and whether it was stored.
+/// The caller holds the claim of the key.
+pub(super) fn load_and_store(
     access: &Access,
     storing: &Storing,
     load: impl Fn() -> Result<Option<Value>, CacheError>,
-) -> Result<Option<Value>, CacheError> {
+) -> Result<(Option<Value>, bool), CacheError> {
     let started = Instant::now();
     let release_waiters = ReleaseWaiters(storing.key);
     // The snapshot is held until the value is stored, so versions that it does not see cannot leave the heap meanwhile.
@@ -191,10 +196,11 @@ fn load_and_store(
     // Under an old snapshot, the snapshot of the transaction is the latest one that it may use.
     let (loaded, stored) =
         if backend::has_old_snapshot() { under_transaction(load_and_store) } else { under_latest(load_and_store) };
-    if stored? {
+    let stored = stored?;
+    if stored {
         std::mem::forget(release_waiters);
     }
-    loaded
+    Ok((loaded?, stored))
 }
 
 /// On drop, also by an error, it releases all backends that wait for the key. They compute the value at once.
@@ -207,6 +213,9 @@ impl Drop for ReleaseWaiters<'_> {
 }
 
 fn store(access: &Access, storing: &Storing, value: Value, seen: &Seen, started: Instant) -> Result<bool, CacheError> {
+    if storing.replaces.is_some() {
+        access.check_direct()?;
+    }
     let now = clock::now();
     let key = storing.key;
     let new = NewEntry { key, value: Some(value), set_at: now, deadline: (storing.deadline)(value, now)? };
@@ -221,7 +230,7 @@ fn store(access: &Access, storing: &Storing, value: Value, seen: &Seen, started:
                     return statements::fill_unleased(access, &new, seen, tagged, load_us);
                 }
                 fill::put_if(access, &announced, &new, tagged, load_us, |table, row| {
-                    fence::passes(table, key, row, seen)
+                    storing.replaces.is_none_or(|is_it| row.is_some_and(is_it)) && fence::passes(table, key, row, seen)
                 })
             })
         })

@@ -24,6 +24,11 @@ impl Sweeper {
         turns::count_step(&step, took);
         let rest = match flags::pressed(self.slot) {
             true => pace::hurried_rest(took),
+            // A turn that looks for entries to refresh reads few ranges, and must not come to the last of them late.
+            false if self.refreshes && !pace::is_behind(step.found) => {
+                let left = if step.next == 0 { turn.length } else { Duration::ZERO };
+                left.saturating_sub(Steady::now().since(turn.began_at)).max(pace::shortest_rest(took))
+            }
             false => pace::rest(step.pages, step.walked, turn.length, took, step.found),
         };
         turn.page = step.next;

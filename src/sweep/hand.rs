@@ -6,6 +6,7 @@
 
 use super::entries::{By, Entries, Evicting, Fate, open_for};
 use super::references::{References, place_of};
+use crate::ahead::finder;
 use crate::catalog::{ExtensionTables, column};
 use crate::entry::{due_at, has_value, written_at};
 use crate::evict::{growth, growth::footprint};
@@ -107,6 +108,9 @@ impl Entries<'_> {
         } else if self.by == By::Sweeper {
             // Only the sweeper asks what remains. Nearly every row remains, so another caller saves this.
             record_remaining(step, rows, row, now, is_due);
+            if !is_due && let Some(again) = finder::look(self.tables, row, now) {
+                step.look_again(again);
+            }
         }
     }
 }

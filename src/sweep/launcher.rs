@@ -4,10 +4,10 @@
 //! from the directory what the sweepers found. In each round it also saves a part of the memory of reads, if that is
 //! due. Must never sweep itself, nor wait for a sweeper.
 
-use super::process;
+use super::{databases::databases, loaders::Loaders, process};
 use crate::pg::{Steady, backend, clock};
-use crate::shared::{Presence, directory, flags};
-use crate::{evict, settings, stats};
+use crate::shared::{Presence, directory, flags, refreshes};
+use crate::{ahead, evict, settings, stats};
 use cache_pg_rules::{backoff, drift::Drift};
 use pgrx::PgMemoryContexts;
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker};
@@ -37,7 +37,7 @@ pub fn register() {
 #[unsafe(no_mangle)]
 extern "C-unwind" fn cache_pg_launcher_main(_argument: pg_sys::Datum) {
     process::start();
-    process::connect(None);
+    process::connect(None, &process::LAZY);
     let pid = backend::pid();
     directory::change(|directory| directory.launcher = pid);
     let mut launcher = Launcher {
@@ -48,6 +48,7 @@ extern "C-unwind" fn cache_pg_launcher_main(_argument: pg_sys::Datum) {
         saver: evict::Saver::new(),
         no_process: false,
         no_slot: false,
+        loaders: Loaders::new(),
         handles: PgMemoryContexts::new("cache_pg sweepers"),
     };
     loop {
@@ -71,6 +72,8 @@ struct Launcher {
     /// Whether the log already says that no process could be started; that there are too many databases.
     no_process: bool,
     no_slot: bool,
+    /// The processes that load.
+    loaders: Loaders,
     /// The memory context of the sweepers' handles. It is reset whenever there are none.
     handles: PgMemoryContexts,
 }
@@ -101,6 +104,7 @@ impl Launcher {
         for &database in due.iter().take(free) {
             self.start(database, now);
         }
+        let next = next.min(self.loaders.round(now));
         // The end of a sweeper wakes the launcher, which then starts another.
         next.min(self.list_at).min(self.saver.step(now)).since(now).max(SHORTEST_NAP)
     }
@@ -132,6 +136,8 @@ impl Launcher {
                         () if flags::written(number) => slot.visit_at,
                         () => slot.visit_at.max(slot.quiet_until),
                     };
+                    let refresh = refreshes::visit_at(number).max(slot.not_before);
+                    let at = if slot.failures == 0 { at.min(refresh) } else { at };
                     (at, slot.database, slot.sweeper)
                 })
                 .collect::<Vec<_>>()
@@ -213,7 +219,10 @@ impl Launcher {
                 slot.map(|slot| directory.slots[slot].connectable = connectable).is_some() || !connectable
             })
         });
-        gone.into_iter().for_each(stats::drop_database);
+        for database in gone {
+            stats::drop_database(database);
+            ahead::drop_database(database);
+        }
         if all_entered == Some(false) && !self.no_slot {
             self.no_slot = true;
             pgrx::warning!(
@@ -222,28 +231,4 @@ impl Launcher {
             );
         }
     }
-}
-
-/// All databases, and whether each allows connections.
-fn databases() -> Vec<(Oid, bool)> {
-    let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-    let mut databases = Vec::new();
-    // SAFETY: a scan of a shared catalog in a transaction, as autovacuum's get_database_list; the rows are read
-    // before the scan moves on.
-    unsafe {
-        let relation = pg_sys::table_open(pg_sys::DatabaseRelationId, lock);
-        let scan = pg_sys::table_beginscan_catalog(relation, 0, std::ptr::null_mut());
-        loop {
-            let tuple = pg_sys::heap_getnext(scan, pg_sys::ScanDirection::ForwardScanDirection);
-            if tuple.is_null() {
-                break;
-            }
-            let row = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>();
-            // A negative limit other than -1 marks a database whose DROP was interrupted.
-            databases.push(((*row).oid, (*row).datallowconn && (*row).datconnlimit >= -1));
-        }
-        pg_sys::table_endscan(scan);
-        pg_sys::table_close(relation, lock);
-    }
-    databases
 }

@@ -14,8 +14,12 @@
 //! | [`tags`] | keeping `cache_tags` small |
 //! | [`vacuum`] | VACUUM, where autovacuum would come too late |
 //! | [`launcher`] | one process: starts a sweeper where a visit is due |
+//! | [`databases`] | the list of databases, for the launcher |
 //! | [`sweeper`] | short-lived processes: the visits to one database |
-//! | [`process`] | what both processes need: signals, naps, transactions that may fail |
+//! | [`loaders`] | starting and ending the processes that compute values, for the launcher |
+//! | [`hindrance`] | the sessions that these hold up |
+//! | [`loader`] | short-lived processes: computing values of one database before their deadline |
+//! | [`process`] | what these processes need: signals, naps, transactions that may fail |
 //!
 //! The states of a database, and the events that change them:
 //!
@@ -32,11 +36,15 @@
 
 mod after_step;
 mod at_commit;
+mod databases;
 pub mod entries;
 mod estimate;
 mod evictor;
 pub mod hand;
+mod hindrance;
 mod launcher;
+mod loader;
+mod loaders;
 mod process;
 pub mod references;
 mod sampled;

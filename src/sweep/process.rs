@@ -5,8 +5,9 @@
 //! transaction open.
 
 use crate::pg::{backend, compat, message_of, under_transaction};
+use pgrx::bgworkers::DynamicBackgroundWorker;
 use pgrx::prelude::*;
-use pgrx::{PgTryBuilder, pg_sys};
+use pgrx::{PgTryBuilder, pg_sys, pg_sys::panic::CaughtError};
 use std::{ffi::CStr, panic::AssertUnwindSafe, time::Duration};
 
 /// Sets the signal handlers and unblocks signals. Called first in a process. SIGTERM ends it with exit code 1; the
@@ -20,8 +21,16 @@ pub fn start() {
     }
 }
 
-/// Connects to a database with the rights of the bootstrap superuser. None: to the shared catalogs only.
-pub fn connect(database: Option<pg_sys::Oid>) {
+/// Settings that an administrator makes for sessions and that do not apply here (autovacuum does the same).
+const SETTINGS: [(&CStr, &CStr); 2] =
+    [(c"default_transaction_isolation", c"read committed"), (c"default_transaction_read_only", c"off")];
+
+/// The next sweep repeats one that a crash has lost.
+pub const LAZY: [(&CStr, &CStr); 1] = [(c"synchronous_commit", c"off")];
+
+/// Connects to a database with the rights of the bootstrap superuser. None: to the shared catalogs only. No timeout of
+/// sessions applies; `settings` are set as well.
+pub fn connect(database: Option<pg_sys::Oid>, settings: &[(&CStr, &CStr)]) {
     // SAFETY: called once in a background worker that asked for a database connection.
     unsafe {
         match database {
@@ -29,14 +38,8 @@ pub fn connect(database: Option<pg_sys::Oid>) {
             None => pg_sys::BackgroundWorkerInitializeConnection(std::ptr::null(), std::ptr::null(), 0),
         }
     }
-    // Settings that an administrator makes for sessions do not apply here (autovacuum does the same).
-    let settings = [
-        (c"default_transaction_isolation", c"read committed"),
-        (c"default_transaction_read_only", c"off"),
-        // The next sweep repeats one that a crash has lost.
-        (c"synchronous_commit", c"off"),
-    ];
-    for (name, value) in settings.into_iter().chain(compat::TIMEOUTS.iter().map(|&name| (name, c"0"))) {
+    let no_timeouts = compat::TIMEOUTS.iter().map(|&name| (name, c"0"));
+    for (name, value) in SETTINGS.into_iter().chain(no_timeouts).chain(settings.iter().copied()) {
         // SAFETY: names and values of built-in settings.
         unsafe {
             pg_sys::SetConfigOption(
@@ -46,6 +49,24 @@ pub fn connect(database: Option<pg_sys::Oid>) {
                 pg_sys::GucSource::PGC_S_OVERRIDE,
             );
         }
+    }
+}
+
+/// Ends a worker at its next check for interrupts.
+pub fn end(worker: &DynamicBackgroundWorker) {
+    signal(worker, libc::SIGTERM);
+}
+
+/// Cancels what a worker runs.
+pub fn cancel(worker: &DynamicBackgroundWorker) {
+    signal(worker, libc::SIGINT);
+}
+
+/// The handle knows whether the process is still this worker, so that no other process gets the signal.
+fn signal(worker: &DynamicBackgroundWorker, signal: libc::c_int) {
+    if let Ok(pid) = worker.pid() {
+        // SAFETY: a signal that every worker with a database handles.
+        unsafe { libc::kill(pid, signal) };
     }
 }
 
@@ -72,6 +93,14 @@ pub fn nap(length: Duration) {
 /// # Errors
 /// The message and SQLSTATE of an error that `work` raised; everything it did is rolled back.
 pub fn transaction<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+    attempt(work, message_of)
+}
+
+/// The same; `failure` makes the result of an error.
+///
+/// # Errors
+/// What `failure` returns for an error that `work` raised; everything it did is rolled back.
+pub fn attempt<R, E>(work: impl FnOnce() -> R, failure: fn(&CaughtError) -> E) -> Result<R, E> {
     let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
         // SAFETY: started and committed in pairs; on an error the handler below aborts instead.
         unsafe {
@@ -82,10 +111,10 @@ pub fn transaction<R>(work: impl FnOnce() -> R) -> Result<R, String> {
             Ok(result)
         }
     }))
-    .catch_others(|error| {
+    .catch_others(|error: CaughtError| {
         // SAFETY: rolls back the transaction; the error state is flushed after this handler.
         unsafe { pg_sys::AbortCurrentTransaction() };
-        Err(message_of(&error))
+        Err(failure(&error))
     })
     .execute();
     // SAFETY: outside of a transaction, as every backend does before it waits. Without it autovacuum would never learn

@@ -5,9 +5,10 @@
 //! wait for a lock.
 
 use super::{entries, process, tags, walk};
+use crate::ahead::finder;
 use crate::pg::{Steady, backend, clock};
-use crate::shared::{Presence, Slot, Turn, directory, flags, ranges};
-use crate::{catalog, error::CacheError, settings, stats::turns};
+use crate::shared::{Presence, Slot, Turn, directory, flags, ranges, refreshes};
+use crate::{catalog, error::CacheError, namespaces, settings, stats::turns};
 use cache_pg_rules::{backoff, pace, step::Step};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
@@ -35,7 +36,7 @@ extern "C-unwind" fn cache_pg_sweeper_main(argument: pg_sys::Datum) {
     process::start();
     // SAFETY: the launcher passes an OID.
     let database = unsafe { Oid::from_datum(argument, false) }.unwrap_or(Oid::INVALID);
-    process::connect(Some(database));
+    process::connect(Some(database), &process::LAZY);
     if let Some(sweeper) = Sweeper::claim(database) {
         sweeper.run();
     }
@@ -46,6 +47,8 @@ pub(super) struct Sweeper {
     /// How many times the extension had been announced here when this process began.
     announced: u32,
     pub(super) turn: Turn,
+    /// Whether some namespace refreshes ahead.
+    pub(super) refreshes: bool,
     /// How many pages were read in a row without finding an entry to evict.
     pub(super) fruitless: u32,
 }
@@ -67,7 +70,7 @@ impl Sweeper {
                 // That sweeper has not left but died, perhaps within a step.
                 ranges::reset(slot);
             }
-            Some(Self { slot, announced, turn, fruitless: 0 })
+            Some(Self { slot, announced, turn, refreshes: false, fruitless: 0 })
         })
         .flatten()
     }
@@ -82,11 +85,16 @@ impl Sweeper {
                 // Before the transaction takes its snapshot: a transaction that commits later sets the flag again.
                 flags::clear_written(self.slot);
                 ranges::begin_turn(self.slot);
+                refreshes::begin_turn(self.slot);
+                self.turn.began_at = Steady::now();
                 self.turn.whole = turns::until_next_count(settings::sweep_interval()).is_zero();
                 turns::begin();
             }
             let rest = match process::transaction(|| self.visit()).flatten() {
-                Ok(Visit::Stepped(step)) => self.end_step(step, started.elapsed()),
+                Ok(Visit::Stepped(step)) => {
+                    finder::put_in_line();
+                    self.end_step(step, started.elapsed())
+                }
                 Ok(Visit::Absent) => {
                     let (presence, layout) = (Presence::Absent, None);
                     return self.leave(|slot| *slot = Slot { presence, layout, failures: 0, ..*slot });
@@ -94,7 +102,7 @@ impl Sweeper {
                 Ok(Visit::Locked) => {
                     let again = Steady::from_now(RETRY_AFTER);
                     return self.leave(|slot| {
-                        *slot = Slot { visit_at: again, quiet_until: again, failures: 0, ..*slot };
+                        *slot = Slot { visit_at: again, quiet_until: again, not_before: again, failures: 0, ..*slot };
                     });
                 }
                 Err(error) => return self.fail(&error),
@@ -108,9 +116,16 @@ impl Sweeper {
             }
             process::report(None);
             let others_wait = directory::look(|directory| directory.waiting > 0) == Some(true);
-            let is_needed = || flags::pressed(self.slot) || flags::written(self.slot);
+            // After a turn the next begins when an entry is to be looked at for a refresh, at the latest.
+            let until_refresh = refreshes::visit_at(self.slot).since(Steady::now());
+            let refreshes = complete && until_refresh <= LONGEST_REST;
+            let rest =
+                if refreshes { rest.min(until_refresh.max(pace::shortest_rest(started.elapsed()))) } else { rest };
+            let is_needed = || refreshes || flags::pressed(self.slot) || flags::written(self.slot);
             if rest > LONGEST_REST || complete && (others_wait || !is_needed()) {
-                return self.leave(|_| ());
+                // In mid-turn the rest bounds the share of the time.
+                let not_before = if complete { Steady::PAST } else { Steady::from_now(rest) };
+                return self.leave(|slot| slot.not_before = not_before);
             }
             process::nap(rest);
         }
@@ -138,6 +153,7 @@ impl Sweeper {
             altered.raise();
         }
         let now = clock::now();
+        self.refreshes = namespaces::someone_refreshes(&tables);
         let most = settings::sweep_batch_size();
         if self.turn.length.is_zero() {
             self.turn.length = settings::sweep_interval();
@@ -172,6 +188,7 @@ impl Sweeper {
     /// Logs the error and the time of the next attempt, once for each failure, and leaves.
     fn fail(self, error: &str) {
         turns::count_failure(error);
+        finder::forget();
         // The rollback has restored the rows that the step removed.
         ranges::reset(self.slot);
         // The launcher has counted this failure at the start.

@@ -1,12 +1,13 @@
 //! One step of a turn: it skips the ranges in which nothing is due, and reads the others.
 //!
-//! Owns the order of the protocol of [`Ranges`]: raise, snapshot, read, lower. Must never run above READ COMMITTED,
-//! because every snapshot must be a new one.
+//! Owns the order of the protocol of [`Ranges`] and of [`refreshes`]: raise, snapshot, read, lower. Must never run
+//! above READ COMMITTED, because every snapshot must be a new one.
 
 use super::entries::{self, By};
 use super::{estimate, evictor::Evictor};
 use crate::pg::{Timestamp, under_transaction};
-use crate::{catalog::ExtensionTables, evict::file, settings, shared::ranges::Ranges, stats::turns};
+use crate::shared::{ranges::Ranges, refreshes};
+use crate::{catalog::ExtensionTables, evict::file, settings, stats::turns};
 use cache_pg_rules::{pace::LONGEST_QUIET, ranges::at_latest, step::Step};
 use pgrx::pg_sys::BlockNumber;
 
@@ -25,7 +26,9 @@ pub fn step(
     entries::open(tables, By::Sweeper, |entries| {
         let total = entries.pages();
         let Some(ranges) = Ranges::of(slot, entries.file(), total, turns::discard_count) else {
-            return entries.step(from, pages, most, now);
+            let step = entries.step(from, pages, most, now);
+            step.next_look.into_iter().for_each(|at| refreshes::leave(slot, from, at));
+            return step;
         };
         let first = if from < total { from } else { 0 };
         let mut step = Step { pages: total, next: first, ..Step::default() };
@@ -33,8 +36,9 @@ pub fn step(
             let page = step.next;
             let end = ranges.end_of(page).min(total);
             let bound = ranges.bound(page);
-            if !whole && ranges.starts_at(page) && bound > now.0 {
+            if !whole && ranges.starts_at(page) && bound > now.0 && refreshes::bound(slot, page) > now.0 {
                 step.leave(bound);
+                refreshes::pass(slot, page);
                 step.next = end;
                 continue;
             }
@@ -44,12 +48,16 @@ pub fn step(
             let part_end = end.min(page.saturating_add(pages - step.read));
             if ranges.starts_at(page) {
                 ranges.raise(page, at_latest(now.0, LONGEST_QUIET, settings::sweep_interval()));
+                refreshes::raise(slot, page);
             }
             let part = under_transaction(|| entries.walk(page, part_end, most - step.removed, now, None));
             // A part that stopped on its first page is not resumed by the next step, but begins again.
             let broken_off = (part.next == page).then_some(now.0);
             if let Some(deadline) = part.next_due.into_iter().chain(broken_off).min() {
                 ranges.lower(page, deadline);
+            }
+            if let Some(at) = part.next_look {
+                refreshes::leave(slot, page, at);
             }
             step.leave(ranges.bound(page));
             step.add(part);

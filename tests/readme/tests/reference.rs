@@ -75,6 +75,23 @@ fn every_setting_is_listed_with_its_default_its_range_and_its_context() -> Resul
 }
 
 #[test]
+fn every_column_of_cache_loads_is_listed_with_its_type() -> Result<()> {
+    let (_cluster, mut client) = server()?;
+    let query = "
+        SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
+        WHERE attrelid = 'cache_loads'::regclass ORDER BY attnum";
+    let exist = client.query(query, &[])?.iter().map(texts).collect::<Result<Vec<_>>>()?;
+    let exist: Vec<_> = exist.iter().map(|cells| (cells[0].clone(), short_type(&cells[1]))).collect();
+    let rows = rows("Tables and views")?;
+    let columns = rows.iter().filter(|cells| cells.len() == 3);
+    let listed: Vec<_> = columns
+        .flat_map(|cells| table::code(&cells[0]).into_iter().map(|name| (name.to_owned(), cells[1].clone())))
+        .collect();
+    assert_eq!(listed, exist);
+    Ok(())
+}
+
+#[test]
 fn every_error_is_raised_by_its_example() -> Result<()> {
     let (_cluster, mut client) = server()?;
     let mut tried = 0;

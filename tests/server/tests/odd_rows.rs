@@ -102,8 +102,8 @@ fn odd(dice: &mut StdRng) -> String {
             one(VERSIONS, dice)
         ),
         1 => format!(
-            "INSERT INTO cache_namespaces (namespace, default_ttl, stale_for, jitter, early_refresh, loader, notify, max_entries)
-             VALUES ('odd{}', {}, {}, {}, {}, {}, {}, {}) ON CONFLICT DO NOTHING",
+            "INSERT INTO cache_namespaces (namespace, default_ttl, stale_for, jitter, early_refresh, loader, notify, max_entries, refresh_ahead)
+             VALUES ('odd{}', {}, {}, {}, {}, {}, {}, {}, {}) ON CONFLICT DO NOTHING",
             dice.random_range(0..5),
             one(INTERVALS, dice),
             one(INTERVALS, dice),
@@ -111,7 +111,8 @@ fn odd(dice: &mut StdRng) -> String {
             one(&["NULL", "0", "100", "'1e-320'"], dice),
             one(&["NULL", "''", "'nobody(text)'", "'pg_catalog.pg_sleep'"], dice),
             one(&["NULL", "true"], dice),
-            one(&["NULL", "1", "9223372036854775807"], dice)
+            one(&["NULL", "1", "9223372036854775807"], dice),
+            one(INTERVALS, dice)
         ),
         2 => format!(
             "UPDATE cache_entries SET {} = {} WHERE key LIKE 'odd:%' AND random() < 0.01",

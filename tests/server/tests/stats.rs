@@ -166,7 +166,7 @@ fn a_dropped_database_leaves_its_places_to_others() -> Result<()> {
 fn without_preloading_the_statistics_say_what_is_missing() -> Result<()> {
     let cluster = server()?.preload(false).start()?;
     let mut client = create_extension(&cluster, "postgres")?;
-    for view in ["cache_stats", "cache_latency", "cache_sweeps"] {
+    for view in ["cache_stats", "cache_latency", "cache_sweeps", "cache_loads"] {
         let refused = client.query(&format!("SELECT * FROM {view}"), &[]);
         assert_eq!(sqlstate(refused)?, SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "{view}");
     }

@@ -66,6 +66,8 @@ SELECT complaint($$SELECT cache_configure('a:b')$$);
 SELECT complaint($$SELECT cache_configure('n', default_ttl => '0')$$);
 SELECT complaint($$SELECT cache_configure('n', stale_for => '-1 second')$$);
 SELECT complaint($$SELECT cache_configure('n', stale_for => '31 days')$$);
+SELECT complaint($$SELECT cache_configure('n', refresh_ahead => '-1 second')$$);
+SELECT complaint($$SELECT cache_configure('n', refresh_ahead => '31 days')$$);
 SELECT complaint($$SELECT cache_configure('n', jitter => 1.1)$$);
 SELECT complaint($$SELECT cache_configure('n', jitter => 'NaN')$$);
 SELECT complaint($$SELECT cache_configure('n', max_value_size => 0)$$);

@@ -9,7 +9,7 @@ INSERT INTO quiet_arguments VALUES
     ('token', 'x', 'x'), ('wait', '0', '0'), ('query', 'SELECT 1', 'SELECT 1'), ('delta', '1', '1'), ('initial', '0', '0'), ('parts', '{quiet}', '{quiet}'),
     ('max_keys', '1', '0'), ('batch_size', '1', '0'), ('generations', '{0}', '{0}'), ('source', 'quiet_source', '0'), ('mode', NULL, 'mixed'),
     ('argument', '\x', '\x');
-INSERT INTO quiet_arguments (name) SELECT unnest('{ttl,ttls,expires_at,args,after,default_ttl,stale_for,jitter,max_value_size,early_refresh,loader,notify,max_entries,max_size}'::text[]);
+INSERT INTO quiet_arguments (name) SELECT unnest('{ttl,ttls,expires_at,args,after,default_ttl,stale_for,jitter,max_value_size,early_refresh,loader,notify,max_entries,max_size,refresh_ahead}'::text[]);
 -- The calls that a caller can make. Triggers are called by nobody.
 CREATE VIEW quiet_functions AS
     SELECT p.oid, p.proname, p.proargnames, p.proargtypes, p.provariadic FROM pg_depend JOIN pg_proc AS p ON p.oid = objid
@@ -57,7 +57,7 @@ SELECT * FROM quiet_answers('read only');
 COMMIT;
 -- Without a privilege on the table. Functions that configure are not for everybody: PostgreSQL refuses the call itself.
 CREATE ROLE regress_quiet;
-GRANT EXECUTE ON FUNCTION cache_stats, cache_latency, cache_sweeps, cache_health, cache_advice, cache_configure, cache_unconfigure, cache_watch, cache_unwatch,
+GRANT EXECUTE ON FUNCTION cache_stats, cache_latency, cache_sweeps, cache_health, cache_advice, cache_loads, cache_configure, cache_unconfigure, cache_watch, cache_unwatch,
     cache_persistence, cache_stats_reset TO regress_quiet;
 GRANT SELECT ON quiet_arguments, quiet_functions TO regress_quiet;
 SET ROLE regress_quiet;

@@ -17,6 +17,7 @@ ORDER BY p.oid::regprocedure::text COLLATE "C";
 \d cache_stats
 \d cache_latency
 \d cache_sweeps
+\d cache_loads
 \d cache_health
 \d cache_advice
 \dy

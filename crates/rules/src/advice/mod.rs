@@ -106,6 +106,32 @@ mod tests {
     }
 
     #[test]
+    fn slow_loads_of_a_loader_are_to_be_done_by_workers() {
+        let it = NamespaceUsage {
+            name: "menu".into(),
+            hits: 10_000,
+            loads: 100,
+            load_time: Duration::from_secs(20),
+            waits: 30,
+            expired: 100,
+            has_loader: true,
+            ttl: Duration::from_secs(600),
+            ..NamespaceUsage::default()
+        };
+        let statement = "SELECT cache_configure('menu', refresh_ahead => '120000 milliseconds')";
+        assert_eq!(advised(it.clone()), [Some(statement.into())]);
+        for without in [
+            NamespaceUsage { refreshes: true, ..it.clone() },
+            NamespaceUsage { loads: 99, ..it.clone() },
+            NamespaceUsage { expired: 99, ..it.clone() },
+            NamespaceUsage { hits: 100, ..it.clone() },
+            NamespaceUsage { load_time: Duration::from_secs(1), ..it.clone() },
+        ] {
+            assert_eq!(advised(without.clone()), [], "{without:?}");
+        }
+    }
+
+    #[test]
     fn many_refused_values_are_worth_a_word() {
         assert_eq!(
             advised(NamespaceUsage { hits: 9000, written: 300, refused: 200, ..NamespaceUsage::default() }),

@@ -14,6 +14,9 @@ const SLOW_LOAD: Duration = Duration::from_millis(50);
 /// A larger share of refused fills means that values change while they are computed.
 const REFUSED: f64 = 0.2;
 
+/// The part of a ttl that is recommended as `refresh_ahead`.
+const REFRESH_PART: u32 = 5;
+
 /// One recommendation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advice {
@@ -30,9 +33,9 @@ pub struct Advice {
 /// All recommendations, those for the whole cache first.
 pub fn advice(server: &Server, namespaces: &[NamespaceUsage]) -> Vec<Advice> {
     let whole = [preload(server), track(server), commit(server), room(&server.room)];
-    let each = namespaces
-        .iter()
-        .flat_map(|it| [live_longer(it), do_not_cache(it), serve_stale(it), refused(it), own_room(it)]);
+    let each = namespaces.iter().flat_map(|it| {
+        [live_longer(it), do_not_cache(it), refresh_ahead(it), serve_stale(it), refused(it), own_room(it)]
+    });
     whole.into_iter().chain(each).flatten().collect()
 }
 
@@ -163,10 +166,25 @@ fn do_not_cache(it: &NamespaceUsage) -> Option<Advice> {
     )
 }
 
+/// Callers compute values that a worker could have computed before their deadline.
+fn refresh_ahead(it: &NamespaceUsage) -> Option<Advice> {
+    let usual = it.load_time / u32::try_from(it.loads).ok()?.max(1);
+    let is_read = it.hits > it.loads;
+    if !it.has_loader || it.refreshes || it.loads < ENOUGH || it.expired < ENOUGH || usual < SLOW_LOAD || !is_read {
+        return None;
+    }
+    let ahead = (it.ttl / REFRESH_PART).max(usual * 2);
+    it.advise(
+        "Let workers compute the values that are read before they expire.",
+        format!("{} loads took {} on average, and a caller waited for each", it.loads, time(usual)),
+        Some(format!("refresh_ahead => '{} milliseconds'", ahead.as_millis())),
+    )
+}
+
 /// Callers wait while a value is computed.
 fn serve_stale(it: &NamespaceUsage) -> Option<Advice> {
     let usual = it.load_time / u32::try_from(it.loads).ok()?.max(1);
-    if it.has_grace || it.loads < ENOUGH || usual < SLOW_LOAD || it.waits == 0 {
+    if it.has_loader || it.has_grace || it.loads < ENOUGH || usual < SLOW_LOAD || it.waits == 0 {
         return None;
     }
     it.advise(

@@ -27,6 +27,10 @@ pub struct NamespaceUsage {
     pub expired: u64,
     /// Whether it has `stale_for`: it serves expired values while one caller computes a new one.
     pub has_grace: bool,
+    /// Whether it has a loader.
+    pub has_loader: bool,
+    /// Whether workers refresh its entries before their deadline.
+    pub refreshes: bool,
     /// Its time to live.
     pub ttl: Duration,
     /// The cost of a limit of its own.

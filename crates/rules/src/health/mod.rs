@@ -18,7 +18,7 @@ mod units;
 mod work;
 
 pub use check::{Check, Status};
-pub use readings::{ENOUGH, FEW_ENTRIES, FEW_ROWS, Readings, SMALL_FILES, Thresholds};
+pub use readings::{ENOUGH, FEW_ENTRIES, FEW_ROWS, Readings, Refreshing, SMALL_FILES, Thresholds};
 pub use units::{bytes, time};
 
 /// All checks, always the same ones in the same order.
@@ -44,6 +44,7 @@ pub fn checks(now: &Readings, limit: &Thresholds) -> Vec<Check> {
         content::missing_columns(now),
         content::unwatched_tables(now),
         work::version(now),
+        work::refreshes(now),
     ]
 }
 
@@ -104,11 +105,12 @@ mod tests {
             missing_columns: vec!["id of public.dishes".into()],
             unwatched_tables: vec!["public.dishes_2026".into()],
             versions: ("0.1.0".into(), "0.2.0".into()),
+            refreshing: Refreshing { is_used: true, ..Refreshing::default() },
             ..Readings::default()
         };
         for check in checks(&ill, &LIMIT) {
-            // Both are always critical: each change clears a namespace, or a change is not seen.
-            let is_critical = ["missing_columns", "unwatched_tables"].contains(&check.name);
+            // These are always critical: each change clears a namespace, a change is not seen, or nothing is refreshed.
+            let is_critical = ["missing_columns", "unwatched_tables", "refreshes"].contains(&check.name);
             let expected = if is_critical { Status::Critical } else { Status::Warning };
             assert_eq!(check.status, expected, "{}", check.name);
             assert!(check.advice.is_some_and(|advice| !advice.is_empty()), "{}", check.name);
@@ -131,6 +133,19 @@ mod tests {
         for name in ["hit_ratio", "latency", "sweep_failures", "sweep_lag", "expired_share", "wraparound", "size"] {
             assert_eq!(status(name, &worst), Status::Critical, "{name}");
         }
+    }
+
+    #[test]
+    fn refreshes_that_cannot_be_are_critical_and_slow_or_failing_ones_a_warning() {
+        let works = Refreshing { is_used: true, may_load: true, knows_reads: true, ..Refreshing::default() };
+        let of = |refreshing: Refreshing| status("refreshes", &Readings { refreshing, ..well() });
+        assert_eq!(of(works.clone()), Status::Ok);
+        assert_eq!(of(Refreshing { knows_reads: false, ..works.clone() }), Status::Critical);
+        assert_eq!(of(Refreshing { may_load: false, ..works.clone() }), Status::Warning);
+        assert_eq!(of(Refreshing { is_used: false, may_load: false, ..works.clone() }), Status::Ok);
+        let failing = |failures| of(Refreshing { failing: Some(("menu".into(), failures)), ..works.clone() });
+        assert_eq!([failing(1), failing(3)], [Status::Warning, Status::Critical]);
+        assert_eq!(of(Refreshing { slow: vec!["menu".into()], ..works.clone() }), Status::Warning);
     }
 
     #[test]

@@ -96,4 +96,21 @@ pub struct Readings {
     pub overshoot: f64,
     /// The gauge at the end of the last full sweep, and the entries that this sweep counted.
     pub gauge: Option<(u64, u64)>,
+    /// How refresh ahead works.
+    pub refreshing: Refreshing,
+}
+
+/// How refresh ahead works.
+#[derive(Debug, Clone, Default)]
+pub struct Refreshing {
+    /// Whether some namespace has `refresh_ahead` and a loader.
+    pub is_used: bool,
+    /// Whether the launcher may start loaders (`cache_pg.max_loaders`).
+    pub may_load: bool,
+    /// Whether it is known which entries were read (`cache_pg.recency_memory`).
+    pub knows_reads: bool,
+    /// The namespace whose loads fail most, in words with the last error, and how often in a row.
+    pub failing: Option<(String, u32)>,
+    /// The namespaces whose loads take longer than their `refresh_ahead` on average.
+    pub slow: Vec<String>,
 }

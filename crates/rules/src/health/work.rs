@@ -80,3 +80,38 @@ pub(super) fn sweep_lag(now: &Readings, limit: &Thresholds) -> Check {
                   max_worker_processes).";
     check("sweep_lag", status, format!("last full sweep {} ago", time(ago)), threshold, advice)
 }
+
+pub(super) fn refreshes(now: &Readings) -> Check {
+    let it = &now.refreshing;
+    let found = |status, value: &str, advice: String| check("refreshes", status, value.into(), "work".into(), advice);
+    let off = "Entries with refresh_ahead expire, and their next reader computes them.";
+    match (&it.failing, &it.slow[..]) {
+        _ if !it.is_used => found(Status::Ok, "not used", String::new()),
+        _ if !now.is_preloaded => found(
+            Status::Critical,
+            "not possible",
+            format!("{off} Add cache_pg to shared_preload_libraries and restart."),
+        ),
+        _ if !it.knows_reads => found(
+            Status::Critical,
+            "not possible",
+            format!("{off} Without memory of reads no entry is known to be read: raise cache_pg.recency_memory."),
+        ),
+        _ if !it.may_load => {
+            found(Status::Warning, "switched off", format!("{off} Set cache_pg.max_loaders to 1 or more and reload."))
+        }
+        (Some((what, failures)), _) => {
+            let status = if *failures < CRITICAL_FAILURES { Status::Warning } else { Status::Critical };
+            let advice = format!("Loads by workers fail: {what}. {off} See cache_loads.");
+            found(status, &format!("{failures} failures in a row"), advice)
+        }
+        (None, [first, ..]) => {
+            let advice = format!(
+                "A load takes longer than refresh_ahead, so the entries are refreshed earlier than configured. Raise \
+                 refresh_ahead, or make the loader faster. The first of these namespaces: \"{first}\"."
+            );
+            found(Status::Warning, &format!("too slow in {} namespaces", it.slow.len()), advice)
+        }
+        (None, []) => found(Status::Ok, "work", String::new()),
+    }
+}

@@ -262,6 +262,9 @@ fn an_odd_namespace_gives_no_entry_an_odd_life() -> Result<()> {
         ("max_entries", "9223372036854775807"),
         ("max_size", "9223372036854775807"),
         ("max_size", "1"),
+        ("refresh_ahead", "'-1 day'"),
+        ("refresh_ahead", "'178000000 years'"),
+        ("refresh_ahead", "'1 month -40 days'"),
     ]
     .into_iter()
     .enumerate()

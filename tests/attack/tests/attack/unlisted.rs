@@ -294,6 +294,7 @@ fn no_extreme_argument_takes_the_server_down() -> Result<()> {
         "cache_configure('n', jitter => 'NaN')",
         "cache_configure('n', jitter => 'Infinity')",
         "cache_configure('n', early_refresh => 'NaN')",
+        "cache_configure('n', refresh_ahead => '178000000 years')",
         "cache_configure('n', max_size => 9223372036854775807, max_entries => 9223372036854775807)",
         "cache_configure(repeat('n', 1000000))",
         "cache_get(repeat('k', 10000000))",

@@ -1,0 +1,86 @@
+//! How the loads of each namespace stand, for `cache_loads` and `cache_health`.
+//!
+//! Owns these figures, not the judgement: that is in `rules`. Must never load anything.
+
+use super::errors::{self, LastError};
+use super::{line, load::Standing};
+use crate::catalog::ExtensionTables;
+use crate::evict::recency;
+use crate::stats::{Counter, NamespaceStats};
+use crate::{namespaces, settings};
+use cache_pg_rules::health::Refreshing;
+use cache_pg_rules::namespace::Namespace;
+use cache_pg_rules::token::hash;
+
+/// The loads of a namespace.
+pub struct NamespaceLoads {
+    pub namespace: String,
+    pub standing: Standing,
+    pub done: u64,
+    pub failed: u64,
+    /// How long a load takes on average, in microseconds; None: there was none.
+    pub mean_us: Option<f64>,
+    pub last: Option<LastError>,
+}
+
+/// Those of the namespaces that refresh ahead, and of those that have or had loads, by name.
+pub fn of_namespaces(tables: &ExtensionTables) -> Vec<NamespaceLoads> {
+    // Reading the options gives the configured namespaces their statistics.
+    namespaces::someone_refreshes(tables);
+    let mut all: Vec<_> = NamespaceStats::read_named(|namespace, stats| {
+        let (get, hash) = (|counter| stats.counters.get(counter), hash(&namespace));
+        let loads = get(Counter::Loads);
+        NamespaceLoads {
+            standing: line::standing(hash),
+            done: get(Counter::Refreshes),
+            failed: get(Counter::RefreshErrors),
+            mean_us: (loads > 0).then(|| get(Counter::LoadTime) as f64 / loads as f64),
+            last: errors::last_of(hash),
+            namespace,
+        }
+    })
+    .filter(|it| it.is_any() || refresh_ahead(tables, &it.namespace).is_some())
+    .collect();
+    all.sort_by(|one, other| one.namespace.cmp(&other.namespace));
+    all
+}
+
+fn refresh_ahead(tables: &ExtensionTables, namespace: &str) -> Option<i64> {
+    namespaces::named(tables, Namespace::parse(namespace).ok()?).refresh_ahead()
+}
+
+impl NamespaceLoads {
+    fn is_any(&self) -> bool {
+        let Standing { waiting, running, failures, .. } = self.standing;
+        self.done > 0 || self.failed > 0 || failures > 0 || waiting + running > 0 || self.last.is_some()
+    }
+}
+
+/// What `cache_health` judges.
+pub fn readings(tables: &ExtensionTables) -> Refreshing {
+    let all = NamespaceStats::read_named(|name, stats| {
+        (name, stats.counters.get(Counter::Loads), stats.counters.get(Counter::LoadTime))
+    });
+    let refreshing: Vec<_> = all
+        .filter_map(|(name, loads, time)| {
+            let ahead = refresh_ahead(tables, &name)?;
+            Some((name, ahead, time.checked_div(loads).unwrap_or(0)))
+        })
+        .collect();
+    let failing = of_namespaces(tables).into_iter().filter(|it| it.standing.failures > 0).map(|it| {
+        let why = it.last.map_or_else(String::new, |last| format!(", last for \"{}\": {}", last.key, last.message));
+        (format!("{} in a row in \"{}\"{why}", it.standing.failures, it.namespace), it.standing.failures)
+    });
+    let is_used = namespaces::someone_refreshes(tables);
+    Refreshing {
+        is_used,
+        may_load: settings::max_loaders() > 0,
+        knows_reads: recency::is_kept(),
+        failing: failing.filter(|_| is_used).max_by_key(|&(_, failures)| failures),
+        slow: refreshing
+            .into_iter()
+            .filter(|&(_, ahead, mean)| i64::try_from(mean).is_ok_and(|mean| mean > ahead))
+            .map(|(name, ..)| name)
+            .collect(),
+    }
+}

@@ -23,6 +23,8 @@ pub enum Mode {
     WithTrigger,
     /// The extension, with room for a few entries, so that live ones are evicted all the time.
     Tiny,
+    /// The extension, whose workers compute everything that is read anew before its deadline.
+    Ahead,
     /// The extension, with tables that are emptied, rewritten and altered.
     Altered,
     /// The extension, with writers who tell it nothing: it watches the source.
@@ -47,6 +49,7 @@ impl Mode {
         Ok(Cluster::builder(&xtask::postgres::under_test()?)
             .conf("cache_pg.max_entries", room)
             .conf("cache_pg.sweep_interval", "100ms")
+            .conf("cache_pg.loader_share", "1")
             .conf("max_prepared_transactions", "20")
             .conf("deadlock_timeout", "100ms")
             .conf("wal_writer_delay", "50ms"))
@@ -55,6 +58,11 @@ impl Mode {
     /// Whether writers tell the cache what they change.
     pub(crate) fn is_told(self) -> bool {
         !matches!(self, Self::Watched | Self::Partitioned | Self::Unwatched)
+    }
+
+    /// Whether workers compute values too.
+    pub(crate) fn refreshes(self) -> bool {
+        matches!(self, Self::Ahead | Self::Altered)
     }
 
     /// How many sessions do what.
@@ -90,7 +98,7 @@ impl Mode {
         let scripts: &[&str] = match self {
             Self::Naive => &[naive],
             Self::None => &[naive, direct],
-            Self::Extension | Self::Tiny | Self::Altered | Self::Unwatched => &[extension],
+            Self::Extension | Self::Ahead | Self::Tiny | Self::Altered | Self::Unwatched => &[extension],
             Self::WithTrigger => &[extension, TRIGGER],
             Self::Watched | Self::Partitioned => &[extension, WATCH],
         };
@@ -100,6 +108,9 @@ impl Mode {
         for namespace in CONFIGURED {
             let configure = "SELECT cache_configure($1, stale_for => '300 ms', loader => 'load(text)')";
             client.execute(configure, &[&namespace])?;
+            if self.refreshes() {
+                client.execute("SELECT cache_configure($1, refresh_ahead => '10 s')", &[&namespace])?;
+            }
         }
         // So many that they are worth collecting.
         client.batch_execute(
@@ -115,6 +126,7 @@ impl fmt::Display for Mode {
             Self::Naive => "naive",
             Self::None => "no",
             Self::Extension => "the extension's",
+            Self::Ahead => "the extension's, with workers that refresh ahead,",
             Self::WithTrigger => "the extension's, with a trigger on its table,",
             Self::Tiny => "the extension's, with hardly any room,",
             Self::Altered => "the extension's, with tables that are altered,",

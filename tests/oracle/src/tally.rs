@@ -28,6 +28,10 @@ counts! {
     Accepted: "fills accepted",
     /// Fills that came too late.
     Refused: "fills refused",
+    /// Values that workers computed before the deadline and stored, as far as a crash has not taken their number away.
+    Refreshed: "refreshes",
+    /// Those that came too late.
+    RefreshesRefused: "refreshes refused",
     /// Tokens given back.
     Released: "releases",
     /// Old snapshots, held until somebody else had changed what they see, or had had the time to.

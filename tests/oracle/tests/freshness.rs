@@ -54,6 +54,11 @@ fn p2_the_extension_serves_nothing_stale() -> Result<()> {
 }
 
 #[test]
+fn p2_the_extension_serves_nothing_stale_while_workers_refresh_ahead() -> Result<()> {
+    acquitted(Mode::Ahead, 20, &[&SOME[..], &[(Count::Refreshed, 3)]].concat())
+}
+
+#[test]
 fn p2_the_extension_serves_nothing_stale_with_a_trigger_on_its_table() -> Result<()> {
     acquitted(Mode::WithTrigger, 13, &SOME)
 }

@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use cache_pg_server_tests::{PATIENCE, create_database, create_extension, left_out, swift_server};
+use postgres::Client;
 use serde_json::{Value, json};
 use xtask::cluster::{Cluster, poll, wait_for};
 use xtask::prerequisites::unpacked;
@@ -111,17 +112,51 @@ impl Drop for Exporter {
     }
 }
 
+/// Lets workers load: `price` is refreshed once, `stock` fails, and `slow` has a load that does not end and one that
+/// waits for it. The server has one loader.
+fn load_by_workers(client: &mut Client) -> Result<()> {
+    client.batch_execute(
+        "CREATE FUNCTION load(key text) RETURNS jsonb STABLE LANGUAGE plpgsql AS $$
+         BEGIN
+             IF EXISTS (SELECT FROM pg_stat_activity
+                        WHERE pid = pg_backend_pid() AND backend_type = 'cache_pg loader') THEN
+                 IF key LIKE 'stock:%' THEN RAISE 'no stock'; END IF;
+                 IF key LIKE 'slow:%' THEN PERFORM pg_sleep(600); END IF;
+             END IF;
+             RETURN '1';
+         END $$;
+         SELECT cache_configure(namespace, default_ttl => '8 seconds', loader => 'load(text)',
+                                refresh_ahead => '6 seconds')
+         FROM unnest('{price,stock,slow}'::text[]) AS namespace",
+    )?;
+    // A loader that is busy with `slow` takes nothing else, so that comes last.
+    for (namespace, keys, reached) in [
+        ("price", 1, "done = 1 AND failed = 0"),
+        ("stock", 1, "done = 0 AND failures_in_a_row > 0"),
+        ("slow", 2, "waiting = 1 AND running = 1"),
+    ] {
+        let read = format!("SELECT cache_get_or_set('{namespace}:' || n) FROM generate_series(1, {keys}) AS n");
+        // The first call computes the values, and the second one reads them.
+        client.execute(&read, &[])?;
+        client.execute(&read, &[])?;
+        let reached = format!("SELECT EXISTS (SELECT FROM cache_loads WHERE namespace = '{namespace}' AND {reached})");
+        wait_for(client, &reached, PATIENCE)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn the_exporter_tells_what_the_cache_has_done() -> Result<()> {
     let Some(exporter) = program("prometheus-postgres-exporter", "prometheus-postgres-exporter")? else {
         return Ok(());
     };
-    let cluster = swift_server()?.start()?;
+    let cluster = swift_server()?.conf("cache_pg.max_loaders", "1").conf("cache_pg.load_timeout", "10min").start()?;
     let mut client = create_extension(&cluster, "postgres")?;
     client.batch_execute("CREATE ROLE watcher LOGIN IN ROLE pg_monitor")?;
     client.execute("SELECT cache_set('menu:' || n, '1', '1 hour') FROM generate_series(1, 300) AS n", &[])?;
     client.execute("SELECT cache_get('menu:' || n) FROM generate_series(201, 1000) AS n", &[])?;
     wait_for(&mut client, "SELECT entries = 300 FROM cache_stats WHERE namespace = 'menu'", PATIENCE)?;
+    load_by_workers(&mut client)?;
     let exporter = Exporter::start(&cluster, exporter, "postgres", &[])?;
     let wanted = queried()?;
     let exported = exporter.scraped(|exported| typed(exported).is_superset(&wanted))?;
@@ -146,6 +181,17 @@ fn the_exporter_tells_what_the_cache_has_done() -> Result<()> {
     assert_eq!(value("cache_pg_operations_timed_total{", "operation=\"set\"")?, 300.0);
     assert!(value("cache_pg_operations_timed_seconds_total{", "operation=\"set\"")? > 0.0);
     assert!(value("cache_pg_sweep_rows_read_total{", "database=\"postgres\"")? >= 300.0);
+    let [price, stock, slow] = ["price", "stock", "slow"].map(|name| format!("namespace=\"{name}\""));
+    assert_eq!(value("cache_pg_refreshes_total{", &price)?, 1.0);
+    assert_eq!(value("cache_pg_loads_failures_in_a_row{", &price)?, 0.0);
+    assert_eq!(value("cache_pg_refreshes_total{", &stock)?, 0.0);
+    assert!(value("cache_pg_refresh_errors_total{", &stock)? >= 1.0);
+    assert!(value("cache_pg_loads_failures_in_a_row{", &stock)? >= 1.0);
+    assert_eq!(value("cache_pg_loads_waiting{", &slow)?, 1.0);
+    assert_eq!(value("cache_pg_loads_running{", &slow)?, 1.0);
+    assert_eq!(value("cache_pg_refreshes_refused_total{", menu)?, 0.0);
+    assert_eq!(value("cache_pg_refreshes_null_total{", menu)?, 0.0);
+    assert!(value("cache_pg_health_status{", "check=\"refreshes\"")? >= 1.0);
     assert!(queried()?.contains(&("cache_pg_hits_total".into(), "counter".into())));
     assert!(queried()?.contains(&("cache_pg_entries".into(), "gauge".into())));
     let exported = metrics(&exported);
@@ -220,6 +266,17 @@ fn every_panel_of_the_dashboard_has_a_place_of_its_own_and_something_to_show() -
         let shows = panel["targets"].as_array().is_some_and(|targets| !targets.is_empty());
         ensure!(shows, "{} shows nothing", panel["title"]);
     }
+    Ok(())
+}
+
+#[test]
+fn the_dashboard_shows_every_metric_of_refresh_ahead() -> Result<()> {
+    let drawn = metrics(&serde_json::to_string(&panels()?)?);
+    let of_refresh_ahead = |name: &&String| name.starts_with("cache_pg_refresh") || name.starts_with("cache_pg_loads_");
+    let queried: BTreeSet<_> = queried()?.into_iter().map(|(name, _)| name).collect();
+    let missing: Vec<_> = queried.difference(&drawn).filter(of_refresh_ahead).collect();
+    ensure!(missing.is_empty(), "no panel shows {missing:?}");
+    ensure!(queried.iter().filter(of_refresh_ahead).count() > 6, "{queried:?}");
     Ok(())
 }
 

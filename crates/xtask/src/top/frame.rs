@@ -5,12 +5,11 @@
 
 use std::cmp::Reverse;
 
-use super::sample::{Check, Namespace, Sample, Sweeper};
-use super::text::{Text, bytes, percent, short, time, wrapped};
+use super::sample::{Check, Namespace, Sample};
+use super::text::{Text, WIDTH, bytes, percent, short, time, wrapped};
+use super::workers;
 use crate::ink::{Ink, Style};
 
-/// The most characters of a line.
-pub const WIDTH: usize = 100;
 const BAR: usize = 30;
 /// The busiest namespaces that are shown.
 const SHOWN: usize = 10;
@@ -20,7 +19,8 @@ pub fn frame(before: Option<&Sample>, now: &Sample, ink: Ink) -> String {
     let seconds = before.map(|before| now.at.duration_since(before.at).as_secs_f64().max(1e-3));
     let mut text = Text::new(ink);
     summary(&mut text, before, now, seconds);
-    sweeper(&mut text, &now.sweeper);
+    workers::sweeper(&mut text, &now.sweeper);
+    workers::loads(&mut text, before.map(|before| &before.loads[..]), &now.loads, seconds);
     latencies(&mut text, now);
     namespaces(&mut text, before, now, seconds);
     health(&mut text, &now.health);
@@ -52,23 +52,6 @@ fn summary(text: &mut Text, before: Option<&Sample>, now: &Sample, seconds: Opti
     let Namespace { entries, bytes: size, due, .. } = now.total;
     let share = (entries + due > 0).then(|| due as f64 / (entries + due) as f64);
     text.named("size", &format!("{entries} entries, {}; {due} expired rows, {}", bytes(size), percent(share)));
-}
-
-fn sweeper(text: &mut Text, it: &Sweeper) {
-    let last = it.ago.map_or_else(|| "none yet".into(), |ago| format!("the last {} ago", time(ago * 1e3)));
-    let next = it.next.map_or_else(String::new, |next| format!(", next visit in {}", time(next.max(0.0) * 1e3)));
-    text.named("sweeper", &format!("{} full sweeps, {last}{next}; lag {}", it.turns, time(it.lag)));
-    let pages = format!(
-        "{} rows removed; {} pages read, {} skipped",
-        short(it.removed as f64),
-        short(it.pages_read as f64),
-        short(it.pages_skipped as f64)
-    );
-    text.named("", &pages);
-    if it.failures > 0 {
-        let words = text.paint(Style::Bad, &format!("it has failed {} times in a row", it.failures));
-        text.named("", &words);
-    }
 }
 
 /// How long the operations take.
@@ -139,7 +122,7 @@ fn bar(share: Option<f64>) -> String {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::super::sample::Latency;
+    use super::super::sample::{Latency, Loads, Sweeper};
     use super::*;
 
     fn sample(at: Instant, hits: u64, misses: u64) -> Sample {
@@ -161,6 +144,7 @@ mod tests {
             namespaces: vec![quiet, of("menu")],
             latencies: vec![latency],
             sweeper: Sweeper { turns: 3, ago: Some(2.0), next: Some(0.5), lag: 70.0, ..Sweeper::default() },
+            loads: vec![],
             health: vec![Check { name: "worker".into(), status: "ok".into(), ..Check::default() }],
         }
     }
@@ -213,10 +197,16 @@ mod tests {
             advice: "word ".repeat(50),
         });
         ill.sweeper.failures = 4;
+        ill.loads = vec![Loads { namespace: "n".repeat(200), failures: 5, ..Loads::default() }];
         ill.namespaces =
             (0..SHOWN + 2).map(|_| Namespace { name: "n".repeat(200), entries: 1, ..Namespace::default() }).collect();
         let text = plain(None, &ill);
-        for shown in ["critical sweep_lag: last full sweep 9 min ago", "failed 4 times in a row", "and 2 more"] {
+        for shown in [
+            "critical sweep_lag: last full sweep 9 min ago",
+            "failed 4 times in a row",
+            "failed 5 times in a row",
+            "and 2 more",
+        ] {
             assert!(text.contains(shown), "{shown} in {text}");
         }
         assert!(!text.contains("all ok"), "{text}");

@@ -5,6 +5,7 @@
 mod frame;
 mod sample;
 mod text;
+mod workers;
 
 use std::io::{IsTerminal, Write};
 use std::{fs, thread, time::Duration};
@@ -12,8 +13,9 @@ use std::{fs, thread, time::Duration};
 use anyhow::{Context, Result};
 use postgres::{Client, NoTls};
 
-pub(crate) use frame::{WIDTH, frame};
+pub(crate) use frame::frame;
 pub(crate) use sample::{Sample, sample};
+pub(crate) use text::WIDTH;
 
 use crate::{ink::Ink, paths};
 

@@ -22,6 +22,8 @@ pub struct Sample {
     pub latencies: Vec<Latency>,
     /// Of the sweeper.
     pub sweeper: Sweeper,
+    /// Of the loads by workers, for each namespace that has or had any.
+    pub loads: Vec<Loads>,
     /// Every check, the worst first.
     pub health: Vec<Check>,
 }
@@ -124,6 +126,25 @@ pub struct Sweeper {
     pub failures: u64,
 }
 
+/// The loads of a namespace by workers, ahead of the deadline.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Loads {
+    /// Its name.
+    pub namespace: String,
+    /// Entries that wait for a load,
+    pub waiting: u64,
+    /// and loads under way.
+    pub running: u64,
+    /// Loads that stored a value,
+    pub done: u64,
+    /// and those that failed.
+    pub failed: u64,
+    /// Failures since the last load that did not fail,
+    pub failures: u64,
+    /// and the last error; empty: none is known.
+    pub last_error: String,
+}
+
 /// A row of `cache_health`.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Check {
@@ -155,6 +176,10 @@ const SWEEPER: &str = "
            extract(epoch FROM clock_timestamp() - last_turn_at) AS ago,
            extract(epoch FROM next_visit_at - clock_timestamp()) AS next
     FROM cache_sweeps";
+const LOADS: &str = "
+    SELECT namespace, waiting, running, done, failed, failures_in_a_row AS failures,
+           coalesce(last_error, '') AS last_error
+    FROM cache_loads";
 const HEALTH: &str = "
     SELECT \"check\" AS name, status, value, coalesce(advice, '') AS advice
     FROM cache_health ORDER BY array_position('{critical,warning,ok}', status)";
@@ -173,6 +198,7 @@ pub fn sample(client: &mut Client) -> Result<Sample> {
         namespaces,
         latencies: rows(client, LATENCIES)?,
         sweeper: rows(client, SWEEPER)?.into_iter().next().context("there is no sweeper")?,
+        loads: rows(client, LOADS)?,
         health: rows(client, HEALTH)?,
     })
 }

@@ -6,6 +6,9 @@ use std::fmt::Write;
 
 use crate::ink::{Ink, Style};
 
+/// The most characters of a line.
+pub const WIDTH: usize = 100;
+
 /// The lines of a picture that are written so far.
 pub(super) struct Text {
     ink: Ink,

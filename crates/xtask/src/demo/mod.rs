@@ -2,6 +2,7 @@
 //!
 //! Must never touch another server or leave more than one demo behind.
 
+mod ahead;
 mod durations;
 mod freshness;
 mod psql;

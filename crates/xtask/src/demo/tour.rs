@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{durations, freshness, screen::Screen};
+use super::{ahead, durations, freshness, screen::Screen};
 use crate::paths;
 
 struct Chapter {
@@ -38,6 +38,7 @@ const CHAPTERS: &[Chapter] = &[
     Chapter::new(STILL, freshness::late).filmed(),
     Chapter::new("A watched table deletes its keys from the cache", freshness::watched).filmed(),
     Chapter::new("Computed once, invalidated together", freshness::together).filmed(),
+    Chapter::new("A refresh that no reader waits for", ahead::show),
     Chapter::new("Locks and counters", atomic),
     Chapter::new("Seven caches of a restaurant platform", seven),
     Chapter::new("Privileges", privileges),

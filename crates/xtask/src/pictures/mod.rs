@@ -26,7 +26,7 @@ pub fn run() -> Result<()> {
     let installation = postgres::preferred()?;
     package::install(&package::build(&installation)?, &installation)?;
     let cluster = Cluster::builder(&installation).conf("cache_pg.sweep_interval", "1s").start()?;
-    println!("The tour takes about ten seconds.");
+    println!("The tour takes about fifteen seconds.");
     let tour = demo::record(&cluster)?;
     write(DEMO, &film::draw(&tour, &demo::filmed(), demo::STILL)?)?;
     println!("The cache is under load for {} seconds.", load::SECONDS);
@@ -94,7 +94,9 @@ mod tests {
     #[test]
     fn the_picture_of_top_has_every_part_of_a_frame() {
         let text = text(TOP);
-        for words in ["hit ratio", "per second", "size", "sweeper", "latency", "namespace", "health", "all ok ("] {
+        for words in
+            ["hit ratio", "per second", "size", "sweeper", "refreshes", "latency", "namespace", "health", "all ok ("]
+        {
             assert!(text.contains(words), "{words} in {text}");
         }
     }

@@ -37,7 +37,11 @@ pub fn register() {
 /// A computed value was stored: reads count from now on.
 pub fn record_stored(tables: &ExtensionTables, key: Key) {
     if namespaces::someone_refreshes(tables) && namespaces::of(tables, key).refresh_ahead().is_some() {
-        recency::mark_unread(hash(key.as_str()));
+        let key = hash(key.as_str());
+        recency::mark_unread(key);
+        if directory::attached() {
+            rests::forget_key(key);
+        }
     }
 }
 

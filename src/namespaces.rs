@@ -84,6 +84,15 @@ pub fn someone_refreshes(tables: &ExtensionTables) -> bool {
     known(tables).someone_refreshes
 }
 
+/// The namespaces with `refresh_ahead` and without a loader, by name.
+pub fn lacking_loader(tables: &ExtensionTables) -> Vec<String> {
+    let known = known(tables);
+    let lacking = known.namespaces.iter().filter(|(_, options)| options.lacks_loader());
+    let mut names: Vec<String> = lacking.map(|(name, _)| name.clone()).collect();
+    names.sort();
+    names
+}
+
 /// The times of an entry that may be refreshed ahead: see [`NamespaceOptions::timing`].
 pub fn timing(
     tables: &ExtensionTables,

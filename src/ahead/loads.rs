@@ -74,6 +74,7 @@ pub fn readings(tables: &ExtensionTables) -> Refreshing {
     let is_used = namespaces::someone_refreshes(tables);
     Refreshing {
         is_used,
+        lacking_loader: namespaces::lacking_loader(tables),
         may_load: settings::max_loaders() > 0,
         knows_reads: recency::is_kept(),
         failing: failing.filter(|_| is_used).max_by_key(|&(_, failures)| failures),

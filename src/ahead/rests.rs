@@ -29,6 +29,8 @@ struct Rest {
     /// InvalidOid: free.
     database: Oid,
     of: Of,
+    /// The hash of its namespace.
+    namespace: u64,
     /// Failures in a row.
     failures: u32,
     /// Nothing of it is loaded before this moment.
@@ -47,7 +49,7 @@ unsafe impl PGRXSharedMemory for Rests {}
 // SAFETY: the name is used once.
 static ALL: PgLwLock<Rests> = unsafe { PgLwLock::new(c"cache_pg load failures") };
 
-const FREE: Rest = Rest { database: Oid::INVALID, of: Of::Key(0), failures: 0, until: Steady::PAST };
+const FREE: Rest = Rest { database: Oid::INVALID, of: Of::Key(0), namespace: 0, failures: 0, until: Steady::PAST };
 
 /// Reserves the shared memory. Called by the postmaster while it loads libraries.
 pub fn register() {
@@ -86,9 +88,9 @@ pub fn record(database: Oid, load: &Load, end: End, chance: f64) {
             rests.all.iter_mut().filter(is_it).for_each(|rest| *rest = FREE);
         }
         End::Failed { is_of_namespace } => {
-            rests.fail(database, key, 1, chance);
+            rests.fail(database, (key, load.namespace), 1, chance);
             if is_of_namespace {
-                rests.fail(database, namespace, ahead::BRAKE, chance);
+                rests.fail(database, (namespace, load.namespace), ahead::BRAKE, chance);
             }
         }
     }
@@ -106,11 +108,11 @@ impl Rests {
     }
 
     /// Counts a failure; the rests begin with the one of this number.
-    fn fail(&mut self, database: Oid, of: Of, first: u32, chance: f64) {
+    fn fail(&mut self, database: Oid, (of, namespace): (Of, u64), first: u32, chance: f64) {
         self.is_used = true;
         let failures = self.find(database, of).map_or(0, |rest| rest.failures_in_a_row()).saturating_add(1);
         let pause = backoff::pause((failures + 1).saturating_sub(first), chance);
-        let rest = Rest { database, of, failures, until: Steady::from_now(pause) };
+        let rest = Rest { database, of, namespace, failures, until: Steady::from_now(pause) };
         let free = |rest: &Rest| (rest.database != Oid::INVALID, rest.until);
         if let Some(known) = self.find(database, of) {
             *known = rest;
@@ -128,10 +130,23 @@ pub fn of_namespace(database: Oid, namespace: u64) -> (u32, Option<Steady>) {
     found.map_or((0, None), |rest| (rest.failures_in_a_row(), Some(rest.until).filter(|&until| until > now)))
 }
 
+/// A caller has computed the value of a key of this database: its load is tried again when it is due.
+pub fn forget_key(key: u64) {
+    let database = backend::database();
+    let is_it = |rest: &Rest| rest.database == database && rest.of == Of::Key(key);
+    let is_known = {
+        let rests = ALL.share();
+        rests.is_used && rests.all.iter().any(is_it)
+    };
+    if is_known {
+        ALL.exclusive().all.iter_mut().filter(|rest| is_it(rest)).for_each(|rest| *rest = FREE);
+    }
+}
+
 /// A namespace of this database has other options: its loads are tried again.
 pub fn forget_namespace(namespace: u64) {
     let database = backend::database();
-    let is_it = |rest: &&mut Rest| rest.database == database && rest.of == Of::Namespace(namespace);
+    let is_it = |rest: &&mut Rest| rest.database == database && rest.namespace == namespace;
     ALL.exclusive().all.iter_mut().filter(is_it).for_each(|rest| *rest = FREE);
 }
 

@@ -11,8 +11,16 @@ use cache_pg_rules::ahead::{self, Timing};
 impl NamespaceOptions {
     /// How long before its deadline an entry may be refreshed, in microseconds; None: never.
     pub fn refresh_ahead(&self) -> Option<i64> {
-        let ahead = self.options.refresh_ahead.map(clock::length).filter(|&length| length > 0);
-        ahead.filter(|_| self.loader.is_some())
+        self.wanted_ahead().filter(|_| self.loader.is_some())
+    }
+
+    /// Whether entries are to be refreshed that no function can compute.
+    pub fn lacks_loader(&self) -> bool {
+        self.wanted_ahead().is_some() && self.loader.is_none()
+    }
+
+    fn wanted_ahead(&self) -> Option<i64> {
+        self.options.refresh_ahead.map(clock::length).filter(|&length| length > 0)
     }
 
     /// The times of an entry, in microseconds; None: it is not to be refreshed, because its namespace has no loader or

@@ -162,6 +162,15 @@ fn carry_out(load: &Load) -> bool {
         recency::mark_read(load.key);
     }
     line::end(load, end, backend::chance());
+    if let Err(Failure { message, made_way: false }) = &outcome
+        && line::standing(load.namespace).failures == ahead::BRAKE
+    {
+        let key = key.as_deref().unwrap_or_default();
+        pgrx::warning!(
+            "cache_pg pauses refreshes of a namespace after {} failures, the last for key \"{key}\": {message}",
+            ahead::BRAKE
+        );
+    }
     if matches!(outcome, Ok(Outcome::Absent)) {
         crate::ahead::drop_database(backend::database());
     }

@@ -143,6 +143,8 @@ mod tests {
         assert_eq!(of(Refreshing { knows_reads: false, ..works.clone() }), Status::Critical);
         assert_eq!(of(Refreshing { may_load: false, ..works.clone() }), Status::Warning);
         assert_eq!(of(Refreshing { is_used: false, may_load: false, ..works.clone() }), Status::Ok);
+        let lacking_loader = vec!["menu".into()];
+        assert_eq!(of(Refreshing { lacking_loader, is_used: false, ..works.clone() }), Status::Warning);
         let failing = |failures| of(Refreshing { failing: Some(("menu".into(), failures)), ..works.clone() });
         assert_eq!([failing(1), failing(3)], [Status::Warning, Status::Critical]);
         assert_eq!(of(Refreshing { slow: vec!["menu".into()], ..works.clone() }), Status::Warning);

@@ -105,6 +105,8 @@ pub struct Readings {
 pub struct Refreshing {
     /// Whether some namespace has `refresh_ahead` and a loader.
     pub is_used: bool,
+    /// The namespaces with `refresh_ahead` and without a loader.
+    pub lacking_loader: Vec<String>,
     /// Whether the launcher may start loaders (`cache_pg.max_loaders`).
     pub may_load: bool,
     /// Whether it is known which entries were read (`cache_pg.recency_memory`).

@@ -86,6 +86,10 @@ pub(super) fn refreshes(now: &Readings) -> Check {
     let found = |status, value: &str, advice: String| check("refreshes", status, value.into(), "work".into(), advice);
     let off = "Entries with refresh_ahead expire, and their next reader computes them.";
     match (&it.failing, &it.slow[..]) {
+        _ if let Some(first) = it.lacking_loader.first() => {
+            let advice = format!("Configure a loader for namespace \"{first}\", or set its refresh_ahead to 0. {off}");
+            found(Status::Warning, "no loader", advice)
+        }
         _ if !it.is_used => found(Status::Ok, "not used", String::new()),
         _ if !now.is_preloaded => found(
             Status::Critical,
@@ -102,6 +106,7 @@ pub(super) fn refreshes(now: &Readings) -> Check {
         }
         (Some((what, failures)), _) => {
             let status = if *failures < CRITICAL_FAILURES { Status::Warning } else { Status::Critical };
+            let what = what.trim_end_matches(['.', ';']);
             let advice = format!("Loads by workers fail: {what}. {off} See cache_loads.");
             found(status, &format!("{failures} failures in a row"), advice)
         }
@@ -110,7 +115,7 @@ pub(super) fn refreshes(now: &Readings) -> Check {
                 "A load takes longer than refresh_ahead, so the entries are refreshed earlier than configured. Raise \
                  refresh_ahead, or make the loader faster. The first of these namespaces: \"{first}\"."
             );
-            found(Status::Warning, &format!("too slow in {} namespaces", it.slow.len()), advice)
+            found(Status::Warning, "too slow", advice)
         }
         (None, []) => found(Status::Ok, "work", String::new()),
     }

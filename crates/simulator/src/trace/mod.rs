@@ -9,7 +9,7 @@ mod requests;
 
 pub use file::read;
 pub use generate::{large_and_small, looped, scan_into_zipf, shifting, zipf};
-pub use random::mix;
+pub use random::{Random, mix};
 pub use requests::{Request, Trace};
 
 /// The generated traces in every table.

@@ -103,7 +103,9 @@ fn p2_what_is_invalidated_during_the_load_is_not_brought_back() -> Result<()> {
     {
         client.execute("SELECT cache_get_or_set('n:1', tags => '{t}')", &[])?;
         client.execute("SELECT cache_get('n:1')", &[])?;
-        wait_for(&mut client, "SELECT running = 1 FROM cache_loads WHERE namespace = 'n'", PATIENCE)?;
+        // The loader has its snapshot, and sleeps.
+        let loads = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'cache_pg loader' AND wait_event = 'PgSleep')";
+        wait_for(&mut client, loads, PATIENCE)?;
         let mut other = cluster.connect("postgres")?;
         other.batch_execute(&format!("BEGIN; UPDATE source SET value = 'new {number}'; {invalidate}; COMMIT"))?;
         ensure!(value::<String>(&mut client, "SELECT cache_get('n:1')::text")?.is_none(), "after {invalidate}");

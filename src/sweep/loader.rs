@@ -4,16 +4,15 @@
 //! function's owner, checks the privileges of that owner, and stores the value through the fence. It ends when nothing
 //! has been in line for a while. Must never run a trigger or a policy, serve a session, or wait for one.
 
-use super::entries::{self, By};
-use super::process;
+use super::{candidate, entries, process};
 use crate::ahead::load::{End, Load};
 use crate::ahead::{errors, line, processes};
-use crate::catalog::{self, ExtensionTables, column};
+use crate::catalog::{self, column};
 use crate::error::CacheError;
 use crate::evict::recency;
 use crate::heap::Row;
-use crate::namespaces::{NamespaceOptions, row_timing};
-use crate::pg::{AsOwner, Format, SessionUser, Steady, TextArray, TimeLimit, Timestamp, backend, clock, under_latest};
+use crate::namespaces::NamespaceOptions;
+use crate::pg::{AsOwner, Format, SessionUser, Steady, TimeLimit, backend, clock};
 use crate::pg::{forget_cancel, is_cancel, is_lock_timeout, message_of};
 use crate::stats::{self, Counter};
 use crate::store::{self, Reloaded, Storing};
@@ -177,14 +176,6 @@ fn carry_out(load: &Load) -> bool {
     !matches!(outcome, Ok(Outcome::Locked | Outcome::Absent | Outcome::OfAnother))
 }
 
-/// An entry to be refreshed, as its row was found.
-struct Found {
-    key: String,
-    tags: Option<TextArray>,
-    written_at: Timestamp,
-    lifetime: i64,
-}
-
 /// One load, within a transaction.
 fn reload(load: &Load) -> Result<Outcome, CacheError> {
     if !process::database_is_free() {
@@ -200,7 +191,7 @@ fn reload(load: &Load) -> Result<Outcome, CacheError> {
         return Ok(Outcome::Locked);
     }
     tables.check()?;
-    let Some(found) = find(&tables, load) else { return Ok(Outcome::Gone) };
+    let Some(found) = candidate::find(&tables, load) else { return Ok(Outcome::Gone) };
     KEY.set(Some(found.key.clone()));
     let Ok(key) = Key::parse(&found.key) else { return Ok(Outcome::Gone) };
     let namespace = namespaces::of(&tables, key);
@@ -232,27 +223,4 @@ fn reload(load: &Load) -> Result<Outcome, CacheError> {
         Ok(value.map(Format::value))
     };
     store::reload(&access, &storing, load).map(Outcome::Reloaded)
-}
-
-/// The entry of a load, if it is still to be refreshed.
-fn find(tables: &ExtensionTables, load: &Load) -> Option<Found> {
-    let mut found = None;
-    entries::open(tables, By::Other, |entries| {
-        if load.page >= entries.pages() {
-            return;
-        }
-        under_latest(|| {
-            entries.each_row((load.page, load.page), |row, _| {
-                let is_it = row_timing(tables, row)
-                    .is_some_and(|(key, timing)| key == load.key && timing.written_at == load.timing.written_at);
-                if is_it && let Some(key) = row.text(column::KEY) {
-                    let moment = |column| row.get(column).unwrap_or(Timestamp(0));
-                    let (written_at, expires_at) = (moment(column::UPDATED_AT), moment(column::EXPIRES_AT));
-                    let lifetime = expires_at.0.saturating_sub(written_at.0);
-                    found = Some(Found { key: key.into(), tags: row.get(column::TAGS), written_at, lifetime });
-                }
-            });
-        });
-    });
-    found
 }

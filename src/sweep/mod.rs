@@ -18,6 +18,7 @@
 //! | [`sweeper`] | short-lived processes: the visits to one database |
 //! | [`loaders`] | starting and ending the processes that compute values, for the launcher |
 //! | [`hindrance`] | the sessions that these hold up |
+//! | [`candidate`] | the entry of a load, read again |
 //! | [`loader`] | short-lived processes: computing values of one database before their deadline |
 //! | [`process`] | what these processes need: signals, naps, transactions that may fail |
 //!
@@ -36,6 +37,7 @@
 
 mod after_step;
 mod at_commit;
+mod candidate;
 mod databases;
 pub mod entries;
 mod estimate;

@@ -3,7 +3,7 @@
 //!
 //! Must never fetch anything.
 
-use super::{Demand, Timed};
+use super::demand::{Demand, Timed};
 use anyhow::{Context, Result};
 use std::{collections::HashMap, fs, path::Path};
 

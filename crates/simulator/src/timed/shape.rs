@@ -2,7 +2,7 @@
 //!
 //! Must never use another source of randomness than the seed.
 
-use super::{DAY, Demand};
+use super::demand::{DAY, Demand};
 use crate::trace::Random;
 
 /// How many weeks a generated trace has.

@@ -2,8 +2,8 @@
 //!
 //! Must never be changed to suit a rule.
 
+use super::demand::{Demand, Timed};
 use super::shape::{Shape, WEEKS, shaped as shape, without_times};
-use super::{Demand, Timed};
 use crate::trace::Random;
 
 /// The generated traces in every table.

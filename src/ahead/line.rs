@@ -15,10 +15,10 @@ use std::time::Duration;
 
 /// How many loads wait at most, in all databases together. The sweeper finds the others again when there is room.
 pub const CAPACITY: usize = 2048;
-/// How much more of the time a namespace may get than others that wait.
-const AHEAD_OF_OTHERS: Duration = Duration::from_secs(1);
 /// How many of them may belong to one namespace, so that it leaves room for others.
 const OF_NAMESPACE: usize = CAPACITY / 4;
+/// How much more of a process's time a namespace may get than others that wait.
+const AHEAD_OF_OTHERS: Duration = Duration::from_secs(1);
 
 /// A place in the array.
 #[derive(Clone, Copy)]
@@ -199,21 +199,21 @@ pub fn overdue(limit: Duration) -> Vec<i32> {
 
 /// Ends the loads of processes that `is_alive` says are gone. They have failed, because only a signal can have ended
 /// such a process. Returns these loads with their databases.
-pub fn bury(is_alive: impl Fn(i32) -> bool, chance: f64) -> Vec<(Oid, Load)> {
+pub fn end_abandoned(is_alive: impl Fn(i32) -> bool, chance: f64) -> Vec<(Oid, Load)> {
     let loaders = LINE.share().places.iter().map(|place| place.loader).collect::<HashSet<i32>>();
     let gone: Vec<i32> = loaders.into_iter().filter(|&pid| pid != 0 && !is_alive(pid)).collect();
     if gone.is_empty() {
         return Vec::new();
     }
-    let mut buried = Vec::new();
+    let mut abandoned = Vec::new();
     for place in LINE.exclusive().places.iter_mut().filter(|place| gone.contains(&place.loader)) {
-        buried.push((place.database, place.load));
+        abandoned.push((place.database, place.load));
         *place = FREE;
     }
-    for (database, load) in &buried {
+    for (database, load) in &abandoned {
         rests::record(*database, load, End::Failed { is_of_namespace: true }, chance);
     }
-    buried
+    abandoned
 }
 
 /// A database is gone: forgets all that is known of it.

@@ -2,12 +2,11 @@
 //!
 //! Owns this list. Must never start or end a process.
 
-use crate::pg::backend;
+use crate::{pg::backend, settings};
 use pgrx::pg_sys::Oid;
 use pgrx::{PGRXSharedMemory, PgLwLock, pg_shmem_init};
 
-/// The largest `cache_pg.max_loaders`.
-const MOST: usize = 64;
+const MOST: usize = settings::MOST_LOADERS as usize;
 
 struct Processes {
     /// A process that loads, and its database; 0: none.
@@ -38,7 +37,7 @@ pub fn of(database: Oid) -> Vec<i32> {
     ALL.share().all.iter().filter(|it| it.0 != 0 && it.1 == database).map(|&(pid, _)| pid).collect()
 }
 
-/// All of them with their databases, also those that have ended since the last [`bury`].
+/// All of them with their databases, also those that have ended since the last [`forget_ended`].
 pub fn all() -> Vec<(i32, Oid)> {
     ALL.share().all.iter().filter(|it| it.0 != 0).copied().collect()
 }
@@ -59,7 +58,7 @@ pub fn let_others_wait(others_wait: bool) {
 }
 
 /// Forgets those that `is_alive` says are gone.
-pub fn bury(is_alive: impl Fn(i32) -> bool) {
+pub fn forget_ended(is_alive: impl Fn(i32) -> bool) {
     let pids: Vec<i32> = ALL.share().all.iter().map(|it| it.0).filter(|&pid| pid != 0).collect();
     let gone: Vec<i32> = pids.into_iter().filter(|&pid| !is_alive(pid)).collect();
     if !gone.is_empty() {

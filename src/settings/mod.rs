@@ -12,7 +12,7 @@ mod size;
 mod stats;
 
 pub use errors::{Errors, errors};
-pub use loads::{load_timeout, loader_share, max_loaders};
+pub use loads::{MOST_LOADERS, load_timeout, loader_share, max_loaders};
 pub use size::{eviction_factor, hint_memory, limits, recency_memory, recency_save_interval};
 pub use stats::{log_min_duration, track, track_namespaces};
 

@@ -13,11 +13,12 @@ use cache_pg_rules::ranges::{Notes, RANGES};
 use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 /// No entry is to be looked at.
 const NEVER: i64 = i64::MAX;
-/// A launcher that sleeps for longer than this wakes by itself in time, in microseconds. See `launcher::LIST_EVERY`.
-const LAUNCHER_SLEEPS: i64 = 10_000_000;
+/// The longest sleep of the launcher: for a later moment it need not be woken.
+pub const LAUNCHER_SLEEPS: Duration = Duration::from_secs(10);
 
 struct Shared {
     /// By slot of the directory.
@@ -74,7 +75,7 @@ pub fn lower(slot: usize) {
         }
         notes.places().map(|(_, at)| at).min().filter(|&at| lower_next(slot, at))
     });
-    if lowered.is_some_and(|at| at < clock::now().0.saturating_add(LAUNCHER_SLEEPS)) {
+    if lowered.is_some_and(|at| at < clock::now().0.saturating_add(LAUNCHER_SLEEPS.as_micros() as i64)) {
         directory::wake(directory::look(|directory| directory.launcher).unwrap_or(0));
     }
 }

@@ -4,12 +4,11 @@
 //! from the directory what the sweepers found. In each round it also saves a part of the memory of reads, if that is
 //! due. Must never sweep itself, nor wait for a sweeper.
 
-use super::{databases::databases, loaders::Loaders, process};
+use super::{databases::databases, loaders::Loaders, process, starter::Starter};
 use crate::pg::{Steady, backend, clock};
 use crate::shared::{Presence, directory, flags, refreshes};
 use crate::{ahead, evict, settings, stats};
 use cache_pg_rules::{backoff, drift::Drift};
-use pgrx::PgMemoryContexts;
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
@@ -18,7 +17,7 @@ use std::time::Duration;
 /// How soon the postmaster restarts the launcher.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 /// The longest time between two readings of the list of databases. A database that was copied does not announce itself.
-const LIST_EVERY: Duration = Duration::from_secs(10);
+const LIST_EVERY: Duration = refreshes::LAUNCHER_SLEEPS;
 const SHORTEST_NAP: Duration = Duration::from_millis(1);
 
 /// Registers the launcher with the postmaster.
@@ -46,10 +45,16 @@ extern "C-unwind" fn cache_pg_launcher_main(_argument: pg_sys::Datum) {
         list_at: Steady::PAST,
         drift: Drift::default(),
         saver: evict::Saver::new(),
-        no_process: false,
         no_slot: false,
         loaders: Loaders::new(),
-        handles: PgMemoryContexts::new("cache_pg sweepers"),
+        starter: Starter::new(
+            "cache_pg sweeper",
+            "cache_pg_sweeper_main",
+            (
+                "cache_pg could not start a sweeper: out of background worker slots",
+                "Expired entries are never returned, but their rows stay until a sweeper runs.",
+            ),
+        ),
     };
     loop {
         let length = launcher.round();
@@ -69,13 +74,11 @@ struct Launcher {
     drift: Drift,
     /// Saves the memory of reads.
     saver: evict::Saver,
-    /// Whether the log already says that no process could be started; that there are too many databases.
-    no_process: bool,
+    /// Whether the log already says that there are too many databases.
     no_slot: bool,
     /// The processes that load.
     loaders: Loaders,
-    /// The memory context of the sweepers' handles. It is reset whenever there are none.
-    handles: PgMemoryContexts,
+    starter: Starter,
 }
 
 impl Launcher {
@@ -153,14 +156,6 @@ impl Launcher {
     }
 
     fn start(&mut self, database: Oid, now: Steady) {
-        let pid = backend::pid();
-        let sweeper = BackgroundWorkerBuilder::new(&format!("cache_pg sweeper for database {}", database.to_u32()))
-            .set_type("cache_pg sweeper")
-            .set_library("cache_pg")
-            .set_function("cache_pg_sweeper_main")
-            .set_argument(database.into_datum())
-            .set_notify_pid(pid)
-            .enable_spi_access();
         // A sweeper reports its outcome. One that ends without a report has failed: a failure is counted at the start.
         let chance = backend::chance();
         // Before the start, because the sweeper may end at once.
@@ -172,26 +167,8 @@ impl Launcher {
                 slot.started_at = now;
             }
         });
-        // SAFETY: the context lives as long as the launcher, and is reset only while there is no handle.
-        let started = unsafe {
-            if self.sweepers.is_empty() {
-                self.handles.reset();
-            }
-            self.handles.switch_to(|_| sweeper.load_dynamic())
-        };
-        if let Ok(sweeper) = started {
+        if let Some(sweeper) = self.starter.start(database, self.sweepers.is_empty()) {
             self.sweepers.push((database, sweeper));
-            self.no_process = false;
-            return;
-        }
-        if !self.no_process {
-            self.no_process = true;
-            crate::error::warn(
-                PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-                "cache_pg could not start a sweeper: out of background worker slots",
-                "Expired entries are never returned, but their rows stay until a sweeper runs.",
-                "Raise \"max_worker_processes\".",
-            );
         }
     }
 

@@ -2,15 +2,13 @@
 //!
 //! Owns how many there are, and in which databases. Must never wait for a loader.
 
-use super::{hindrance::Hindrance, process};
+use super::{hindrance::Hindrance, process, starter::Starter};
 use crate::ahead::{errors, line, load::Queue, processes};
 use crate::pg::{Steady, backend};
+use crate::settings;
 use crate::shared::directory;
-use crate::{error, settings};
-use pgrx::PgMemoryContexts;
-use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker};
+use pgrx::bgworkers::{BackgroundWorkerStatus, DynamicBackgroundWorker};
 use pgrx::pg_sys::Oid;
-use pgrx::prelude::*;
 use std::time::Duration;
 
 /// A load that has run for so long beyond `cache_pg.load_timeout` ignores its cancel: its process is ended.
@@ -33,16 +31,17 @@ pub(super) struct Loaders {
     running: Vec<Running>,
     /// Databases whose loader ended before it was ready, and until when no other is started there.
     refused: Vec<(Oid, Steady)>,
-    /// Whether the log already says that no process could be started.
-    no_process: bool,
-    /// The memory context of the handles. It is reset whenever there are none.
-    handles: PgMemoryContexts,
+    starter: Starter,
 }
 
 impl Loaders {
     pub fn new() -> Self {
-        let handles = PgMemoryContexts::new("cache_pg loaders");
-        Self { running: Vec::new(), refused: Vec::new(), no_process: false, handles }
+        let warning = (
+            "cache_pg could not start a loader: out of background worker slots",
+            "Entries with refresh_ahead expire, and their next reader computes them.",
+        );
+        let starter = Starter::new("cache_pg loader", "cache_pg_loader_main", warning);
+        Self { running: Vec::new(), refused: Vec::new(), starter }
     }
 
     /// Starts the loaders that are due, and ends those that must end; returns when to come again.
@@ -50,8 +49,8 @@ impl Loaders {
         self.retain(now);
         // One that has just ended stays in the list until `retain` has seen that it was ready.
         let is_known = |pid| self.running.iter().any(|running| running.pid == Some(pid));
-        processes::bury(|pid| directory::alive(pid) || is_known(pid));
-        for (database, load) in line::bury(directory::alive, backend::chance()) {
+        processes::forget_ended(|pid| directory::alive(pid) || is_known(pid));
+        for (database, load) in line::end_abandoned(directory::alive, backend::chance()) {
             errors::keep(database, load.namespace, "", "the process of the load was ended by a signal");
         }
         let most = settings::max_loaders();
@@ -119,34 +118,10 @@ impl Loaders {
     }
 
     fn start(&mut self, database: Oid) -> bool {
-        let loader = BackgroundWorkerBuilder::new(&format!("cache_pg loader for database {}", database.to_u32()))
-            .set_type("cache_pg loader")
-            .set_library("cache_pg")
-            .set_function("cache_pg_loader_main")
-            .set_argument(database.into_datum())
-            .set_notify_pid(backend::pid())
-            .enable_spi_access();
-        // SAFETY: the context lives as long as the launcher, and is reset only while there is no handle.
-        let started = unsafe {
-            if self.running.is_empty() {
-                self.handles.reset();
-            }
-            self.handles.switch_to(|_| loader.load_dynamic())
-        };
-        if let Ok(process) = started {
-            self.running.push(Running { database, pid: None, is_canceled: false, process });
-            self.no_process = false;
-            return true;
-        }
-        if !self.no_process {
-            self.no_process = true;
-            error::warn(
-                PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-                "cache_pg could not start a loader: out of background worker slots",
-                "Entries with refresh_ahead expire, and their next reader computes them.",
-                "Raise \"max_worker_processes\".",
-            );
-        }
-        false
+        let started = self.starter.start(database, self.running.is_empty());
+        let process = started.map(|process| Running { database, pid: None, is_canceled: false, process });
+        let has_started = process.is_some();
+        self.running.extend(process);
+        has_started
     }
 }

@@ -15,6 +15,7 @@
 //! | [`vacuum`] | VACUUM, where autovacuum would come too late |
 //! | [`launcher`] | one process: starts a sweeper where a visit is due |
 //! | [`databases`] | the list of databases, for the launcher |
+//! | [`starter`] | starting these and the loaders, for the launcher |
 //! | [`sweeper`] | short-lived processes: the visits to one database |
 //! | [`loaders`] | starting and ending the processes that compute values, for the launcher |
 //! | [`hindrance`] | the sessions that these hold up |
@@ -50,6 +51,7 @@ mod loaders;
 mod process;
 pub mod references;
 mod sampled;
+mod starter;
 mod sweeper;
 pub mod tags;
 mod vacuum;

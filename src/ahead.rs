@@ -1,9 +1,9 @@
-//! Refresh ahead: entries that are read are computed anew before their deadline, by processes that wait for nobody.
+//! Refresh ahead: entries that are read are recomputed before their deadline, by processes of their own.
 //!
 //! | module | what it owns |
 //! |---|---|
 //! | [`finder`] | finding the entries, while the sweeper passes them |
-//! | [`load`] | an entry that is to be computed anew, and what came of it |
+//! | [`load`] | an entry that is to be recomputed, and how that ends |
 //! | [`line`] | shared memory: the entries that wait for a load |
 //! | [`rests`] | shared memory: the keys and namespaces that are left alone for a while after failures |
 //! | [`processes`] | shared memory: the processes that load |

@@ -15,7 +15,7 @@ use cache_pg_rules::{key::Key, token::hash};
 use std::cell::RefCell;
 
 thread_local! {
-    /// What the present step has found.
+    /// The loads that the present step has found.
     static FOUND: RefCell<Vec<Load>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -30,13 +30,13 @@ pub fn look(tables: &ExtensionTables, row: &Row, now: Timestamp) -> Option<i64> 
         return None;
     }
     let (from, step) = (timing.from(key), timing.step());
-    // What becomes due until the next look is due now.
+    // An entry that becomes due before the next look is due now.
     if now.0.saturating_add(step) < from {
         return Some(from);
     }
     if recency::is_read(key) && lease_in_force(row, now).is_none() {
-        let namespace = Key::parse(row.text(column::KEY)?).ok()?.namespace().as_str().to_owned();
-        let load = Load { key, namespace: hash(&namespace), page: row.page(), timing };
+        let namespace = hash(Key::parse(row.text(column::KEY)?).ok()?.namespace().as_str());
+        let load = Load { key, namespace, page: row.page(), timing };
         FOUND.with_borrow_mut(|found| found.push(load));
     }
     Some(now.0.saturating_add(step)).filter(|&again| again < timing.expires_at)

@@ -56,32 +56,27 @@ impl NamespaceLoads {
     }
 }
 
-/// What `cache_health` judges.
+/// The figures that `cache_health` judges.
 pub fn readings(tables: &ExtensionTables) -> Refreshing {
-    let all = NamespaceStats::read_named(|name, stats| {
-        (name, stats.counters.get(Counter::Loads), stats.counters.get(Counter::LoadTime))
-    });
-    let refreshing: Vec<_> = all
-        .filter_map(|(name, loads, time)| {
-            let ahead = refresh_ahead(tables, &name)?;
-            Some((name, ahead, time.checked_div(loads).unwrap_or(0)))
-        })
-        .collect();
-    let failing = of_namespaces(tables).into_iter().filter(|it| it.standing.failures > 0).map(|it| {
-        let why = it.last.map_or_else(String::new, |last| format!(", last for \"{}\": {}", last.key, last.message));
+    let all = of_namespaces(tables);
+    let is_slow = |it: &&NamespaceLoads| {
+        let ahead = refresh_ahead(tables, &it.namespace);
+        ahead.zip(it.mean_us).is_some_and(|(ahead, mean)| mean > ahead as f64)
+    };
+    let slow = all.iter().filter(is_slow).map(|it| it.namespace.clone()).collect();
+    let is_used = namespaces::someone_refreshes(tables);
+    let failing = all.iter().filter(|it| is_used && it.standing.failures > 0).max_by_key(|it| it.standing.failures);
+    let failing = failing.map(|it| {
+        let last = it.last.as_ref();
+        let why = last.map_or_else(String::new, |last| format!(", last for \"{}\": {}", last.key, last.message));
         (format!("{} in a row in \"{}\"{why}", it.standing.failures, it.namespace), it.standing.failures)
     });
-    let is_used = namespaces::someone_refreshes(tables);
     Refreshing {
         is_used,
         lacking_loader: namespaces::lacking_loader(tables),
         may_load: settings::max_loaders() > 0,
         knows_reads: recency::is_kept(),
-        failing: failing.filter(|_| is_used).max_by_key(|&(_, failures)| failures),
-        slow: refreshing
-            .into_iter()
-            .filter(|&(_, ahead, mean)| i64::try_from(mean).is_ok_and(|mean| mean > ahead))
-            .map(|(name, ..)| name)
-            .collect(),
+        failing,
+        slow,
     }
 }

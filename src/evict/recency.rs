@@ -7,7 +7,7 @@
 use crate::pg::prefetch;
 use crate::shared::array::{Shareable, SharedArray};
 use crate::{settings, stats::DatabaseStats};
-use cache_pg_rules::eviction::{self, Place, Use};
+use cache_pg_rules::eviction::{self, Level, Place, Use};
 use cache_pg_rules::token::hash;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -32,22 +32,12 @@ pub fn prefetch(key: &str) {
 
 /// Records that a live entry was read.
 pub fn touch(key: &str) {
-    if let Some(database) = DatabaseStats::mine()
-        && let Some((byte, _)) = of(database, key)
-        && let Some(used) = byte.get().touched(database.level())
-    {
-        byte.set(used);
-    }
+    mark_read(hash(key));
 }
 
 /// Records that a key got an entry.
 pub fn insert(key: &str) {
-    if let Some(database) = DatabaseStats::mine()
-        && let Some((byte, place)) = of(database, key)
-        && let Some(used) = byte.get().written(place, database.level())
-    {
-        byte.set(used);
-    }
+    change(hash(key), |used, place, level| used.written(place, level));
 }
 
 /// The byte of a key of this database. None: there is no memory for it.
@@ -73,23 +63,23 @@ pub fn is_read(hash: u64) -> bool {
     byte.is_some_and(|(level, byte)| byte.get().is_read(level))
 }
 
-/// From now on tells later reads of the key from earlier ones.
+/// From now on tells later reads of the key with this hash from earlier ones.
 pub fn mark_unread(hash: u64) {
-    if let Some(database) = DatabaseStats::mine()
-        && let Some((byte, _)) = of_hash(database, hash)
-        && let Some(unread) = byte.get().unread(database.level())
-    {
-        byte.set(unread);
-    }
+    change(hash, |used, _, level| used.unread(level));
 }
 
-/// Takes [`mark_unread`] back.
+/// Records a read of the key with this hash.
 pub fn mark_read(hash: u64) {
+    change(hash, |used, _, level| used.touched(level));
+}
+
+/// Stores in the byte of a key what `next` makes of it, if that is anything else.
+fn change(hash: u64, next: impl FnOnce(Use, Place, Level) -> Option<Use>) {
     if let Some(database) = DatabaseStats::mine()
-        && let Some((byte, _)) = of_hash(database, hash)
-        && let Some(read) = byte.get().touched(database.level())
+        && let Some((byte, place)) = of_hash(database, hash)
+        && let Some(used) = next(byte.get(), place, database.level())
     {
-        byte.set(read);
+        byte.set(used);
     }
 }
 

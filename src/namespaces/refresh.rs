@@ -1,4 +1,4 @@
-//! What follows from `refresh_ahead` for an entry.
+//! The times of an entry under `refresh_ahead`.
 //!
 //! Owns which entries of a namespace have a moment from which on they may be refreshed, and how long a refreshed value
 //! lives. Must never ask whether an entry was read.

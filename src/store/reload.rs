@@ -13,7 +13,7 @@ use crate::heap::{Contention, Decision, Row, View, change};
 use crate::pg::{Value, clock};
 use crate::{durability::with_async_commit, wake};
 
-/// What came of it.
+/// The result of a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reloaded {
     /// The new value is in the cache.

@@ -118,10 +118,9 @@ impl Sweeper {
             let others_wait = directory::look(|directory| directory.waiting > 0) == Some(true);
             // After a turn the next begins when an entry is to be looked at for a refresh, at the latest.
             let until_refresh = refreshes::visit_at(self.slot).since(Steady::now());
-            let refreshes = complete && until_refresh <= LONGEST_REST;
-            let rest =
-                if refreshes { rest.min(until_refresh.max(pace::shortest_rest(started.elapsed()))) } else { rest };
-            let is_needed = || refreshes || flags::pressed(self.slot) || flags::written(self.slot);
+            let is_near = complete && until_refresh <= LONGEST_REST;
+            let rest = if is_near { rest.min(until_refresh.max(pace::shortest_rest(started.elapsed()))) } else { rest };
+            let is_needed = || is_near || flags::pressed(self.slot) || flags::written(self.slot);
             if rest > LONGEST_REST || complete && (others_wait || !is_needed()) {
                 // In mid-turn the rest bounds the share of the time.
                 let not_before = if complete { Steady::PAST } else { Steady::from_now(rest) };

@@ -13,8 +13,8 @@ const STEP: (i64, i64) = (50_000, 60_000_000);
 const LOOKS: i64 = 8;
 /// A load is begun at least this many times its usual length before the deadline.
 const LOADS: i64 = 2;
-/// The share of its lifetime that an entry is left alone, in quarters.
-const LEFT_ALONE: i64 = 1;
+/// The part of its lifetime in which an entry is left alone: a quarter.
+const LEFT_ALONE: i64 = 4;
 
 /// An entry, as far as refresh ahead goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Timing {
     /// at most three quarters of the lifetime.
     pub fn lead(&self) -> i64 {
         let lifetime = self.expires_at.saturating_sub(self.written_at).max(0);
-        self.ahead.max(self.load.saturating_mul(LOADS)).min(lifetime - lifetime / 4 * LEFT_ALONE)
+        self.ahead.max(self.load.saturating_mul(LOADS)).min(lifetime - lifetime / LEFT_ALONE)
     }
 
     /// Whether a load of usual length takes longer than `refresh_ahead`.

@@ -151,7 +151,7 @@ view! {
     /// The state of each check, and what to do.
     fn cache_health() {
         // Altered tables are no error here: health says why nothing is swept.
-        let tables = catalog::tables().ok_or_else(catalog::why_absent)?;
+        let tables = catalog::find()?;
         let readings = Readings {
             versions: (tables.version.clone(), catalog::LIBRARY.to_owned()),
             references: references::names(&tables),

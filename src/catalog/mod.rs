@@ -68,9 +68,24 @@ pub fn tables() -> Option<Rc<ExtensionTables>> {
 /// # Errors
 /// [`CacheError::NotInstalled`], [`CacheError::Version`], [`CacheError::Reshaped`].
 pub fn installed() -> Result<Rc<ExtensionTables>, CacheError> {
-    let tables = tables().ok_or_else(why_absent)?;
+    let tables = find()?;
     tables.check()?;
     Ok(tables)
+}
+
+/// The tables of the extension, as [`tables`], or why there are none.
+///
+/// # Errors
+/// [`CacheError::NotInstalled`], [`CacheError::Version`], [`CacheError::Reshaped`].
+pub fn find() -> Result<Rc<ExtensionTables>, CacheError> {
+    tables().map_or_else(
+        || match why_absent() {
+            // CREATE EXTENSION may have committed after the look-up of the tables.
+            moved @ CacheError::Reshaped { .. } => tables().ok_or(moved),
+            absent => Err(absent),
+        },
+        Ok,
+    )
 }
 
 /// Checks that the library knows the version of the extension in this database, if it is installed.
@@ -78,12 +93,10 @@ pub fn installed() -> Result<Rc<ExtensionTables>, CacheError> {
 /// # Errors
 /// [`CacheError::Version`].
 pub fn check_version() -> Result<(), CacheError> {
-    match tables() {
-        Some(tables) => tables.check_version(),
-        None => match why_absent() {
-            error @ CacheError::Version { .. } => Err(error),
-            _ => Ok(()),
-        },
+    match find() {
+        Ok(tables) => tables.check_version(),
+        Err(error @ CacheError::Version { .. }) => Err(error),
+        Err(_) => Ok(()),
     }
 }
 
@@ -136,7 +149,7 @@ pub fn extension() -> Option<Oid> {
 
 /// Why [`tables`] returns None: the extension is not installed, it has a version that the library does not know, or one
 /// of its tables is not where it was made.
-pub fn why_absent() -> CacheError {
+fn why_absent() -> CacheError {
     let Some(version) = EXTENSION_VERSION.read_catalog(|rows| rows.get::<String>(0, 1)) else {
         return CacheError::NotInstalled;
     };

@@ -181,11 +181,10 @@ fn reload(load: &Load) -> Result<Outcome, CacheError> {
     if !process::database_is_free() {
         return Ok(Outcome::Locked);
     }
-    let Some(tables) = catalog::tables() else {
-        return match catalog::why_absent() {
-            CacheError::NotInstalled => Ok(Outcome::Absent),
-            moved => Err(moved),
-        };
+    let tables = match catalog::find() {
+        Ok(tables) => tables,
+        Err(CacheError::NotInstalled) => return Ok(Outcome::Absent),
+        Err(error) => return Err(error),
     };
     if !entries::try_lock(&tables) {
         return Ok(Outcome::Locked);

@@ -138,11 +138,10 @@ impl Sweeper {
         if !process::database_is_free() {
             return Ok(Visit::Locked);
         }
-        let Some(tables) = catalog::tables() else {
-            return match catalog::why_absent() {
-                CacheError::NotInstalled => Ok(Visit::Absent),
-                moved => Err(moved.to_string()),
-            };
+        let tables = match catalog::find() {
+            Ok(tables) => tables,
+            Err(CacheError::NotInstalled) => return Ok(Visit::Absent),
+            Err(error) => return Err(error.to_string()),
         };
         // The tables may have changed before the lock was granted. Then the next visit begins anew.
         if !entries::try_lock(&tables) || catalog::tables().is_none_or(|locked| !Rc::ptr_eq(&tables, &locked)) {

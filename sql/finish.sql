@@ -90,17 +90,23 @@ COMMENT ON FUNCTION @extschema@.cache_fetch(text, interval) IS 'returns the valu
 COMMENT ON FUNCTION @extschema@.cache_release(text, text) IS 'gives up the lease of a token; returns whether the caller still had it';
 COMMENT ON FUNCTION @extschema@.cache_invalidate_tags(text[]) IS 'makes every entry with one of the tags a miss, at constant cost; returns the number of tags';
 COMMENT ON FUNCTION @extschema@.cache_tags_hold(text[], bigint[]) IS 'returns whether no tag of an entry has been invalidated since it was written; for queries on cache_entries';
-COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint, interval) IS 'creates or changes a namespace; options that are not given stay as they are';
+COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint, interval, text) IS 'creates or changes a namespace; options that are not given stay as they are';
 COMMENT ON FUNCTION @extschema@.cache_unconfigure(text) IS 'removes the options of a namespace, but not its entries; returns whether there were any';
 COMMENT ON FUNCTION @extschema@.cache_persistence(text) IS 'makes all tables of the cache logged or unlogged, under an exclusive lock; returns which they are';
+COMMENT ON FUNCTION @extschema@.cache_warm(text, text[], text) IS 'puts keys of a namespace in line, so that workers load them before anyone asks; returns how many';
 COMMENT ON FUNCTION @extschema@.cache_sweep(integer) IS 'removes up to this many expired entries; never waits; returns how many, 0 if there are none';
+
+-- It ends transactions, so it is a procedure.
+CREATE PROCEDURE @extschema@.cache_warm_wait(namespace text DEFAULT NULL, timeout interval DEFAULT NULL)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cache_warm_wait_wrapper';
+COMMENT ON PROCEDURE @extschema@.cache_warm_wait(text, interval) IS 'waits until no key of a namespace, or of any, is in line to be warmed; without workers it loads them itself';
 
 -- Roles get privileges on cache_entries by GRANT (docs/operations.md, "Privileges").
 REVOKE ALL ON @extschema@.cache_entries, @extschema@.cache_tags, @extschema@.cache_namespaces FROM PUBLIC;
 
 -- The functions that read or write entries check privileges on cache_entries. Only the owner calls those that configure.
 REVOKE ALL ON FUNCTION
-    @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint, interval),
+    @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint, interval, text),
     @extschema@.cache_unconfigure(text),
     @extschema@.cache_persistence(text)
 FROM PUBLIC;

@@ -15,7 +15,7 @@ SELECT scope, namespace, hits, misses,
             THEN evicted_age_us::double precision OPERATOR(pg_catalog./) evicted OPERATOR(pg_catalog./) 1000000
        END AS evicted_age,
        errors, bytes_in, bytes_out, entries, bytes, expired_entries, expired_bytes, largest_entry,
-       counted_at, reset_at, namespaces, refreshes, refreshes_refused, refreshes_null, refresh_errors
+       counted_at, reset_at, namespaces, refreshes, refreshes_refused, refreshes_null, refresh_errors, warmed
 FROM @extschema@.cache_stats(),
      LATERAL pg_catalog.json_to_record(figures::pg_catalog.json) AS figure (
          hits bigint, misses bigint, stale_hits bigint, sets bigint, deletes bigint, invalidations bigint,
@@ -23,7 +23,7 @@ FROM @extschema@.cache_stats(),
          loads bigint, load_us bigint, waits bigint, wait_us bigint, expired bigint, evicted bigint,
          evicted_age_us bigint, errors bigint, bytes_in bigint, bytes_out bigint, entries bigint, bytes bigint,
          expired_entries bigint, expired_bytes bigint, largest_entry bigint, refreshes bigint,
-         refreshes_refused bigint, refreshes_null bigint, refresh_errors bigint
+         refreshes_refused bigint, refreshes_null bigint, refresh_errors bigint, warmed bigint
      );
 
 -- The hit ratio of a larger cache: a miss for an evicted entry would be a hit in it.
@@ -87,9 +87,10 @@ COMMENT ON COLUMN @extschema@.cache_stats.reset_at IS 'start of the counting: ca
 COMMENT ON COLUMN @extschema@.cache_stats.namespaces IS 'number of namespaces that the row counts; a namespace that lost its counters and got new ones counts twice; NULL: unknown';
 
 COMMENT ON COLUMN @extschema@.cache_stats.refreshes IS 'values that workers computed and stored before the deadline (refresh_ahead); they count in loads and fills too';
-COMMENT ON COLUMN @extschema@.cache_stats.refreshes_refused IS 'values that workers computed and that were rejected, because they could have been stale';
-COMMENT ON COLUMN @extschema@.cache_stats.refreshes_null IS 'loads of workers for which the loader returned NULL; the entry stays until its deadline';
+COMMENT ON COLUMN @extschema@.cache_stats.refreshes_refused IS 'values that workers computed, to refresh or to warm, and that were rejected, because they could have been stale';
+COMMENT ON COLUMN @extschema@.cache_stats.refreshes_null IS 'loads of workers for which the loader returned NULL; an entry stays until its deadline, and a key leaves the line';
 COMMENT ON COLUMN @extschema@.cache_stats.refresh_errors IS 'loads of workers that failed; cache_loads shows the last error';
+COMMENT ON COLUMN @extschema@.cache_stats.warmed IS 'values that were computed and stored for cache_warm, by workers or cache_warm_wait; they count in loads and fills too';
 
 COMMENT ON VIEW @extschema@.cache_sizes IS 'hit ratio that a larger cache would have had since reset_at';
 COMMENT ON COLUMN @extschema@.cache_sizes.size IS 'multiple of the current size';
@@ -107,8 +108,8 @@ COMMENT ON COLUMN @extschema@.cache_sweeps.pages_skipped IS 'pages skipped becau
 COMMENT ON COLUMN @extschema@.cache_sweeps.lag_ms IS 'longest time between a deadline and the removal, in the last full sweep';
 COMMENT ON COLUMN @extschema@.cache_sweeps.next_visit_at IS 'time when the next sweeper starts; NULL: one is at work, or the extension is new here';
 
-COMMENT ON VIEW @extschema@.cache_loads IS 'loads by workers, before the deadline (refresh_ahead): one row for each namespace that has refresh_ahead, or had loads';
-COMMENT ON COLUMN @extschema@.cache_loads.waiting IS 'entries in line for a load';
+COMMENT ON VIEW @extschema@.cache_loads IS 'loads by workers, before the deadline (refresh_ahead) or of keys in line to be warmed (cache_warm): one row for each namespace that has refresh_ahead or warm, or had loads';
+COMMENT ON COLUMN @extschema@.cache_loads.waiting IS 'entries and keys in line for a load';
 COMMENT ON COLUMN @extschema@.cache_loads.running IS 'loads under way';
 COMMENT ON COLUMN @extschema@.cache_loads.done IS 'values that were computed and stored, since the reset_at of cache_stats';
 COMMENT ON COLUMN @extschema@.cache_loads.failed IS 'loads that failed, since then';
@@ -118,6 +119,9 @@ COMMENT ON COLUMN @extschema@.cache_loads.load_ms IS 'average time of a load of 
 COMMENT ON COLUMN @extschema@.cache_loads.failed_at IS 'time of the last failure that is known';
 COMMENT ON COLUMN @extschema@.cache_loads.failed_key IS 'key of that load';
 COMMENT ON COLUMN @extschema@.cache_loads.last_error IS 'its error';
+COMMENT ON COLUMN @extschema@.cache_loads.since IS 'time when the warming began that is under way; NULL: none is';
+COMMENT ON COLUMN @extschema@.cache_loads.rate IS 'keys loaded per second since then';
+COMMENT ON COLUMN @extschema@.cache_loads.remaining IS 'estimated time until no key is in line; NULL: nothing was loaded yet, or no warming is under way';
 
 COMMENT ON VIEW @extschema@.cache_health IS 'state of the cache: ok, warning or critical, and what to do; the settings cache_pg.health_* are the thresholds';
 COMMENT ON VIEW @extschema@.cache_advice IS 'recommended changes, the figures behind them, and the statements that make them';

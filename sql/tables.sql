@@ -48,7 +48,7 @@ COMMENT ON COLUMN @extschema@.cache_entries.key IS '1 to 512 bytes; the part bef
 COMMENT ON COLUMN @extschema@.cache_entries.created_at IS 'time since which the key has had a live entry without interruption; for a deleted key, the created_at of the deleted entry, or -infinity if there was none';
 COMMENT ON COLUMN @extschema@.cache_entries.version IS 'transaction that last wrote or deleted the value';
 COMMENT ON COLUMN @extschema@.cache_entries.updated_at IS 'time when the value was last written or deleted';
-COMMENT ON COLUMN @extschema@.cache_entries.expires_at IS 'deadline: from then on the entry is never returned';
+COMMENT ON COLUMN @extschema@.cache_entries.expires_at IS 'deadline: from then on the entry is never returned; without a value and in the future: the key is in line to be warmed (see cache_warm)';
 COMMENT ON COLUMN @extschema@.cache_entries.stale_until IS 'time until which the row is kept after its deadline; NULL: until its deadline';
 COMMENT ON COLUMN @extschema@.cache_entries.lease_until IS 'time until which one caller may compute a new value';
 COMMENT ON COLUMN @extschema@.cache_entries.lease_id IS 'random number in the token of that caller (see cache_fetch)';
@@ -97,7 +97,8 @@ CREATE TABLE @extschema@.cache_namespaces (
     max_entries    bigint CHECK (max_entries OPERATOR(pg_catalog.>) 0),
     max_size       bigint CHECK (max_size OPERATOR(pg_catalog.>) 0),
     loader_owner   oid,
-    refresh_ahead  interval CHECK (refresh_ahead OPERATOR(pg_catalog.>=) '0'::pg_catalog.interval)
+    refresh_ahead  interval CHECK (refresh_ahead OPERATOR(pg_catalog.>=) '0'::pg_catalog.interval),
+    warm           text
 );
 
 COMMENT ON TABLE @extschema@.cache_namespaces IS 'options set by cache_configure, one row for each namespace; NULL: as for the whole cache. Dumped by pg_dump.';
@@ -116,5 +117,6 @@ COMMENT ON COLUMN @extschema@.cache_namespaces.notify IS 'whether near caches ar
 COMMENT ON COLUMN @extschema@.cache_namespaces.max_entries IS 'maximum number of live entries; beyond it the least used are evicted; NULL: no limit of its own';
 COMMENT ON COLUMN @extschema@.cache_namespaces.max_size IS 'maximum size of live entries in bytes, with their share of index and TOAST table; NULL: no limit of its own';
 COMMENT ON COLUMN @extschema@.cache_namespaces.refresh_ahead IS 'time before the deadline from which on a worker computes entries anew with the loader, if they were read since they were stored; NULL or 0: never';
+COMMENT ON COLUMN @extschema@.cache_namespaces.warm IS 'query that lists the keys which should have a value, with or without the namespace; run as the owner of the loader after a start, after a clear, and by cache_warm; NULL or empty: none';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.cache_namespaces', '');

@@ -25,7 +25,8 @@ pub fn version_of(row: &Row) -> FullXid {
     version_in(row).filter(|&version| snapshot::is_possible(version)).unwrap_or(NO_XID)
 }
 
-/// Whether the row has a value, JSON or bytes. A row without one is a tombstone, or holds a lease.
+/// Whether the row has a value, JSON or bytes. A row without one is a tombstone, holds a lease, or is [`wanted_until`]
+/// some moment.
 pub fn has_value(row: &Row) -> bool {
     // The last column first, so that the row is deformed once.
     row.has(column::BYTES) || row.has(column::VALUE)
@@ -92,6 +93,19 @@ pub fn lease_in_force(row: &Row, now: Timestamp) -> Option<Lease> {
     lease.filter(|lease| lease.until > now && lease.until <= latest_lease(now))
 }
 
+/// For how long a key waits in line to be warmed at most: a day, in microseconds.
+pub const LONGEST_WAIT: i64 = 86_400_000_000;
+
+/// Until when a worker may load the key of a row without a value, which `cache_warm` has put in line. None: it is not
+/// in line. Such a row has a deadline in the future and nothing else. A later deadline than the extension gives does
+/// not count, so plain SQL cannot keep a row for longer.
+pub fn wanted_until(row: &Row, now: Timestamp) -> Option<i64> {
+    let until = || moment(row, column::EXPIRES_AT);
+    let is_bare = !has_value(row) && !row.has(column::STALE_UNTIL) && !row.has(column::LEASE_UNTIL);
+    let until = if is_bare { until() } else { None };
+    until.filter(|&until| until > now.0 && until <= now.0.saturating_add(LONGEST_WAIT))
+}
+
 /// When a row is due, in microseconds: at its deadline or the end of its grace, but not before the end of a lease on
 /// it. A row that the extension would not keep for so long is due at once.
 pub fn due_at(row: &Row, now: Timestamp) -> i64 {
@@ -102,6 +116,7 @@ pub fn due_at(row: &Row, now: Timestamp) -> i64 {
     let end = moment(row, column::STALE_UNTIL).unwrap_or(expires_at);
     let end = match has_value {
         true => end.max(expires_at).min(expires_at.saturating_add(LONGEST_GRACE)),
+        false if wanted_until(row, now).is_some() => end,
         // A tombstone is kept for two leases. Nothing depends on that.
         false if end > now.0.saturating_add(2 * longest_lease()) => i64::MIN,
         false => end,

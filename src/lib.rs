@@ -11,7 +11,7 @@
 //! | [`replication`] | rows that a subscription applies to the tables of the cache |
 //! | [`persistence`] | whether the tables of the cache are logged |
 //! | [`store`] | looking up, writing and deleting entries, as a plain Rust interface |
-//! | [`ahead`] | refresh ahead: which entries are computed anew before their deadline, and in which order |
+//! | [`ahead`] | which values are computed before anyone asks, and in which order |
 //! | [`evict`] | the accounts of entries: how many there are, which were read lately, which were evicted |
 //! | [`wake`] | waiting for a value that another session computes |
 //! | [`patience`] | how long a caller waits |
@@ -84,7 +84,12 @@ extern "C-unwind" fn _PG_init() {
     catalog::watch();
     transaction::register(Hooks {
         // Room is made before the other hooks report the changes.
-        transaction: [sweep::at_end_of_transaction, flags::at_end_of_transaction, near::at_end_of_transaction],
+        transaction: [
+            sweep::at_end_of_transaction,
+            ahead::warmings::at_end_of_transaction,
+            flags::at_end_of_transaction,
+            near::at_end_of_transaction,
+        ],
         subtransaction: evict::pending::at_subtransaction,
     });
     evict::file::watch();

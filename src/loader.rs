@@ -1,7 +1,8 @@
 //! Running the code that computes a value: a caller's query, or the loader function of a namespace.
 //!
-//! Owns these two calls. A query runs with the caller's rights, a loader function with those of its owner. Both run
-//! read-only under the active snapshot, under which the value is stored. Must never keep any state of the code that
+//! Owns these calls, and that of the query which lists the keys of a namespace. A caller's query runs with the caller's
+//! rights, a loader function and the query beside it with those of the function's owner. All run read-only under the
+//! active snapshot, under which the value is stored. Must never keep any state of the code that
 //! ran. Must never call a function that is not, at that moment, the one that was configured.
 //!
 //! While a loader runs, it can leave nothing behind in the caller's session, like a function of an index. PostgreSQL
@@ -12,7 +13,7 @@
 
 use crate::error::{CacheError, LoadError};
 use crate::pg::{AsOwner, Jsonb, LocalSettings, advisory, function_call};
-use crate::statement;
+use crate::statement::{self, Listed};
 use cache_pg_rules::key::Key;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::{IntoDatum, direct_function_call};
@@ -52,6 +53,39 @@ pub fn owner(loader: &Loader) -> Result<Oid, CacheError> {
 /// [`CacheError::Loader`], [`LoadError::Retyped`], [`LoadError::BecameVolatile`], [`LoadError::ChangedOwner`]: it does
 /// not exist any more, or is not the function that was configured. [`LoadError::Unsettled`], [`LoadError::LockLost`].
 pub fn function(loader: &Loader, key: Key) -> Result<Option<Jsonb>, CacheError> {
+    let (oid, function) = verified(loader)?;
+    as_owner(&function, || {
+        let key = key.as_str().into_datum()?;
+        // SAFETY: the function takes a text and returns a jsonb, as its row in the catalog says. The copy does not
+        // depend on memory of the function.
+        unsafe {
+            let value = function_call::call(oid, key)?;
+            Some(Jsonb(pg_sys::pg_detoast_datum_copy(value.cast_mut_ptr()).into()))
+        }
+    })
+}
+
+/// The keys that the option `warm` of a namespace with this loader lists. The query runs as the owner of the loader,
+/// with the search path of the loader, because only a role with the rights of that owner can have written it.
+///
+/// # Errors
+/// As [`function`], and as [`statement::list`].
+pub fn listed(loader: &Loader, query: &str) -> Result<Vec<Listed>, CacheError> {
+    let (_, function) = verified(loader)?;
+    let query = CString::new(query).unwrap_or_default();
+    as_owner(&function, || Some(statement::list(&query)))?.unwrap_or(Ok(Vec::new()))
+}
+
+/// The keys that a caller's query lists.
+///
+/// # Errors
+/// As [`statement::list`].
+pub fn list(query: &str) -> Result<Vec<Listed>, CacheError> {
+    statement::list(&CString::new(query).unwrap_or_default())
+}
+
+/// Finds a loader function, and checks that it is the one that was configured.
+fn verified(loader: &Loader) -> Result<(Oid, Function), CacheError> {
     let signature = || loader.signature.clone();
     let oid = oid_of(&loader.signature).ok_or_else(|| CacheError::Loader(signature()))?;
     let function = Function::of(oid).ok_or_else(|| CacheError::Loader(signature()))?;
@@ -69,18 +103,17 @@ pub fn function(loader: &Loader, key: Key) -> Result<Option<Jsonb>, CacheError> 
     if !loader.is_settled && !function.role_has_owner_rights(unsafe { pg_sys::GetUserId() }) {
         return Err(LoadError::Unsettled(signature()).into());
     }
+    Ok((oid, function))
+}
+
+/// Runs code of the owner of a loader function.
+fn as_owner<R>(function: &Function, code: impl FnOnce() -> Option<R>) -> Result<Option<R>, CacheError> {
     advisory::preserved(|| {
         let _owner = AsOwner::of_code(function.owner);
         // The owner's rights must not reach the caller's objects, on the search path or among the temporary tables.
         let path = format!("pg_catalog, {}, pg_temp", function.schema);
         let _path = LocalSettings::new(&[(c"search_path", &path)]);
-        let key = key.as_str().into_datum()?;
-        // SAFETY: the function takes a text and returns a jsonb, as its row in the catalog says. The copy does not
-        // depend on memory of the function.
-        unsafe {
-            let value = function_call::call(oid, key)?;
-            Some(Jsonb(pg_sys::pg_detoast_datum_copy(value.cast_mut_ptr()).into()))
-        }
+        code()
     })
 }
 

@@ -84,7 +84,14 @@ pub fn someone_refreshes(tables: &ExtensionTables) -> bool {
     known(tables).someone_refreshes
 }
 
-/// The namespaces with `refresh_ahead` and without a loader, by name.
+/// The namespaces that are to be warmed, and the queries that list their keys.
+pub fn to_warm(tables: &ExtensionTables) -> Vec<(String, String)> {
+    let known = known(tables);
+    let queries = known.namespaces.iter().filter(|(_, options)| options.loader.is_some());
+    queries.filter_map(|(name, options)| Some((name.clone(), options.warm()?.to_owned()))).collect()
+}
+
+/// The namespaces with `refresh_ahead` or `warm` and without a loader, by name.
 pub fn lacking_loader(tables: &ExtensionTables) -> Vec<String> {
     let known = known(tables);
     let lacking = known.namespaces.iter().filter(|(_, options)| options.lacks_loader());

@@ -55,7 +55,7 @@ COMMENT ON COLUMN @extschema@.cache_entries.key IS '1 to 512 bytes; the part bef
 COMMENT ON COLUMN @extschema@.cache_entries.created_at IS 'time since which the key has had a live entry without interruption; for a deleted key, the created_at of the deleted entry, or -infinity if there was none';
 COMMENT ON COLUMN @extschema@.cache_entries.version IS 'transaction that last wrote or deleted the value';
 COMMENT ON COLUMN @extschema@.cache_entries.updated_at IS 'time when the value was last written or deleted';
-COMMENT ON COLUMN @extschema@.cache_entries.expires_at IS 'deadline: from then on the entry is never returned';
+COMMENT ON COLUMN @extschema@.cache_entries.expires_at IS 'deadline: from then on the entry is never returned; without a value and in the future: the key is in line to be warmed (see cache_warm)';
 COMMENT ON COLUMN @extschema@.cache_entries.stale_until IS 'time until which the row is kept after its deadline; NULL: until its deadline';
 COMMENT ON COLUMN @extschema@.cache_entries.lease_until IS 'time until which one caller may compute a new value';
 COMMENT ON COLUMN @extschema@.cache_entries.lease_id IS 'random number in the token of that caller (see cache_fetch)';
@@ -104,7 +104,8 @@ CREATE TABLE @extschema@.cache_namespaces (
     max_entries    bigint CHECK (max_entries OPERATOR(pg_catalog.>) 0),
     max_size       bigint CHECK (max_size OPERATOR(pg_catalog.>) 0),
     loader_owner   oid,
-    refresh_ahead  interval CHECK (refresh_ahead OPERATOR(pg_catalog.>=) '0'::pg_catalog.interval)
+    refresh_ahead  interval CHECK (refresh_ahead OPERATOR(pg_catalog.>=) '0'::pg_catalog.interval),
+    warm           text
 );
 
 COMMENT ON TABLE @extschema@.cache_namespaces IS 'options set by cache_configure, one row for each namespace; NULL: as for the whole cache. Dumped by pg_dump.';
@@ -123,6 +124,7 @@ COMMENT ON COLUMN @extschema@.cache_namespaces.notify IS 'whether near caches ar
 COMMENT ON COLUMN @extschema@.cache_namespaces.max_entries IS 'maximum number of live entries; beyond it the least used are evicted; NULL: no limit of its own';
 COMMENT ON COLUMN @extschema@.cache_namespaces.max_size IS 'maximum size of live entries in bytes, with their share of index and TOAST table; NULL: no limit of its own';
 COMMENT ON COLUMN @extschema@.cache_namespaces.refresh_ahead IS 'time before the deadline from which on a worker computes entries anew with the loader, if they were read since they were stored; NULL or 0: never';
+COMMENT ON COLUMN @extschema@.cache_namespaces.warm IS 'query that lists the keys which should have a value, with or without the namespace; run as the owner of the loader after a start, after a clear, and by cache_warm; NULL or empty: none';
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.cache_namespaces', '');
 
@@ -297,7 +299,8 @@ CREATE  FUNCTION "cache_configure"(
 	"notify" bool DEFAULT NULL,
 	"max_entries" bigint DEFAULT NULL,
 	"max_size" bigint DEFAULT NULL,
-	"refresh_ahead" interval DEFAULT NULL
+	"refresh_ahead" interval DEFAULT NULL,
+	"warm" TEXT DEFAULT NULL
 ) RETURNS VOID
 VOLATILE PARALLEL UNSAFE
 LANGUAGE c
@@ -656,7 +659,10 @@ CREATE  FUNCTION "cache_loads"() RETURNS TABLE (
 	"load_ms" double precision,
 	"failed_at" timestamp with time zone,
 	"failed_key" TEXT,
-	"last_error" TEXT
+	"last_error" TEXT,
+	"since" timestamp with time zone,
+	"rate" double precision,
+	"remaining" interval
 )
 STRICT VOLATILE PARALLEL RESTRICTED
 LANGUAGE c
@@ -1025,7 +1031,7 @@ SELECT scope, namespace, hits, misses,
             THEN evicted_age_us::double precision OPERATOR(pg_catalog./) evicted OPERATOR(pg_catalog./) 1000000
        END AS evicted_age,
        errors, bytes_in, bytes_out, entries, bytes, expired_entries, expired_bytes, largest_entry,
-       counted_at, reset_at, namespaces, refreshes, refreshes_refused, refreshes_null, refresh_errors
+       counted_at, reset_at, namespaces, refreshes, refreshes_refused, refreshes_null, refresh_errors, warmed
 FROM @extschema@.cache_stats(),
      LATERAL pg_catalog.json_to_record(figures::pg_catalog.json) AS figure (
          hits bigint, misses bigint, stale_hits bigint, sets bigint, deletes bigint, invalidations bigint,
@@ -1033,7 +1039,7 @@ FROM @extschema@.cache_stats(),
          loads bigint, load_us bigint, waits bigint, wait_us bigint, expired bigint, evicted bigint,
          evicted_age_us bigint, errors bigint, bytes_in bigint, bytes_out bigint, entries bigint, bytes bigint,
          expired_entries bigint, expired_bytes bigint, largest_entry bigint, refreshes bigint,
-         refreshes_refused bigint, refreshes_null bigint, refresh_errors bigint
+         refreshes_refused bigint, refreshes_null bigint, refresh_errors bigint, warmed bigint
      );
 
 -- The hit ratio of a larger cache: a miss for an evicted entry would be a hit in it.
@@ -1097,9 +1103,10 @@ COMMENT ON COLUMN @extschema@.cache_stats.reset_at IS 'start of the counting: ca
 COMMENT ON COLUMN @extschema@.cache_stats.namespaces IS 'number of namespaces that the row counts; a namespace that lost its counters and got new ones counts twice; NULL: unknown';
 
 COMMENT ON COLUMN @extschema@.cache_stats.refreshes IS 'values that workers computed and stored before the deadline (refresh_ahead); they count in loads and fills too';
-COMMENT ON COLUMN @extschema@.cache_stats.refreshes_refused IS 'values that workers computed and that were rejected, because they could have been stale';
-COMMENT ON COLUMN @extschema@.cache_stats.refreshes_null IS 'loads of workers for which the loader returned NULL; the entry stays until its deadline';
+COMMENT ON COLUMN @extschema@.cache_stats.refreshes_refused IS 'values that workers computed, to refresh or to warm, and that were rejected, because they could have been stale';
+COMMENT ON COLUMN @extschema@.cache_stats.refreshes_null IS 'loads of workers for which the loader returned NULL; an entry stays until its deadline, and a key leaves the line';
 COMMENT ON COLUMN @extschema@.cache_stats.refresh_errors IS 'loads of workers that failed; cache_loads shows the last error';
+COMMENT ON COLUMN @extschema@.cache_stats.warmed IS 'values that were computed and stored for cache_warm, by workers or cache_warm_wait; they count in loads and fills too';
 
 COMMENT ON VIEW @extschema@.cache_sizes IS 'hit ratio that a larger cache would have had since reset_at';
 COMMENT ON COLUMN @extschema@.cache_sizes.size IS 'multiple of the current size';
@@ -1117,8 +1124,8 @@ COMMENT ON COLUMN @extschema@.cache_sweeps.pages_skipped IS 'pages skipped becau
 COMMENT ON COLUMN @extschema@.cache_sweeps.lag_ms IS 'longest time between a deadline and the removal, in the last full sweep';
 COMMENT ON COLUMN @extschema@.cache_sweeps.next_visit_at IS 'time when the next sweeper starts; NULL: one is at work, or the extension is new here';
 
-COMMENT ON VIEW @extschema@.cache_loads IS 'loads by workers, before the deadline (refresh_ahead): one row for each namespace that has refresh_ahead, or had loads';
-COMMENT ON COLUMN @extschema@.cache_loads.waiting IS 'entries in line for a load';
+COMMENT ON VIEW @extschema@.cache_loads IS 'loads by workers, before the deadline (refresh_ahead) or of keys in line to be warmed (cache_warm): one row for each namespace that has refresh_ahead or warm, or had loads';
+COMMENT ON COLUMN @extschema@.cache_loads.waiting IS 'entries and keys in line for a load';
 COMMENT ON COLUMN @extschema@.cache_loads.running IS 'loads under way';
 COMMENT ON COLUMN @extschema@.cache_loads.done IS 'values that were computed and stored, since the reset_at of cache_stats';
 COMMENT ON COLUMN @extschema@.cache_loads.failed IS 'loads that failed, since then';
@@ -1128,6 +1135,9 @@ COMMENT ON COLUMN @extschema@.cache_loads.load_ms IS 'average time of a load of 
 COMMENT ON COLUMN @extschema@.cache_loads.failed_at IS 'time of the last failure that is known';
 COMMENT ON COLUMN @extschema@.cache_loads.failed_key IS 'key of that load';
 COMMENT ON COLUMN @extschema@.cache_loads.last_error IS 'its error';
+COMMENT ON COLUMN @extschema@.cache_loads.since IS 'time when the warming began that is under way; NULL: none is';
+COMMENT ON COLUMN @extschema@.cache_loads.rate IS 'keys loaded per second since then';
+COMMENT ON COLUMN @extschema@.cache_loads.remaining IS 'estimated time until no key is in line; NULL: nothing was loaded yet, or no warming is under way';
 
 COMMENT ON VIEW @extschema@.cache_health IS 'state of the cache: ok, warning or critical, and what to do; the settings cache_pg.health_* are the thresholds';
 COMMENT ON VIEW @extschema@.cache_advice IS 'recommended changes, the figures behind them, and the statements that make them';
@@ -1313,6 +1323,17 @@ VOLATILE PARALLEL UNSAFE
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'cache_unwatch_wrapper';
 
+CREATE  FUNCTION "cache_warm"(
+	"namespace" TEXT,
+	"keys" TEXT[] DEFAULT NULL,
+	"query" TEXT DEFAULT NULL
+) RETURNS bigint
+VOLATILE PARALLEL UNSAFE
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'cache_warm_wrapper';
+
+-- Skipped due to `#[pgrx(sql = false)]`
+
 CREATE  FUNCTION "cache_watch"(
 	"source" regclass,
 	"keys" TEXT[] DEFAULT NULL,
@@ -1476,17 +1497,23 @@ COMMENT ON FUNCTION @extschema@.cache_fetch(text, interval) IS 'returns the valu
 COMMENT ON FUNCTION @extschema@.cache_release(text, text) IS 'gives up the lease of a token; returns whether the caller still had it';
 COMMENT ON FUNCTION @extschema@.cache_invalidate_tags(text[]) IS 'makes every entry with one of the tags a miss, at constant cost; returns the number of tags';
 COMMENT ON FUNCTION @extschema@.cache_tags_hold(text[], bigint[]) IS 'returns whether no tag of an entry has been invalidated since it was written; for queries on cache_entries';
-COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint, interval) IS 'creates or changes a namespace; options that are not given stay as they are';
+COMMENT ON FUNCTION @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint, interval, text) IS 'creates or changes a namespace; options that are not given stay as they are';
 COMMENT ON FUNCTION @extschema@.cache_unconfigure(text) IS 'removes the options of a namespace, but not its entries; returns whether there were any';
 COMMENT ON FUNCTION @extschema@.cache_persistence(text) IS 'makes all tables of the cache logged or unlogged, under an exclusive lock; returns which they are';
+COMMENT ON FUNCTION @extschema@.cache_warm(text, text[], text) IS 'puts keys of a namespace in line, so that workers load them before anyone asks; returns how many';
 COMMENT ON FUNCTION @extschema@.cache_sweep(integer) IS 'removes up to this many expired entries; never waits; returns how many, 0 if there are none';
+
+-- It ends transactions, so it is a procedure.
+CREATE PROCEDURE @extschema@.cache_warm_wait(namespace text DEFAULT NULL, timeout interval DEFAULT NULL)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cache_warm_wait_wrapper';
+COMMENT ON PROCEDURE @extschema@.cache_warm_wait(text, interval) IS 'waits until no key of a namespace, or of any, is in line to be warmed; without workers it loads them itself';
 
 -- Roles get privileges on cache_entries by GRANT (docs/operations.md, "Privileges").
 REVOKE ALL ON @extschema@.cache_entries, @extschema@.cache_tags, @extschema@.cache_namespaces FROM PUBLIC;
 
 -- The functions that read or write entries check privileges on cache_entries. Only the owner calls those that configure.
 REVOKE ALL ON FUNCTION
-    @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint, interval),
+    @extschema@.cache_configure(text, interval, interval, double precision, integer, double precision, regprocedure, boolean, bigint, bigint, interval, text),
     @extschema@.cache_unconfigure(text),
     @extschema@.cache_persistence(text)
 FROM PUBLIC;

@@ -7,7 +7,7 @@ WITH found AS MATERIALIZED (
     FROM @extschema@.cache_entries AS e
     WHERE key OPERATOR(pg_catalog.>=) $1 AND key OPERATOR(pg_catalog.<) $2
       AND (NOT $3 OR pg_catalog.strpos(key, ':') OPERATOR(pg_catalog.<) 2)
-      AND (@has_value@ OR lease_id IS NOT NULL)
+      AND (@has_value@ OR lease_id IS NOT NULL OR expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp())
       AND coalesce(stale_until, expires_at) OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()
     ORDER BY key
     FOR UPDATE

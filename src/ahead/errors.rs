@@ -68,6 +68,13 @@ pub struct LastError {
     pub message: String,
 }
 
+impl LastError {
+    /// The message, with the key if it is about one.
+    pub fn explained(&self) -> String {
+        if self.key.is_empty() { self.message.clone() } else { format!("for \"{}\": {}", self.key, self.message) }
+    }
+}
+
 /// Keeps an error of a load, in place of the last one of its namespace.
 pub fn keep(database: Oid, namespace: u64, key: &str, message: &str) {
     let kept = Kept { database, namespace, at: clock::now(), key: Text::of(key), message: Text::of(message) };

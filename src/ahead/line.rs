@@ -1,69 +1,27 @@
-//! The entries that wait for a refresh, in shared memory.
+//! The line of loads: putting them in, taking them out.
 //!
-//! Owns one array of loads for the whole server, behind one lightweight lock. An entry is known by the hash of its key
-//! and its page, so the array needs no keys: the process that takes a load reads the row again. Must never be locked
-//! while a loader runs. A crash restart loses everything, and the sweepers find it again.
+//! Owns the order in which loads are carried out, and how many of one namespace wait. Must never run a loader.
 
-use super::load::{End, Load, Queue, Standing};
+use super::load::{End, Kind, Load};
+use super::places::{CAPACITY, FREE, LINE, Line, Place};
 use super::rests::{self, Resting};
-use crate::pg::{Steady, backend, clock};
-use cache_pg_rules::ahead::Timing;
+use crate::pg::{Steady, backend};
 use pgrx::pg_sys::Oid;
-use pgrx::{PGRXSharedMemory, PgLwLock, pg_shmem_init};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// How many loads wait at most, in all databases together. The sweeper finds the others again when there is room.
-pub const CAPACITY: usize = 2048;
 /// How many of them may belong to one namespace, so that it leaves room for others.
 const OF_NAMESPACE: usize = CAPACITY / 4;
 /// How much more of a process's time a namespace may get than others that wait.
 const AHEAD_OF_OTHERS: Duration = Duration::from_secs(1);
 
-/// A place in the array.
-#[derive(Clone, Copy)]
-struct Place {
-    /// InvalidOid: the place is free.
-    database: Oid,
-    load: Load,
-    queued_at: Steady,
-    /// The process that loads it; 0: it waits.
-    loader: i32,
-    /// When that process has begun.
-    began_at: Steady,
-}
-
-struct Line {
-    places: [Place; CAPACITY],
-}
-
-// SAFETY: plain data, no pointers.
-unsafe impl PGRXSharedMemory for Line {}
-
-// SAFETY: the name is used once.
-static LINE: PgLwLock<Line> = unsafe { PgLwLock::new(c"cache_pg loads") };
-
-const NO_TIMING: Timing = Timing { written_at: 0, expires_at: 0, load: 0, ahead: 0 };
-const FREE: Place = Place {
-    database: Oid::INVALID,
-    load: Load { key: 0, namespace: 0, page: 0, timing: NO_TIMING },
-    queued_at: Steady::PAST,
-    loader: 0,
-    began_at: Steady::PAST,
-};
-
-/// Reserves the shared memory. Called by the postmaster while it loads libraries.
-pub fn register() {
-    pg_shmem_init!(LINE = Line { places: [FREE; CAPACITY] });
-}
-
-/// What [`add`] has changed, by the hashes of the keys.
+/// What [`add`] has changed.
 #[derive(Default)]
 pub struct Added {
     /// In line now.
-    pub placed: Vec<u64>,
+    pub placed: Vec<Load>,
     /// No longer in line, because a more urgent load took the place.
-    pub displaced: Vec<u64>,
+    pub displaced: Vec<Load>,
 }
 
 /// Puts loads of this database in line, the most urgent first. Left out are those that are in line already, those that
@@ -75,28 +33,33 @@ pub fn add(mut loads: Vec<Load>, now: i64) -> Added {
     loads.sort_by(|one, other| other.urgency(now).total_cmp(&one.urgency(now)));
     let mut line = LINE.exclusive();
     let mine = line.places.iter().filter(|place| place.database == database);
-    let known: HashSet<u64> = mine.clone().map(|place| place.load.key).collect();
+    let mut known: HashSet<u64> = mine.clone().map(|place| place.load.key).collect();
     let mut of_namespaces: HashMap<u64, usize> = HashMap::new();
     mine.for_each(|place| *of_namespaces.entry(place.load.namespace).or_default() += 1);
     let mut free = line.free(&resting, now).into_iter();
-    let mut least_urgent = None;
+    let mut by_urgency = None;
     let mut added = Added::default();
-    for load in loads.into_iter().filter(|load| !known.contains(&load.key)) {
-        if of_namespaces.get(&load.namespace).is_some_and(|&count| count >= OF_NAMESPACE) {
+    for load in loads {
+        if !known.insert(load.key) {
             continue;
         }
-        let found = free.next().or_else(|| {
-            let least = least_urgent.get_or_insert_with(|| line.by_urgency(database, now)).pop()?;
-            (line.places[least].load.urgency(now) < load.urgency(now)).then_some(least)
+        let is_full = of_namespaces.get(&load.namespace).is_some_and(|&count| count >= OF_NAMESPACE);
+        let free = if is_full { None } else { free.next() };
+        let found = free.or_else(|| {
+            let waiting = by_urgency.get_or_insert_with(|| line.by_urgency(database, now));
+            // A namespace that has all of its places takes one of its own.
+            let least = waiting.iter().rposition(|&it| !is_full || line.places[it].load.namespace == load.namespace)?;
+            let is_less_urgent = line.places[waiting[least]].load.urgency(now) < load.urgency(now);
+            is_less_urgent.then(|| waiting.remove(least))
         });
-        let Some(found) = found else { break };
+        let Some(found) = found else { continue };
         let before = line.places[found];
         if before.database == database {
-            added.displaced.push(before.load.key);
+            added.displaced.push(before.load);
             of_namespaces.entry(before.load.namespace).and_modify(|count| *count -= 1);
         }
         line.places[found] = Place { database, load, queued_at, ..FREE };
-        added.placed.push(load.key);
+        added.placed.push(load);
         *of_namespaces.entry(load.namespace).or_default() += 1;
     }
     added
@@ -127,12 +90,13 @@ impl Line {
 /// for it.
 pub fn take(now: i64, was_read_again: impl Fn(u64) -> bool, spent: &mut HashMap<u64, Duration>) -> Option<Load> {
     let (database, steady) = (backend::database(), Steady::now());
-    let resting = Resting::now();
+    let (resting, is_new) = (Resting::now(), spent.is_empty());
     let mut line = LINE.exclusive();
     let urgency = |place: &Place| {
         let waited = steady.since(place.queued_at).as_micros() as i64;
         let age = now.saturating_sub(place.load.timing.written_at);
-        place.load.timing.urgency(if was_read_again(place.load.key) { waited } else { age }, now)
+        let is_read_again = place.load.is_refresh() && was_read_again(place.load.key);
+        place.load.urgency_if_read(if is_read_again { waited } else { age }, now)
     };
     let may_be_taken = |place: &Place| {
         place.database == database
@@ -150,10 +114,13 @@ pub fn take(now: i64, was_read_again: impl Fn(u64) -> bool, spent: &mut HashMap<
     });
     let has_its_turn = |number: &usize| spent.get(&line.places[*number].load.namespace).is_none_or(|it| *it <= most);
     let waiting = waiting.into_iter().filter(has_its_turn);
-    let urgencies = waiting.map(|number| (number, urgency(&line.places[number])));
-    let (first, _) = urgencies.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+    let urgencies = waiting.map(|number| {
+        let place = &line.places[number];
+        (number, is_new && place.is_given_back, urgency(place))
+    });
+    let (first, ..) = urgencies.max_by(|one, other| one.1.cmp(&other.1).then(one.2.total_cmp(&other.2)))?;
     let place = &mut line.places[first];
-    (place.loader, place.began_at) = (backend::pid(), steady);
+    (place.loader, place.began_at, place.key, place.is_given_back) = (backend::pid(), steady, 0, false);
     Some(place.load)
 }
 
@@ -165,36 +132,28 @@ pub fn end(load: &Load, end: End, chance: f64) {
     line.places
         .iter_mut()
         .filter(|place| place.database == database && place.loader == pid && place.load.key == key)
-        .for_each(|place| *place = FREE);
+        .for_each(|place| match (end, load.kind) {
+            // The key whose load has failed leaves the line of the table, and others may follow on its page.
+            (End::GoesOn, _) | (End::Failed { .. }, Kind::Warm { .. }) => place.loader = 0,
+            (End::GivenBack, _) => (place.loader, place.is_given_back) = (0, true),
+            _ => *place = FREE,
+        });
     drop(line);
     rests::record(database, load, end, chance);
 }
 
-/// The databases that have loads in line.
-pub fn queues() -> Vec<Queue> {
-    let mut queues: Vec<Queue> = Vec::new();
-    let (resting, now) = (Resting::now(), clock::now().0);
-    let line = LINE.share();
-    for place in line.places.iter().filter(|place| place.database != Oid::INVALID) {
-        let is_over = place.load.timing.expires_at <= now || resting.includes(place.database, &place.load);
-        if place.loader == 0 && is_over {
-            continue;
-        }
-        let found = queues.iter().position(|queue| queue.database == place.database).unwrap_or_else(|| {
-            queues.push(Queue { database: place.database, waiting: 0, running: 0 });
-            queues.len() - 1
-        });
-        if place.loader == 0 { queues[found].waiting += 1 } else { queues[found].running += 1 }
+/// The load that this process has taken has come so far: from now on it has as long as at its beginning. `key`: the
+/// hash of the key that is loaded now, if it has several. False: another process loads that key.
+pub fn goes_on(load: &Load, key: u64) -> bool {
+    let (database, pid) = (backend::database(), backend::pid());
+    let mut line = LINE.exclusive();
+    let loads_it = |it: &Place| it.database == database && it.loader != 0 && it.loader != pid && it.key == key;
+    if key != 0 && line.places.iter().any(loads_it) {
+        return false;
     }
-    queues
-}
-
-/// The processes whose load has run for longer than `limit`.
-pub fn overdue(limit: Duration) -> Vec<i32> {
-    let now = Steady::now();
-    let line = LINE.share();
-    let overdue = line.places.iter().filter(|place| place.loader != 0 && now.since(place.began_at) > limit);
-    overdue.map(|place| place.loader).collect()
+    let is_it = |it: &&mut Place| it.database == database && it.loader == pid && it.load.key == load.key;
+    line.places.iter_mut().filter(is_it).for_each(|it| (it.began_at, it.key) = (Steady::now(), key));
+    true
 }
 
 /// Ends the loads of processes that `is_alive` says are gone. They have failed, because only a signal can have ended
@@ -207,28 +166,13 @@ pub fn end_abandoned(is_alive: impl Fn(i32) -> bool, chance: f64) -> Vec<(Oid, L
     }
     let mut abandoned = Vec::new();
     for place in LINE.exclusive().places.iter_mut().filter(|place| gone.contains(&place.loader)) {
-        abandoned.push((place.database, place.load));
+        // Of several keys the one that was loaded is left alone.
+        let load = if place.key == 0 { place.load } else { Load { kind: Kind::Refresh, key: place.key, ..place.load } };
+        abandoned.push((place.database, load));
         *place = FREE;
     }
     for (database, load) in &abandoned {
         rests::record(*database, load, End::Failed { is_of_namespace: true }, chance);
     }
     abandoned
-}
-
-/// A database is gone: forgets all that is known of it.
-pub fn drop_database(database: Oid) {
-    LINE.exclusive().places.iter_mut().filter(|place| place.database == database).for_each(|place| *place = FREE);
-}
-
-/// How the loads of a namespace stand, by the hash of its name.
-pub fn standing(namespace: u64) -> Standing {
-    let database = backend::database();
-    let (failures, rests_until) = rests::of_namespace(database, namespace);
-    let mut standing = Standing { failures, rests_until, ..Standing::default() };
-    let line = LINE.share();
-    for place in line.places.iter().filter(|it| it.database == database && it.load.namespace == namespace) {
-        if place.loader == 0 { standing.waiting += 1 } else { standing.running += 1 }
-    }
-    standing
 }

@@ -3,7 +3,7 @@
 //! Owns how long each is left alone, behind one lightweight lock: a key after its first failure, a namespace once
 //! [`ahead::BRAKE`] loads in a row have failed, whatever their keys. Must never be locked together with another lock.
 
-use super::load::{End, Load};
+use super::load::{End, Kind, Load};
 use crate::pg::{Steady, backend};
 use cache_pg_rules::{ahead, backoff};
 use pgrx::pg_sys::Oid;
@@ -69,6 +69,11 @@ impl Resting {
         Self(rests.all.iter().filter(|rest| rest.until > now).map(|rest| (rest.database, rest.of)).collect())
     }
 
+    /// Whether a key of this database must wait, by its hash.
+    pub fn includes_key(&self, key: u64) -> bool {
+        !self.0.is_empty() && self.0.contains(&(backend::database(), Of::Key(key)))
+    }
+
     /// Whether a load must wait.
     pub fn includes(&self, database: Oid, load: &Load) -> bool {
         let is_resting = |of| self.0.contains(&(database, of));
@@ -81,14 +86,17 @@ pub fn record(database: Oid, load: &Load, end: End, chance: f64) {
     let (key, namespace) = (Of::Key(load.key), Of::Namespace(load.namespace));
     let mut rests = ALL.exclusive();
     match end {
-        End::Skipped => {}
-        End::Succeeded if !rests.is_used => {}
-        End::Succeeded => {
+        End::Skipped | End::GivenBack => {}
+        End::Succeeded | End::GoesOn if !rests.is_used => {}
+        End::Succeeded | End::GoesOn => {
             let is_it = |rest: &&mut Rest| rest.database == database && (rest.of == key || rest.of == namespace);
             rests.all.iter_mut().filter(is_it).for_each(|rest| *rest = FREE);
         }
         End::Failed { is_of_namespace } => {
-            rests.fail(database, (key, load.namespace), 1, chance);
+            // A key that is to be warmed leaves the line when its load fails.
+            if !matches!(load.kind, Kind::Warm { .. }) {
+                rests.fail(database, (key, load.namespace), 1, chance);
+            }
             if is_of_namespace {
                 rests.fail(database, (namespace, load.namespace), ahead::BRAKE, chance);
             }

@@ -1,14 +1,14 @@
 //! The arguments that many functions share.
 //!
-//! Owns how a key, a tag, a namespace and a deadline are passed. Must never look anything up.
+//! Owns how a key, a namespace and a deadline are passed; lists of tags are the store's. Must never look anything up.
+
+pub use crate::store::{tag_names, tags};
 
 use crate::error::CacheError;
 use crate::namespaces::Expiry;
 use crate::pg::{TextArray, Timestamp, clock};
-use crate::store::MOST_TAGS;
 use cache_pg_rules::key::Key;
 use cache_pg_rules::namespace::Namespace;
-use pgrx::IntoDatum;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 
 /// The key argument of a function.
@@ -20,31 +20,6 @@ pub fn key(text: Option<&str>) -> Result<Key<'_>, CacheError> {
 /// An argument that lists keys. SQL NULL lists none.
 pub fn keys(list: Option<&TextArray>) -> Result<Vec<Key<'_>>, CacheError> {
     list.into_iter().flat_map(TextArray::elements).map(key).collect()
-}
-
-/// An argument that lists tags, which follow the rules for keys: in byte order, each once. SQL NULL lists none.
-pub fn tag_names(list: Option<Vec<Option<String>>>) -> Result<Vec<String>, CacheError> {
-    let mut tags = list
-        .unwrap_or_default()
-        .into_iter()
-        .map(|tag| {
-            let tag = tag.ok_or(CacheError::NullTag)?;
-            Key::parse(&tag).map_err(|why| CacheError::Tag(tag.clone(), why))?;
-            Ok(tag)
-        })
-        .collect::<Result<Vec<_>, CacheError>>()?;
-    tags.sort_unstable();
-    tags.dedup();
-    Ok(tags)
-}
-
-/// The tags of an entry as an array. None: it has no tags.
-pub fn tags(list: Option<Vec<Option<String>>>) -> Result<Option<TextArray>, CacheError> {
-    let tags = tag_names(list)?;
-    if tags.len() > MOST_TAGS {
-        return Err(CacheError::TooManyTags { count: tags.len(), limit: MOST_TAGS });
-    }
-    Ok(if tags.is_empty() { None } else { tags.into_datum().map(TextArray) })
 }
 
 /// An argument that names a namespace.

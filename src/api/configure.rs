@@ -63,7 +63,10 @@ fn cache_unconfigure(namespace: Option<&str>) -> Result<bool, ErrorReport> {
         configuring::refuse_if_restricted("cache_unconfigure")?;
         let namespace = self::namespace(namespace.ok_or(CacheError::NullNamespace)?)?;
         let params = [namespace.as_str().param()];
-        configuring::write_namespaces(|tables| UNCONFIGURE.write(tables, &params, |rows| rows.len() > 0))
+        let had_any =
+            configuring::write_namespaces(|tables| UNCONFIGURE.write(tables, &params, |rows| rows.len() > 0))?;
+        ahead::forget_failures(namespace);
+        Ok(had_any)
     })
 }
 

@@ -7,6 +7,7 @@ use super::answer::answer;
 use super::arguments::{key, keys};
 use super::{formatted, record_read};
 use crate::access::{self, Verb};
+use crate::ahead;
 use crate::error::{CacheError, ErrorReport};
 use crate::pg::{Bytea, Format, Jsonb, TextArray, Xid8};
 use crate::stats::{self, Counter, Operation, observe};
@@ -87,6 +88,7 @@ fn cache_clear(
         let gone = observe(Operation::Delete, "cache_clear", subject, || {
             let access = access::check(Verb::Delete)?;
             store::check_clear(&access, fenced)?;
+            ahead::record_cleared(&access.tables, fenced);
             store::clear(&access, fenced, &KeyRange::of(namespace, prefix))
         })?;
         stats::count_cleared(fenced, gone as u64);

@@ -11,7 +11,7 @@ use crate::shared::{directory, flags};
 use crate::stats::{DatabaseStats, NamespaceStats, Operation, readings, rows};
 use crate::{ahead::loads, catalog, settings, sweep::references, watch};
 use cache_pg_rules::{advice, health, health::Readings, histogram};
-use pgrx::datum::TimestampWithTimeZone;
+use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -144,6 +144,9 @@ view! {
         failed_at: [Option<TimestampWithTimeZone>] = it.last.as_ref().map(|last| last.at.into()),
         failed_key: [Option<String>] = it.last.as_ref().map(|last| last.key.clone()),
         last_error: [Option<String>] = it.last.map(|last| last.message),
+        since: [Option<TimestampWithTimeZone>] = it.warming.as_ref().map(|warming| warming.since.into()),
+        rate: [Option<f64>] = it.warming.as_ref().map(|warming| warming.rate),
+        remaining: [Option<Interval>] = it.warming.as_ref().and_then(|it| Interval::new(0, 0, it.remaining()?).ok()),
     }
 }
 

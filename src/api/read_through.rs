@@ -12,7 +12,7 @@ use crate::stats::{self, Operation, observe};
 use crate::store::{self, Storing};
 use crate::{loader, namespaces};
 use pgrx::prelude::*;
-use std::{cell::Cell, time::Instant};
+use std::cell::Cell;
 
 functions_with_ttl! {
     /// Returns the value of a live entry. On a miss it returns the one value of `query`, whose parameters `$1`, `$2`,
@@ -50,8 +50,7 @@ fn get_or_set(
     let was_loaded = Cell::new(false);
     let load = || {
         was_loaded.set(true);
-        let started = Instant::now();
-        let value = match (query, &namespace.loader) {
+        let value = stats::counting_load(key, || match (query, &namespace.loader) {
             (Some(query), _) => loader::query(query, args),
             (None, Some(function)) => {
                 // The loader runs with the rights of its owner, past the policies that apply to the caller.
@@ -59,8 +58,7 @@ fn get_or_set(
                 loader::function(function, key)
             }
             (None, None) => Err(CacheError::NoLoader(key.namespace().as_str().into())),
-        }?;
-        stats::count_loaded(key, i64::try_from(started.elapsed().as_micros()).ok());
+        })?;
         Ok(value.map(Format::value))
     };
     let value =

@@ -6,7 +6,7 @@
 
 use crate::heap::shape::{columns, counts_from_one};
 use crate::pg::{Regprocedure, Timestamp, clock};
-use crate::statement::{FromColumn, IntoParam, Param, Statement};
+use crate::statement::{self, FromColumn, IntoParam, Param, Statement};
 use crate::{error::CacheError, heap::Row};
 use cache_pg_rules::ttl::Ttl;
 use pgrx::datum::Interval;
@@ -29,6 +29,7 @@ macro_rules! namespace_options {
             10 MAX_SIZE max_size: i64 = 10 i64 "1 byte or more" is_positive;
             11 LOADER_OWNER loader_owner: Oid;
             12 REFRESH_AHEAD refresh_ahead: Interval = 11 Interval "from 0 to cache_pg.max_ttl, and finite" is_grace;
+            13 WARM warm: String = 12 String "a query" is_any;
         }
     };
 }
@@ -79,6 +80,16 @@ macro_rules! stored_as_given {
     };
 }
 stored_as_given! { Interval f64 i32 i64 bool }
+
+impl Argument for String {
+    /// A query, or nothing.
+    fn stored(self) -> Result<Param, CacheError> {
+        if !self.is_empty() {
+            statement::check_query(&self)?;
+        }
+        Ok(self.param())
+    }
+}
 
 /// The name of an option. Its argument is named so that a repetition over options passes over the other columns.
 macro_rules! name {

@@ -91,7 +91,8 @@ impl CacheError {
             Self::Persistence(_) => "Use \"logged\" or \"unlogged\".".into(),
             Self::Token(_) => "Pass the token that cache_fetch returned for this key, unchanged.".into(),
             Self::NoLoader(_) => {
-                "Pass a query, or configure a loader: SELECT cache_configure(..., loader => ...).".into()
+                "Configure one: SELECT cache_configure(..., loader => ...). To cache_get_or_set you can pass a query instead."
+                    .into()
             }
             Self::NotALoader(_) => "Use a function that takes the key as text and returns jsonb.".into(),
             Self::Loading(error) => return error.hint(),

@@ -1,10 +1,11 @@
 //! The owner of the loader that a row of `cache_namespaces` names.
 //!
 //! Owns the triggers on the table. They write down the owner of a loader where the role that writes the row has the
-//! rights of that owner, and tell every backend to read the table again. Must never let a row name a loader with more
-//! rights than the role that wrote it.
+//! rights of that owner, and tell every backend to read the table again. The query of `warm` runs with these rights
+//! too, so the same holds for a row with another query, and a query does not stay beside another loader. Must never let
+//! a row name a loader, or a query, with more rights than the role that wrote it.
 
-use crate::error::{CacheError, ErrorReport};
+use crate::error::{self, CacheError, ErrorReport, LoadError};
 use crate::{catalog, loader, pg::trigger};
 use pgrx::AnyElement;
 use pgrx::pg_sys::{self, Oid};
@@ -70,7 +71,8 @@ fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedBy
     if before.as_ref() == Some(&named) {
         return Ok(row);
     }
-    let (_, signature, owner) = named;
+    let Told { namespace, signature, owner, warm } = named;
+    let is_new = before.is_none();
     if before.is_none() && signature.is_some() && owner == Some(OF_NOBODY) {
         return Ok(row);
     }
@@ -79,7 +81,22 @@ fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedBy
     let loader = signature.as_deref().map(|signature| loader::check_for(signature, role)).transpose()?.flatten();
     let of_nobody = signature.is_some().then_some(OF_NOBODY);
     let found = loader.as_ref().and_then(|loader| loader.owner).or(of_nobody);
+    if before.is_some_and(|before| before.warm.is_some() && before.warm == warm && before.owner != found) {
+        return Err(LoadError::WarmOfAnother.into());
+    }
+    // A copy of a row, such as a dump has, tells of whose loader the query was. The role that writes the copy may have
+    // the rights of any owner.
+    let is_copy_of_another = is_new && warm.is_some() && owner.is_some() && owner != found;
     if matches!(trigger.when(), Ok(PgTriggerWhen::Before)) {
+        if is_copy_of_another {
+            error::warn(
+                PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "option warm of a cache namespace was left out: its loader had another owner",
+                &format!("The namespace is \"{}\".", namespace.unwrap_or_default()),
+                "Look at the query, and configure it again: SELECT cache_configure(..., warm => ...).",
+            );
+            row.set_by_name("warm", None::<String>).map_err(|_| CacheError::NotOwnTrigger)?;
+        }
         let strange = |_| CacheError::NotOwnTrigger;
         row.set_by_name("loader_owner", found.map(Owner)).map_err(strange)?;
         if let Some(loader) = loader {
@@ -91,13 +108,23 @@ fn checked<'a>(trigger: &'a PgTrigger<'a>) -> Result<PgHeapTuple<'a, AllocatedBy
     Ok(row)
 }
 
-/// The namespace of a row, its loader, and the owner of the loader as the row has it.
-type Told = (Option<String>, Option<String>, Option<Oid>);
+/// What a row says of its loader.
+#[derive(PartialEq, Eq)]
+struct Told {
+    namespace: Option<String>,
+    /// The loader function.
+    signature: Option<String>,
+    /// Its owner, as the row has it.
+    owner: Option<Oid>,
+    /// The query that runs with the rights of this owner. None: there is none, or it is empty.
+    warm: Option<String>,
+}
 
 fn told<A: WhoAllocated>(row: &PgHeapTuple<'_, A>) -> Result<Told, CacheError> {
     let text = |name| row.get_by_name::<String>(name).map_err(|_| CacheError::NotOwnTrigger);
     let owner = row.get_by_name("loader_owner").map_err(|_| CacheError::NotOwnTrigger)?;
-    Ok((text("namespace")?, text("loader")?, owner))
+    let warm = text("warm")?.filter(|query| !query.is_empty());
+    Ok(Told { namespace: text("namespace")?, signature: text("loader")?, owner, warm })
 }
 
 /// The statement trigger: every backend reads the table again after the commit.

@@ -14,9 +14,14 @@ impl NamespaceOptions {
         self.wanted_ahead().filter(|_| self.loader.is_some())
     }
 
-    /// Whether entries are to be refreshed that no function can compute.
+    /// Whether entries are to be refreshed or warmed that no function can compute.
     pub fn lacks_loader(&self) -> bool {
-        self.wanted_ahead().is_some() && self.loader.is_none()
+        (self.wanted_ahead().is_some() || self.warm().is_some()) && self.loader.is_none()
+    }
+
+    /// The query that lists the keys which should have a value.
+    pub fn warm(&self) -> Option<&str> {
+        self.options.warm.as_deref().filter(|query| !query.is_empty())
     }
 
     fn wanted_ahead(&self) -> Option<i64> {

@@ -16,7 +16,7 @@ thread_local! {
 /// The functions to run when transactions end.
 pub struct Hooks {
     /// Run in this order at each event of a transaction that has called [`run_hooks_at_end`].
-    pub transaction: [fn(pg_sys::XactEvent::Type); 3],
+    pub transaction: [fn(pg_sys::XactEvent::Type); 4],
     /// Runs at each event of every subtransaction. Must raise nothing.
     pub subtransaction: fn(pg_sys::SubXactEvent::Type, pg_sys::SubTransactionId),
 }

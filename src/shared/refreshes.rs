@@ -113,6 +113,11 @@ pub fn leave(slot: usize, page: u32, at: i64) {
     lower_next(slot, at);
 }
 
+/// The sweeper is to come again at this moment, whatever it finds in the pages.
+pub fn visit_again(slot: usize, at: i64) {
+    lower_next(slot, at);
+}
+
 /// When the sweeper must come; [`Steady::NEVER`]: for no refresh.
 pub fn visit_at(slot: usize) -> Steady {
     match SHARED.get().next[slot].load(Ordering::Relaxed) {

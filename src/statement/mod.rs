@@ -12,7 +12,7 @@ mod running;
 mod spi;
 
 pub use kept::{Schema, Statement, command, discard_plans};
-pub use query::query;
+pub use query::{Listed, check_query, list, query};
 pub use rows::{FromColumn, Rows};
 pub use running::{is_fired_by_no_statement, is_running};
 pub use spi::{IntoParam, Param};

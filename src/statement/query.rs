@@ -6,9 +6,10 @@
 
 use super::spi::{Connection, Param, prepare, values_and_nulls};
 use crate::error::{CacheError, LoadError};
-use crate::pg::{InnerQuery, Jsonb};
+use crate::pg::{InnerQuery, Jsonb, ReadOnly};
+use pgrx::FromDatum;
 use pgrx::pg_sys::{self, Datum, Oid};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 /// The number of rows to fetch: one, and one more to detect too many.
 const ROWS: i64 = 2;
@@ -32,6 +33,79 @@ pub fn query(sql: &CStr, args: &[Param]) -> Result<Option<Jsonb>, CacheError> {
     }
     // SAFETY: SPI has just set its globals for this connection.
     unsafe { take(connection.outer) }
+}
+
+/// How many keys a query may list: they are kept in memory, and a query that has grown must not take all of it.
+const MOST_LISTED: i64 = 1_000_000;
+
+/// A row of a query that lists keys: the key as text, and its tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub key: Option<String>,
+    pub tags: Option<Vec<Option<String>>>,
+}
+
+/// The rows of a query that only reads, under the active snapshot. Its first column becomes text; a second one must be
+/// of type `text[]`.
+///
+/// # Errors
+/// [`LoadError::NotAQuery`], [`LoadError::ListColumns`], [`LoadError::TooManyListed`]. Raises what the query raises.
+pub fn list(sql: &CStr) -> Result<Vec<Listed>, CacheError> {
+    parse(sql)?;
+    let _connection = Connection::open();
+    let plan = prepare(sql, &[]);
+    check_list_columns(plan)?;
+    // Functions in it do not write either.
+    let _read_only = ReadOnly::begin();
+    // SAFETY: as in `query`.
+    let outcome =
+        unsafe { pg_sys::SPI_execute_plan(plan, std::ptr::null_mut(), std::ptr::null(), true, MOST_LISTED + 1) };
+    if outcome != pg_sys::SPI_OK_SELECT as i32 {
+        return Err(LoadError::NotAQuery("It is a different command").into());
+    }
+    // SAFETY: SPI has just set its globals for this connection. The text of a value is a copy that is freed here.
+    unsafe {
+        if pg_sys::SPI_processed as i64 > MOST_LISTED {
+            return Err(LoadError::TooManyListed(MOST_LISTED).into());
+        }
+        let table = pg_sys::SPI_tuptable;
+        let (rows, shape) = ((*table).vals, (*table).tupdesc);
+        let key = |row: usize| {
+            let text = pg_sys::SPI_getvalue(*rows.add(row), shape, 1);
+            (!text.is_null()).then(|| {
+                let copy = CStr::from_ptr(text).to_string_lossy().into_owned();
+                pg_sys::pfree(text.cast());
+                copy
+            })
+        };
+        let tags = |row: usize| {
+            let mut is_null = (*shape).natts < 2;
+            let tags =
+                if is_null { Datum::null() } else { pg_sys::SPI_getbinval(*rows.add(row), shape, 2, &mut is_null) };
+            Vec::<Option<String>>::from_datum(tags, is_null)
+        };
+        Ok((0..pg_sys::SPI_processed as usize).map(|row| Listed { key: key(row), tags: tags(row) }).collect())
+    }
+}
+
+/// Checks that the plan is that of a query with a column of keys, and at most one of tags beside it.
+fn check_list_columns(plan: pg_sys::SPIPlanPtr) -> Result<(), CacheError> {
+    let shape = shape_of(plan)?;
+    // SAFETY: the plan was made in the current connection, and keeps its shape.
+    let (columns, second) = unsafe { ((*shape).natts, pg_sys::SPI_gettypeid(shape, 2)) };
+    match columns {
+        1 => Ok(()),
+        2 if second == pg_sys::TEXTARRAYOID => Ok(()),
+        _ => Err(LoadError::ListColumns.into()),
+    }
+}
+
+/// Checks that a text is a query, as far as its grammar tells.
+///
+/// # Errors
+/// [`LoadError::NotAQuery`]. Raises what the parser raises.
+pub fn check_query(sql: &str) -> Result<(), CacheError> {
+    parse(&CString::new(sql).unwrap_or_default())
 }
 
 /// Checks that the text is one statement that only returns rows.
@@ -59,6 +133,15 @@ fn parse(sql: &CStr) -> Result<(), CacheError> {
 
 /// Checks that the plan, which has not run yet, is that of a query with one column.
 fn check_columns(plan: pg_sys::SPIPlanPtr) -> Result<(), CacheError> {
+    // SAFETY: the plan was made in the current connection, and keeps its shape.
+    match unsafe { (*shape_of(plan)?).natts } {
+        1 => Ok(()),
+        columns => Err(LoadError::Columns(columns).into()),
+    }
+}
+
+/// The shape of the rows of a plan, which has not run yet.
+fn shape_of(plan: pg_sys::SPIPlanPtr) -> Result<pg_sys::TupleDesc, CacheError> {
     if plan.is_null() {
         return Err(LoadError::NotAQuery("It is a different command").into());
     }
@@ -69,11 +152,7 @@ fn check_columns(plan: pg_sys::SPIPlanPtr) -> Result<(), CacheError> {
             1 => (*pg_sys::list_nth(sources, 0).cast::<pg_sys::CachedPlanSource>()).resultDesc,
             _ => std::ptr::null_mut(),
         };
-        match shape.as_ref().map(|shape| shape.natts) {
-            Some(1) => Ok(()),
-            Some(columns) => Err(LoadError::Columns(columns).into()),
-            None => Err(LoadError::NotAQuery("It is a different command").into()),
-        }
+        if shape.is_null() { Err(LoadError::NotAQuery("It is a different command").into()) } else { Ok(shape) }
     }
 }
 

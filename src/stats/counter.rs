@@ -82,6 +82,8 @@ counters! {
     RefreshesNull = "refreshes_null",
     /// Loads of workers that failed.
     RefreshErrors = "refresh_errors",
+    /// Values of keys that were in line to be warmed: loads and fills too.
+    Warmed = "warmed",
 }
 
 /// How many counters there are.

@@ -37,7 +37,7 @@ pub use latency::{observe, untimed};
 pub use lookup::StatsOfRows;
 pub use record::{
     LONGEST, bounded, count, count_cleared, count_error, count_fetched, count_filled, count_invalidated_tags,
-    count_loaded, count_read, count_reads, count_written,
+    count_loaded, count_read, count_reads, count_written, counting_load,
 };
 pub use row_counts::footprint;
 pub use slots::{drop_database, tick};

@@ -6,7 +6,7 @@ use super::database::{DatabaseStats, NamespaceStats};
 use super::{counter::Counter, histogram::Operation, latency};
 use crate::{pg::Value, settings};
 use cache_pg_rules::{key::Key, namespace::Namespace, places::Claim};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The statistics of a namespace, if what is done is counted.
 fn tracked(namespace: Namespace, claim: Claim) -> Option<&'static NamespaceStats> {
@@ -16,10 +16,13 @@ fn tracked(namespace: Namespace, claim: Claim) -> Option<&'static NamespaceStats
 /// Counts `more` for the namespace of a key. A call that stores or removes nothing gets no slot for its namespace,
 /// because any role can ask for any name.
 pub fn count(key: Key, counter: Counter, more: u64) {
-    use Counter::{Deletes, Fills, Invalidations, Loads, Refreshes, Sets, Touches, WaitTime, Waits};
+    use Counter::{Deletes, Fills, Invalidations, Loads, Refreshes, Sets, Touches, WaitTime, Waits, Warmed};
     // A role that loads a value, or waits for one, may store it.
     let is_write = more > 0
-        && matches!(counter, Sets | Deletes | Invalidations | Touches | Fills | Loads | Refreshes | Waits | WaitTime);
+        && matches!(
+            counter,
+            Sets | Deletes | Invalidations | Touches | Fills | Loads | Refreshes | Waits | WaitTime | Warmed
+        );
     if let Some(stats) = tracked(key.namespace(), if is_write { Claim::Used } else { Claim::Missed }) {
         stats.counters.add(counter, more);
     }
@@ -88,6 +91,17 @@ pub fn count_loaded(key: Key, took: Option<i64>) {
     latency::record(Operation::Load, Duration::from_micros(took));
     count(key, Counter::Loads, 1);
     count(key, Counter::LoadTime, took);
+}
+
+/// Runs what computes a value, and counts it if it succeeds.
+///
+/// # Errors
+/// Those of `load`.
+pub fn counting_load<R, E>(key: Key, load: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
+    let started = Instant::now();
+    let loaded = load()?;
+    count_loaded(key, i64::try_from(started.elapsed().as_micros()).ok());
+    Ok(loaded)
 }
 
 /// Counts a computed value that was stored, or refused.

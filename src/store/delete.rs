@@ -7,7 +7,7 @@
 
 use super::image::{Image, is_live};
 use super::{announce, fence, flight, open, range::Keys, tags, types::NewEntry};
-use crate::entry::{has_value, value_of, version_of};
+use crate::entry::{has_value, value_of, version_of, wanted_until};
 use crate::heap::{Contention, Row, Table, View, snapshot};
 use crate::pg::{Scratch, Timestamp, Value, clock};
 use crate::{access::Access, catalog::column, error::CacheError, namespaces::Deadline, settings};
@@ -96,7 +96,7 @@ pub fn clear(access: &Access, namespace: Option<Namespace>, range: &KeyRange) ->
 enum WriteTombstone {
     /// Even if the key has no row.
     Always,
-    /// Only if the row has a value or a lease.
+    /// Only if the row has a value or a lease, or its key is in line to be warmed.
     IfOccupied,
 }
 
@@ -111,7 +111,8 @@ fn write_tombstone<R>(
     let version = snapshot::current();
     let deleted = open::change_entry(&access.tables, table, key, Contention::Wait, |row| {
         let tombstone = NewEntry::tombstone(key);
-        let is_occupied = row.is_some_and(|row| has_value(row) || row.has(column::LEASE_ID));
+        let is_in_line = |row: &Row| wanted_until(row, tombstone.set_at).is_some();
+        let is_occupied = row.is_some_and(|row| has_value(row) || row.has(column::LEASE_ID) || is_in_line(row));
         // A transaction that deletes a key repeatedly, such as one that changes many rows of a watched table, writes
         // one tombstone. Each further version would make the next look-up longer.
         let is_tombstone = !is_occupied && row.is_some_and(|row| version_of(row) == version);

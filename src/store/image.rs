@@ -25,7 +25,7 @@ pub struct Image {
     pub lease: Option<Lease>,
     /// How long the value took to compute, in microseconds.
     pub load_us: Option<i64>,
-    /// None: the row is a tombstone, or a placeholder with a lease.
+    /// None: the row is a tombstone, a placeholder with a lease, or a key in line to be warmed.
     pub value: Option<Value>,
     pub tagged: Option<Tagged>,
 }

@@ -15,10 +15,12 @@
 //! | [`read`], [`look`], [`range`] | looking up: live entries, entries past their deadline, the keys of a namespace |
 //! | [`announce`], [`open`] | announcing a change; opening the table for it |
 //! | [`write`], [`delete`] | the blind verbs |
-//! | [`reload`] | computing a live value anew before its deadline |
+//! | [`wanted`] | keys in line to be warmed: rows without a value |
+//! | [`reload`] | computing a live value anew before its deadline, or that of a key in line |
 //! | [`fetch`], [`fill`], [`read_through`] | computing a missing value once, and storing it only if it cannot be stale |
 //! | [`fence`], [`flight`] | the fence, which refuses stale values; single flight: the locks of claims and fills |
 //! | [`trial`] | asking the caller's policies before any work is done |
+//! | [`tag_lists`] | lists of tags as callers write them |
 //! | [`tags`], [`known_tags`] | labels that many entries carry and one write invalidates; their generations during a walk |
 //! | [`fence_tags`] | the tags that are fences |
 //! | [`tag_policies`] | which tags a caller may invalidate, clear or see under row security |
@@ -41,20 +43,23 @@ mod read;
 mod read_through;
 mod reload;
 mod statements;
+mod tag_lists;
 mod tag_policies;
 pub mod tags;
 mod trial;
 mod types;
+mod wanted;
 mod write;
 
-pub use carried::MOST_TAGS;
 pub use delete::{clear, clear_namespace, delete, take};
 pub use fetch::fetch;
 pub use fill::{fill, release};
 pub use read::{count, entry, expires_at, get, get_many, keys};
 pub use read_through::{Storing, get_or_load};
 pub use reload::{Reloaded, reload};
+pub use tag_lists::{tag_names, tags};
 pub use tag_policies::{check_clear, check_tags, hold as tags_hold};
 pub use trial::check_key;
 pub use types::{Condition, NewEntry};
+pub use wanted::{Put, Wanted, leave_out, load_in_line, put_in_line, tags_in_line};
 pub use write::{get_and_touch, incr, put, put_many, touch};

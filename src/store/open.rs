@@ -72,6 +72,20 @@ fn record_written(table: &Table, tid: &ItemPointerData, columns: &[Option<Datum>
     {
         hints::record_written(table, key, tid);
     }
+    if let Some(at) = wanted_from(columns) {
+        refreshes::record(block_of(tid), at);
+    }
+}
+
+/// When a worker may load the key of a row, if it is in line to be warmed: at once.
+fn wanted_from(columns: &[Option<Datum>]) -> Option<i64> {
+    let of = |number: usize| columns[number - 1];
+    let [value, bytes, stale_until, lease_until] =
+        [column::VALUE.number(), column::BYTES.number(), column::STALE_UNTIL.number(), column::LEASE_UNTIL.number()];
+    let is_bare = [value, bytes, stale_until, lease_until].into_iter().all(|number| of(number).is_none());
+    let moment = |number: usize| of(number).map(|datum| datum.value() as i64);
+    let written_at = moment(column::UPDATED_AT.number()).filter(|_| is_bare)?;
+    moment(column::EXPIRES_AT.number()).filter(|&until| until > written_at).map(|_| written_at)
 }
 
 /// As [`record_written`], where some namespace refreshes ahead: also records when the sweeper must look at the entry.

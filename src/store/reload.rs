@@ -1,4 +1,4 @@
-//! Computing a live value anew before its deadline.
+//! Computing a value ahead: that of a live entry anew before its deadline, or that of a key in line to be warmed.
 //!
 //! Owns the single flight of it: the same claim that the callers of `cache_get_or_set` and `cache_fetch` need, so a key
 //! is computed once at a time whoever computes it. The value is stored under the snapshot of its computation, as theirs
@@ -7,7 +7,7 @@
 use super::read_through::{Storing, load_and_store};
 use super::{flight, image::is_live, open};
 use crate::access::Access;
-use crate::entry::lease_in_force;
+use crate::entry::{lease_in_force, wanted_until};
 use crate::error::CacheError;
 use crate::heap::{Contention, Decision, Row, View, change};
 use crate::pg::{Value, clock};
@@ -20,14 +20,14 @@ pub enum Reloaded {
     Stored,
     /// It could have been stale: the key, a tag or the namespace was invalidated meanwhile.
     Refused,
-    /// The loader has returned NULL. The entry stays until its deadline.
+    /// The loader has returned NULL. The row stays as it is.
     Null,
     /// The entry has changed or gone, or another session computes it.
     Unneeded,
 }
 
-/// Computes the value of a live entry, which `storing.replaces` recognizes, and stores it over that if it cannot be
-/// stale. An entry that was replaced or removed meanwhile is left alone.
+/// Computes the value of a live entry or of a key in line, whose row `storing.replaces` recognizes, and stores it over
+/// that row if it cannot be stale. A row that was replaced or removed meanwhile is left alone.
 ///
 /// # Errors
 /// Those of `storing.deadline`, and `LoadError::ByExecutor`; `load` may raise.
@@ -45,7 +45,7 @@ pub fn reload(
     let is_wanted = |row: &Row| {
         let now = clock::now();
         storing.replaces.is_some_and(|is_it| is_it(row))
-            && is_live(&access.tables, row, now, View::Latest)
+            && (is_live(&access.tables, row, now, View::Latest) || wanted_until(row, now).is_some())
             && lease_in_force(row, now).is_none()
     };
     let newest = with_async_commit(access, || {

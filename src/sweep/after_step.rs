@@ -5,6 +5,7 @@
 
 use super::vacuum::{self, Locks};
 use super::{evictor::Evictor, process, sweeper::Sweeper, walk};
+use crate::ahead::{finder, warmings};
 use crate::catalog::{self, ExtensionTables};
 use crate::pg::{Steady, clock};
 use crate::settings;
@@ -40,6 +41,7 @@ impl Sweeper {
         let mut quiet_until = visit_at;
         if turn.page == 0 {
             turns::end(turn);
+            warmings::end_unseen(turn.began_at.by_the_server(), finder::LOOK_AGAIN);
             if turn.skipped == 0 && is_room_in_question() {
                 // The gauge was below the count, so no writer has asked for room.
                 flags::press(self.slot);

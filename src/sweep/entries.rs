@@ -3,15 +3,22 @@
 //! Owns the walk over the table below the executor, a TID range scan. Like VACUUM it checks no policy and fires no
 //! trigger and no rule, whatever role calls it. Must never wait.
 
+use crate::ahead::finder;
 use crate::catalog::{ExtensionTables, column};
-use crate::entry::{due_at, is_damaged, may_be_evicted};
+use crate::entry::{due_at, is_damaged, may_be_evicted, wanted_until, written_at};
 use crate::evict::file;
 use crate::heap::{Row, table::check_replica_identity};
+use crate::namespaces;
 use crate::pg::{Timestamp, backend, compat};
 use crate::store::{known_tags::KnownTags, tags};
+use cache_pg_rules::key::Key;
 use pgrx::pg_sys::{self, BlockNumber};
 use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
+
+/// How long a row counts as new that was put in line by a transaction whose other changes are not known here yet: ten
+/// seconds, in microseconds.
+const NEW_FOR: i64 = 10_000_000;
 
 /// Locks the table for [`open`] until the end of the transaction, unless it would have to wait.
 pub fn try_lock(tables: &ExtensionTables) -> bool {
@@ -113,10 +120,25 @@ impl Entries<'_> {
         known: &mut KnownTags,
         evicting: Option<&dyn Evicting>,
     ) -> Option<Fate> {
-        if due_at(row, now) <= now.0 || is_damaged(row) || !known.hold(self.tables, row) {
+        if due_at(row, now) <= now.0
+            || is_damaged(row)
+            || self.is_in_line_in_vain(row, now)
+            || !known.hold(self.tables, row)
+        {
             return Some(Fate::Due);
         }
         evicting.filter(|evicting| may_be_evicted(row, now) && evicting.wants(row)).map(|_| Fate::Evicted)
+    }
+
+    /// Whether a key is in line to be warmed, and no loader can compute its value, or too many are in line. A row that
+    /// was just written may have a loader that is not known here yet.
+    fn is_in_line_in_vain(&self, row: &Row, now: Timestamp) -> bool {
+        if self.by != By::Sweeper || wanted_until(row, now).is_none() {
+            return false;
+        }
+        let Some(key) = row.text(column::KEY).and_then(|key| Key::parse(key).ok()) else { return false };
+        let is_new = written_at(row, now).0 > now.0.saturating_sub(NEW_FOR);
+        finder::is_beyond_limit(self.tables, key) || !is_new && namespaces::of(self.tables, key).loader.is_none()
     }
 
     /// Calls `visit` with every tag of every row.

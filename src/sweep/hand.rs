@@ -8,7 +8,7 @@ use super::entries::{By, Entries, Evicting, Fate, open_for};
 use super::references::{References, place_of};
 use crate::ahead::finder;
 use crate::catalog::{ExtensionTables, column};
-use crate::entry::{due_at, has_value, written_at};
+use crate::entry::{due_at, has_value, wanted_until, written_at};
 use crate::evict::{growth, growth::footprint};
 use crate::heap::{Row, upkeep::remove};
 use crate::stats::{Counter, LONGEST, StatsOfRows, bounded};
@@ -121,7 +121,9 @@ fn record_remaining(step: &mut Step, rows: &mut StatsOfRows, row: &Row, now: Tim
     if let Some(again) = if is_due { Some(now.0) } else { Some(due_at(row, now)).filter(|&at| at > now.0) } {
         step.leave(again);
     }
-    if let Some(stats) = row.text(column::KEY).and_then(|key| rows.of(key)) {
+    if wanted_until(row, now).is_none()
+        && let Some(stats) = row.text(column::KEY).and_then(|key| rows.of(key))
+    {
         stats.rows.count(!is_due && has_value(row), footprint(row));
     }
 }

@@ -1,26 +1,22 @@
-//! A loader: a short-lived process that computes values of one database before their deadline.
+//! A loader: a short-lived process that computes values of one database before anyone asks.
 //!
-//! Owns the load of one entry, in a transaction of its own: it runs the loader of the namespace with the rights of the
-//! function's owner, checks the privileges of that owner, and stores the value through the fence. It ends when nothing
-//! has been in line for a while. Must never run a trigger or a policy, serve a session, or wait for one.
+//! Owns one load after another: how each has ended, and how long the process rests between them. It ends when nothing
+//! has been in line for a while. Must never serve a session, nor wait for one.
 
-use super::{candidate, entries, process};
-use crate::ahead::load::{End, Load};
-use crate::ahead::{errors, line, processes};
-use crate::catalog::{self, column};
+use super::computation::{self, Outcome};
+use super::process;
+use crate::ahead::load::{End, Kind, Load};
+use crate::ahead::{errors, line, looks, processes, warmings};
 use crate::error::CacheError;
 use crate::evict::recency;
-use crate::heap::Row;
-use crate::namespaces::NamespaceOptions;
-use crate::pg::{AsOwner, Format, SessionUser, Steady, TimeLimit, backend, clock};
+use crate::pg::{Steady, backend, clock};
 use crate::pg::{forget_cancel, is_cancel, is_lock_timeout, message_of};
+use crate::settings;
 use crate::stats::{self, Counter};
-use crate::store::{self, Reloaded, Storing};
-use crate::{access, access::Verb, loader, namespaces, settings};
+use crate::store::Reloaded;
 use cache_pg_rules::{ahead, key::Key};
 use pgrx::pg_sys::{self, Oid, panic::CaughtError};
 use pgrx::prelude::*;
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
@@ -28,21 +24,11 @@ use std::time::{Duration, Instant};
 /// How long a loader waits for the next load before it ends.
 const LINGERS: Duration = Duration::from_secs(3);
 
+/// How many keys are put in line in one transaction.
+const KEYS_AT_A_TIME: usize = 1000;
+
 /// A loader that would have to wait for a lock gives up: another process may be waiting for it.
 const WAITS_FOR_NOBODY: [(&CStr, &CStr); 1] = [(c"lock_timeout", c"100ms")];
-
-/// The result of a load.
-enum Outcome {
-    Reloaded(Reloaded),
-    /// The entry has gone, or is another one.
-    Gone,
-    /// The extension has gone.
-    Absent,
-    /// Another role owns its loader: another process must run it.
-    OfAnother,
-    /// A session needs the table or the database: the process leaves.
-    Locked,
-}
 
 /// The main function of a loader; its argument is the database.
 #[pg_guard]
@@ -99,8 +85,7 @@ struct Failure {
 
 impl Failure {
     fn of(error: &CaughtError) -> Self {
-        let took_too_long = BEGAN.get().is_some_and(|began| began.elapsed() >= settings::load_timeout());
-        if is_cancel(error) && took_too_long {
+        if is_cancel(error) && computation::took_too_long() {
             let limit = settings::load_timeout().as_millis();
             let message = format!("the loader took longer than cache_pg.load_timeout ({limit} ms)");
             return Self { message, made_way: false };
@@ -109,64 +94,42 @@ impl Failure {
     }
 }
 
-thread_local! {
-    /// The key of the load under way, once it is known.
-    static KEY: RefCell<Option<String>> = const { RefCell::new(None) };
-    /// The role whose loaders this process runs: another role must not find what they have left in the session, such as
-    /// an open connection.
-    static OWNER: Cell<Option<Oid>> = const { Cell::new(None) };
-    /// When its loader function was called.
-    static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
-}
-
 /// Carries out a load and records its result. False: the process must leave.
 fn carry_out(load: &Load) -> bool {
-    KEY.set(None);
-    BEGAN.set(None);
-    let raised = process::attempt(|| reload(load), Failure::of);
-    let outcome =
-        raised.and_then(|returned| returned.map_err(|error| Failure { message: error.explained(), made_way: false }));
-    let key = KEY.take();
-    let parsed = key.as_deref().and_then(|key| Key::parse(key).ok());
-    let count = |counter| parsed.into_iter().for_each(|key| stats::count(key, counter, 1));
+    computation::forget();
+    let outcome = if load.kind == Kind::List { list(load) } else { attempt(|| computation::carry_out(load)) };
+    let key = computation::take_key();
+    count(load, &outcome, key.as_deref());
     let end = match &outcome {
-        Ok(Outcome::Reloaded(Reloaded::Stored)) => {
-            count(Counter::Refreshes);
-            End::Succeeded
-        }
-        Ok(Outcome::Reloaded(Reloaded::Refused)) => {
-            count(Counter::RefreshesRefused);
-            End::Succeeded
-        }
-        Ok(Outcome::Reloaded(Reloaded::Null)) => {
-            count(Counter::RefreshesNull);
-            End::Failed { is_of_namespace: false }
-        }
-        Ok(
-            Outcome::Reloaded(Reloaded::Unneeded)
-            | Outcome::Gone
-            | Outcome::Absent
-            | Outcome::Locked
-            | Outcome::OfAnother,
-        ) => End::Skipped,
+        Ok(outcome) => end_of(load, outcome),
         Err(Failure { made_way: true, .. }) => End::Skipped,
         Err(Failure { message, .. }) => {
-            count(Counter::RefreshErrors);
-            errors::keep(backend::database(), load.namespace, key.as_deref().unwrap_or_default(), message);
+            let key = key.as_deref().unwrap_or_default();
+            match load.kind {
+                // It is known by its namespace.
+                Kind::List => {
+                    let message = format!("query in option warm: {message}");
+                    errors::keep(backend::database(), load.namespace, "", &message);
+                }
+                _ => errors::keep(backend::database(), load.namespace, key, message),
+            }
+            if matches!(load.kind, Kind::Warm { .. }) {
+                leave_out(key);
+            }
             End::Failed { is_of_namespace: true }
         }
     };
-    if matches!(outcome, Err(_) | Ok(Outcome::Locked | Outcome::OfAnother)) {
+    if load.is_refresh() && matches!(outcome, Err(_) | Ok(Outcome::Locked | Outcome::OfAnother)) {
         // It is found again where the reason has gone.
         recency::mark_read(load.key);
     }
     line::end(load, end, backend::chance());
     if let Err(Failure { message, made_way: false }) = &outcome
-        && line::standing(load.namespace).failures == ahead::BRAKE
+        && looks::standing(load.namespace).failures == ahead::BRAKE
     {
         let key = key.as_deref().unwrap_or_default();
         pgrx::warning!(
-            "cache_pg pauses refreshes of a namespace after {} failures, the last for key \"{key}\": {message}",
+            "cache_pg pauses the loads of a namespace after {} failures, the last for key \"{key}\": {message}",
             ahead::BRAKE
         );
     }
@@ -176,50 +139,66 @@ fn carry_out(load: &Load) -> bool {
     !matches!(outcome, Ok(Outcome::Locked | Outcome::Absent | Outcome::OfAnother))
 }
 
-/// One load, within a transaction.
-fn reload(load: &Load) -> Result<Outcome, CacheError> {
-    if !process::database_is_free() {
-        return Ok(Outcome::Locked);
+/// Runs `work` in a transaction of its own.
+fn attempt<R>(work: impl FnOnce() -> Result<R, CacheError>) -> Result<R, Failure> {
+    let raised = process::attempt(work, Failure::of);
+    raised.and_then(|returned| returned.map_err(|error| Failure { message: error.explained(), made_way: false }))
+}
+
+/// Lists the keys of a namespace, and puts them in line, a few in each transaction: a session that wants to write one
+/// must not wait for all.
+fn list(load: &Load) -> Result<Outcome, Failure> {
+    let ticket = warmings::begin_listing(load.namespace);
+    let listing = match attempt(|| computation::list(load))? {
+        Ok(listing) => listing,
+        Err(outcome) => return Ok(outcome),
+    };
+    let (mut held, all) = (0, listing.wanted.len());
+    for from in (0..all).step_by(KEYS_AT_A_TIME) {
+        line::goes_on(load, 0);
+        let part = from..all.min(from + KEYS_AT_A_TIME);
+        match attempt(|| computation::put_in_line(&listing, part))? {
+            Ok(put) => held += put.held,
+            Err(outcome) => return Ok(outcome),
+        }
     }
-    let tables = match catalog::find() {
-        Ok(tables) => tables,
-        Err(CacheError::NotInstalled) => return Ok(Outcome::Absent),
-        Err(error) => return Err(error),
-    };
-    if !entries::try_lock(&tables) {
-        return Ok(Outcome::Locked);
+    if held == 0 {
+        warmings::end_listing(load.namespace, ticket, listing.query);
     }
-    tables.check()?;
-    let Some(found) = candidate::find(&tables, load) else { return Ok(Outcome::Gone) };
-    KEY.set(Some(found.key.clone()));
-    let Ok(key) = Key::parse(&found.key) else { return Ok(Outcome::Gone) };
-    let namespace = namespaces::of(&tables, key);
-    let Some(function) = namespace.loader.as_ref().filter(|_| namespace.refresh_ahead().is_some()) else {
-        return Ok(Outcome::Gone);
-    };
-    process::report(Some(c"refreshing an entry ahead of its deadline"));
-    let owner = loader::owner(function)?;
-    if OWNER.get().is_some_and(|before| before != owner) {
-        return Ok(Outcome::OfAnother);
+    Ok(Outcome::Listed { are_all: held == 0 })
+}
+
+/// How a load has ended that has not failed.
+fn end_of(load: &Load, outcome: &Outcome) -> End {
+    match (outcome, load.kind) {
+        (Outcome::Listed { are_all: true }, _) => End::Succeeded,
+        // Tried again, but less and less often: it is not known for how long the keys are held.
+        (Outcome::Listed { are_all: false }, _) => End::Failed { is_of_namespace: false },
+        (Outcome::OfAnother, Kind::Warm { .. } | Kind::List) => End::GivenBack,
+        // The next key of the page follows.
+        (Outcome::Overtaken | Outcome::Reloaded(_), Kind::Warm { .. }) => End::GoesOn,
+        (Outcome::Reloaded(Reloaded::Stored | Reloaded::Refused), Kind::Refresh) => End::Succeeded,
+        (Outcome::Reloaded(Reloaded::Null), _) => End::Failed { is_of_namespace: false },
+        _ => End::Skipped,
     }
-    OWNER.set(Some(owner));
-    // The checks below are of the rights of the owner, because no caller lends any.
-    let _session = SessionUser::begin(owner);
-    let _owner = AsOwner::of_code(owner);
-    let access = access::check_all(&[Verb::Read, Verb::Fill])?;
-    let deadline = |value, now| {
-        namespace.check_size(key, value)?;
-        Ok(NamespaceOptions::deadline_again(&namespace, found.lifetime, now))
+}
+
+/// Counts a load, for the namespace of its key.
+fn count(load: &Load, outcome: &Result<Outcome, Failure>, key: Option<&str>) {
+    let counter = match outcome {
+        Ok(Outcome::Reloaded(Reloaded::Stored)) if load.is_refresh() => Counter::Refreshes,
+        Ok(Outcome::Reloaded(Reloaded::Stored)) => Counter::Warmed,
+        Ok(Outcome::Reloaded(Reloaded::Refused)) => Counter::RefreshesRefused,
+        Ok(Outcome::Reloaded(Reloaded::Null)) => Counter::RefreshesNull,
+        Err(Failure { made_way: false, .. }) => Counter::RefreshErrors,
+        _ => return,
     };
-    let is_it = |row: &Row| row.get(column::UPDATED_AT) == Some(found.written_at);
-    let storing = Storing { key, tags: found.tags, deadline: &deadline, replaces: Some(&is_it) };
-    let load = || {
-        let started = Instant::now();
-        BEGAN.set(Some(started));
-        let _limit = TimeLimit::begin(settings::load_timeout());
-        let value = loader::function(function, key)?;
-        stats::count_loaded(key, i64::try_from(started.elapsed().as_micros()).ok());
-        Ok(value.map(Format::value))
-    };
-    store::reload(&access, &storing, load).map(Outcome::Reloaded)
+    if let Some(key) = key.and_then(|key| Key::parse(key).ok()) {
+        stats::count(key, counter, 1);
+    }
+}
+
+/// Takes a key whose load has failed out of the line. Where that is not possible it stays in line until its deadline.
+fn leave_out(key: &str) {
+    let _left_out = process::attempt(|| computation::leave_out(key), Failure::of);
 }

@@ -3,7 +3,7 @@
 //! Owns how many there are, and in which databases. Must never wait for a loader.
 
 use super::{hindrance::Hindrance, process, starter::Starter};
-use crate::ahead::{errors, line, load::Queue, processes};
+use crate::ahead::{errors, line, load::Queue, looks, processes};
 use crate::pg::{Steady, backend};
 use crate::settings;
 use crate::shared::directory;
@@ -67,7 +67,7 @@ impl Loaders {
     fn make_way(&mut self, most: usize) {
         let pids: Vec<i32> = self.running.iter().filter_map(|running| running.pid).collect();
         let hindrance = Hindrance::of(&pids);
-        let overdue = line::overdue(settings::load_timeout() + GRACE);
+        let overdue = looks::overdue(settings::load_timeout() + GRACE);
         for (number, running) in self.running.iter_mut().enumerate() {
             let hinders = running.pid.is_some_and(|pid| hindrance.loaders.contains(&pid));
             let is_overdue = running.pid.is_some_and(|pid| overdue.contains(&pid));
@@ -101,7 +101,7 @@ impl Loaders {
     }
 
     fn start_due(&mut self, most: usize) {
-        let mut queues = line::queues();
+        let mut queues = looks::queues();
         queues.retain(|queue| !self.refused.iter().any(|(refused, _)| *refused == queue.database));
         let of = |running: &[Running], database| running.iter().filter(|it| it.database == database).count();
         // Those of an earlier launcher run on for a while.

@@ -19,8 +19,9 @@
 //! | [`sweeper`] | short-lived processes: the visits to one database |
 //! | [`loaders`] | starting and ending the processes that compute values, for the launcher |
 //! | [`hindrance`] | the sessions that these hold up |
-//! | [`candidate`] | the entry of a load, read again |
-//! | [`loader`] | short-lived processes: computing values of one database before their deadline |
+//! | [`candidate`] | the row of a load, read again |
+//! | [`computation`] | one load: whose rights it has, and what it runs |
+//! | [`loader`] | short-lived processes: computing values of one database before anyone asks |
 //! | [`process`] | what these processes need: signals, naps, transactions that may fail |
 //!
 //! The states of a database, and the events that change them:
@@ -39,6 +40,7 @@
 mod after_step;
 mod at_commit;
 mod candidate;
+mod computation;
 mod databases;
 pub mod entries;
 mod estimate;

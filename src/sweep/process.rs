@@ -4,9 +4,8 @@
 //! and after an error the transaction is rolled back and the process goes on. Must never let an error leave a
 //! transaction open.
 
-use crate::pg::{backend, compat, message_of, under_transaction};
+use crate::pg::{backend, compat, latch, message_of, under_transaction};
 use pgrx::bgworkers::DynamicBackgroundWorker;
-use pgrx::prelude::*;
 use pgrx::{PgTryBuilder, pg_sys, pg_sys::panic::CaughtError};
 use std::{ffi::CStr, panic::AssertUnwindSafe, time::Duration};
 
@@ -72,13 +71,7 @@ fn signal(worker: &DynamicBackgroundWorker, signal: libc::c_int) {
 
 /// Sleeps until the time is over or the latch is set, and reloads a changed configuration.
 pub fn nap(length: Duration) {
-    let wake_on = (pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH) as i32;
-    // SAFETY: waits on this process's own latch.
-    unsafe {
-        pg_sys::WaitLatch(pg_sys::MyLatch, wake_on, length.as_micros().div_ceil(1000) as _, pg_sys::PG_WAIT_EXTENSION);
-        pg_sys::ResetLatch(pg_sys::MyLatch);
-    }
-    check_for_interrupts!();
+    latch::nap(length);
     // SAFETY: the handler of SIGHUP sets the flag; the main loop reads the files.
     unsafe {
         if (&raw const pg_sys::ConfigReloadPending).read_volatile() != 0 {

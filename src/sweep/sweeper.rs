@@ -5,7 +5,7 @@
 //! wait for a lock.
 
 use super::{entries, process, tags, walk};
-use crate::ahead::finder;
+use crate::ahead::{finder, warmings};
 use crate::pg::{Steady, backend, clock};
 use crate::shared::{Presence, Slot, Turn, directory, flags, ranges, refreshes};
 use crate::{catalog, error::CacheError, namespaces, settings, stats::turns};
@@ -151,7 +151,12 @@ impl Sweeper {
             altered.raise();
         }
         let now = clock::now();
-        self.refreshes = namespaces::someone_refreshes(&tables);
+        self.refreshes = namespaces::someone_refreshes(&tables) || warmings::some_under_way();
+        if self.turn.page == 0
+            && let Some(again) = finder::look_for_lists(&tables, now)
+        {
+            refreshes::visit_again(self.slot, again);
+        }
         let most = settings::sweep_batch_size();
         if self.turn.length.is_zero() {
             self.turn.length = settings::sweep_interval();

@@ -64,6 +64,18 @@ impl Timing {
     }
 }
 
+/// The time between two reads of a key that is to be warmed, as far as is known, in microseconds: one that was read
+/// lately is taken to be read every second, another one every hour.
+const READS_EVERY: [i64; 2] = [3_600_000_000, 1_000_000];
+/// A key that is to be warmed has no deadline. It comes as soon as an entry that expires in this time, a minute, in
+/// microseconds: refreshes whose readers would soon wait come first.
+const AS_IF_LEFT: i64 = 60_000_000;
+
+/// As [`Timing::urgency`], of loading a key that is to be warmed. `load`: how long a load of its namespace takes.
+pub fn urgency_of_warming(was_read_lately: bool, load: i64) -> f64 {
+    load.max(1) as f64 / READS_EVERY[usize::from(was_read_lately)] as f64 / AS_IF_LEFT as f64
+}
+
 /// How long a refreshed value lives: as long as its namespace says, but no longer than the old one was to live, so that
 /// a short ttl of a caller is kept. `usual` is the ttl of the namespace; None: without end. A lifetime within `jitter`
 /// of the usual one counts as the usual one, for which this returns None.
@@ -129,6 +141,15 @@ mod tests {
         assert!(timing(SECOND, 20 * SECOND).urgency(every / 10, now) > it);
         assert!(timing(2 * SECOND, 20 * SECOND).urgency(every, now) > it);
         assert!(timing(SECOND, 20 * SECOND).urgency(every, now + 5 * SECOND) > it);
+    }
+
+    #[test]
+    fn of_keys_to_be_warmed_the_hot_and_the_expensive_come_first_and_none_before_a_refresh_that_is_nearly_late() {
+        let hot = urgency_of_warming(true, SECOND);
+        assert!(hot > urgency_of_warming(false, 100 * SECOND));
+        assert!(urgency_of_warming(true, 2 * SECOND) > hot);
+        let nearly_late = timing(SECOND, 20 * SECOND).urgency(SECOND, 95 * SECOND);
+        assert!(nearly_late > hot && timing(SECOND, 20 * SECOND).urgency(3600 * SECOND, 95 * SECOND) < hot);
     }
 
     #[test]

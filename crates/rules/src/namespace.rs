@@ -87,6 +87,16 @@ impl<'a> Namespace<'a> {
         self.0
     }
 
+    /// The text of a key of this namespace: `text` if it already is one, else `text` behind the name and the `:`.
+    pub fn key_text(self, text: &str) -> String {
+        let is_whole = text.split_once(SEPARATOR).is_some_and(|(name, _)| name == self.0);
+        match self {
+            Self::UNNAMED => text.into(),
+            _ if is_whole => text.into(),
+            Self(name) => format!("{name}{SEPARATOR}{text}"),
+        }
+    }
+
     /// The namespace of all keys that begin with a prefix. None: they can belong to several.
     pub fn of_prefix(prefix: &'a str) -> Option<Self> {
         prefix.split_once(SEPARATOR).and_then(|(name, _)| Self::parse(name).ok())
@@ -107,6 +117,17 @@ mod tests {
 
     fn namespace_of(key: &str) -> &str {
         Key::parse(key).unwrap().namespace().as_str()
+    }
+
+    #[test]
+    fn a_key_may_be_given_with_or_without_its_namespace() {
+        let tenant = Namespace::parse("tenant").unwrap();
+        assert_eq!(tenant.key_text("burger-palace"), "tenant:burger-palace");
+        assert_eq!(tenant.key_text("tenant:burger-palace"), "tenant:burger-palace");
+        assert_eq!(tenant.key_text("tenant"), "tenant:tenant");
+        assert_eq!(tenant.key_text("tenants:1"), "tenant:tenants:1");
+        assert_eq!(Namespace::UNNAMED.key_text("a"), "a");
+        assert_eq!(Namespace::UNNAMED.key_text("a:b"), "a:b");
     }
 
     #[test]

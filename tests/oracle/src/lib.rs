@@ -10,7 +10,7 @@
 //! | [`run`] | the server, the sessions, the crashes |
 //! | [`session`] | a client and its errors |
 //! | [`source`], [`invalidation`] | how rows change, and how the cache is told |
-//! | [`writer`], [`reader`], [`loader`], [`keeper`], [`sweeper`] | what clients do |
+//! | [`writer`], [`reader`], [`loader`], [`keeper`], [`sweeper`], [`warmer`] | what clients do |
 //! | [`administrator`], [`partitioner`] | what is done to the tables meanwhile |
 //! | [`change`], [`savepoint`] | how transactions end, and what they take back |
 //! | [`dice`] | chance |
@@ -34,4 +34,5 @@ pub mod source;
 pub mod sweeper;
 pub mod tally;
 pub mod view;
+pub mod warmer;
 pub mod writer;

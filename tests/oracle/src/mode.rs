@@ -7,8 +7,8 @@ use postgres::Client;
 use xtask::cluster::{Builder, Cluster};
 
 use crate::run::Step;
-use crate::view::CONFIGURED;
-use crate::{administrator, keeper, partitioner, reader, sweeper, writer};
+use crate::view::{CONFIGURED, ROW, ROWS};
+use crate::{administrator, keeper, partitioner, reader, sweeper, warmer, writer};
 
 /// A cache.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,7 +23,8 @@ pub enum Mode {
     WithTrigger,
     /// The extension, with room for a few entries, so that live ones are evicted all the time.
     Tiny,
-    /// The extension, whose workers compute everything that is read anew before its deadline.
+    /// The extension, whose workers compute everything that is read anew before its deadline, and warm what should be
+    /// there.
     Ahead,
     /// The extension, with tables that are emptied, rewritten and altered.
     Altered,
@@ -70,6 +71,7 @@ impl Mode {
         let writers_and_readers = [(4, writer::step as Step), (12, reader::step), (2, sweeper::step)];
         let more: &[(usize, Step)] = match self {
             Self::Altered => &[(6, keeper::step), (2, administrator::step)],
+            Self::Ahead => &[(6, keeper::step), (3, warmer::step)],
             // No keepers: a snapshot of the source keeps its partitions where they are.
             Self::Partitioned => &[(2, partitioner::step)],
             _ => &[(6, keeper::step)],
@@ -111,6 +113,10 @@ impl Mode {
             if self.refreshes() {
                 client.execute("SELECT cache_configure($1, refresh_ahead => '10 s')", &[&namespace])?;
             }
+            if self == Self::Ahead && namespace == ROW {
+                let warm = format!("SELECT generate_series(0, {})", ROWS - 1);
+                client.execute("SELECT cache_configure($1, warm => $2)", &[&namespace, &warm])?;
+            }
         }
         // So many that they are worth collecting.
         client.batch_execute(
@@ -126,7 +132,7 @@ impl fmt::Display for Mode {
             Self::Naive => "naive",
             Self::None => "no",
             Self::Extension => "the extension's",
-            Self::Ahead => "the extension's, with workers that refresh ahead,",
+            Self::Ahead => "the extension's, with workers that refresh ahead and warm,",
             Self::WithTrigger => "the extension's, with a trigger on its table,",
             Self::Tiny => "the extension's, with hardly any room,",
             Self::Altered => "the extension's, with tables that are altered,",

@@ -182,12 +182,12 @@ impl Run {
     /// What workers have done, which a crash forgets.
     fn count_refreshes(&self) -> Result<()> {
         if self.plan.mode.refreshes() {
-            let counts =
-                "SELECT sum(refreshes)::bigint, sum(refreshes_refused)::bigint FROM cache_stats WHERE scope = 'total'";
+            let counts = "SELECT sum(refreshes)::bigint, sum(refreshes_refused)::bigint, sum(warmed)::bigint FROM cache_stats WHERE scope = 'total'";
             let row = self.cluster.connect("postgres")?.query_one(counts, &[])?;
             let count = |column| -> Result<u64> { Ok(row.try_get::<_, i64>(column)?.unsigned_abs()) };
             self.tally.add_many(Count::Refreshed, count(0)?);
             self.tally.add_many(Count::RefreshesRefused, count(1)?);
+            self.tally.add_many(Count::Warmed, count(2)?);
         }
         Ok(())
     }

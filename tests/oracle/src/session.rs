@@ -31,7 +31,8 @@ pub type Outcome<T> = Result<T, Failure>;
 /// Whose fault a conflict is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Blame {
-    /// A statement on the source, the end of a transaction, or `cache_set`, which is an UPDATE like any other.
+    /// A statement on the source, the end of a transaction, or `cache_set` or `cache_warm`, which is an UPDATE like any
+    /// other.
     Caller,
     /// A function that promises never to fail for contention.
     Cache,

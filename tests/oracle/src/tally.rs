@@ -32,6 +32,10 @@ counts! {
     Refreshed: "refreshes",
     /// Those that came too late.
     RefreshesRefused: "refreshes refused",
+    /// Keys that were put in line to be warmed.
+    PutInLine: "keys put in line",
+    /// Those that workers computed and stored.
+    Warmed: "keys warmed",
     /// Tokens given back.
     Released: "releases",
     /// Old snapshots, held until somebody else had changed what they see, or had had the time to.

@@ -54,8 +54,8 @@ fn p2_the_extension_serves_nothing_stale() -> Result<()> {
 }
 
 #[test]
-fn p2_the_extension_serves_nothing_stale_while_workers_refresh_ahead() -> Result<()> {
-    acquitted(Mode::Ahead, 20, &[&SOME[..], &[(Count::Refreshed, 3)]].concat())
+fn p2_the_extension_serves_nothing_stale_while_workers_refresh_ahead_and_warm() -> Result<()> {
+    acquitted(Mode::Ahead, 20, &[&SOME[..], &[(Count::Refreshed, 3), (Count::Warmed, 3)]].concat())
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn every_function_is_listed_with_its_arguments_and_its_type() -> Result<()> {
         SELECT proname || '(' || coalesce(string_agg(
                    CASE WHEN position > pronargs - pronargdefaults THEN '[' || name || ']' ELSE name END,
                    ', ' ORDER BY position), '') || ')',
-               pg_get_function_result(p.oid)
+               coalesce(pg_get_function_result(p.oid), 'procedure')
         FROM pg_depend AS d
         JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
         LEFT JOIN LATERAL unnest(p.proargnames[:p.pronargs]) WITH ORDINALITY AS argument (name, position) ON true

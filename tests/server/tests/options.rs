@@ -60,6 +60,7 @@ fn each_option_is_stored_by_itself_and_kept_while_others_are_set() -> Result<()>
     for (name, kind) in columns(&mut client)? {
         let (given, stored) = match (name.as_str(), kind.as_str()) {
             ("loader", _) => ("load(text)", "load(pg_catalog.text)"),
+            ("warm", _) => ("VALUES (1)", "VALUES (1)"),
             (_, "interval") => ("1 hour", "01:00:00"),
             (_, "text") => ("some words", "some words"),
             (_, "boolean") => ("true", "true"),

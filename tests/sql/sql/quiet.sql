@@ -9,12 +9,12 @@ INSERT INTO quiet_arguments VALUES
     ('token', 'x', 'x'), ('wait', '0', '0'), ('query', 'SELECT 1', 'SELECT 1'), ('delta', '1', '1'), ('initial', '0', '0'), ('parts', '{quiet}', '{quiet}'),
     ('max_keys', '1', '0'), ('batch_size', '1', '0'), ('generations', '{0}', '{0}'), ('source', 'quiet_source', '0'), ('mode', NULL, 'mixed'),
     ('argument', '\x', '\x');
-INSERT INTO quiet_arguments (name) SELECT unnest('{ttl,ttls,expires_at,args,after,default_ttl,stale_for,jitter,max_value_size,early_refresh,loader,notify,max_entries,max_size,refresh_ahead}'::text[]);
--- The calls that a caller can make. Triggers are called by nobody.
+INSERT INTO quiet_arguments (name) SELECT unnest('{ttl,ttls,expires_at,args,after,default_ttl,stale_for,jitter,max_value_size,early_refresh,loader,notify,max_entries,max_size,refresh_ahead,warm}'::text[]);
+-- The calls that a caller can make in a statement. Triggers are called by nobody, and the procedure ends transactions.
 CREATE VIEW quiet_functions AS
     SELECT p.oid, p.proname, p.proargnames, p.proargtypes, p.provariadic FROM pg_depend JOIN pg_proc AS p ON p.oid = objid
     WHERE deptype = 'e' AND classid = 'pg_proc'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cache_pg')
-      AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype);
+      AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) AND prokind = 'f';
 SELECT proname, name AS without_value
 FROM quiet_functions, unnest(proargtypes) WITH ORDINALITY AS a (type, n), LATERAL (SELECT proargnames[n]) AS named (name)
 WHERE name NOT IN (SELECT name FROM quiet_arguments);

@@ -79,9 +79,10 @@ fn is_refused(client: &mut Client, statement: &str, schema: &str, library: &str)
 
 /// A call of every function of the extension, with arguments that are good for most.
 const CALLS: &str = "
-    SELECT p.oid::regprocedure::text, p.proname::text, format('SELECT * FROM %s(%s)', p.oid::regproc, (
+    SELECT p.oid::regprocedure::text, p.proname::text, format(CASE p.prokind WHEN 'p' THEN 'CALL %s(%s)' ELSE 'SELECT * FROM %s(%s)' END, p.oid::regproc, (
         SELECT string_agg(CASE WHEN n = p.pronargs AND p.provariadic <> 0 THEN 'VARIADIC ' ELSE '' END || CASE
             WHEN t = 'text'::regtype AND p.proargnames[n] = 'ttl' THEN '''1 hour''::text'
+            WHEN t = 'text'::regtype AND p.proargnames[n] = 'warm' THEN '''VALUES (1)''::text'
             WHEN t = 'text'::regtype AND p.proargnames[n] = 'mode' THEN '''logged''::text'
             WHEN t = 'text'::regtype AND p.proargnames[n] = 'entries' THEN '''{\"k\": 1}''::text'
             WHEN t = 'text'::regtype THEN '''k''::text'

@@ -103,13 +103,13 @@ pub struct Readings {
 /// How refresh ahead works.
 #[derive(Debug, Clone, Default)]
 pub struct Refreshing {
-    /// Whether some namespace has `refresh_ahead` and a loader.
+    /// Whether some namespace with a loader has `refresh_ahead` or `warm`, or is being warmed.
     pub is_used: bool,
-    /// The namespaces with `refresh_ahead` and without a loader.
+    /// The namespaces with `refresh_ahead` or `warm` and without a loader.
     pub lacking_loader: Vec<String>,
     /// Whether the launcher may start loaders (`cache_pg.max_loaders`).
     pub may_load: bool,
-    /// Whether it is known which entries were read (`cache_pg.recency_memory`).
+    /// Whether it is known which entries were read (`cache_pg.recency_memory`), if that is needed.
     pub knows_reads: bool,
     /// The namespace whose loads fail most, in words with the last error, and how often in a row.
     pub failing: Option<(String, u32)>,

@@ -84,10 +84,12 @@ pub(super) fn sweep_lag(now: &Readings, limit: &Thresholds) -> Check {
 pub(super) fn refreshes(now: &Readings) -> Check {
     let it = &now.refreshing;
     let found = |status, value: &str, advice: String| check("refreshes", status, value.into(), "work".into(), advice);
-    let off = "Entries with refresh_ahead expire, and their next reader computes them.";
+    let off = "Entries with refresh_ahead expire, keys in line are not warmed, and their next reader computes them.";
     match (&it.failing, &it.slow[..]) {
         _ if let Some(first) = it.lacking_loader.first() => {
-            let advice = format!("Configure a loader for namespace \"{first}\", or set its refresh_ahead to 0. {off}");
+            let advice = format!(
+                "Configure a loader for namespace \"{first}\", or set its refresh_ahead to 0 and its warm to ''. {off}"
+            );
             found(Status::Warning, "no loader", advice)
         }
         _ if !it.is_used => found(Status::Ok, "not used", String::new()),

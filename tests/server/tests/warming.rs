@@ -207,6 +207,54 @@ fn a_key_whose_load_fails_leaves_the_line() -> Result<()> {
 }
 
 #[test]
+fn a_loader_that_hangs_or_is_ended_keeps_no_other_key_waiting() -> Result<()> {
+    let (_cluster, mut client) = with_loader(server()?.conf("cache_pg.load_timeout", "500ms"), 0.0)?;
+    client.batch_execute(
+        "CREATE OR REPLACE FUNCTION load(key text) RETURNS jsonb STABLE LANGUAGE plpgsql AS $$
+         BEGIN
+             IF key = 'n:3' THEN
+                 PERFORM pg_sleep(600);
+             ELSIF key = 'n:5' THEN
+                 -- Nobody can cancel this: its process is ended.
+                 LOOP
+                     BEGIN
+                         PERFORM pg_sleep(600);
+                     EXCEPTION WHEN query_canceled THEN
+                         NULL;
+                     END;
+                 END LOOP;
+             END IF;
+             RETURN '1';
+         END $$",
+    )?;
+    warm(&mut client)?;
+    wait_for(&mut client, "SELECT cache_count('n') = 98", PATIENCE)?;
+    let told = "SELECT failed >= 1 AND last_error IS NOT NULL FROM cache_loads WHERE namespace = 'n'";
+    ensure!(get::<bool>(&mut client, told)?, "nobody is told");
+    Ok(())
+}
+
+#[test]
+fn a_loader_that_is_dropped_or_that_uses_the_cache_is_no_trouble() -> Result<()> {
+    let (_cluster, mut client) = with_loader(server()?, 0.0)?;
+    client.batch_execute(
+        "CREATE OR REPLACE FUNCTION load(key text) RETURNS jsonb STABLE LANGUAGE plpgsql AS $$
+         BEGIN
+             PERFORM cache_get('n:1');
+             RETURN to_jsonb(cache_exists(load.key));
+         END $$",
+    )?;
+    warm(&mut client)?;
+    client.batch_execute("CALL cache_warm_wait('n', '45 seconds')")?;
+    assert_eq!(get::<i64>(&mut client, "SELECT count(*) FROM cache_entries WHERE value = 'false'")?, 100);
+    client.batch_execute("SELECT cache_clear('n'); DROP FUNCTION load(text)")?;
+    warm(&mut client)?;
+    let complaint = complaint(&mut client, "CALL cache_warm_wait('n', '45 seconds')")?;
+    ensure!(complaint.starts_with("38000") && complaint.contains("does not exist"), "{complaint}");
+    Ok(())
+}
+
+#[test]
 fn a_loader_that_keeps_failing_stops_the_script_that_waits() -> Result<()> {
     let (cluster, mut client) = with_loader(server()?, 0.0)?;
     client.batch_execute("UPDATE source SET value = 'raise'")?;

@@ -1,6 +1,6 @@
 //! Whose code runs with whose rights: triggers, rules, policies, foreign keys, search paths.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use cache_pg_attack_tests::{DML, Scene, everything, run};
 use cache_pg_server_tests::{PATIENCE, get};
 use postgres::Client;
@@ -108,9 +108,20 @@ fn no_trigger_on_the_tags_runs_by_merging_or_somebodys_invalidation() -> Result<
     let mut scene = Scene::new("tagging")?;
     scene.role("app", "")?;
     scene.role("writer", "")?;
-    scene.owner.batch_execute("CREATE DATABASE merging")?;
+    // The first turn gives up where it would have to wait, and the next one that deals with tags is minutes away.
+    let merged = (0..3).try_fold(false, |merged, number| match merged {
+        true => Ok(true),
+        false => merges_without_a_trigger(&mut scene, &format!("merging{number}")),
+    })?;
+    ensure!(merged, "no turn has merged the tags");
+    scene.unharmed()
+}
+
+/// Whether the first turn in a new database merges the tags within a while. Ensures that no trigger runs by that.
+fn merges_without_a_trigger(scene: &mut Scene, database: &str) -> Result<bool> {
+    scene.owner.batch_execute(&format!("CREATE DATABASE {database}"))?;
     let (app, writer) = (scene.role_name("app"), scene.role_name("writer"));
-    let mut owner = scene.cluster.connect("merging")?;
+    let mut owner = scene.cluster.connect(database)?;
     // The first turn of the hand in a database deals with the tags, and meets these: some pages of them, and a tag with
     // several rows.
     owner.batch_execute(&format!(
@@ -124,14 +135,14 @@ fn no_trigger_on_the_tags_runs_by_merging_or_somebodys_invalidation() -> Result<
     ))?;
     hang_triggers(&mut owner, &["cache_tags"])?;
     owner.batch_execute("COMMIT; RESET ROLE")?;
-    let mut other = scene.cluster.connect_as(&writer, "merging")?;
+    let mut other = scene.cluster.connect_as(&writer, database)?;
     for tag in 0..20 {
         other.batch_execute(&format!("SELECT cache_invalidate_tags('w{tag}'); SELECT cache_clear('c{tag}')"))?;
     }
-    wait_for(&mut owner, "SELECT count(*) = 1 FROM cache_tags WHERE tag = 'm'", PATIENCE)?;
+    let merged = wait_for(&mut owner, "SELECT count(*) = 1 FROM cache_tags WHERE tag = 'm'", PATIENCE).is_ok();
     let others = format!("SELECT count(*) FROM {app}.ran WHERE who <> '{app}'");
     assert_eq!(get::<i64>(&mut owner, &others)?, 0);
-    scene.unharmed()
+    Ok(merged)
 }
 
 #[test]

@@ -106,6 +106,18 @@ impl<'a> Session<'a> {
         self.execute(&format!("BEGIN ISOLATION LEVEL {level}"))
     }
 
+    /// Now and then starts a transaction, and has it take its snapshot; returns whether it did.
+    pub fn maybe_begin(&mut self) -> Outcome<bool> {
+        let begins = self.dice.percent(30);
+        if begins {
+            let level = self.dice.level();
+            self.begin(level)?;
+            self.source("SELECT version FROM source LIMIT 1", &[])?;
+            self.dice.pause();
+        }
+        Ok(begins)
+    }
+
     /// Ends a transaction.
     pub fn end(&mut self, how: &str) -> Outcome<()> {
         self.snapshots[0] = None;

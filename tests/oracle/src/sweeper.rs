@@ -10,13 +10,7 @@ pub fn step(session: &mut Session) -> Outcome<()> {
     if session.dice.percent(2) {
         session.reconnect().map_err(Failure::Trouble)?;
     }
-    let in_transaction = session.dice.percent(30);
-    if in_transaction {
-        let level = session.dice.level();
-        session.begin(level)?;
-        session.source("SELECT version FROM source LIMIT 1", &[])?;
-        session.dice.pause();
-    }
+    let in_transaction = session.maybe_begin()?;
     let most = 1 + session.dice.roll(20) as i32;
     let swept: i32 = session.call("SELECT cache_sweep($1)", &[&most])?;
     session.run.tally.add_many(Count::Swept, u64::try_from(swept).unwrap_or(0));

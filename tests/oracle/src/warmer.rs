@@ -6,13 +6,7 @@ use crate::view::{self, View};
 
 /// Puts some keys in line.
 pub fn step(session: &mut Session) -> Outcome<()> {
-    let in_transaction = session.dice.percent(30);
-    if in_transaction {
-        let level = session.dice.level();
-        session.begin(level)?;
-        session.source("SELECT version FROM source LIMIT 1", &[])?;
-        session.dice.pause();
-    }
+    let in_transaction = session.maybe_begin()?;
     let row = session.dice.row();
     let [by_key, _, page] = View::showing(row);
     let put: i64 = if session.dice.percent(60) {

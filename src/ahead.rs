@@ -12,7 +12,7 @@
 //! | [`warmings`] | shared memory: which namespaces are being warmed |
 //! | [`rests`] | shared memory: the keys and namespaces that are left alone for a while after failures |
 //! | [`processes`] | shared memory: the processes that load |
-//! | [`tally`] | what is counted of the loads of a namespace |
+//! | [`tally`] | the counts of the loads of a namespace |
 //! | [`loads`] | how the loads of each namespace stand |
 //! | [`errors`] | shared memory: the last error of each namespace |
 //!
@@ -65,7 +65,7 @@ pub fn record_configured(namespace: Namespace) {
     }
 }
 
-/// What has failed of a namespace is tried again.
+/// Ends the pauses of a namespace after failures: its loads are tried again.
 pub fn forget_failures(namespace: Namespace) {
     if directory::attached() {
         rests::forget_namespace(hash(namespace.as_str()));

@@ -100,10 +100,14 @@ pub const LONGEST_WAIT: i64 = 86_400_000_000;
 /// in line. Such a row has a deadline in the future and nothing else. A later deadline than the extension gives does
 /// not count, so plain SQL cannot keep a row for longer.
 pub fn wanted_until(row: &Row, now: Timestamp) -> Option<i64> {
-    let until = || moment(row, column::EXPIRES_AT);
-    let is_bare = !has_value(row) && !row.has(column::STALE_UNTIL) && !row.has(column::LEASE_UNTIL);
-    let until = if is_bare { until() } else { None };
-    until.filter(|&until| until > now.0 && until <= now.0.saturating_add(LONGEST_WAIT))
+    let until = end_of_bare(has_value(row), |column| moment(row, column))?;
+    (until > now.0 && until <= now.0.saturating_add(LONGEST_WAIT)).then_some(until)
+}
+
+/// The deadline of a row that has nothing else: no value, no grace and no lease. `moment` returns its columns.
+pub fn end_of_bare(has_value: bool, moment: impl Fn(Column<Timestamp>) -> Option<i64>) -> Option<i64> {
+    let is_bare = !has_value && moment(column::STALE_UNTIL).is_none() && moment(column::LEASE_UNTIL).is_none();
+    if is_bare { moment(column::EXPIRES_AT) } else { None }
 }
 
 /// When a row is due, in microseconds: at its deadline or the end of its grace, but not before the end of a lease on

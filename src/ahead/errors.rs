@@ -71,8 +71,13 @@ pub struct LastError {
 impl LastError {
     /// The message, with the key if it is about one.
     pub fn explained(&self) -> String {
-        if self.key.is_empty() { self.message.clone() } else { format!("for \"{}\": {}", self.key, self.message) }
+        explained(&self.key, &self.message)
     }
+}
+
+/// A message, with the key if it is about one.
+pub fn explained(key: &str, message: &str) -> String {
+    if key.is_empty() { message.into() } else { format!("for key \"{key}\": {message}") }
 }
 
 /// Keeps an error of a load, in place of the last one of its namespace.

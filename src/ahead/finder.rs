@@ -79,7 +79,7 @@ fn look_in_line(tables: &ExtensionTables, row: &Row, until: i64, now: Timestamp)
         MET.with_borrow_mut(|met| {
             met.entry(namespace).or_insert_with(|| key.namespace().as_str().into());
         });
-        let usual = loads::usual_time(key.namespace()).unwrap_or(0);
+        let usual = loads::usual_time(key.namespace()).unwrap_or(0.0) as i64;
         for part in 0..PARTS {
             let load = load(part);
             found(Load { timing: Timing { load: usual, ..load.timing }, ..load });
@@ -95,9 +95,8 @@ pub fn look_for_lists(tables: &ExtensionTables, now: Timestamp) -> Option<i64> {
     if settings::max_loaders() == 0 {
         return None;
     }
-    let all = namespaces::to_warm(tables).into_iter().map(|(name, query)| (hash(&name), hash(&query)));
-    let due: Vec<_> = all.filter(|&(namespace, query)| !warmings::is_listed(namespace, query)).collect();
-    due.iter().for_each(|&(namespace, _)| found(Load::listing(namespace, now.0)));
+    let due = loads::to_be_listed(tables);
+    due.iter().for_each(|name| found(Load::listing(hash(name), now.0)));
     (!due.is_empty()).then(|| now.0.saturating_add(LOOK_AGAIN))
 }
 

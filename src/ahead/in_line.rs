@@ -3,7 +3,7 @@
 //! Owns looking them up. Must never write: `store::wanted` does.
 
 use crate::catalog::{ExtensionTables, column};
-use crate::entry::{has_value, wanted_until};
+use crate::entry::wanted_until;
 use crate::heap::{Purpose, Row, Scan, Table, View};
 use crate::pg::clock;
 use crate::{namespaces, settings};
@@ -62,8 +62,7 @@ fn each_in_line(tables: &ExtensionTables, range: &KeyRange, mut visit: impl FnMu
         scan.seek_range(&range.from, &range.before);
         while let Some(row) = scan.next() {
             pgrx::check_for_interrupts!();
-            // The first check is the cheaper one, and decides for nearly all rows.
-            if has_value(&row) || wanted_until(&row, now).is_none() {
+            if wanted_until(&row, now).is_none() {
                 continue;
             }
             let Some(key) = row.text(column::KEY).and_then(|key| Key::parse(key).ok()) else { continue };

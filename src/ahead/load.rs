@@ -6,7 +6,7 @@ use crate::pg::Steady;
 use cache_pg_rules::ahead::{self, Timing};
 use pgrx::pg_sys::Oid;
 
-/// What is to be loaded.
+/// The kinds of loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A live entry, before its deadline.

@@ -60,13 +60,16 @@ impl Warming {
 }
 
 /// How long a load of a namespace takes on average, in microseconds; None: there was none.
-pub fn usual_time(namespace: Name) -> Option<i64> {
-    let stats = NamespaceStats::of(namespace, Claim::Found)?;
-    let loads = stats.counters.get(Counter::Loads);
-    (loads > 0).then(|| (stats.counters.get(Counter::LoadTime) / loads) as i64)
+pub fn usual_time(namespace: Name) -> Option<f64> {
+    mean_load(NamespaceStats::of(namespace, Claim::Found)?)
 }
 
-/// What was counted of the loads of a namespace.
+fn mean_load(stats: &NamespaceStats) -> Option<f64> {
+    let loads = stats.counters.get(Counter::Loads);
+    (loads > 0).then(|| stats.counters.get(Counter::LoadTime) as f64 / loads as f64)
+}
+
+/// The counts of the loads of a namespace.
 pub fn tally(namespace: Name) -> Tally {
     NamespaceStats::of(namespace, Claim::Found).map_or_else(Tally::default, |stats| {
         let [warmed, failed, null] =
@@ -101,12 +104,11 @@ pub fn of_namespaces(tables: &ExtensionTables) -> Vec<NamespaceLoads> {
     let to_warm = namespaces::to_warm(tables);
     let mut all: Vec<_> = NamespaceStats::read_named(|namespace, stats| {
         let (get, hash) = (|counter| stats.counters.get(counter), hash(&namespace));
-        let loads = get(Counter::Loads);
         NamespaceLoads {
             standing: looks::standing(hash),
             done: get(Counter::Refreshes) + get(Counter::Warmed),
             failed: get(Counter::RefreshErrors),
-            mean_us: (loads > 0).then(|| get(Counter::LoadTime) as f64 / loads as f64),
+            mean_us: mean_load(stats),
             last: errors::last_of(hash),
             warming: None,
             namespace,
@@ -125,24 +127,22 @@ pub fn of_namespaces(tables: &ExtensionTables) -> Vec<NamespaceLoads> {
     all
 }
 
-/// Whether the keys that the option `warm` of a namespace names, the given one or any, are in line or loaded.
-pub fn are_listed(tables: &ExtensionTables, namespace: Option<Name>) -> bool {
-    let is_it = |name: &str| namespace.is_none_or(|namespace| namespace.as_str() == name);
-    let mut all = namespaces::to_warm(tables).into_iter();
-    all.all(|(name, query)| !is_it(&name) || warmings::is_listed(hash(&name), hash(&query)))
+/// The namespaces whose keys are still to be listed by the query of their option `warm`.
+pub fn to_be_listed(tables: &ExtensionTables) -> Vec<String> {
+    let all = namespaces::to_warm(tables).into_iter();
+    all.filter(|(name, query)| !warmings::is_listed(hash(name), hash(query))).map(|(name, _)| name).collect()
 }
 
 /// A namespace whose loads fail, the given one or any: its name, the failures in a row, and the last error.
 pub fn failing(tables: &ExtensionTables, namespace: Option<Name>) -> Option<(String, u32, String)> {
     let is_it = |it: &NamespaceLoads| namespace.is_none_or(|namespace| namespace.as_str() == it.namespace);
-    let to_warm = namespaces::to_warm(tables);
-    let is_to_be_listed = |it: &NamespaceLoads| {
-        let query = to_warm.iter().find(|(name, _)| *name == it.namespace).map(|(_, query)| hash(query));
-        query.is_some_and(|query| !warmings::is_listed(hash(&it.namespace), query))
+    let to_be_listed = to_be_listed(tables);
+    // A query that has failed fails again, but a loader may fail for some keys only.
+    let fails = |it: &NamespaceLoads| {
+        it.standing.rests_until.is_some() && it.warming.is_some()
+            || it.standing.failures > 0 && to_be_listed.contains(&it.namespace)
     };
-    let pauses =
-        |it: &NamespaceLoads| it.standing.rests_until.is_some() && (it.warming.is_some() || is_to_be_listed(it));
-    let found = of_namespaces(tables).into_iter().find(|it| is_it(it) && pauses(it))?;
+    let found = of_namespaces(tables).into_iter().find(|it| is_it(it) && fails(it))?;
     let last = found.last.map_or_else(String::new, |last| last.explained());
     Some((found.namespace, found.standing.failures, last))
 }
@@ -171,7 +171,7 @@ pub fn readings(tables: &ExtensionTables) -> Refreshing {
     let failing = all.iter().filter(|it| is_used && it.standing.failures > 0).max_by_key(|it| it.standing.failures);
     let failing = failing.map(|it| {
         let last = it.last.as_ref();
-        let why = last.map_or_else(String::new, |last| format!(", last for \"{}\": {}", last.key, last.message));
+        let why = last.map_or_else(String::new, |last| format!(", last {}", last.explained()));
         (format!("{} in a row in \"{}\"{why}", it.standing.failures, it.namespace), it.standing.failures)
     });
     Refreshing {

@@ -2,7 +2,7 @@
 //!
 //! Owns these figures. Must never change the line.
 
-use super::load::{Kind, Queue, Standing};
+use super::load::{Kind, Load, Queue, Standing};
 use super::places::LINE;
 use super::rests::{self, Resting};
 use crate::pg::{Steady, backend, clock};
@@ -39,10 +39,10 @@ pub fn overdue(limit: Duration) -> Vec<i32> {
 /// Whether a process loads keys in line of a namespace of this database, or of any.
 pub fn is_warming(namespace: Option<u64>) -> bool {
     let database = backend::database();
-    let is_it = |namespace: u64, wanted: Option<u64>| wanted.is_none_or(|wanted| wanted == namespace);
+    let is_it = |load: &Load| namespace.is_none_or(|namespace| namespace == load.namespace);
     LINE.share().places.iter().any(|place| {
         let is_warm = matches!(place.load.kind, Kind::Warm { .. });
-        place.database == database && place.loader != 0 && is_warm && is_it(place.load.namespace, namespace)
+        place.database == database && place.loader != 0 && is_warm && is_it(&place.load)
     })
 }
 

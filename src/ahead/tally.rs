@@ -1,8 +1,8 @@
-//! What is counted of the loads of a namespace.
+//! The counts of the loads of a namespace.
 //!
 //! Owns these three figures together. Must never count itself.
 
-/// What is counted of the loads of a namespace, since its counters began.
+/// The counts of a namespace since its counters began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Values of keys that were in line.
@@ -14,7 +14,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// What was counted since `before`. Counters may have been reset meanwhile.
+    /// The counts since `before`. Counters may have been reset meanwhile.
     pub fn since(self, before: Self) -> Self {
         Self {
             warmed: self.warmed.saturating_sub(before.warmed),

@@ -1,8 +1,8 @@
 //! Which namespaces are being warmed, in shared memory.
 //!
-//! Owns when a warming began, and whether the keys that the option `warm` names were listed since the server started or
-//! the namespace was cleared. What is in line stands in the table of entries. Must never be needed for a load: what is
-//! forgotten here is listed once more, and shown without its beginning.
+//! Owns when a warming began, and whether the keys that the option `warm` names were listed since the server started
+//! or the namespace was cleared. The keys in line stand in the table of entries. Must never be needed for a load: a
+//! namespace that is forgotten here is listed once more, and shown without its beginning.
 
 use super::tally::Tally;
 use crate::pg::{Timestamp, backend, clock, transaction};
@@ -30,7 +30,7 @@ struct Warming {
     since: Timestamp,
     /// When the sweeper last met one of its keys.
     seen_at: Timestamp,
-    /// What had been counted when it began.
+    /// The counts when it began.
     before: Tally,
     /// How many keys were in line when that was counted last, when that was, and how long it took, in microseconds.
     counted: (u64, Timestamp, i64),

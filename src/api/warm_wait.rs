@@ -6,7 +6,7 @@
 
 use super::warm_outcome::{failing, judge, told};
 use crate::access::{self, Access, Verb};
-use crate::ahead::{in_line, loads, looks, warmings};
+use crate::ahead::{errors, in_line, loads, looks, warmings};
 use crate::error::{self, CacheError, ErrorReport, LoadError};
 use crate::pg::procedure::Procedure;
 use crate::pg::{Format, Scratch, Steady, clock, latch, try_to, under_transaction};
@@ -73,8 +73,9 @@ impl<'a> Waiting<'a> {
             let started = Instant::now();
             let (left, is_complete, ended) = self.transaction(|namespace| {
                 let tables = check_access()?.tables;
+                let is_it = |name: &str| namespace.is_none_or(|namespace| namespace.as_str() == name);
                 let is_complete = !has_workers()
-                    || loads::are_listed(&tables, namespace)
+                    || !loads::to_be_listed(&tables).iter().any(|name| is_it(name))
                         && !looks::is_warming(namespace.map(|namespace| hash(namespace.as_str())));
                 let now = clock::now();
                 let left = in_line::count(&tables, namespace);
@@ -179,7 +180,7 @@ impl<'a> Waiting<'a> {
                 let namespace = key.namespace().as_str();
                 let before = if self.failures.1 == namespace { self.failures.0 } else { 0 };
                 self.failures = (before + 1, namespace.into());
-                let last = format!("for \"{}\": {}", key.as_str(), report.message());
+                let last = errors::explained(key.as_str(), report.message());
                 self.transaction(|_| store::leave_out(&check_access()?, key))?;
                 if self.failures.0 >= BRAKE {
                     return Err(failing(namespace.into(), self.failures.0, &last));

@@ -5,10 +5,13 @@
 
 use super::{announce::Announced, image::Image};
 use crate::catalog::{ExtensionTables, column};
+use crate::entry::{end_of_bare, removable_at};
 use crate::evict::{Growth, file, growth};
+use crate::heap::shape::Column;
 use crate::heap::{Contention, Decision, Purpose, Row, Table, change, hints, table::block_of};
+use crate::pg::Timestamp;
 use crate::shared::{ranges, refreshes};
-use crate::{access::Access, catalog, entry::removable_at, error::CacheError, namespaces};
+use crate::{access::Access, catalog, error::CacheError, namespaces};
 use cache_pg_rules::{key::Key, token::hash};
 use pgrx::FromDatum;
 use pgrx::pg_sys::{Datum, ItemPointerData};
@@ -80,12 +83,10 @@ fn record_written(table: &Table, tid: &ItemPointerData, columns: &[Option<Datum>
 /// When a worker may load the key of a row, if it is in line to be warmed: at once.
 fn wanted_from(columns: &[Option<Datum>]) -> Option<i64> {
     let of = |number: usize| columns[number - 1];
-    let [value, bytes, stale_until, lease_until] =
-        [column::VALUE.number(), column::BYTES.number(), column::STALE_UNTIL.number(), column::LEASE_UNTIL.number()];
-    let is_bare = [value, bytes, stale_until, lease_until].into_iter().all(|number| of(number).is_none());
-    let moment = |number: usize| of(number).map(|datum| datum.value() as i64);
-    let written_at = moment(column::UPDATED_AT.number()).filter(|_| is_bare)?;
-    moment(column::EXPIRES_AT.number()).filter(|&until| until > written_at).map(|_| written_at)
+    let has_value = of(column::VALUE.number()).or(of(column::BYTES.number())).is_some();
+    let moment = |column: Column<Timestamp>| of(column.number()).map(|datum| datum.value() as i64);
+    let until = end_of_bare(has_value, moment)?;
+    moment(column::UPDATED_AT).filter(|&written_at| until > written_at)
 }
 
 /// As [`record_written`], where some namespace refreshes ahead: also records when the sweeper must look at the entry.

@@ -16,8 +16,8 @@ use pgrx::pg_sys::{self, BlockNumber};
 use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 
-/// How long a row counts as new that was put in line by a transaction whose other changes are not known here yet: ten
-/// seconds, in microseconds.
+/// A key in line that is younger than this is not removed for want of a loader: this process may not know the newest
+/// options yet. Ten seconds, in microseconds.
 const NEW_FOR: i64 = 10_000_000;
 
 /// Locks the table for [`open`] until the end of the transaction, unless it would have to wait.
@@ -130,8 +130,7 @@ impl Entries<'_> {
         evicting.filter(|evicting| may_be_evicted(row, now) && evicting.wants(row)).map(|_| Fate::Evicted)
     }
 
-    /// Whether a key is in line to be warmed, and no loader can compute its value, or too many are in line. A row that
-    /// was just written may have a loader that is not known here yet.
+    /// Whether a key is in line to be warmed, and no loader can compute its value, or too many are in line.
     fn is_in_line_in_vain(&self, row: &Row, now: Timestamp) -> bool {
         if self.by != By::Sweeper || wanted_until(row, now).is_none() {
             return false;

@@ -104,17 +104,9 @@ fn carry_out(load: &Load) -> bool {
         Ok(outcome) => end_of(load, outcome),
         Err(Failure { made_way: true, .. }) => End::Skipped,
         Err(Failure { message, .. }) => {
-            let key = key.as_deref().unwrap_or_default();
-            match load.kind {
-                // It is known by its namespace.
-                Kind::List => {
-                    let message = format!("query in option warm: {message}");
-                    errors::keep(backend::database(), load.namespace, "", &message);
-                }
-                _ => errors::keep(backend::database(), load.namespace, key, message),
-            }
+            errors::keep(backend::database(), load.namespace, key_of(load, key.as_deref()), message);
             if matches!(load.kind, Kind::Warm { .. }) {
-                leave_out(key);
+                leave_out(key.as_deref().unwrap_or_default());
             }
             End::Failed { is_of_namespace: true }
         }
@@ -127,16 +119,21 @@ fn carry_out(load: &Load) -> bool {
     if let Err(Failure { message, made_way: false }) = &outcome
         && looks::standing(load.namespace).failures == ahead::BRAKE
     {
-        let key = key.as_deref().unwrap_or_default();
         pgrx::warning!(
-            "cache_pg pauses the loads of a namespace after {} failures, the last for key \"{key}\": {message}",
-            ahead::BRAKE
+            "cache_pg pauses the loads of a namespace after {} failures, the last {}",
+            ahead::BRAKE,
+            errors::explained(key_of(load, key.as_deref()), message)
         );
     }
     if matches!(outcome, Ok(Outcome::Absent)) {
         crate::ahead::drop_database(backend::database());
     }
     !matches!(outcome, Ok(Outcome::Locked | Outcome::Absent | Outcome::OfAnother))
+}
+
+/// The key that a load is about; '': none, because it lists keys.
+fn key_of<'a>(load: &Load, key: Option<&'a str>) -> &'a str {
+    key.filter(|_| load.kind != Kind::List).unwrap_or_default()
 }
 
 /// Runs `work` in a transaction of its own.
@@ -149,7 +146,9 @@ fn attempt<R>(work: impl FnOnce() -> Result<R, CacheError>) -> Result<R, Failure
 /// must not wait for all.
 fn list(load: &Load) -> Result<Outcome, Failure> {
     let ticket = warmings::begin_listing(load.namespace);
-    let listing = match attempt(|| computation::list(load))? {
+    let of_query =
+        |failure: Failure| Failure { message: format!("query in option warm: {}", failure.message), ..failure };
+    let listing = match attempt(|| computation::list(load)).map_err(of_query)? {
         Ok(listing) => listing,
         Err(outcome) => return Ok(outcome),
     };

@@ -6,7 +6,8 @@
 
 use crate::shared::array::{Shareable, SharedArray};
 use crate::stats::{DatabaseStats, MAX_DATABASES};
-use cache_pg_rules::eviction::Level;
+use cache_pg_rules::{eviction::Level, hand::Hand};
+use pgrx::pg_sys::BlockNumber;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 /// The position in one database, as a file holds it.
@@ -52,7 +53,7 @@ pub fn all() -> Vec<Position> {
     let positions = DatabaseStats::every().iter().filter(|database| database.owner() != 0).map(|database| Position {
         database: database.owner(),
         level: database.level().meetings(),
-        page: database.evict_page.load(Ordering::Relaxed),
+        page: Hand::from_bits(database.hand.load(Ordering::Relaxed)).page(),
     });
     let mut all: Vec<_> = positions.collect();
     for saved in SAVED.all() {
@@ -89,6 +90,24 @@ impl Saved {
 }
 
 impl DatabaseStats {
+    /// Takes the page on which eviction goes on in a table of so many pages. The next call takes the one behind it.
+    pub fn pass_page(&self, pages: BlockNumber) -> BlockNumber {
+        // First of all it is taken from the file.
+        self.level();
+        let behind = |bits| Some(Hand::from_bits(bits).pass(pages).1.bits());
+        let (Ok(before) | Err(before)) = self.hand.fetch_update(Ordering::Relaxed, Ordering::Relaxed, behind);
+        Hand::from_bits(before).pass(pages).0
+    }
+
+    /// Counts a page of the turn under way, or of one that begins now and has so many pages. Returns how many it has
+    /// left: 0 to one session alone.
+    pub fn count_in_turn(&self, pages: BlockNumber) -> BlockNumber {
+        let less = |left: BlockNumber| if left == 0 { pages } else { left }.saturating_sub(1);
+        let (Ok(before) | Err(before)) =
+            self.turn_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(less(left)));
+        less(before)
+    }
+
     /// The credit of a read: how many CLOCK passes it survives.
     pub fn level(&self) -> Level {
         // The memory starts as zeroes.
@@ -110,7 +129,7 @@ impl DatabaseStats {
         let level = saved.as_ref().map_or(Level::LEAST, |saved| Level::from_meetings(saved.level));
         if let Some(saved) = saved {
             // The hand may have begun to move.
-            let _ = self.evict_page.compare_exchange(0, saved.page, Ordering::Relaxed, Ordering::Relaxed);
+            let _ = self.hand.compare_exchange(0, Hand::at(saved.page).bits(), Ordering::Relaxed, Ordering::Relaxed);
         }
         self.set_level(level);
         level

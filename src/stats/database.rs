@@ -8,7 +8,7 @@
 
 use super::histogram::{Histogram, OPERATIONS};
 use super::row_counts::{Gauge, RowCounts};
-use super::{counter::Counters, sweeper::SweeperStats};
+use super::{counter::Counters, sweeper::SweeperStats, verdicts::Verdicts};
 use crate::pg::{backend, clock};
 use crate::shared::array::{Shareable, SharedArray};
 use std::cell::Cell;
@@ -65,15 +65,17 @@ pub struct DatabaseStats {
     /// How many entries may still go before a look at the table checks the gauges: for the limits of the database, and
     /// for those of namespaces.
     pub believed: [AtomicI64; 2],
-    /// The page on which the next eviction goes on.
-    pub evict_page: AtomicU32,
+    /// Where the next eviction goes on: the bits of a [`Hand`](cache_pg_rules::hand::Hand).
+    pub hand: AtomicU64,
     /// How many meetings with the sweeper a read is worth, and one; 0: not known yet. [`Self::level`] reads it.
     pub level: AtomicU8,
-    /// What was met since there was room: judged, evicted, and in vain; in entries or bytes.
-    pub met: [AtomicU64; 3],
-    /// How many pages that were.
-    pub met_pages: AtomicU32,
-    /// `evictions` when there was room last.
+    /// The verdicts since the level was adjusted,
+    pub batch: Verdicts,
+    /// and those of the turn under way, which began when room was needed.
+    pub turn: Verdicts,
+    /// How many pages it has left; 0: none is under way.
+    pub turn_left: AtomicU32,
+    /// `evictions` when the level was adjusted last.
     pub evictions_then: AtomicU64,
     /// Where the next marks of evicted keys are cleared.
     pub forget_at: AtomicU64,
@@ -157,15 +159,16 @@ impl DatabaseStats {
     /// Gives them back, all zero.
     pub(super) fn release(&self) {
         self.reset();
-        let Self { rest, sweeper, total, evict_page, level, met, met_pages, .. } = self;
+        let Self { rest, sweeper, total, hand, level, batch, turn, turn_left, .. } = self;
         rest.rows.clear();
         sweeper.clear();
         total.clear();
         let Self { evictions, evictions_then, forget_at, table, file, .. } = self;
-        [table, file, evict_page, met_pages].into_iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        [table, file, turn_left].into_iter().for_each(|word| word.store(0, Ordering::Relaxed));
         self.gauge_was.store(0, Ordering::Relaxed);
         self.gauge_was_off.store(0, Ordering::Relaxed);
-        met.iter().chain([evictions, evictions_then, forget_at]).for_each(|word| word.store(0, Ordering::Relaxed));
+        [hand, evictions, evictions_then, forget_at].into_iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        let _dropped = [batch, turn].map(Verdicts::take);
         level.store(0, Ordering::Relaxed);
         self.database.store(0, Ordering::Release);
     }

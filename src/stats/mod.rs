@@ -5,6 +5,7 @@
 //! | [`counter`], [`histogram`] | the words that hold what was done, and how long it took |
 //! | [`row_counts`] | the words that hold how much there is |
 //! | [`sweeper`] | the words that hold what the sweeper has done |
+//! | [`verdicts`] | the words that hold the verdicts on the entries that the eviction has met |
 //! | [`database`], [`slots`] | where these stand: in an array of databases, and in a hash table of namespaces |
 //! | [`lookup`] | how a backend finds those of a namespace |
 //! | [`record`], [`latency`], [`turns`] | counting: what the functions do, how long they take, what the sweeper does |
@@ -29,6 +30,7 @@ pub mod rows;
 mod slots;
 mod sweeper;
 pub mod turns;
+mod verdicts;
 
 pub use counter::Counter;
 pub use database::{DatabaseStats, MAX_DATABASES, NamespaceStats, attached};

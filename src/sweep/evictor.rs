@@ -24,12 +24,16 @@ pub struct Evictor {
     excess: Held,
     /// By namespace, for those with limits of their own: what is to be evicted of each.
     by_namespace: HashMap<String, Held>,
+    /// The content of what is too large, in the unit of the verdicts: entries, or bytes if only these are short.
+    held: u64,
     /// Whether only bytes are short. Then a large entry costs more.
     is_short_of_bytes: bool,
     /// The mean size of an entry, in bytes.
     mean_size: u64,
-    /// The verdicts on the current page.
+    /// The verdicts on the current page,
     met: Cell<Met>,
+    /// and how much of it was evicted, in their unit.
+    freed: u64,
 }
 
 impl Evictor {
@@ -38,23 +42,30 @@ impl Evictor {
         let database = DatabaseStats::mine()?;
         let held = pending::held(database);
         let excess = settings::limits().excess(held);
+        let is_short_of_bytes = excess.bytes > 0 && excess.entries == 0;
         let limited = NamespaceStats::read_named(|name, stats| {
             let limits = Namespace::parse(&name).map(|it| namespaces::limits(tables, it));
-            let excess = limits.ok()?.excess(pending::held_of(stats));
-            (!excess.is_empty()).then_some((name, excess))
+            let held = pending::held_of(stats);
+            let excess = limits.ok()?.excess(held);
+            (!excess.is_empty()).then_some((held.entries, (name, excess)))
         });
-        let by_namespace: HashMap<_, _> =
-            if namespaces::has_limits(tables) { limited.flatten().collect() } else { HashMap::new() };
+        let (entries, by_namespace): (Vec<u64>, HashMap<_, _>) =
+            if namespaces::has_limits(tables) { limited.flatten().unzip() } else { Default::default() };
         if excess.is_empty() && by_namespace.is_empty() {
             return None;
         }
-        let is_short_of_bytes = excess.bytes > 0 && excess.entries == 0;
         Some(Self {
             excess,
             by_namespace,
+            held: match () {
+                () if excess.is_empty() => entries.into_iter().sum(),
+                () if is_short_of_bytes => held.bytes,
+                () => held.entries,
+            },
             is_short_of_bytes,
             mean_size: held.bytes / held.entries.max(1),
             met: Cell::default(),
+            freed: 0,
         })
     }
 
@@ -76,33 +87,39 @@ impl Evictor {
             if step.removed >= most || !self.needs_more() {
                 break;
             }
-            let page = database.evict_page.fetch_add(1, Ordering::Relaxed) % step.pages;
+            let page = database.pass_page(step.pages);
             step.add(entries.walk(page, page + 1, u32::MAX, clock::now(), Some(self)));
             self.adjust_level(database, step.pages);
         }
         step
     }
 
-    /// Adjusts how long entries are kept, by the verdicts since room was last sufficient.
-    fn adjust_level(&self, database: &DatabaseStats, pages: u32) {
-        let met = self.met.take();
-        for (sum, more) in database.met.iter().zip([met.judged, met.evicted, met.in_vain]) {
-            sum.fetch_add(more, Ordering::Relaxed);
+    /// Adjusts how long entries are kept, by the verdicts of the batch and of the turn.
+    fn adjust_level(&mut self, database: &DatabaseStats, pages: u32) {
+        // A row stays if a foreign key points at it or a transaction holds it.
+        let met = Met { evicted: std::mem::take(&mut self.freed), ..self.met.take() };
+        database.turn.add(met);
+        let is_enough = !self.needs_more();
+        let is_batch = |met: Met| is_enough || met.is_batch(self.held);
+        // At level 0 every entry goes, until there is room or the turn is over.
+        if is_batch(database.batch.add(met)) && (is_enough || database.level().meetings() > 0) {
+            let batch = database.batch.take();
+            // Another session may have taken it.
+            if is_batch(batch) {
+                database.set_level(database.level().after(batch));
+                let evictions = database.evictions.load(Ordering::Relaxed);
+                let then = database.evictions_then.swap(evictions, Ordering::Relaxed);
+                recency::decay(database, evictions.saturating_sub(then), database.total.held().entries);
+            }
         }
-        let walked = database.met_pages.fetch_add(1, Ordering::Relaxed) + 1;
-        if !self.needs_more() {
-            // The next eviction checks the gauges again.
+        let is_turn_over = database.count_in_turn(pages) == 0;
+        if is_enough {
+            // The next eviction checks the gauges again, and begins a turn.
             database.believed.iter().for_each(|left| left.store(0, Ordering::Relaxed));
-            let [judged, evicted, in_vain] =
-                [0, 1, 2].map(|number: usize| database.met[number].swap(0, Ordering::Relaxed));
-            database.met_pages.store(0, Ordering::Relaxed);
-            database.set_level(database.level().after(Met { judged, evicted, in_vain }));
-            let evictions = database.evictions.load(Ordering::Relaxed);
-            let then = database.evictions_then.swap(evictions, Ordering::Relaxed);
-            recency::decay(database, evictions.saturating_sub(then), database.total.held().entries);
-        } else if walked >= pages {
-            database.met_pages.store(0, Ordering::Relaxed);
-            database.set_level(database.level().after_turn());
+            database.turn.take();
+            database.turn_left.store(0, Ordering::Relaxed);
+        } else if is_turn_over {
+            database.set_level(database.level().after_turn(database.turn.take(), self.held));
         }
     }
 
@@ -154,6 +171,7 @@ impl Evicting for Evictor {
             }
         }
         let bytes = growth::weight_of(key, row) as u64;
+        self.freed += if self.is_short_of_bytes { bytes } else { 1 };
         self.excess = self.excess.without(bytes);
         let Ok(key) = Key::parse(key) else { return };
         if let Some(own) = self.by_namespace.get_mut(key.namespace().as_str()) {

@@ -18,7 +18,8 @@
 //! 5. The level falls when the hand evicts less than that, and when more than [`IN_VAIN`] of what it evicts had been
 //!    read: then credit lasts too long for what is popular now.
 //! 6. Where bytes are limited, a meeting costs an entry in proportion to its size.
-//! 7. A whole turn that frees too little halves the level, so the hand comes to an end however fast others read.
+//! 7. The level changes at the low-water mark, and whenever a hundredth was evicted: writers may be that fast.
+//! 8. A whole turn that evicts too little halves the level, so the hand comes to an end however fast others read.
 //!
 //! The byte also tells whether an entry was read since it was stored, for refresh ahead: only a read gives the full
 //! credit, and where it matters a store takes a quarter of a meeting away.
@@ -147,8 +148,7 @@ impl Cost {
     }
 }
 
-/// The verdict on the entry at `place`, and the byte to store there. The level caps a credit that was given when the
-/// level was higher.
+/// The verdict on the entry at `place`, and the byte to store there. The level caps a credit of a higher level.
 pub fn judge(used: Use, place: Place, level: Level, cost: Cost) -> (Verdict, Use) {
     let credit = used.credit().min(level.credit());
     if credit > cost.0 {
@@ -159,7 +159,7 @@ pub fn judge(used: Use, place: Place, level: Level, cost: Cost) -> (Verdict, Use
     }
 }
 
-/// The result of evicting down to the low-water mark, in the unit of the limit: entries or bytes.
+/// The result of a batch or of a turn, in the unit of the limit: entries or bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Met {
     /// Judged.
@@ -179,10 +179,18 @@ impl Met {
             self.in_vain += if in_vain { weight } else { 0 };
         }
     }
+
+    /// Whether this is a batch for a cache that holds `held`, although there is still too much.
+    pub fn is_batch(self, held: u64) -> bool {
+        self.evicted >= (held - low_water(held)).max(1)
+    }
+
+    fn is_plenty(self) -> bool {
+        self.evicted as f64 > PROBATION * self.judged as f64
+    }
 }
 
-/// How many meetings with the hand a read is worth: from [`Level::LEAST`] to [`Level::MOST`], and less only when a
-/// whole turn frees too little.
+/// How many meetings with the hand a read is worth: [`Level::LEAST`] to [`Level::MOST`], or less after a turn in vain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level(u8);
 
@@ -192,7 +200,7 @@ impl Level {
     /// The most meetings. A higher limit helps with loops, and costs more sweeping.
     pub const MOST: Self = Self(15);
 
-    /// From a number; one that is too large becomes [`Level::MOST`].
+    /// From a number, at most [`Level::MOST`].
     pub fn from_meetings(meetings: u8) -> Self {
         Self(meetings.min(Self::MOST.0))
     }
@@ -202,17 +210,17 @@ impl Level {
         self.0
     }
 
-    /// The level after evicting down to the low-water mark with this result.
+    /// The level after a batch with this result.
     pub fn after(self, met: Met) -> Self {
-        let (evicted, in_vain) = (met.evicted as f64, met.in_vain as f64);
-        let rises = evicted > PROBATION * met.judged as f64 && in_vain <= IN_VAIN * evicted;
+        let rises = met.is_plenty() && met.in_vain as f64 <= IN_VAIN * met.evicted as f64;
         Self((if rises { self.0 + 1 } else { self.0.saturating_sub(1) }).clamp(Self::LEAST.0, Self::MOST.0))
     }
 
-    /// The level after a whole turn that freed too little. Readers may give credit faster than the hand takes it; at 0,
-    /// which is reached after four turns, every entry is evicted.
-    pub fn after_turn(self) -> Self {
-        Self(self.0 / 2)
+    /// The level after a whole turn with this result, at whose end there is still too much of what is `held`. Readers
+    /// may give credit faster than the hand takes it. At 0, after four turns without a batch, every entry is evicted.
+    pub fn after_turn(self, met: Met, held: u64) -> Self {
+        let least = if met.is_batch(held) { Self::LEAST.0 } else { 0 };
+        Self(if met.is_plenty() { self.0 } else { self.0 / 2 }.max(least))
     }
 
     fn half(self) -> Self {
@@ -226,8 +234,7 @@ impl Level {
     }
 }
 
-/// Where evicting stops once there is more than `limit`, in the unit of the limit: the low-water mark, at least one
-/// below the limit.
+/// Where evicting stops once there is more than `limit`: the low-water mark, at least one below the limit.
 pub fn low_water(limit: u64) -> u64 {
     ((limit as f64 * LOW_WATER) as u64).min(limit.saturating_sub(1))
 }

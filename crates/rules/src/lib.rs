@@ -18,6 +18,7 @@
 //! | [`pace`] | how fast the sweeper reads the table |
 //! | [`step`] | what one step of a sweep has done |
 //! | [`eviction`] | which entries go when there is no room |
+//! | [`hand`] | on which page the eviction goes on |
 //! | [`recency`] | how the memory of reads is kept while the server is down |
 //! | [`ghost`] | what a larger cache would gain |
 //! | [`correction`] | how far a full sweep corrects a gauge |
@@ -44,6 +45,7 @@ pub mod counter;
 pub mod drift;
 pub mod eviction;
 pub mod ghost;
+pub mod hand;
 pub mod health;
 pub mod hint;
 pub mod histogram;

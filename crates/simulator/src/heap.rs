@@ -99,7 +99,7 @@ impl Heap {
     fn evict(&mut self) {
         let enough = low_water(self.limit);
         let mean = self.weight / self.entries().max(1) as u64;
-        let (mut met, mut freed, mut turn) = (Met::default(), 0, self.entries());
+        let (mut met, mut of_turn, mut freed, mut turn) = (Met::default(), Met::default(), 0, self.entries());
         while self.weight > enough {
             let at = self.hand % self.rows.len();
             self.hand = at + 1;
@@ -111,9 +111,10 @@ impl Heap {
             let cost = if self.parts.sizes { Cost::of(weight.into(), mean) } else { Cost::EVEN };
             let (verdict, used) = judge(self.used(place.byte), place, self.level, cost);
             met.add(verdict, weight.into());
+            of_turn.add(verdict, weight.into());
             turn -= 1;
             if turn == 0 {
-                self.level = self.level.after_turn();
+                self.level = self.level.after_turn(std::mem::take(&mut of_turn), self.weight);
                 turn = self.entries();
             }
             self.judged += 1;

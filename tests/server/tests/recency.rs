@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, ensure};
 use cache_pg_server_tests::{PATIENCE, create_extension, get, server, swift_server};
 use postgres::Client;
-use xtask::cluster::{Builder, Cluster, StopMode, poll};
+use xtask::cluster::{Builder, Cluster, StopMode, poll, wait_for};
 
 /// How many entries a cache holds here, and how many of them are read.
 const ROOM: i64 = 2_000;
@@ -251,6 +251,32 @@ fn a_promoted_standby_has_the_memory_of_its_primary_and_of_its_own_reads() -> Re
     ensure_kept(&standby)?;
     let own: i64 = get(&mut standby.connect("postgres")?, "SELECT count(*) FROM cache_keys('own')")?;
     assert!(own >= HOT / 5 * 9 / 10, "{own} of {} are left", HOT / 5);
+    Ok(())
+}
+
+#[test]
+fn writers_that_evict_alone_keep_what_is_read() -> Result<()> {
+    let cluster = limited()?.conf("cache_pg.max_workers", "0").start()?;
+    warm(&mut create_extension(&cluster, "postgres")?)?;
+    ensure_kept(&cluster)
+}
+
+#[test]
+fn the_hand_goes_on_where_it_stopped_also_while_the_table_grows() -> Result<()> {
+    let cluster = limited()?.conf("cache_pg.max_workers", "0").conf("cache_pg.max_entries", "100").start()?;
+    let mut client = create_extension(&cluster, "postgres")?;
+    // Many turns around a small table.
+    for round in 0..20 {
+        crowd(&mut client, &format!("before{round}"), 500)?;
+        client.batch_execute("VACUUM cache_entries")?;
+    }
+    client.batch_execute(&format!("ALTER SYSTEM SET cache_pg.max_entries = {ROOM}"))?;
+    client.batch_execute("SELECT pg_reload_conf()")?;
+    wait_for(&mut client, &format!("SELECT current_setting('cache_pg.max_entries') = '{ROOM}'"), PATIENCE)?;
+    crowd(&mut client, "old", ROOM)?;
+    crowd(&mut client, "new", ROOM / 2)?;
+    let left: i64 = get(&mut client, "SELECT count(*) FROM cache_keys('new')")?;
+    assert!(left >= ROOM / 2 * 99 / 100, "{left} of {} are left, and older ones stay", ROOM / 2);
     Ok(())
 }
 

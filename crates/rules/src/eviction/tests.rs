@@ -119,11 +119,22 @@ fn keys_are_spread_over_the_array_and_its_tags_whatever_the_hash() {
 
 #[test]
 fn after_four_turns_that_were_not_enough_the_hand_evicts_what_it_meets_though_all_is_read() {
-    let level = (0..4).fold(Level::MOST, |level, _| level.after_turn());
+    let little = Met { judged: 1_000, evicted: 9, in_vain: 0 };
+    let level = (0..4).fold(Level::MOST, |level, _| level.after_turn(little, 1_000));
     let read = Use::default().touched(Level::MOST).unwrap();
     assert_eq!(survives(read, level, Cost::EVEN), 0);
     let met = Met { judged: 9, evicted: 9, in_vain: 9 };
     assert_eq!(level.after(met), Level::LEAST);
+}
+
+#[test]
+fn turns_that_evict_much_while_writers_add_as_much_take_no_credit_away() {
+    let after = |level, evicted| Level(level).after_turn(Met { judged: 1_000, evicted, in_vain: 0 }, 1_000).meetings();
+    assert_eq!([after(3, 101), after(0, 101)], [3, 1]);
+    assert_eq!([after(3, 100), after(1, 10), after(0, 10)], [1, 1, 1]);
+    let evicted = |evicted| Met { evicted, ..Met::default() };
+    assert_eq!([9, 10].map(|count| evicted(count).is_batch(1_000)), [false, true]);
+    assert_eq!([0, 1].map(|count| evicted(count).is_batch(0)), [false, true]);
 }
 
 #[test]

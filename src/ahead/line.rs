@@ -124,8 +124,9 @@ pub fn take(now: i64, was_read_again: impl Fn(u64) -> bool, spent: &mut HashMap<
     Some(place.load)
 }
 
-/// Ends the load that this process has taken.
-pub fn end(load: &Load, end: End, chance: f64) {
+/// Ends the load that this process has taken. Returns how many loads of its namespace have failed in a row, up to this
+/// one; 0: it has not failed, or says nothing of the namespace.
+pub fn end(load: &Load, end: End, chance: f64) -> u32 {
     let database = backend::database();
     let mut line = LINE.exclusive();
     let (pid, key) = (backend::pid(), load.key);
@@ -139,7 +140,7 @@ pub fn end(load: &Load, end: End, chance: f64) {
             _ => *place = FREE,
         });
     drop(line);
-    rests::record(database, load, end, chance);
+    rests::record(database, load, end, chance)
 }
 
 /// The load that this process has taken has come so far: from now on it has as long as at its beginning. `key`: the
@@ -157,8 +158,8 @@ pub fn goes_on(load: &Load, key: u64) -> bool {
 }
 
 /// Ends the loads of processes that `is_alive` says are gone. They have failed, because only a signal can have ended
-/// such a process. Returns these loads with their databases.
-pub fn end_abandoned(is_alive: impl Fn(i32) -> bool, chance: f64) -> Vec<(Oid, Load)> {
+/// such a process. Returns these loads with their databases, and how many of the namespace have failed in a row.
+pub fn end_abandoned(is_alive: impl Fn(i32) -> bool, chance: f64) -> Vec<(Oid, Load, u32)> {
     let loaders = LINE.share().places.iter().map(|place| place.loader).collect::<HashSet<i32>>();
     let gone: Vec<i32> = loaders.into_iter().filter(|&pid| pid != 0 && !is_alive(pid)).collect();
     if gone.is_empty() {
@@ -171,8 +172,8 @@ pub fn end_abandoned(is_alive: impl Fn(i32) -> bool, chance: f64) -> Vec<(Oid, L
         abandoned.push((place.database, load));
         *place = FREE;
     }
-    for (database, load) in &abandoned {
-        rests::record(*database, load, End::Failed { is_of_namespace: true }, chance);
-    }
-    abandoned
+    let record = |(database, load)| {
+        (database, load, rests::record(database, &load, End::Failed { is_of_namespace: true }, chance))
+    };
+    abandoned.into_iter().map(record).collect()
 }

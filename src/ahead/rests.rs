@@ -81,25 +81,25 @@ impl Resting {
     }
 }
 
-/// Records how a load has ended.
-pub fn record(database: Oid, load: &Load, end: End, chance: f64) {
+/// Records how a load has ended. Returns how many loads of its namespace have failed in a row, up to this one; 0: it
+/// has not failed, or says nothing of the namespace.
+pub fn record(database: Oid, load: &Load, end: End, chance: f64) -> u32 {
     let (key, namespace) = (Of::Key(load.key), Of::Namespace(load.namespace));
     let mut rests = ALL.exclusive();
     match end {
-        End::Skipped | End::GivenBack => {}
-        End::Succeeded | End::GoesOn if !rests.is_used => {}
+        End::Skipped | End::GivenBack => 0,
+        End::Succeeded | End::GoesOn if !rests.is_used => 0,
         End::Succeeded | End::GoesOn => {
             let is_it = |rest: &&mut Rest| rest.database == database && (rest.of == key || rest.of == namespace);
             rests.all.iter_mut().filter(is_it).for_each(|rest| *rest = FREE);
+            0
         }
         End::Failed { is_of_namespace } => {
             // A key that is to be warmed leaves the line when its load fails.
             if !matches!(load.kind, Kind::Warm { .. }) {
                 rests.fail(database, (key, load.namespace), 1, chance);
             }
-            if is_of_namespace {
-                rests.fail(database, (namespace, load.namespace), ahead::BRAKE, chance);
-            }
+            if is_of_namespace { rests.fail(database, (namespace, load.namespace), ahead::BRAKE, chance) } else { 0 }
         }
     }
 }
@@ -115,8 +115,8 @@ impl Rests {
         self.all.iter_mut().find(|rest| rest.database == database && rest.of == of)
     }
 
-    /// Counts a failure; the rests begin with the one of this number.
-    fn fail(&mut self, database: Oid, (of, namespace): (Of, u64), first: u32, chance: f64) {
+    /// Counts a failure, and returns how many there were in a row; the rests begin with the one of this number.
+    fn fail(&mut self, database: Oid, (of, namespace): (Of, u64), first: u32, chance: f64) -> u32 {
         self.is_used = true;
         let failures = self.find(database, of).map_or(0, |rest| rest.failures_in_a_row()).saturating_add(1);
         let pause = backoff::pause((failures + 1).saturating_sub(first), chance);
@@ -127,6 +127,7 @@ impl Rests {
         } else if let Some(place) = self.all.iter_mut().min_by_key(|rest| free(rest)) {
             *place = rest;
         }
+        failures
     }
 }
 

@@ -6,7 +6,7 @@
 use super::computation::{self, Outcome};
 use super::process;
 use crate::ahead::load::{End, Kind, Load};
-use crate::ahead::{errors, line, looks, processes, warmings};
+use crate::ahead::{errors, line, processes, warmings};
 use crate::error::CacheError;
 use crate::evict::recency;
 use crate::pg::{Steady, backend, clock};
@@ -115,20 +115,21 @@ fn carry_out(load: &Load) -> bool {
         // It is found again where the reason has gone.
         recency::mark_read(load.key);
     }
-    line::end(load, end, backend::chance());
-    if let Err(Failure { message, made_way: false }) = &outcome
-        && looks::standing(load.namespace).failures == ahead::BRAKE
-    {
-        pgrx::warning!(
-            "cache_pg pauses the loads of a namespace after {} failures, the last {}",
-            ahead::BRAKE,
-            errors::explained(key_of(load, key.as_deref()), message)
-        );
+    let failures_in_a_row = line::end(load, end, backend::chance());
+    if let Err(Failure { message, made_way: false }) = &outcome {
+        tell_of_pause(failures_in_a_row, &errors::explained(key_of(load, key.as_deref()), message));
     }
     if matches!(outcome, Ok(Outcome::Absent)) {
         crate::ahead::drop_database(backend::database());
     }
     !matches!(outcome, Ok(Outcome::Locked | Outcome::Absent | Outcome::OfAnother))
+}
+
+/// Tells the log of the failure that begins the pause of a namespace.
+pub(super) fn tell_of_pause(failures_in_a_row: u32, last: &str) {
+    if failures_in_a_row == ahead::BRAKE {
+        pgrx::warning!("cache_pg pauses the loads of a namespace after {failures_in_a_row} failures; the last: {last}");
+    }
 }
 
 /// The key that a load is about; '': none, because it lists keys.

@@ -2,7 +2,7 @@
 //!
 //! Owns how many there are, and in which databases. Must never wait for a loader.
 
-use super::{hindrance::Hindrance, process, starter::Starter};
+use super::{hindrance::Hindrance, loader, process, starter::Starter};
 use crate::ahead::{errors, line, load::Queue, looks, processes};
 use crate::pg::{Steady, backend};
 use crate::settings;
@@ -17,6 +17,8 @@ const GRACE: Duration = Duration::from_secs(2);
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// How often to look after loaders that are at work.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The error of a load whose process is gone.
+const ENDED: &str = "the process of the load was ended by a signal";
 
 struct Running {
     database: Oid,
@@ -50,8 +52,9 @@ impl Loaders {
         // One that has just ended stays in the list until `retain` has seen that it was ready.
         let is_known = |pid| self.running.iter().any(|running| running.pid == Some(pid));
         processes::forget_ended(|pid| directory::alive(pid) || is_known(pid));
-        for (database, load) in line::end_abandoned(directory::alive, backend::chance()) {
-            errors::keep(database, load.namespace, "", "the process of the load was ended by a signal");
+        for (database, load, failures_in_a_row) in line::end_abandoned(directory::alive, backend::chance()) {
+            errors::keep(database, load.namespace, "", ENDED);
+            loader::tell_of_pause(failures_in_a_row, ENDED);
         }
         let most = settings::max_loaders();
         if !self.running.is_empty() {

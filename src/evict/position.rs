@@ -92,7 +92,7 @@ impl Saved {
 impl DatabaseStats {
     /// Takes the page on which eviction goes on in a table of so many pages. The next call takes the one behind it.
     pub fn pass_page(&self, pages: BlockNumber) -> BlockNumber {
-        // First of all it is taken from the file.
+        // After a start it is the one of the file, if there is any.
         self.level();
         let behind = |bits| Some(Hand::from_bits(bits).pass(pages).1.bits());
         let (Ok(before) | Err(before)) = self.hand.fetch_update(Ordering::Relaxed, Ordering::Relaxed, behind);

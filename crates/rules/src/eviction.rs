@@ -18,7 +18,7 @@
 //! 5. The level falls when the hand evicts less than that, and when more than [`IN_VAIN`] of what it evicts had been
 //!    read: then credit lasts too long for what is popular now.
 //! 6. Where bytes are limited, a meeting costs an entry in proportion to its size.
-//! 7. The level changes at the low-water mark, and whenever a hundredth was evicted: writers may be that fast.
+//! 7. The level changes at the low-water mark, and after each hundredth evicted: writers may keep the hand from there.
 //! 8. A whole turn that evicts too little halves the level, so the hand comes to an end however fast others read.
 //!
 //! The byte also tells whether an entry was read since it was stored, for refresh ahead: only a read gives the full
@@ -190,7 +190,7 @@ impl Met {
     }
 }
 
-/// How many meetings with the hand a read is worth: [`Level::LEAST`] to [`Level::MOST`], or less after a turn in vain.
+/// How many meetings a read is worth: [`Level::LEAST`] to [`Level::MOST`], or 0 after turns that evict too little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level(u8);
 
